@@ -1,0 +1,47 @@
+# make run    sets everything up, then learns from BBC News and releases a model
+# make test   sets everything up, then runs every check and every test
+# make demo   shows the closed loop: drift, retraining, release (after make run)
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Python 3.11 or 3.12; PYTHON=... names another one.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: run demo test check setup lock clean
+
+run: setup
+	@$(BIN)/newsloop run
+
+demo: setup
+	@$(BIN)/newsloop demo
+
+# Every test runs without a network but the loopback, see tests/offline.py.
+test: setup check
+	@$(BIN)/python tests/offline.py $(BIN)/python -m pytest
+
+check: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "newsloop needs Python 3.11 or 3.12, and found neither: install one, or name it by PYTHON=..." >&2; exit 1; }
+	@command -v git >/dev/null || { echo "newsloop needs git, and found none: install it first" >&2; exit 1; }
+	@echo "Installing $$(grep -c == requirements.txt) packages into $(VENV), about 3 GB; some minutes ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Writes the lock anew from requirements.in; uv is no part of the product.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header --output-file requirements.txt requirements.in
+
+clean:
+	@-test -x $(BIN)/newsloop && $(BIN)/newsloop down
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""What all parts share: small, typed, without side effects on import."""

@@ -1,0 +1,255 @@
+"""The bundle: a signed folder that takes raw text and gives label probabilities.
+
+    manifest.json   SHA-256 of every other file; the bundle's name is the SHA-256 of this one
+    manifest.sig    Ed25519 signature of manifest.json
+    bundle.json     labels, architecture, text settings, metrics, origin
+    model/          SavedModel: raw strings -> probabilities, features, words, unknown share
+    reference.parquet  the signals of validation texts, which monitoring compares traffic with
+
+Nothing is loaded before it is verified. No pickle and no Python class is needed to load it. The only
+implementation of inference: evaluate, service and monitoring call it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from cryptography.exceptions import InvalidSignature
+
+from components.core import keys, tables
+from components.core.errors import BundleError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE = (
+    "manifest.json",
+    "manifest.sig",
+    "bundle.json",
+    "model",
+    "reference.parquet",
+)
+_COMPUTED_TOGETHER = 128  # texts; more only costs memory
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers for N texts.
+
+    Attributes:
+        labels: N names of classes.
+        confidence: (N,) float32, the probability of the label.
+        probabilities: (N, C) float32, rows sum to 1, columns in the order of `Bundle.labels`.
+        words: (N,) int32, words in each text.
+        unknown_share: (N,) float32 in [0, 1], share of the words read outside the vocabulary.
+        features: (N, D) float32, the model's features along the kept directions.
+    """
+
+    labels: list[str]
+    confidence: Array
+    probabilities: Array
+    words: Array
+    unknown_share: Array
+    features: Array
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def signals(self) -> pl.DataFrame:
+        """What monitoring watches: label, confidence, words, unknown_share, feature_0, ..."""
+        columns: dict[str, Any] = {
+            "label": self.labels,
+            "confidence": self.confidence,
+            "words": self.words,
+            "unknown_share": self.unknown_share,
+        }
+        columns |= {f"feature_{i}": column for i, column in enumerate(self.features.T)}
+        return pl.DataFrame(columns)
+
+
+class Model:
+    """A loaded SavedModel that takes raw texts; safe to call from several threads.
+
+    Args:
+        folder: of the SavedModel, as `save_model` writes it.
+        labels: the C classes, in the order of its outputs.
+    """
+
+    def __init__(self, folder: Path, labels: Sequence[str]) -> None:
+        import tensorflow as tf
+
+        self.labels = list(labels)
+        self._module = tf.saved_model.load(str(folder))  # kept alive: the signature needs it
+        self._predict = self._module.signatures["serving_default"]
+
+    def predict(self, texts: Sequence[str]) -> Predictions:
+        """Answers for `texts`, in their order.
+
+        Raises:
+            BundleError: the model gave something that is no probability.
+        """
+        import numpy as np
+        import tensorflow as tf
+
+        # A lone surrogate is no character; it reads as an unknown one.
+        raw = [text.encode("utf-8", "replace") for text in texts]
+        parts = [
+            self._predict(texts=tf.constant(raw[i : i + _COMPUTED_TOGETHER], tf.string))
+            for i in range(0, max(len(raw), 1), _COMPUTED_TOGETHER)
+        ]
+        found = {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
+        probabilities = found["probabilities"]
+        if not np.isfinite(probabilities).all():
+            raise BundleError(
+                "Expected probabilities from the model, got NaN or infinity. Do not release it; "
+                "`newsloop rollback` brings the one before it back."
+            )
+        best = probabilities.argmax(axis=1)
+        return Predictions(
+            labels=[self.labels[i] for i in best],
+            confidence=probabilities.max(axis=1),
+            probabilities=probabilities,
+            words=found["words"],
+            unknown_share=found["unknown_share"],
+            features=found["features"],
+        )
+
+
+class Bundle(Model):
+    """A loaded bundle. Use `load`, which verifies it first.
+
+    Attributes:
+        folder: where it was loaded from.
+        name: SHA-256 of its manifest.
+        facts: the content of bundle.json.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder, name
+        self.facts: dict[str, Any] = tables.read_json(folder / FACTS)
+        super().__init__(folder / MODEL, self.facts["labels"])
+
+    def reference(self) -> pl.DataFrame:
+        """Signals of validation texts, columns as `Predictions.signals`."""
+        return tables.read_table(self.folder / REFERENCE)
+
+
+def save_model(
+    folder: Path, network: Any, encoder: Any, centre: Array, directions: Array
+) -> None:
+    """Writes the SavedModel that takes raw strings.
+
+    Args:
+        network: keras.Model from ids (B, L) to probabilities (B, C); see core/network.py.
+        encoder: tf.Module from strings (B,) to ids, words, unknown share; see core/text.py.
+        centre: (F,) mean of the features.
+        directions: (F, D) columns along which the features are kept.
+    """
+    import tensorflow as tf
+
+    from components.core.network import with_features
+
+    class Module(tf.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = encoder
+            self.network = with_features(network)
+            self.centre = tf.constant(centre, tf.float32)
+            self.directions = tf.constant(directions, tf.float32)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])  # type: ignore[untyped-decorator]
+        def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML's use
+            ids, words, unknown_share = self.encoder(texts)
+            probabilities, features = self.network(ids, training=False)
+            return {
+                "probabilities": probabilities,
+                "features": tf.matmul(features - self.centre, self.directions),
+                "words": words,
+                "unknown_share": unknown_share,
+            }
+
+    module = Module()
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.predict})
+    # It holds a random identifier: with it, equal models would have unequal hashes.
+    (folder / "fingerprint.pb").unlink(missing_ok=True)
+
+
+def write(folder: Path, facts: Mapping[str, Any], reference: pl.DataFrame, key_folder: Path) -> str:
+    """Completes and signs a bundle whose `model/` is already in `folder`.
+
+    Returns:
+        The bundle's name: SHA-256 of its manifest.
+    """
+    tables.write_json(dict(facts), folder / FACTS)
+    tables.write_table(reference, folder / REFERENCE)
+    files = {str(path.relative_to(folder)): tables.file_hash(path) for path in _files(folder)}
+    manifest = json.dumps({"files": files}, indent=1, sort_keys=True).encode()
+    (folder / MANIFEST).write_bytes(manifest)
+    (folder / SIGNATURE).write_bytes(keys.signing_key(key_folder).sign(manifest))
+    return hashlib.sha256(manifest).hexdigest()
+
+
+def verify(folder: Path, key_folder: Path) -> str:
+    """The name of the bundle at `folder`, once every byte of it has been checked.
+
+    Raises:
+        BundleError: a file is missing, superfluous or altered, or the signature is not by the key
+            whose public half lies in `key_folder`.
+    """
+    try:
+        manifest = (folder / MANIFEST).read_bytes()
+        signature = (folder / SIGNATURE).read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"Expected a signed bundle at {folder}, got: {error.strerror} ({error.filename})."
+        ) from error
+    try:
+        keys.public_key(key_folder).verify(signature, manifest)
+    except InvalidSignature as error:
+        raise BundleError(
+            f"Expected bundle {folder} to be signed by the key in {key_folder}; it is not. Do not "
+            "use it: it was altered or comes from another installation."
+        ) from error
+    expected = json.loads(manifest)["files"]
+    found = {str(path.relative_to(folder)) for path in _files(folder)}
+    wrong = sorted(found ^ set(expected))
+    wrong += [name for name in sorted(found & set(expected))
+              if tables.file_hash(folder / name) != expected[name]]
+    if wrong:
+        raise BundleError(
+            f"Expected bundle {folder} as its manifest says; missing, superfluous or altered: "
+            f"{', '.join(wrong)}. Restore it with `dvc pull`, or roll back."
+        )
+    return hashlib.sha256(manifest).hexdigest()
+
+
+def load(folder: Path, key_folder: Path) -> Bundle:
+    """The bundle at `folder`, verified first.
+
+    Raises:
+        BundleError: as `verify`, or TensorFlow cannot load it.
+    """
+    name = verify(folder, key_folder)
+    try:
+        return Bundle(folder, name)
+    except (OSError, ValueError, KeyError) as error:
+        raise BundleError(
+            f"Expected a loadable model in {folder / MODEL}, got: {error}."
+        ) from error
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every file of a bundle that its manifest speaks of."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if not path.is_dir() and str(path.relative_to(folder)) not in (MANIFEST, SIGNATURE)
+    )

@@ -1,0 +1,61 @@
+"""The exception tree. Each message says what was expected, what came, and what to do next."""
+
+from __future__ import annotations
+
+
+class NewsloopError(Exception):
+    """Base of all errors that newsloop raises on purpose.
+
+    Attributes:
+        exit_status: what the command line exits with: 1 refused or failed, 2 wrong usage.
+    """
+
+    exit_status = 1
+
+
+class ParamsError(NewsloopError):
+    """params.yaml is missing, unreadable, or holds an unknown or ill-typed key."""
+
+    exit_status = 2
+
+
+class UsageError(NewsloopError):
+    """A command was called in a way that cannot be meant."""
+
+    exit_status = 2
+
+
+class SourceError(NewsloopError):
+    """A source of documents is missing, unreadable, or not what the snapshot pinned."""
+
+
+class DataError(NewsloopError):
+    """The documents cannot be learned from: none, one class, too many bad rows."""
+
+
+class ScrubError(NewsloopError):
+    """The scrubber could not do its work; nothing passes unscrubbed."""
+
+
+class BundleError(NewsloopError):
+    """A bundle is incomplete, altered, unsigned, or signed by another key."""
+
+
+class LedgerError(NewsloopError):
+    """The ledger cannot be reached, or does not hold what was asked for."""
+
+
+class GateRefused(NewsloopError):
+    """No candidate passed the gate; the champion stays."""
+
+
+class ReleaseError(NewsloopError):
+    """A release could not be published; the champion stays."""
+
+
+class StackError(NewsloopError):
+    """A server or process of the stack could not be started, reached or stopped."""
+
+
+class Busy(NewsloopError):
+    """Another learning run holds the lock."""

@@ -1,0 +1,392 @@
+"""The operational database: predictions, labels, versions, deployments, decisions, windows.
+
+SQLite (write-ahead log) by default; any SQLAlchemy URL by NEWSLOOP_DATABASE_URL. Rows are only
+ever added, so that "everything up to sequence number n" names the same rows for ever: that is
+what a snapshot of the feedback source pins.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from components.core.errors import LedgerError
+
+
+class UtcTime(sa.types.TypeDecorator[datetime]):
+    """Times come in and go out aware and in UTC, whatever the database thinks of zones."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise LedgerError(f"Expected a time with a zone, got {value.isoformat()}.")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+METADATA = sa.MetaData()
+_SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _seq() -> sa.Column[int]:
+    return sa.Column("seq", _SEQ, primary_key=True, autoincrement=True)
+
+
+# One answer of the service. `features` are the model's own, as the bundle projects them.
+PREDICTIONS = sa.Table(
+    "predictions",
+    METADATA,
+    _seq(),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    sa.Column("time", UtcTime, nullable=False, index=True),
+    sa.Column("bundle", sa.String(64), nullable=False, index=True),
+    sa.Column("label", sa.String, nullable=False),
+    sa.Column("confidence", sa.Float, nullable=False),
+    sa.Column("probabilities", sa.JSON, nullable=False),
+    sa.Column("words", sa.Integer, nullable=False),
+    sa.Column("unknown_share", sa.Float, nullable=False),
+    sa.Column("features", sa.JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+# The scrubbed text of a prediction; null when the scrubber failed, so that nothing waits for it.
+TEXTS = sa.Table(
+    "texts",
+    METADATA,
+    sa.Column("prediction_id", sa.String(32), primary_key=True),
+    sa.Column("text", sa.Text, nullable=True),
+)
+# What people said about a prediction; the last word counts.
+LABELS = sa.Table(
+    "labels",
+    METADATA,
+    _seq(),
+    sa.Column("prediction_id", sa.String(32), nullable=False, index=True),
+    sa.Column("label", sa.String, nullable=False),
+    sa.Column("time", UtcTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+# A released bundle: where it came from and what the gate said.
+VERSIONS = sa.Table(
+    "versions",
+    METADATA,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("bundle", sa.String(64), nullable=False, unique=True),
+    sa.Column("time", UtcTime, nullable=False),
+    sa.Column("tag", sa.String, nullable=False),
+    sa.Column("commit", sa.String(40), nullable=False),
+    sa.Column("dvc_lock", sa.String(64), nullable=False),
+    sa.Column("snapshot", sa.String(64), nullable=False),
+    sa.Column("metrics", sa.JSON, nullable=False),
+    sa.Column("decision", sa.JSON, nullable=False),
+)
+# Who served when: the last row names the champion.
+DEPLOYMENTS = sa.Table(
+    "deployments",
+    METADATA,
+    _seq(),
+    sa.Column("version", sa.Integer, sa.ForeignKey("versions.version"), nullable=False),
+    sa.Column("time", UtcTime, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sqlite_autoincrement=True,
+)
+# What the gate and the governor decided, and why.
+DECISIONS = sa.Table(
+    "decisions",
+    METADATA,
+    _seq(),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    sa.Column("kind", sa.String(16), nullable=False),  # gate | governor
+    sa.Column("time", UtcTime, nullable=False),
+    sa.Column("verdict", sa.String(16), nullable=False),  # release, refuse | retrain, wait, alert
+    sa.Column("reasons", sa.JSON, nullable=False),
+    sa.Column("details", sa.JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+# What became of a request to retrain. One row for each decision that a run took up.
+RUNS = sa.Table(
+    "runs",
+    METADATA,
+    _seq(),
+    sa.Column("decision_id", sa.String(32), nullable=False, unique=True),
+    sa.Column("flow_run", sa.String, nullable=False),
+    sa.Column("time", UtcTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+# A stretch of predictions that monitoring judged together: seq in (after, until].
+WINDOWS = sa.Table(
+    "windows",
+    METADATA,
+    _seq(),
+    sa.Column("time", UtcTime, nullable=False),
+    sa.Column("bundle", sa.String(64), nullable=False),
+    sa.Column("after", _SEQ, nullable=False),
+    sa.Column("until", _SEQ, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("verdict", sa.String(16), nullable=False),  # drift | none | cannot say
+    sa.Column("details", sa.JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The version that serves."""
+
+    version: int
+    bundle: str
+    tag: str
+    commit: str
+    time: datetime
+    reason: str
+    metrics: dict[str, Any]
+    decision: dict[str, Any]
+    snapshot: str
+    dvc_lock: str
+
+
+def url(ledger_file: Path) -> str:
+    """NEWSLOOP_DATABASE_URL, or SQLite at `ledger_file`."""
+    return os.environ.get("NEWSLOOP_DATABASE_URL") or f"sqlite:///{ledger_file}"
+
+
+class Ledger:
+    """Access to the operational database; safe to share between threads.
+
+    Args:
+        database: an SQLAlchemy URL; see `url`.
+        create: make the tables where they are missing.
+
+    Raises:
+        LedgerError: from every method, when the database cannot be reached or refuses.
+    """
+
+    def __init__(self, database: str, *, create: bool = True) -> None:
+        target = sa.make_url(database)
+        if target.get_backend_name() == "sqlite" and target.database:
+            try:
+                Path(target.database).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LedgerError(
+                    f"Expected to write the ledger {target.database}, got: {error.strerror}. Give "
+                    "this user the right to write there, or set NEWSLOOP_HOME."
+                ) from error
+        self._name = target.render_as_string(hide_password=True)
+        self.engine = sa.create_engine(target, pool_pre_ping=True)
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _tune_sqlite)
+        if create:
+            with self._transaction() as connection:
+                METADATA.create_all(connection, checkfirst=True)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self.engine, self._name)
+
+    def insert(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Adds `rows` to `table` in one transaction."""
+        if rows:
+            with self._transaction() as connection:
+                connection.execute(sa.insert(table), list(rows))
+
+    def query(self, statement: sa.Select[Any]) -> list[dict[str, Any]]:
+        """The rows of `statement`, each as a dictionary."""
+        with self._transaction() as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+    # Versions and deployments
+
+    def champion(self) -> Champion | None:
+        """The version that serves, or None before the first release."""
+        history = self.deployments(limit=1)
+        return history[0] if history else None
+
+    def deployments(self, limit: int | None = None) -> list[Champion]:
+        """Who served when, the newest first."""
+        statement = (
+            sa.select(
+                *[column for column in VERSIONS.c if column.name != "time"],
+                DEPLOYMENTS.c.time,
+                DEPLOYMENTS.c.reason,
+            )
+            .join_from(DEPLOYMENTS, VERSIONS, DEPLOYMENTS.c.version == VERSIONS.c.version)
+            .order_by(DEPLOYMENTS.c.seq.desc())
+            .limit(limit)
+        )
+        return [Champion(**row) for row in self.query(statement)]
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Every released version, the newest first."""
+        return self.query(sa.select(VERSIONS).order_by(VERSIONS.c.version.desc()))
+
+    def add_version(self, row: dict[str, Any], reason: str) -> None:
+        """Registers a version and makes it the champion, both or neither."""
+        with self._transaction() as connection:
+            connection.execute(sa.insert(VERSIONS), [row])
+            connection.execute(
+                sa.insert(DEPLOYMENTS),
+                [{"version": row["version"], "time": row["time"], "reason": reason}],
+            )
+
+    def deploy(self, version: int, time: datetime, reason: str) -> None:
+        """Makes an earlier version the champion."""
+        self.insert(DEPLOYMENTS, [{"version": version, "time": time, "reason": reason}])
+
+    # Feedback
+
+    def add_labels(self, labels: Iterable[tuple[str, str]], time: datetime) -> dict[str, int]:
+        """Takes what people said of predictions.
+
+        Args:
+            labels: (prediction_id, label) pairs.
+            time: when they were said, UTC.
+
+        Returns:
+            Counts `accepted`, `duplicate` (the same was said last) and `unknown` (no such
+            prediction).
+        """
+        counts = {"accepted": 0, "duplicate": 0, "unknown": 0}
+        with self._transaction() as connection:
+            for prediction_id, label in labels:
+                known = sa.select(PREDICTIONS.c.seq).where(PREDICTIONS.c.id == prediction_id)
+                if connection.execute(known).first() is None:
+                    counts["unknown"] += 1
+                    continue
+                last = connection.execute(
+                    sa.select(LABELS.c.label)
+                    .where(LABELS.c.prediction_id == prediction_id)
+                    .order_by(LABELS.c.seq.desc())
+                    .limit(1)
+                ).scalar()
+                if last == label:
+                    counts["duplicate"] += 1
+                    continue
+                row = {"prediction_id": prediction_id, "label": label, "time": time}
+                connection.execute(sa.insert(LABELS), [row])
+                counts["accepted"] += 1
+        return counts
+
+    def feedback_watermark(self) -> int:
+        """The highest sequence number up to which every label's text has been scrubbed; 0 if none.
+
+        A label whose text is still with the scrubber waits for the next snapshot.
+        """
+        waiting = (
+            sa.select(sa.func.min(LABELS.c.seq))
+            .join_from(LABELS, TEXTS, LABELS.c.prediction_id == TEXTS.c.prediction_id, isouter=True)
+            .where(TEXTS.c.prediction_id.is_(None))
+        )
+        with self._transaction() as connection:
+            first = connection.execute(waiting).scalar()
+            last = sa.select(sa.func.max(LABELS.c.seq))
+            if first is not None:
+                last = last.where(LABELS.c.seq < first)
+            return connection.execute(last).scalar() or 0
+
+    def feedback(self, until: int) -> list[dict[str, Any]]:
+        """Labelled texts: for each prediction the last label with sequence number <= `until`.
+
+        Returns:
+            Rows of `prediction_id`, `text` (scrubbed), `label`, `time` of the prediction, in the
+            order of the labels. Predictions whose text the scrubber refused are left out.
+        """
+        last = (
+            sa.select(sa.func.max(LABELS.c.seq).label("seq"))
+            .where(LABELS.c.seq <= until)
+            .group_by(LABELS.c.prediction_id)
+            .subquery()
+        )
+        return self.query(
+            sa.select(LABELS.c.prediction_id, TEXTS.c.text, LABELS.c.label, PREDICTIONS.c.time)
+            .join(last, LABELS.c.seq == last.c.seq)
+            .join(TEXTS, LABELS.c.prediction_id == TEXTS.c.prediction_id)
+            .join(PREDICTIONS, LABELS.c.prediction_id == PREDICTIONS.c.id)
+            .where(TEXTS.c.text.is_not(None))
+            .order_by(LABELS.c.seq)
+        )
+
+    def count_labels(self, after: int) -> int:
+        """How many labels came after the sequence number `after`."""
+        statement = sa.select(sa.func.count().label("n")).where(LABELS.c.seq > after)
+        return int(self.query(statement)[0]["n"])
+
+    # Decisions
+
+    def add_decision(self, row: dict[str, Any]) -> None:
+        self.insert(DECISIONS, [row])
+
+    def has_decision(self, decision_id: str) -> bool:
+        return bool(self.query(sa.select(DECISIONS.c.seq).where(DECISIONS.c.id == decision_id)))
+
+    def decisions(self, kind: str, verdict: str | None = None, limit: int = 1) -> list[dict[str, Any]]:
+        """The newest decisions of a kind, the newest first."""
+        statement = sa.select(DECISIONS).where(DECISIONS.c.kind == kind)
+        if verdict is not None:
+            statement = statement.where(DECISIONS.c.verdict == verdict)
+        return self.query(statement.order_by(DECISIONS.c.seq.desc()).limit(limit))
+
+    def claim(self, decision_id: str, flow_run: str, time: datetime) -> bool:
+        """True for the first run that takes up a decision to retrain, False for all later ones."""
+        row = {"decision_id": decision_id, "flow_run": flow_run, "time": time}
+        try:
+            with self.engine.begin() as connection:
+                connection.execute(sa.insert(RUNS), [row])
+        except sa.exc.IntegrityError:
+            return False
+        return True
+
+
+class _Transaction:
+    """A database transaction whose failures are LedgerErrors."""
+
+    def __init__(self, engine: sa.Engine, name: str) -> None:
+        self._context = engine.begin()
+        self._name = name
+
+    def __enter__(self) -> sa.Connection:
+        try:
+            return self._context.__enter__()
+        except SQLAlchemyError as error:
+            raise self._explain(error) from error
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        try:
+            self._context.__exit__(kind, error, trace)
+        except SQLAlchemyError as failure:
+            raise self._explain(failure) from failure
+        if isinstance(error, SQLAlchemyError):
+            raise self._explain(error) from error
+
+    def _explain(self, error: SQLAlchemyError) -> LedgerError:
+        # str(error) repeats the statement's parameters, which may be a text: only the cause is shown.
+        cause = str(getattr(error, "orig", None) or type(error).__name__)
+        return LedgerError(
+            f"Expected to reach the ledger at {self._name}, got: {cause}. See that the database "
+            "runs and that this user may write to it."
+        )
+
+
+def _tune_sqlite(connection: Any, record: object) -> None:
+    del record
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,247 @@
+"""params.yaml -> frozen typed settings. An unknown or ill-typed key is an error, not a surprise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.core.errors import ParamsError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0)]
+Candidate = Literal["textcnn", "bilstm"]
+
+
+class Settings(BaseModel):
+    """Base of every section: frozen, strict about types, closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Source(Settings):
+    """One place that documents come from.
+
+    Attributes:
+        name: what the documents' `source` column says; unique.
+        kind: which connector of components/sources/ reads it.
+        path: of the folder or file, relative to the project; inside the package for `package`.
+        package: the installed package, for `package`.
+        text, label, id, time, author: columns or keys of csv, jsonl and parquet; `text` and `label`
+            are required in the data, the others may be absent.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    kind: Literal["package", "folder", "csv", "jsonl", "parquet", "feedback"]
+    path: str | None = None
+    package: str | None = None
+    text: str = "text"
+    label: str = "label"
+    id: str = "id"
+    time: str = "time"
+    author: str = "author"
+
+    @model_validator(mode="after")
+    def complete(self) -> Source:
+        if self.kind != "feedback" and self.path is None:
+            raise ValueError(f"a source of kind {self.kind} needs a path")
+        if self.kind == "package" and self.package is None:
+            raise ValueError("a source of kind package needs package: the installed package's name")
+        return self
+
+
+class Scrub(Settings):
+    language: str
+    spacy_model: str
+    entities: Annotated[list[str], Field(min_length=1)]
+    min_score: Share
+    workers: Positive
+    batch: Positive
+
+
+class Ingest(Settings):
+    labels: Annotated[list[str], Field(min_length=2)]
+    sources: Annotated[list[Source], Field(min_length=1)]
+    scrub: Scrub
+
+    @model_validator(mode="after")
+    def unique(self) -> Ingest:
+        names = [source.name for source in self.sources]
+        if len(set(names)) < len(names):
+            raise ValueError(f"source names must differ, got {names}")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"labels must differ, got {self.labels}")
+        return self
+
+
+class Validate(Settings):
+    min_documents: Positive
+    min_class_documents: Annotated[int, Field(ge=3)]
+    min_characters: Positive
+    max_characters: Positive
+    max_bad_share: Share
+
+
+class Split(Settings):
+    validation_share: Annotated[float, Field(gt=0, lt=0.5)]
+    test_share: Annotated[float, Field(gt=0, lt=0.5)]
+    near_duplicate_similarity: Annotated[float, Field(gt=0, le=1)]
+    shingle_words: Positive
+    permutations: Positive
+    seed: int
+
+
+class Text(Settings):
+    words: Positive
+    vocabulary: Positive
+    min_count: Positive
+
+
+class TextCnn(Settings):
+    filters: Positive
+    widths: Annotated[list[Positive], Field(min_length=1)]
+    dropout: Share
+    word_dropout: Share
+    batch_size: Positive
+    learning_rate: Rate
+
+
+class BiLstm(Settings):
+    units: Positive
+    dropout: Share
+    word_dropout: Share
+    batch_size: Positive
+    learning_rate: Rate
+
+
+class Train(Settings):
+    candidates: Annotated[list[Candidate], Field(min_length=1)]
+    embedding: Literal["glove", "random"]
+    seed: int
+    epochs: Positive
+    patience: Positive
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    feature_directions: Positive
+    textcnn: TextCnn
+    bilstm: BiLstm
+
+    def architecture(self, name: Candidate) -> TextCnn | BiLstm:
+        """The settings of one candidate."""
+        return self.textcnn if name == "textcnn" else self.bilstm
+
+
+class Evaluate(Settings):
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Positive
+    seed: int
+
+
+class Gate(Settings):
+    min_accuracy: Share
+    min_macro_f1: Share
+    min_class_recall: Share
+    margin: Share
+    level: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Positive
+    seed: int
+
+
+class Serve(Settings):
+    host: str
+    port: Annotated[int, Field(gt=0, lt=65536)]
+    max_batch: Positive
+    max_wait_ms: Annotated[float, Field(ge=0)]
+    max_texts: Positive
+    max_characters: Positive
+    follow_seconds: Rate
+
+
+class Monitor(Settings):
+    min_rows: Positive
+    max_rows: Positive
+    false_alarm_rate: Annotated[float, Field(gt=0, lt=1)]
+    report_folder: str
+
+
+class Governor(Settings):
+    min_new_labels: Annotated[int, Field(ge=0)]
+    cooldown_hours: Annotated[float, Field(ge=0)]
+
+
+class Flow(Settings):
+    server_port: Annotated[int, Field(gt=0, lt=65536)]
+    learning_cron: str
+    monitoring_cron: str
+
+
+class Params(Settings):
+    """All of params.yaml; one attribute a section, one section a stage or part."""
+
+    ingest: Ingest
+    validate_: Annotated[Validate, Field(alias="validate")]
+    split: Split
+    text: Text
+    train: Train
+    evaluate: Evaluate
+    gate: Gate
+    serve: Serve
+    monitor: Monitor
+    governor: Governor
+    flow: Flow
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML lets the last of two equal keys win in silence; here it is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {', '.join(twice)} stands twice", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+def load(path: Path) -> Params:
+    """The settings in the file at `path`.
+
+    Raises:
+        ParamsError: no such file, no YAML, an unknown key, a wrong type or a value out of range;
+            the message names each key.
+    """
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)  # noqa: S506 - is safe
+    except OSError as error:
+        raise ParamsError(f"Expected the settings in {path}, got: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(
+            f"Expected YAML in {path}, got: {' '.join(str(error).split())}. Mend that line."
+        ) from error
+    return parse(values, str(path))
+
+
+def parse(values: object, where: str) -> Params:
+    """Settings from plain values; `where` names their origin in messages.
+
+    Raises:
+        ParamsError: as `load`.
+    """
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(_describe(fault) for fault in error.errors())
+        raise ParamsError(f"{where}: {faults}. Mend these keys and run again.") from error
+
+
+def _describe(fault: Any) -> str:
+    key = ".".join(str(part) for part in fault["loc"]) or "the file"
+    if fault["type"] == "extra_forbidden":
+        return f"{key} is no key that newsloop knows"
+    if fault["type"] == "missing":
+        return f"{key} is missing"
+    shown = repr(fault["input"])
+    return f"{key}: {fault['msg']}, got {shown if len(shown) < 60 else shown[:57] + '...'}"  # noqa: PLR2004

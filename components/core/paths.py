@@ -1,0 +1,144 @@
+"""Where every artifact lies. Computing a path makes no folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Places of one project and of its state.
+
+    Attributes:
+        root: the folder that holds params.yaml and dvc.yaml: a checkout or the workspace clone.
+        home: what is neither git nor DVC: ledger, bundle store, keys, servers' own state.
+        checkout: the person's checkout that a workspace clone was made from; None in a checkout.
+    """
+
+    root: Path
+    home: Path
+    checkout: Path | None = None
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Paths:
+        """The project at or above `start` (default: the working directory).
+
+        `NEWSLOOP_HOME` moves the state; by default it is `.newsloop` in the project.
+
+        Raises:
+            UsageError: no params.yaml at or above `start`.
+        """
+        start = (start or Path.cwd()).resolve()
+        for folder in (start, *start.parents):
+            if (folder / "params.yaml").is_file() and (folder / "dvc.yaml").is_file():
+                home = os.environ.get("NEWSLOOP_HOME")
+                checkout = os.environ.get("NEWSLOOP_CHECKOUT")
+                return cls(
+                    folder,
+                    Path(home).resolve() if home else folder / ".newsloop",
+                    Path(checkout) if checkout else None,
+                )
+        raise UsageError(
+            f"Expected a newsloop project (params.yaml and dvc.yaml) at or above {start}, found "
+            "none. Change into the project's folder and try again."
+        )
+
+    @property
+    def sources(self) -> Path:
+        """What relative paths of sources start from: people's files lie beside their checkout."""
+        return self.checkout or self.root
+
+    # What a person writes, and what is pinned in git.
+    @property
+    def params(self) -> Path:
+        return self.root / "params.yaml"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def snapshot(self) -> Path:
+        return self.data / "sources.json"
+
+    @property
+    def candidate(self) -> Path:
+        return self.data / "candidate.json"
+
+    # One folder a stage.
+    @property
+    def ingested(self) -> Path:
+        return self.data / "01_ingested"
+
+    @property
+    def validated(self) -> Path:
+        return self.data / "02_validated"
+
+    @property
+    def split(self) -> Path:
+        return self.data / "03_split"
+
+    @property
+    def trained(self) -> Path:
+        return self.data / "04_trained"
+
+    @property
+    def evaluated(self) -> Path:
+        return self.data / "05_evaluated"
+
+    @property
+    def packaged(self) -> Path:
+        return self.data / "06_packaged"
+
+    @property
+    def bundle(self) -> Path:
+        return self.packaged / "bundle"
+
+    @property
+    def bento(self) -> Path:
+        return self.packaged / "bento"
+
+    # State outside git and DVC.
+    @property
+    def keys(self) -> Path:
+        return self.home / "keys"
+
+    @property
+    def bundles(self) -> Path:
+        return self.home / "bundles"
+
+    @property
+    def ledger(self) -> Path:
+        return self.home / "ledger.sqlite"
+
+    @property
+    def scrub_cache(self) -> Path:
+        return self.home / "scrub-cache.sqlite"
+
+    @property
+    def data_docs(self) -> Path:
+        return self.home / "data_docs"
+
+    @property
+    def decisions(self) -> Path:
+        return self.home / "decisions"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def processes(self) -> Path:
+        return self.home / "processes"
+
+    @property
+    def workspace(self) -> Path:
+        return self.home / "workspace"
+
+    @property
+    def lock(self) -> Path:
+        return self.home / "learning.lock"

@@ -1,0 +1,50 @@
+"""What a stage does when it is run by itself: settings in, exit status out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from components.core import params as parameters
+from components.core.errors import NewsloopError
+from components.core.offline import stay_home
+from components.core.params import Params
+from components.core.paths import Paths
+
+FAILED = 1
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def main(run: Callable[[Params, Paths], None]) -> int:
+    """Runs a stage in the project at or above the working directory.
+
+    Args:
+        run: the stage's `run(params, paths)`.
+
+    Returns:
+        The exit status: 0 done; a NewsloopError's own, or 1 for an error of the operating system
+        (no room, no permission), each said in one paragraph on stderr; 130 after Ctrl-C. Any other
+        exception is a mistake of ours and passes through with its traceback.
+    """
+    stay_home()
+    try:
+        paths = Paths.find()
+        run(parameters.load(paths.params), paths)
+    except NewsloopError as error:
+        return _say(f"error: {error}", error.exit_status)
+    except KeyboardInterrupt:
+        return _say("error: interrupted; run it again to start this stage anew.", INTERRUPTED)
+    except OSError as error:
+        place = f" at {error.filename}" if error.filename else ""
+        return _say(
+            f"error: Expected to read and write files, got{place}: {error.strerror or error}. "
+            "See that there is room on the disk and that this user may write there, then run it "
+            "again.",
+            FAILED,
+        )
+    return 0
+
+
+def _say(message: str, status: int) -> int:
+    sys.stderr.write(" ".join(message.split()) + "\n")
+    return status

@@ -1,0 +1,81 @@
+"""Words -> ids, inside TensorFlow, so that training and the served graph share one implementation.
+
+A word is a run of letters and digits, in lower case. Id 0 pads, id 1 stands for every word
+outside the vocabulary. A placeholder of the scrubber such as <PERSON> becomes the word "person".
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+PAD, UNKNOWN = 0, 1
+FIRST_WORD = 2  # id of the commonest word
+_WORD = re.compile(r"[^\W_]+")
+
+
+def vocabulary(texts: Iterable[str], size: int, min_count: int) -> list[str]:
+    """The commonest words of `texts`, the commonest first; ties in the order of the alphabet.
+
+    Args:
+        texts: of the training side only.
+        size: most words returned.
+        min_count: times that a word must occur.
+    """
+    counts = Counter(word for text in texts for word in split(text))
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [word for word, count in ranked[:size] if count >= min_count]
+
+
+def split(text: str) -> list[str]:
+    """The words of `text`, as `TextEncoder` sees them.
+
+    >>> split("Mr <PERSON> isn't 41_years old")
+    ['mr', 'person', 'isn', 't', '41', 'years', 'old']
+    """
+    return _WORD.findall(text.lower())
+
+
+def make_encoder(words: Sequence[str], length: int) -> Any:
+    """A tf.Module that turns raw strings into ids; see `TextEncoder.__call__`."""
+    import tensorflow as tf
+
+    class TextEncoder(tf.Module):  # type: ignore[misc]
+        """Raw strings -> ids, in the graph."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            ids = tf.range(FIRST_WORD, FIRST_WORD + len(words), dtype=tf.int32)
+            self.table = tf.lookup.StaticHashTable(
+                tf.lookup.KeyValueTensorInitializer(tf.constant(list(words), tf.string), ids),
+                default_value=UNKNOWN,
+            )
+
+        def __call__(self, texts: Any) -> tuple[Any, Any, Any]:
+            """Encodes a batch.
+
+            Args:
+                texts: (B,) strings in UTF-8.
+
+            Returns:
+                ids (B, length) int32, cut and padded at the end; words (B,) int32, the number of
+                words before cutting; unknown_share (B,) float32 in [0, 1] of the words read, 1
+                where there are none.
+            """
+            # The lowering ends a text at its first NUL.
+            whole = tf.strings.regex_replace(texts, r"\x00", " ")
+            lower = tf.strings.lower(whole, encoding="utf-8")
+            clean = tf.strings.regex_replace(lower, r"[^\p{L}\p{N}]+", " ")
+            words_ = tf.strings.split(clean)  # (B, None) ragged
+            count = tf.cast(words_.row_lengths(), tf.int32)
+            ids = self.table.lookup(words_[:, :length].to_tensor("", shape=[None, length]))
+            read = tf.minimum(count, length)
+            inside = tf.sequence_mask(read, length)  # (B, length)
+            ids = tf.where(inside, ids, PAD)
+            unknown = tf.reduce_sum(tf.cast(ids == UNKNOWN, tf.float32), axis=1)
+            share = unknown / tf.cast(tf.maximum(read, 1), tf.float32)
+            return ids, count, tf.where(read > 0, share, 1.0)
+
+    return TextEncoder()

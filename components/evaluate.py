@@ -1,0 +1,106 @@
+"""Measures the candidate on the test side, once, and draws what people want to see.
+
+    03_split, 04_trained -> data/05_evaluated/metrics.json         for `dvc metrics diff` and the gate
+                            data/05_evaluated/predictions.parquet  one row a test document
+                            data/05_evaluated/confusion.csv        for `dvc plots`
+                            data/05_evaluated/reference.parquet    signals of the validation side
+                            data/05_evaluated/report.html          for people
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from components import evaluation_report
+from components.core import metrics, stage, tables
+from components.core.bundle import Model, Predictions
+from components.core.params import Evaluate, Params
+from components.core.paths import Paths
+from components.core.progress import say
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+_DIGITS = 6  # kept of each number in files: more would be noise
+
+
+def measure(
+    actual: list[str], predicted: list[str], labels: list[str], settings: Evaluate
+) -> dict[str, Any]:
+    """The metrics of N answers.
+
+    Args:
+        actual, predicted: N labels each.
+        labels: the C classes.
+        settings: confidence of the intervals, resamples, seed.
+
+    Returns:
+        accuracy and macro_f1 (each value, low, high), errors, documents, and for each class
+        precision, recall, f1, documents; all shares in [0, 1].
+    """
+    table = metrics.confusion(actual, predicted, labels)
+    hits = int(table.trace())
+    scores = metrics.by_class(table)
+    return {
+        "documents": len(actual),
+        "errors": len(actual) - hits,
+        "accuracy": metrics.wilson(hits, len(actual), settings.confidence).rounded(),
+        "macro_f1": metrics.macro_f1(
+            table, settings.confidence, settings.resamples, settings.seed
+        ).rounded(),
+        "classes": {
+            label: {
+                "precision": round(float(scores[i, 0]), _DIGITS),
+                "recall": round(float(scores[i, 1]), _DIGITS),
+                "f1": round(float(scores[i, 2]), _DIGITS),
+                "documents": int(table[i].sum()),
+            }
+            for i, label in enumerate(labels)
+        },
+    }
+
+
+def answers(documents: pl.DataFrame, found: Predictions) -> pl.DataFrame:
+    """One row a document: id, actual, predicted, confidence; the text stays where it is."""
+    return documents.select("id", actual="label").with_columns(
+        predicted=pl.Series(found.labels, dtype=pl.String),
+        confidence=pl.Series(found.confidence).round(_DIGITS),
+    )
+
+
+def run(params: Params, paths: Paths) -> None:
+    """The stage: predicts, measures, draws."""
+    labels = params.ingest.labels
+    test = tables.read_table(paths.split / "test.parquet")
+    validation = tables.read_table(paths.split / "validation.parquet")
+    training = tables.read_json(paths.trained / "training.json")
+    model = Model(paths.trained / "model", labels)
+    rows = answers(test, model.predict(test["text"].to_list()))
+    actual, predicted = rows["actual"].to_list(), rows["predicted"].to_list()
+    measured = measure(actual, predicted, labels, params.evaluate)
+    measured |= {"architecture": training["architecture"]}
+    reference = model.predict(validation["text"].to_list()).signals()
+    tables.write_json(measured, paths.evaluated / "metrics.json")
+    tables.write_table(rows, paths.evaluated / "predictions.parquet")
+    tables.write_text(
+        rows.select("actual", "predicted").write_csv(), paths.evaluated / "confusion.csv"
+    )
+    tables.write_table(reference, paths.evaluated / "reference.parquet")
+    epochs = evaluation_report.epochs(paths.trained / "live" / "plots" / "metrics")
+    page = evaluation_report.render(measured, rows, training, epochs, test)
+    tables.write_text(page, paths.evaluated / "report.html")
+    accuracy, f1 = measured["accuracy"], measured["macro_f1"]
+    say(
+        f"evaluate: accuracy {accuracy['value']:.4f} [{accuracy['low']:.4f}, "
+        f"{accuracy['high']:.4f}], macro F1 {f1['value']:.4f} [{f1['low']:.4f}, {f1['high']:.4f}] "
+        f"on {measured['documents']} test documents"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(stage.main(run))

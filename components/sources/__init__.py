@@ -1,0 +1,32 @@
+"""Where documents come from: one connector a file, chosen by `kind` in params.yaml.
+
+A new source is one file with a `SourceReader` and one entry in READERS.
+"""
+
+from __future__ import annotations
+
+from components.core.params import Source
+from components.core.paths import Paths
+from components.sources.csv_file import CsvReader
+from components.sources.feedback import FeedbackReader
+from components.sources.folder import FolderReader
+from components.sources.jsonl import JsonlReader
+from components.sources.package import PackageReader
+from components.sources.parquet import ParquetReader
+from components.sources.reader import Pin, RawDocument, SourceReader
+
+__all__ = ["READERS", "Pin", "RawDocument", "SourceReader", "open_source"]
+
+READERS: dict[str, type[SourceReader]] = {
+    "csv": CsvReader,
+    "feedback": FeedbackReader,
+    "folder": FolderReader,
+    "jsonl": JsonlReader,
+    "package": PackageReader,
+    "parquet": ParquetReader,
+}
+
+
+def open_source(source: Source, paths: Paths) -> SourceReader:
+    """The reader for `source`; nothing is read before its methods are called."""
+    return READERS[source.kind](source, paths)

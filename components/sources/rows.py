@@ -1,0 +1,103 @@
+"""From one row of a file (CSV, JSON lines, Parquet) to a document; a bad row says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from components.core.params import Source
+from components.sources.reader import RawDocument
+
+
+def document(row: Mapping[str, Any], number: int, source: Source) -> RawDocument:
+    """The document in `row`.
+
+    Args:
+        row: column -> value; absent, null and empty mean the same, except in the text.
+        number: of the row in its file, from 1; its name where the row has no id.
+        source: whose settings name the columns.
+
+    Returns:
+        A document; with `fault` and without text where the row has no text that is a string, or
+        another column that cannot be read. No fault repeats a value.
+    """
+    name = str(number)
+    try:
+        name = _scalar(row, source.id) or name
+        label = _scalar(row, source.label)
+        author = _scalar(row, source.author)
+        time = _time(row, source.time)
+        text = row.get(source.text)
+        if not isinstance(text, str):
+            came = "none" if text is None else f"a value of type {type(text).__name__}"
+            raise _RowError(f"{source.text!r} must be a text, got {came}")
+        fault = text_fault(text)
+        if fault:
+            raise _RowError(fault)
+    except _RowError as bad:
+        return faulty(name, str(bad), source)
+    return RawDocument(f"{source.name}/{name}", text, label, time, author)
+
+
+def faulty(name: str, fault: str, source: Source) -> RawDocument:
+    """A row that could not be read, to be counted and kept in quarantine."""
+    return RawDocument(f"{source.name}/{name}", text="", fault=fault)
+
+
+def text_fault(text: str) -> str | None:
+    """Why `text` is no text, or None.
+
+    >>> text_fault("a good text"), text_fault("\\ud800 half a character")
+    (None, 'the text is not valid UTF-8')
+    """
+    if not text:
+        return "the text is empty"
+    if "\0" in text:
+        return "the text holds NUL characters: it is binary or UTF-16"
+    return None if _encodable(text) else "the text is not valid UTF-8"
+
+
+class _RowError(ValueError):
+    """Why a row is no document."""
+
+
+def _scalar(row: Mapping[str, Any], column: str) -> str | None:
+    """A short value as text; whole numbers are taken, so that ids and labels may be numbers."""
+    value = row.get(column)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _RowError(f"{column!r} must be a text or a whole number, got {type(value).__name__}")
+    value = str(value)
+    if "\0" in value or not _encodable(value):
+        raise _RowError(f"{column!r} is not valid UTF-8")
+    return value
+
+
+def _time(row: Mapping[str, Any], column: str) -> datetime | None:
+    """A time in UTC; one without a zone means UTC."""
+    value = row.get(column)
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value.strip())
+        elif isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime(value.year, value.month, value.day)
+        if not isinstance(value, datetime):
+            raise _RowError(f"{column!r} must be an ISO 8601 time, got {type(value).__name__}")
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, _RowError):
+            raise
+        raise _RowError(f"{column!r} must be an ISO 8601 time, got another text") from None
+
+
+def _encodable(text: str) -> bool:
+    """Whether `text` has no lone surrogates, which are halves of characters or undecoded bytes."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

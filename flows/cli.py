@@ -1,0 +1,277 @@
+"""The command line: newsloop run, up, down, status, monitor, serve, models, promote, rollback, demo."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from components.core import ledger as ledgers
+from components.core import params as parameters
+from components.core.errors import LedgerError, NewsloopError, UsageError
+from components.core.ledger import Ledger
+from components.core.params import Params
+from components.core.paths import Paths
+from flows import environment, show
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Learns to sort text into classes, and keeps doing it well by itself.",
+    epilog="Start with `newsloop run`; then `newsloop up` keeps everything going. Exit status: "
+    "0 done, 1 refused or failed (the reason on stderr), 2 wrong usage.",
+)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
+
+
+def _project() -> tuple[Params, Paths]:
+    """Settings and places, with the environment settled; before Prefect is imported."""
+    paths = Paths.find()
+    params = parameters.load(paths.params)
+    try:
+        environment.settle(params, paths)
+    except OSError as error:
+        raise NewsloopError(
+            f"Expected to write in {paths.home}, got: {error.strerror}. Give this user the right "
+            "to write there, or set NEWSLOOP_HOME to a folder of its own."
+        ) from error
+    environment.quiet_console()
+    return params, paths
+
+
+def _ledger(paths: Paths) -> Ledger:
+    return Ledger(ledgers.url(paths.ledger))
+
+
+@app.command()
+def run(
+    reason: Annotated[str, typer.Option(help="Why; kept with the release.")] = "a person",
+    as_json: Json = False,
+) -> None:
+    """Learn from the sources and release a model that passes the gate.
+
+    Takes a snapshot of the sources in params.yaml, then runs ingest, validate, split, train,
+    evaluate, package, gate and release; what did not change is not run again. Starts a local
+    Prefect server if none answers; `newsloop down` ends it.
+    """
+    params, paths = _project()
+    from flows import stack, workspace
+
+    workspace.settle(paths)
+    show.say("Prefect server ...")
+    stack.ensure_server(params, paths)
+    from flows.learning import learning
+
+    summary = learning(str(paths.root), str(paths.home), reason, in_place=True)
+    show.learning(summary, paths, environment.server_url(params), as_json)
+
+
+@app.command()
+def up(as_json: Json = False) -> None:
+    """Keep the whole stack running: Prefect server, deployments, service.
+
+    Learning runs weekly and on drift, monitoring hourly; the service answers with the champion.
+    What runs already is left as it is. `newsloop down` ends what this started.
+    """
+    params, paths = _project()
+    from flows import stack
+
+    with_champion = _champion(paths)
+    show.say("Prefect server ...")
+    stack.ensure_server(params, paths)
+    show.say("deployments ...")
+    stack.start_runner(params, paths)
+    show.say(f"service with {with_champion.tag} ...")
+    stack.start_service(params, paths)
+    show.status(_status(params, paths), as_json)
+
+
+@app.command()
+def down(as_json: Json = False) -> None:
+    """End what `newsloop run` and `newsloop up` started, and nothing else."""
+    _, paths = _project()
+    from flows import stack
+
+    ended = [
+        name for name in (stack.SERVICE, stack.RUNNER, stack.SERVER) if stack.stop(paths, name)
+    ]
+    show.lines([f"ended: {', '.join(ended) or 'nothing was running'}"], {"ended": ended}, as_json)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Say what runs and which model serves."""
+    params, paths = _project()
+    show.status(_status(params, paths), as_json)
+
+
+@app.command()
+def monitor(as_json: Json = False) -> None:
+    """Judge the newest window of predictions now, as the hourly deployment does."""
+    params, paths = _project()
+    from flows import stack
+
+    _champion(paths)
+    stack.ensure_server(params, paths)
+    from flows.monitoring import monitor as monitoring_flow
+
+    show.monitoring(monitoring_flow(str(paths.root), str(paths.home)), as_json)
+
+
+@app.command()
+def serve() -> None:
+    """Run the service alone, in the foreground, with the champion of the ledger."""
+    params, paths = _project()
+    import os
+
+    from serving import server
+
+    _champion(paths)
+    command, env = server.command(params, paths)
+    os.execve(command[0], command, env)  # noqa: S606 - it becomes the service, signals and all
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """List the released versions, the newest first, and which one serves."""
+    _, paths = _project()
+    ledger = _ledger(paths)
+    champion = ledger.champion()
+    show.models(ledger.versions(), champion.version if champion else None, as_json)
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="Such as v3, or 3.")],
+    because: Annotated[str, typer.Option(help="The reason; kept in the ledger.")],
+    as_json: Json = False,
+) -> None:
+    """Let a released version serve. A running service follows within seconds."""
+    _, paths = _project()
+    ledger = _ledger(paths)
+    number = _number(version)
+    known = sorted(row["version"] for row in ledger.versions())
+    if number not in known:
+        raise UsageError(
+            f"Expected one of the released versions {[f'v{one}' for one in known]}, got {version}. "
+            "`newsloop models` lists them."
+        )
+    _deploy(paths, ledger, number, f"promoted: {because}", as_json)
+
+
+@app.command()
+def rollback(as_json: Json = False) -> None:
+    """Let the version before the champion serve again; once more goes further back."""
+    _, paths = _project()
+    ledger = _ledger(paths)
+    champion = _champion(paths)
+    earlier = [row["version"] for row in ledger.versions() if row["version"] < champion.version]
+    if not earlier:
+        raise LedgerError(
+            f"Expected a version before {champion.tag} to go back to, there is none. "
+            "`newsloop models` lists what was released."
+        )
+    _deploy(paths, ledger, max(earlier), f"rolled back from {champion.tag}", as_json)
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option(help="Leave its servers running to look at.")] = False,
+) -> None:
+    """Show the closed loop: drift, event, retraining, gate, release, no request lost.
+
+    Works in a sandbox of its own under .newsloop/demo; your champion and your ledger are not
+    touched. Takes up to ten minutes on two cores. Needs one `newsloop run` before.
+    """
+    params, paths = _project()
+    from flows import demo as demonstration
+
+    _champion(paths)
+    demonstration.run(params, paths, keep)
+
+
+def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bool) -> None:
+    from components.core import bundle
+
+    row = next(row for row in ledger.versions() if row["version"] == version)
+    bundle.verify(paths.bundles / row["bundle"], paths.keys)
+    ledger.deploy(version, datetime.now(UTC), reason)
+    line = f"{row['tag']} serves from now on ({reason})"
+    show.lines([line], {"version": version, "tag": row["tag"], "reason": reason}, as_json)
+
+
+def _number(version: str) -> int:
+    text = version.removeprefix("newsloop@").removeprefix("v").split(".")[0]
+    if not text.isdigit():
+        raise UsageError(f"Expected a version such as v3, got {version}.")
+    return int(text)
+
+
+def _champion(paths: Paths) -> ledgers.Champion:
+    champion = _ledger(paths).champion()
+    if champion is None:
+        raise LedgerError(
+            f"Expected a champion in the ledger of {paths.home}, none was released yet. Run "
+            "`newsloop run` first."
+        )
+    return champion
+
+
+def _status(params: Params, paths: Paths) -> dict[str, Any]:
+    from flows import stack
+    from serving.client import Client
+
+    url = environment.server_url(params)
+    champion = _ledger(paths).champion()
+    processes = {
+        name: (asdict(process) if (process := stack.find(paths, name)) else None)
+        for name in (stack.SERVER, stack.RUNNER, stack.SERVICE)
+    }
+    with Client(stack.service_url(params)) as client:
+        serving = client.model() if processes[stack.SERVICE] and client.ready() else None
+    return {
+        "home": str(paths.home),
+        "prefect": {"url": url, "answers": stack.server_answers(url)},
+        "processes": processes,
+        "service": {"url": stack.service_url(params), "model": serving},
+        "champion": champion and {**asdict(champion), "time": champion.time.isoformat()},
+    }
+
+
+def main() -> int:
+    """Runs the command line; every error of ours is one paragraph on stderr."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        app(standalone_mode=False)
+    except typer.Abort:
+        return INTERRUPTED
+    except (KeyboardInterrupt, SystemExit) as ended:
+        if isinstance(ended, SystemExit):
+            return ended.code if isinstance(ended.code, int) else 1
+        show.error("interrupted; what was finished is kept, run it again to go on.")
+        return INTERRUPTED
+    except NewsloopError as error:
+        show.error(str(error))
+        return error.exit_status
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # wrong usage, says Typer
+            error.show()
+            return int(error.exit_code)
+        if isinstance(error, OSError):
+            show.error(f"Expected to read and write files, got: {error}.")
+            return 1
+        raise
+    return 0
+
+
+
+if __name__ == "__main__":
+    sys.exit(main())

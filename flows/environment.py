@@ -1,0 +1,38 @@
+"""The environment that every process of ours runs in. Called before Prefect or BentoML is imported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from components.core.offline import stay_home
+from components.core.params import Params
+from components.core.paths import Paths
+
+
+def server_url(params: Params) -> str:
+    """Where Prefect's API is: PREFECT_API_URL, or the local server of params.yaml."""
+    return os.environ.get("PREFECT_API_URL") or f"http://127.0.0.1:{params.flow.server_port}/api"
+
+
+def settle(params: Params, paths: Paths) -> None:
+    """Points Prefect, BentoML and DVC at this installation; a value that a person set is kept."""
+    stay_home()
+    settings = {
+        "NEWSLOOP_HOME": str(paths.home),
+        "PREFECT_HOME": str(paths.home / "prefect"),
+        "PREFECT_API_URL": server_url(params),
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # the default is pickle
+        "PREFECT_LOGGING_LEVEL": "INFO",
+        "PREFECT_CLI_PROMPT": "false",
+        "BENTOML_HOME": str(paths.home / "bentoml"),
+    }
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
+    for name in ("PREFECT_HOME", "BENTOML_HOME"):
+        Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
+
+
+def quiet_console() -> None:
+    """Keeps Prefect's own log lines off a person's terminal; the server still gets them all."""
+    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"

@@ -1,0 +1,199 @@
+"""The learning flow: from sources to a released model.
+
+1. Hold the lock; take up the request, if a decision of the governor asked for this run.
+2. Go to the workspace: the checkout for a person, the clone for a schedule or an event.
+3. Pin what the sources hold now: the snapshot.
+4. For each candidate of train.candidates: ingest, validate, split, train, evaluate, package through
+   DVC; then the gate. The first that passes is released; the others are not trained.
+5. None passed: the run fails, says by how much, and the champion stays.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.runtime import flow_run
+
+from components import gate, release, snapshot
+from components.core import ledger as ledgers
+from components.core import params as parameters
+from components.core import tables
+from components.core.errors import Busy, GateRefused
+from components.core.ledger import Ledger
+from components.core.params import Candidate, Params
+from components.core.paths import Paths
+from flows import pipeline, workspace
+
+
+@dataclass
+class Summary:
+    """What a learning run did, for the table at its end.
+
+    Attributes:
+        stages: (stage, outcome, seconds) in the order they came.
+        outcome: "released", "unchanged", "refused" or "merged".
+        version: tag of the champion after the run.
+        decision: the gate's, as a dictionary.
+        metrics: of the last candidate.
+        flow_run: Prefect's id of this run.
+    """
+
+    stages: list[tuple[str, str, float]] = field(default_factory=list)
+    outcome: str = "unchanged"
+    version: str | None = None
+    decision: dict[str, Any] | None = None
+    metrics: dict[str, Any] | None = None
+    flow_run: str = ""
+
+
+@task(name="snapshot", task_run_name="snapshot")
+def take_snapshot(params: Params, paths: Paths) -> str:
+    before = paths.snapshot.read_bytes() if paths.snapshot.exists() else b""
+    snapshot.run(params, paths)
+    return "unchanged" if paths.snapshot.read_bytes() == before else "ran"
+
+
+@task(name="stage", task_run_name="{stage}")
+def run_stage(stage: str, paths: Paths) -> str:
+    outcome = pipeline.repro(stage, paths)
+    get_run_logger().info("%s: %s", stage, outcome)
+    return outcome
+
+
+@task(name="gate", task_run_name="gate")
+def judge(params: Params, paths: Paths, ledger: Ledger) -> gate.Decision:
+    decision = gate.judge(params, paths, ledger.champion())
+    gate.record(decision, paths, ledger, datetime.now(UTC))
+    get_run_logger().info("gate: %s %s", decision.verdict, decision.reasons)
+    return decision
+
+
+@task(name="release", task_run_name="release")
+def publish(
+    params: Params, paths: Paths, ledger: Ledger, decision: gate.Decision, reason: str
+) -> str:
+    pins = tables.read_json(paths.snapshot)["sources"]
+    watermark = max((pin.get("watermark", 0) for pin in pins), default=0)
+    now = datetime.now(UTC)
+    champion = release.publish(paths, ledger, asdict(decision), watermark, now, reason)
+    get_run_logger().info("release: %s", champion.tag)
+    return champion.tag
+
+
+@flow(name="learning", flow_run_name="learning: {reason}", validate_parameters=False)
+def learning(
+    root: str, home: str, reason: str, decision_id: str | None = None, in_place: bool = False
+) -> dict[str, Any]:
+    """Learns from the sources and releases a model that passes the gate.
+
+    Args:
+        root: the checkout.
+        home: the installation's state, NEWSLOOP_HOME.
+        reason: why this run was started; kept with the release.
+        decision_id: of the governor's decision that asked for it; a second run for the same
+            decision does nothing.
+        in_place: work in the checkout, as a person does, not in the workspace clone.
+
+    Returns:
+        A `Summary` as a dictionary.
+
+    Raises:
+        NewsloopError: a stage failed, or the gate refused every candidate.
+    """
+    paths = Paths(Path(root), Path(home))
+    ledger = Ledger(ledgers.url(paths.ledger))
+    summary = Summary(flow_run=str(flow_run.get_id() or ""))
+    try:
+        with workspace.alone(paths):
+            if decision_id and not ledger.claim(decision_id, summary.flow_run, datetime.now(UTC)):
+                summary.outcome = "merged"
+                return asdict(summary)
+            _learn(paths, ledger, reason, in_place, summary)
+    except Busy:
+        if in_place:
+            raise
+        # A schedule met a run at work; the decision stays unclaimed and is asked for again.
+        summary.outcome = "merged"
+    finally:
+        ledger.close()
+    return asdict(summary)
+
+
+def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: Summary) -> None:
+    workspace.settle(paths)
+    champion = ledger.champion()
+    if not in_place and champion is not None:
+        paths = workspace.prepare(paths, champion)
+        pipeline.checkout(paths)
+    params = parameters.load(paths.params)
+    _timed(summary, "snapshot", lambda: take_snapshot(params, paths))
+    refused: list[gate.Decision] = []
+    for candidate in params.train.candidates:
+        decision = _try(candidate, params, paths, ledger, summary)
+        if decision is None or decision.released:
+            if decision is not None:
+                summary.version = _timed(
+                    summary, "release", lambda: publish(params, paths, ledger, decision, reason)
+                )
+                summary.outcome = "released"
+            break
+        refused.append(decision)
+    _show(summary)
+    if summary.outcome == "unchanged" and len(refused) == len(params.train.candidates):
+        summary.outcome = "refused"
+        current = ledger.champion()
+        tried = "; ".join(f"{d.architecture}: {', '.join(d.reasons)}" for d in refused)
+        raise GateRefused(
+            f"Expected one of {params.train.candidates} to pass the gate, none did. {tried}. "
+            + (f"The champion {current.tag} stays. " if current else "Nothing was released. ")
+            + f"Each check is in {paths.decisions}; bring more or better data, or change train or "
+            "gate in params.yaml."
+        )
+
+
+def _try(
+    candidate: Candidate, params: Params, paths: Paths, ledger: Ledger, summary: Summary
+) -> gate.Decision | None:
+    """Trains and judges one candidate; None where it is the champion already."""
+    snapshot.choose(candidate, paths)
+    changed = pipeline.changed_stages(paths)
+    for stage in pipeline.STAGES:
+        # Below the first stage that changed everything has to be looked at again.
+        if not changed:
+            summary.stages.append((stage, "unchanged", 0.0))
+        elif stage in changed or any(row[1] != "unchanged" for row in summary.stages[1:]):
+            _timed(summary, stage, lambda stage=stage: run_stage(stage, paths))  # type: ignore[misc]
+        else:
+            summary.stages.append((stage, "unchanged", 0.0))
+    summary.metrics = tables.read_json(paths.evaluated / "metrics.json")
+    champion = ledger.champion()
+    name = tables.file_hash(paths.bundle / "manifest.json")
+    if champion is not None and champion.bundle == name:
+        summary.version, summary.decision = champion.tag, champion.decision
+        summary.stages += [("gate", "unchanged", 0.0), ("release", "unchanged", 0.0)]
+        return None
+    decision: gate.Decision = _timed(summary, "gate", lambda: judge(params, paths, ledger))
+    summary.decision = asdict(decision)
+    return decision
+
+
+def _timed(summary: Summary, stage: str, work: Any) -> Any:
+    started = time.monotonic()
+    outcome = work()
+    word = outcome if outcome in ("ran", "restored", "unchanged") else "ran"
+    summary.stages.append((stage, word, time.monotonic() - started))
+    return outcome
+
+
+def _show(summary: Summary) -> None:
+    create_table_artifact(
+        [{"stage": s, "outcome": o, "seconds": round(t, 1)} for s, o, t in summary.stages],
+        key="learning-stages",
+        description=f"{summary.outcome}; champion {summary.version}",
+    )

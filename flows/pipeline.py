@@ -1,0 +1,125 @@
+"""Runs the stages of dvc.yaml through DVC: one pipeline, whoever starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from components.core.errors import NewsloopError
+from components.core.paths import Paths
+
+STAGES = ("ingest", "validate", "split", "train", "evaluate", "package")
+_ERROR = "error: "  # how a stage begins its paragraph, see core/stage.py
+_GRACE_SECONDS = 10  # between asking a stage to end and ending it
+
+
+class StageFailed(NewsloopError):
+    """A stage exited with an error; the message is its own paragraph."""
+
+
+def changed_stages(paths: Paths) -> set[str]:
+    """The stages whose inputs, settings or outputs are not what dvc.lock says.
+
+    Raises:
+        StageFailed: DVC cannot read the project.
+    """
+    answer, _ = _dvc(paths, ["status", "--json", *STAGES])
+    return set(json.loads(answer or "{}"))
+
+
+def repro(stage: str, paths: Paths) -> str:
+    """Brings one stage up to date.
+
+    Returns:
+        "ran", "restored" (from DVC's cache of earlier runs) or "unchanged".
+
+    Raises:
+        StageFailed: with the stage's own paragraph.
+    """
+    answer, _ = _dvc(paths, ["repro", "--single-item", stage])
+    if f"Stage '{stage}' is cached" in answer:
+        return "restored"
+    return "ran" if f"Running stage '{stage}'" in answer else "unchanged"
+
+
+def checkout(paths: Paths) -> None:
+    """Brings the outputs that dvc.lock names into the workspace, as far as the cache has them."""
+    with contextlib.suppress(StageFailed):
+        _dvc(paths, ["checkout", "--force", "--quiet"])
+
+
+def _dvc(paths: Paths, arguments: Sequence[str]) -> tuple[str, str]:
+    """DVC's standard output and the last error paragraph; a stage's progress goes to our stderr."""
+    env = {
+        **os.environ,
+        "NEWSLOOP_HOME": str(paths.home),
+        "NEWSLOOP_CHECKOUT": str(paths.sources),
+    }
+    # A stage's `python` must be this one, also when nobody activated the environment.
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
+    if sys.stderr.isatty():
+        env["NEWSLOOP_WATCHED"] = "1"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
+        cwd=paths.root,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # its children end with it, see _end
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    paragraphs: list[str] = []
+    relay = threading.Thread(target=_relay, args=(process.stderr, paragraphs), daemon=True)
+    relay.start()
+    try:
+        answer = process.stdout.read().decode(errors="replace")
+        status = process.wait()
+        relay.join()
+    except BaseException:
+        _end(process)
+        raise
+    said = paragraphs[-1] if paragraphs else ""
+    if status:
+        raise StageFailed(
+            said or f"Expected `dvc {' '.join(arguments)}` to work, it exited with {status}."
+        )
+    return answer, said
+
+
+def _relay(stream: IO[bytes], paragraphs: list[str]) -> None:
+    """Passes on what a stage says; keeps its errors, and DVC's own where the stage had none."""
+    line = b""
+    own = False
+    while byte := stream.read(1):
+        line += byte
+        if byte not in b"\r\n":
+            continue
+        text = line.decode(errors="replace").strip()
+        if text.startswith(_ERROR):
+            paragraphs.append(text.removeprefix(_ERROR))
+            own = True
+        elif text.startswith("ERROR:"):
+            if not own:
+                paragraphs.append(text.removeprefix("ERROR:").strip())
+        elif text:
+            sys.stderr.write(line.decode(errors="replace"))
+            sys.stderr.flush()
+        line = b""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends DVC and the stage below it: a stage that outlives DVC would still write."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)

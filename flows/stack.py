@@ -1,0 +1,195 @@
+"""The long-running processes: Prefect server, runner of the deployments, service.
+
+What was started is written to .newsloop/processes/<name>.json with its process id and start time, so
+that `newsloop down` ends what we started and nothing else, also after the id was given to another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from components.core import tables
+from components.core.errors import DataError, StackError
+from components.core.params import Params
+from components.core.paths import Paths
+from flows.environment import server_url
+from serving import server as service_command
+from serving.client import Client
+
+SERVER, RUNNER, SERVICE = "server", "runner", "service"
+_START_SECONDS = 120  # a cold start on two busy cores
+_STOP_SECONDS = 30
+_LOOK_EVERY = 0.2
+_LAST_LINES = 3  # of a log, in an error message
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process that we started."""
+
+    name: str
+    pid: int
+    created: float
+    url: str
+
+    def alive(self) -> bool:
+        try:
+            found = psutil.Process(self.pid)
+            return found.create_time() == self.created and found.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+def find(paths: Paths, name: str) -> Process | None:
+    """The process of that name, if we started it and it lives."""
+    try:
+        process = Process(**tables.read_json(paths.processes / f"{name}.json"))
+    except (DataError, TypeError):
+        return None
+    return process if process.alive() else None
+
+
+def service_url(params: Params) -> str:
+    return f"http://{params.serve.host}:{params.serve.port}"
+
+
+def ensure_server(params: Params, paths: Paths) -> str:
+    """The URL of a Prefect API that answers; starts a local server if none does.
+
+    Raises:
+        StackError: the port is taken by something else, or the server does not come up.
+    """
+    url = server_url(params)
+    if server_answers(url):
+        return url
+    if url != f"http://127.0.0.1:{params.flow.server_port}/api":
+        raise StackError(
+            f"Expected a Prefect server at PREFECT_API_URL={url}, none answers. Start it, or unset "
+            "PREFECT_API_URL to use a local one."
+        )
+    if find(paths, SERVER) is None:
+        _need_port("127.0.0.1", params.flow.server_port, "flow.server_port")
+        command = [
+            sys.executable, "-m", "prefect", "server", "start",
+            "--host", "127.0.0.1", "--port", str(params.flow.server_port),
+        ]  # fmt: skip
+        _start(paths, SERVER, command, dict(os.environ), url)
+    _wait(paths, SERVER, lambda: server_answers(url))
+    return url
+
+
+def start_runner(params: Params, paths: Paths) -> Process:
+    """The process that runs the deployments by schedule and event."""
+    running = find(paths, RUNNER)
+    if running is not None:
+        return running
+    command = [sys.executable, "-m", "flows.deployments"]
+    env = {**os.environ, "PREFECT_API_URL": server_url(params)}
+    ready = paths.processes / "runner.ready"
+    ready.unlink(missing_ok=True)
+    process = _start(paths, RUNNER, command, env, server_url(params))
+    _wait(paths, RUNNER, ready.exists)
+    return process
+
+
+def start_service(params: Params, paths: Paths) -> Process:
+    """The service, following this project's ledger.
+
+    Raises:
+        StackError: the port is taken, the host is not loopback, or it does not come up.
+    """
+    running = find(paths, SERVICE)
+    if running is not None:
+        return running
+    command, env = service_command.command(params, paths)
+    _need_port(params.serve.host, params.serve.port, "serve.port")
+    process = _start(paths, SERVICE, command, env, service_url(params))
+    with Client(process.url) as client:
+        _wait(paths, SERVICE, client.ready)
+    return process
+
+
+def stop(paths: Paths, name: str) -> bool:
+    """Ends the process of that name and its children. True if there was one."""
+    process = find(paths, name)
+    if process is None:
+        (paths.processes / f"{name}.json").unlink(missing_ok=True)
+        return False
+    # Each of them ends its own children in order; the group is killed only if that takes too long.
+    children = psutil.Process(process.pid).children(recursive=True)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGTERM)
+    _, left = psutil.wait_procs([psutil.Process(process.pid), *children], timeout=_STOP_SECONDS)
+    for one in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
+    (paths.processes / f"{name}.json").unlink(missing_ok=True)
+    return True
+
+
+def server_answers(url: str) -> bool:
+    """Whether a Prefect API says that it is well."""
+    try:
+        answer = httpx.get(f"{url}/health", timeout=2, trust_env=False)
+        return answer.status_code == httpx.codes.OK and answer.json() is True
+    except (httpx.HTTPError, ValueError):
+        return False
+
+
+def _need_port(host: str, port: int, key: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise StackError(
+                f"Expected the port {port} of {host} to be free, got: {error.strerror}. End what "
+                f"uses it, or choose another port by {key} in params.yaml."
+            ) from error
+
+
+def _start(
+    paths: Paths, name: str, command: list[str], env: dict[str, str], url: str
+) -> Process:
+    paths.logs.mkdir(parents=True, exist_ok=True)
+    with (paths.logs / f"{name}.log").open("ab") as log:
+        child = subprocess.Popen(
+            command, cwd=paths.root, env=env, stdin=subprocess.DEVNULL,
+            stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    process = Process(name, child.pid, psutil.Process(child.pid).create_time(), url)
+    tables.write_json(asdict(process), paths.processes / f"{name}.json")
+    return process
+
+
+def _wait(paths: Paths, name: str, ready: Callable[[], bool]) -> None:
+    """Until `ready`, or a StackError that shows the end of the log."""
+    log = paths.logs / f"{name}.log"
+    deadline = time.monotonic() + _START_SECONDS
+    while not ready():
+        if find(paths, name) is None:
+            raise StackError(f"Expected the {name} to start, it ended: {_tail(log)} See {log}.")
+        if time.monotonic() > deadline:
+            stop(paths, name)
+            raise StackError(
+                f"Expected the {name} to answer within {_START_SECONDS} s, it did not: "
+                f"{_tail(log)} See {log}."
+            )
+        time.sleep(_LOOK_EVERY)
+
+
+def _tail(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return " ".join(" ".join(lines[-_LAST_LINES:]).split())

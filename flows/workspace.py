@@ -1,0 +1,108 @@
+"""Where a learning run works, and the lock that keeps it alone.
+
+A person's `newsloop run` works in the checkout where it was typed, with its settings as they are.
+A run that a schedule or an event started works in a clone under NEWSLOOP_HOME, at the commit of the
+champion's release: production learns from new data by the recipe that was released, and a new recipe
+comes in only when a person runs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from components.core import keys
+from components.core.errors import Busy, NewsloopError, ReleaseError
+from components.core.ledger import Champion
+from components.core.paths import Paths
+
+
+@contextlib.contextmanager
+def alone(paths: Paths) -> Iterator[None]:
+    """Holds the learning lock of this installation. It ends with the process, however that ends.
+
+    Raises:
+        Busy: another living process holds it.
+    """
+    paths.home.mkdir(parents=True, exist_ok=True)
+    with paths.lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Busy(
+                "Expected to be the only learning run, but another one is at work (it holds "
+                f"{paths.lock}). Wait for it, or look at it with `newsloop status`."
+            ) from error
+        yield
+
+
+def settle(paths: Paths) -> None:
+    """Makes what a run needs and a clone does not bring: keys, and where DVC's remote lies.
+
+    Raises:
+        NewsloopError: no git repository, or no right to write.
+    """
+    if subprocess.run(
+        ["git", "rev-parse", "--verify", "--quiet", "HEAD"],
+        cwd=paths.root, capture_output=True, check=False,
+    ).returncode:  # fmt: skip
+        raise NewsloopError(
+            f"Expected a git repository with a commit at {paths.root}: versions are git tags. "
+            "Run `git init && git add . && git commit -m start` there, or work in a clone."
+        )
+    keys.ensure(paths.keys)
+    try:
+        (paths.home / "remote").mkdir(parents=True, exist_ok=True)
+        if paths.home != paths.root / ".newsloop":
+            _configure_dvc(paths, paths.root / ".dvc" / "cache")
+    except OSError as error:
+        raise NewsloopError(
+            f"Expected to write in {paths.home}, got: {error.strerror}. Give this user the right "
+            "to write there, or set NEWSLOOP_HOME."
+        ) from error
+
+
+def prepare(paths: Paths, champion: Champion) -> Paths:
+    """The workspace clone, at the commit that `champion` was released from.
+
+    Raises:
+        ReleaseError: git cannot clone or find that commit.
+    """
+    clone = Paths(paths.workspace, paths.home, checkout=paths.root)
+    if not (clone.root / ".git").is_dir():
+        _git(paths.home, "clone", "--quiet", "--no-checkout", str(paths.root), str(clone.root))
+    _git(clone.root, "fetch", "--quiet", "--tags", "--force", "origin")
+    _git(clone.root, "checkout", "--quiet", "--force", "--detach", champion.commit)
+    _configure_dvc(clone, paths.root / ".dvc" / "cache")
+    return clone
+
+
+def _configure_dvc(paths: Paths, cache: Path) -> None:
+    """Shares the checkout's cache and names the local remote by an absolute path.
+
+    Where .dvc/config names another default remote, such as S3, that one is pushed to.
+    """
+    text = f"[cache]\n    dir = {cache}\n['remote \"local\"']\n    url = {paths.home / 'remote'}\n"
+    path = paths.root / ".dvc" / "config.local"
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=folder,
+        env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ReleaseError(
+            f"Expected `git {' '.join(arguments)}` to work in {folder}, got: "
+            f"{' '.join(done.stderr.split())}. The champion stays."
+        )

@@ -1,0 +1,1 @@
+"""Windows, drift, the governor and reports."""
