@@ -1,10 +1,10 @@
 """Measures the candidate on the test side, once, and draws what people want to see.
 
-    03_split, 04_trained -> data/05_evaluated/metrics.json         for `dvc metrics diff` and the gate
-                            data/05_evaluated/predictions.parquet  one row a test document
-                            data/05_evaluated/confusion.csv        for `dvc plots`
-                            data/05_evaluated/reference.parquet    signals of the validation side
-                            data/05_evaluated/report.html          for people
+03_split, 04_trained -> data/05_evaluated/metrics.json         for `dvc metrics diff` and the gate
+                        data/05_evaluated/predictions.parquet  one row a test document
+                        data/05_evaluated/confusion.csv        for `dvc plots`
+                        data/05_evaluated/reference.parquet    signals of the validation side
+                        data/05_evaluated/report.html          for people
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draws an evaluation as one HTML page without foreign hosts: the same input gives the same bytes."""
+"""Draws an evaluation as one HTML page, without foreign hosts and with the same bytes each time."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _draw(plot: Any, size: tuple[float, float]) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    style = {
+    style: dict[Any, Any] = {
         "svg.hashsalt": "newsloop",
         "svg.fonttype": "none",
         "font.family": "sans-serif",
@@ -99,9 +99,7 @@ def _draw(plot: Any, size: tuple[float, float]) -> str:
 
 def _confusion(axes: Axes, measured: dict[str, Any], answers: pl.DataFrame) -> None:
     labels = list(measured["classes"])
-    table = metrics.confusion(
-        answers["actual"].to_list(), answers["predicted"].to_list(), labels
-    )
+    table = metrics.confusion(answers["actual"].to_list(), answers["predicted"].to_list(), labels)
     shares = table / table.sum(axis=1, keepdims=True).clip(1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row in range(len(labels)):
@@ -131,16 +129,18 @@ def _classes(axes: Axes, measured: dict[str, Any]) -> None:
     axes.invert_yaxis()
     axes.set_xlim(right=1.005)
     axes.set(title="By class", xlabel="share")
-    axes.legend(loc="lower left", frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
 
 
 def _curve(axes: Axes, curves: pl.DataFrame, training: dict[str, Any], name: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     steps = (curves["step"] + 1).to_list()
     axes.plot(steps, curves[f"train_{name}"].to_list(), color=_GREY, label="train")
     axes.plot(steps, curves[f"validation_{name}"].to_list(), color=_BLUE, label="validation")
     axes.axvline(training["best_epoch"], color=_ORANGE, linestyle=":", label="epoch kept")
     axes.set(title=name.capitalize(), xlabel="epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
 
 

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from components.core import bundle, metrics, params, tables
 from components.core.ledger import Champion, Ledger
 from components.core.paths import Paths
@@ -135,9 +137,9 @@ def _compare(params_: params.Params, paths: Paths, champion: Champion) -> Check 
         return None
     answers = tables.read_table(paths.evaluated / "predictions.parquet")
     test = tables.read_table(paths.split / "test.parquet")
-    actual = test["label"].to_numpy()
-    ours = answers["predicted"].to_numpy() == actual
-    theirs = model.predict(test["text"].to_list()).labels == actual
+    found = model.predict(test["text"].to_list())
+    ours = (answers["predicted"] == test["label"]).to_numpy()
+    theirs = (pl.Series(found.labels) == test["label"]).to_numpy()
     return against_champion(ours, theirs, params_.gate)
 
 

@@ -1,7 +1,7 @@
 """Reads what the snapshot pins, scrubs it in the stream, and writes the documents.
 
     data/sources.json, the sources -> data/01_ingested/documents.parquet  (core/schema.py DOCUMENT)
-                                      data/01_ingested/faults.json        rows that could not be read
+                                      data/01_ingested/faults.json        rows that cannot be read
                                       data/01_ingested/privacy.json       what was masked, by source
 
 Raw text lives in memory only; the first byte on disk is scrubbed.
@@ -95,7 +95,7 @@ def _result(future: Future[list[Scrubbed]]) -> list[Scrubbed]:
         return future.result()
     except ScrubError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it was, nothing passes
         raise ScrubError(
             f"Expected a batch of texts to be scrubbed, got {type(error).__name__}. Nothing of it "
             "was kept; texts scrubbed before are remembered, so run again."
@@ -150,8 +150,7 @@ def run(params: Params, paths: Paths) -> None:
     scrubbed = list(track(stream, "ingest: scrubbing", total=len(raws)))
     cache.close()
     rows = [
-        row(raw, clean, source, secret)
-        for (source, raw), clean in zip(raws, scrubbed, strict=True)
+        row(raw, clean, source, secret) for (source, raw), clean in zip(raws, scrubbed, strict=True)
     ]
     faults = [{"id": raw.id, "reason": raw.fault} for _, raw in raws if raw.fault]
     masked = privacy((source, clean) for (source, _), clean in zip(raws, scrubbed, strict=True))

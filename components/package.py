@@ -1,7 +1,7 @@
 """Signs the bundle and builds the bento that serves it.
 
-    04_trained, 05_evaluated -> data/06_packaged/bundle/  see core/bundle.py
-                                data/06_packaged/bento/   `bentoml serve` takes this folder as it is
+04_trained, 05_evaluated -> data/06_packaged/bundle/  see core/bundle.py
+                            data/06_packaged/bento/   `bentoml serve` takes this folder as it is
 """
 
 from __future__ import annotations

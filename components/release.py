@@ -1,8 +1,8 @@
 """Publishes a bundle that the gate let pass, and makes it the champion.
 
-The order is what makes it safe to be killed anywhere: dvc push, commit, tag, git push, bundle store,
-ledger row. Each step does nothing when it was done before, so a run that is repeated goes on where
-the killed one stopped. The ledger row is last: until it is there, the old champion serves.
+The order is what makes it safe to be killed anywhere: dvc push, commit, tag, git push, bundle
+store, ledger row. Each step does nothing when it was done before, so a run that is repeated goes on
+where the killed one stopped. The ledger row is last: until it is there, the old champion serves.
 
 The commit holds exactly what the bundle was made from: code, params, snapshot, dvc.lock. It is made
 beside the branch that is checked out, which is never moved; the version's tag keeps it.
@@ -68,7 +68,7 @@ def publish(
     if name in known:
         ledger.deploy(known[name], now, reason)
         return _champion(ledger)
-    _dvc(paths, "push", "--quiet")
+    _dvc(paths, "push")
     metrics = tables.read_json(paths.evaluated / "metrics.json")
     commit = _commit(paths, now, f"Release bundle {name[:12]}: {reason}")
     version, tag = _tag(paths, ledger, commit, name, metrics)
@@ -154,7 +154,7 @@ def _tag(
 
 
 def _push_tag(paths: Paths, tag: str) -> None:
-    """Brings the tag home from the workspace clone; a person's own checkout pushes when it likes."""
+    """Brings the tag home from the workspace clone; a checkout has it already."""
     if paths.root == paths.workspace:
         _git(paths, "push", "--quiet", "origin", f"refs/tags/{tag}")
 
@@ -177,7 +177,7 @@ def _run(command: Sequence[str], folder: Path, env: dict[str, str]) -> str:
         command, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        shown = " ".join(part for part in command if part != sys.executable)
+        shown = " ".join(part for part in command if part not in (sys.executable, "-m"))
         said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
         raise ReleaseError(
             f"Expected `{shown}` to work in {folder}, got: {said}. The champion stays; mend that "

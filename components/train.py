@@ -1,8 +1,8 @@
 """Trains the candidate that is chosen in data/candidate.json.
 
-    03_split/train, validation -> data/04_trained/model/         SavedModel, raw text -> probabilities
-                                  data/04_trained/training.json  what was trained, and how it went
-                                  data/04_trained/live/          DVCLive: each epoch, for `dvc plots`
+    03_split/train, validation -> data/04_trained/model/         SavedModel: raw text in
+                                  data/04_trained/training.json  what was trained, how it went
+                                  data/04_trained/live/          DVCLive: each epoch
 
 Validation data choose the epoch; the test side is never read.
 """

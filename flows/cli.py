@@ -1,8 +1,7 @@
-"""The command line: newsloop run, up, down, status, monitor, serve, models, promote, rollback, demo."""
+"""The command line: newsloop run, up, down, status, monitor, serve, models, promote, ..."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from dataclasses import asdict
@@ -246,7 +245,7 @@ def _status(params: Params, paths: Paths) -> dict[str, Any]:
     }
 
 
-def main() -> int:
+def main() -> int:  # noqa: PLR0911 - one return an outcome reads best
     """Runs the command line; every error of ours is one paragraph on stderr."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
@@ -270,7 +269,6 @@ def main() -> int:
             return 1
         raise
     return 0
-
 
 
 if __name__ == "__main__":

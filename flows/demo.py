@@ -24,8 +24,8 @@ import httpx
 import polars as pl
 import yaml
 
-from components.core import tables
 from components.core import ledger as ledgers
+from components.core import tables
 from components.core.errors import DataError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
@@ -143,9 +143,7 @@ def run(params: Params, paths: Paths, keep: bool) -> None:
             sandbox.newsloop("down")
 
 
-def _show(
-    sandbox: Sandbox, parts: dict[str, pl.DataFrame], moved: str, timeline: Timeline
-) -> None:
+def _show(sandbox: Sandbox, parts: dict[str, pl.DataFrame], moved: str, timeline: Timeline) -> None:
     learned = sandbox.newsloop("run", "--reason", "demo")
     metrics = learned["metrics"]
     timeline.add(
@@ -238,7 +236,7 @@ def _wait(what: str, done: Callable[[], bool]) -> None:
 
 
 class Sandbox:
-    """A newsloop project of its own: code of this checkout, other data, other ports, other state."""
+    """A project of its own: the code of this checkout, other data, other ports, other state."""
 
     def __init__(self, paths: Paths) -> None:
         self._origin = paths

@@ -1,8 +1,9 @@
-"""The deployments: learning weekly and on drift, monitoring hourly. `newsloop up` keeps this running."""
+"""The deployments: learning weekly and on drift, monitoring hourly. `newsloop up` runs it."""
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from components.core import params as parameters
 from components.core import tables
@@ -31,7 +32,7 @@ def run(params: Params, paths: Paths) -> None:
             "decision_id": "{{ event.payload.decision_id }}",
         },
     )
-    deployments = [
+    deployments: list[Any] = [
         learning.to_deployment(
             "newsloop",
             cron=params.flow.learning_cron,

@@ -1,4 +1,4 @@
-"""The environment that every process of ours runs in. Called before Prefect or BentoML is imported."""
+"""The environment that all our processes run in. Called before Prefect or BentoML is imported."""
 
 from __future__ import annotations
 

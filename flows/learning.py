@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,8 @@ from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from flows import pipeline, workspace
+
+_DECIDING = ("gate", "release")
 
 
 @dataclass
@@ -75,9 +78,7 @@ def judge(params: Params, paths: Paths, ledger: Ledger) -> gate.Decision:
 
 
 @task(name="release", task_run_name="release")
-def publish(
-    params: Params, paths: Paths, ledger: Ledger, decision: gate.Decision, reason: str
-) -> str:
+def publish(paths: Paths, ledger: Ledger, decision: gate.Decision, reason: str) -> str:
     pins = tables.read_json(paths.snapshot)["sources"]
     watermark = max((pin.get("watermark", 0) for pin in pins), default=0)
     now = datetime.now(UTC)
@@ -132,66 +133,76 @@ def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: S
         paths = workspace.prepare(paths, champion)
         pipeline.checkout(paths)
     params = parameters.load(paths.params)
-    _timed(summary, "snapshot", lambda: take_snapshot(params, paths))
+    try:
+        with pipeline.earlier_data_kept(paths):
+            _choose(params, paths, ledger, reason, summary)
+    finally:
+        _show(summary)
+
+
+def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: Summary) -> None:
+    """Trains the candidates one after the other until the gate lets one pass."""
+    _timed(summary, "snapshot", take_snapshot, params, paths)
+    if not pipeline.changed_stages(paths) and _is_champion(paths, ledger, summary):
+        summary.stages += [(stage, "unchanged", 0.0) for stage in (*pipeline.STAGES, *_DECIDING)]
+        return
     refused: list[gate.Decision] = []
     for candidate in params.train.candidates:
-        decision = _try(candidate, params, paths, ledger, summary)
-        if decision is None or decision.released:
-            if decision is not None:
-                summary.version = _timed(
-                    summary, "release", lambda: publish(params, paths, ledger, decision, reason)
-                )
-                summary.outcome = "released"
-            break
+        _train(candidate, paths, summary)
+        if _is_champion(paths, ledger, summary):
+            summary.stages += [(stage, "unchanged", 0.0) for stage in _DECIDING]
+            return
+        decision: gate.Decision = _timed(summary, "gate", judge, params, paths, ledger)
+        summary.decision = asdict(decision)
+        if decision.released:
+            summary.version = _timed(summary, "release", publish, paths, ledger, decision, reason)
+            summary.outcome = "released"
+            return
         refused.append(decision)
-    _show(summary)
-    if summary.outcome == "unchanged" and len(refused) == len(params.train.candidates):
-        summary.outcome = "refused"
-        current = ledger.champion()
-        tried = "; ".join(f"{d.architecture}: {', '.join(d.reasons)}" for d in refused)
-        raise GateRefused(
-            f"Expected one of {params.train.candidates} to pass the gate, none did. {tried}. "
-            + (f"The champion {current.tag} stays. " if current else "Nothing was released. ")
-            + f"Each check is in {paths.decisions}; bring more or better data, or change train or "
-            "gate in params.yaml."
-        )
+    summary.outcome = "refused"
+    current = ledger.champion()
+    tried = "; ".join(f"{one.architecture}: {', '.join(one.reasons)}" for one in refused)
+    raise GateRefused(
+        f"Expected one of {params.train.candidates} to pass the gate, none did. {tried}. "
+        + (f"The champion {current.tag} stays. " if current else "Nothing was released. ")
+        + f"Each check is in {paths.decisions}; bring more or better data, or change train or "
+        "gate in params.yaml."
+    )
 
 
-def _try(
-    candidate: Candidate, params: Params, paths: Paths, ledger: Ledger, summary: Summary
-) -> gate.Decision | None:
-    """Trains and judges one candidate; None where it is the champion already."""
+def _train(candidate: Candidate, paths: Paths, summary: Summary) -> None:
+    """Brings every stage up to date for one candidate."""
     snapshot.choose(candidate, paths)
     changed = pipeline.changed_stages(paths)
     for stage in pipeline.STAGES:
-        # Below the first stage that changed everything has to be looked at again.
-        if not changed:
-            summary.stages.append((stage, "unchanged", 0.0))
-        elif stage in changed or any(row[1] != "unchanged" for row in summary.stages[1:]):
-            _timed(summary, stage, lambda stage=stage: run_stage(stage, paths))  # type: ignore[misc]
+        if stage in changed:
+            # What stands below it has to be looked at again.
+            changed.update(pipeline.STAGES)
+            _timed(summary, stage, run_stage, stage, paths)
         else:
             summary.stages.append((stage, "unchanged", 0.0))
+
+
+def _is_champion(paths: Paths, ledger: Ledger, summary: Summary) -> bool:
+    """Whether the packaged bundle serves already; its facts go into the summary."""
     summary.metrics = tables.read_json(paths.evaluated / "metrics.json")
     champion = ledger.champion()
-    name = tables.file_hash(paths.bundle / "manifest.json")
-    if champion is not None and champion.bundle == name:
-        summary.version, summary.decision = champion.tag, champion.decision
-        summary.stages += [("gate", "unchanged", 0.0), ("release", "unchanged", 0.0)]
-        return None
-    decision: gate.Decision = _timed(summary, "gate", lambda: judge(params, paths, ledger))
-    summary.decision = asdict(decision)
-    return decision
+    if champion is None or champion.bundle != tables.file_hash(paths.bundle / "manifest.json"):
+        return False
+    summary.version, summary.decision = champion.tag, champion.decision
+    return True
 
 
-def _timed(summary: Summary, stage: str, work: Any) -> Any:
+def _timed(summary: Summary, stage: str, work: Callable[..., Any], *arguments: Any) -> Any:
     started = time.monotonic()
-    outcome = work()
+    outcome = work(*arguments)
     word = outcome if outcome in ("ran", "restored", "unchanged") else "ran"
     summary.stages.append((stage, word, time.monotonic() - started))
     return outcome
 
 
 def _show(summary: Summary) -> None:
+    """The same table in Prefect, where an operator looks for a run that nobody watched."""
     create_table_artifact(
         [{"stage": s, "outcome": o, "seconds": round(t, 1)} for s, o, t in summary.stages],
         key="learning-stages",

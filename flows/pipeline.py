@@ -5,19 +5,23 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from components.core.errors import NewsloopError
+from components.core import tables
+from components.core.errors import GateRefused, NewsloopError
 from components.core.paths import Paths
 
 STAGES = ("ingest", "validate", "split", "train", "evaluate", "package")
 _ERROR = "error: "  # how a stage begins its paragraph, see core/stage.py
+# What TensorFlow prints before anybody can ask it to be quiet.
+_NOISE = re.compile(r"WARNING: All log messages before absl|[IWE]0000 00:00:")
 _GRACE_SECONDS = 10  # between asking a stage to end and ending it
 
 
@@ -56,6 +60,27 @@ def checkout(paths: Paths) -> None:
         _dvc(paths, ["checkout", "--force", "--quiet"])
 
 
+@contextlib.contextmanager
+def earlier_data_kept(paths: Paths) -> Iterator[None]:
+    """Puts pins, dvc.lock and data back as they were if what happens inside fails.
+
+    DVC deletes a stage's outputs before it runs. The failed run's own results stay in DVC's cache,
+    so that what was computed is not computed again.
+    """
+    pins = (paths.root / "dvc.lock", paths.snapshot, paths.candidate)
+    before = {path: path.read_bytes() for path in pins if path.exists()}
+    try:
+        yield
+    except GateRefused:
+        raise  # the refused candidate's report is what a person wants to look at
+    except BaseException:
+        if pins[0] in before:
+            for path, content in before.items():
+                tables.write_atomic(path, lambda p, content=content: p.write_bytes(content))  # type: ignore[misc]
+            checkout(paths)
+        raise
+
+
 def _dvc(paths: Paths, arguments: Sequence[str]) -> tuple[str, str]:
     """DVC's standard output and the last error paragraph; a stage's progress goes to our stderr."""
     env = {
@@ -89,6 +114,8 @@ def _dvc(paths: Paths, arguments: Sequence[str]) -> tuple[str, str]:
         raise
     said = paragraphs[-1] if paragraphs else ""
     if status:
+        if status in (-signal.SIGINT, 130):
+            raise KeyboardInterrupt
         raise StageFailed(
             said or f"Expected `dvc {' '.join(arguments)}` to work, it exited with {status}."
         )
@@ -110,7 +137,7 @@ def _relay(stream: IO[bytes], paragraphs: list[str]) -> None:
         elif text.startswith("ERROR:"):
             if not own:
                 paragraphs.append(text.removeprefix("ERROR:").strip())
-        elif text:
+        elif text and not _NOISE.match(text):
             sys.stderr.write(line.decode(errors="replace"))
             sys.stderr.flush()
         line = b""

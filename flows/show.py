@@ -102,8 +102,9 @@ def status(found: dict[str, Any], json_wanted: bool) -> None:
         state = f"runs (process {process['pid']})  {process['url']}" if process else "does not run"
         console.print(f"{name:<10}{state}")
     if found["prefect"]["answers"] and not found["processes"]["server"]:
-        console.print(f"{'':<10}a Prefect server that we did not start answers at "
-                      f"{found['prefect']['url']}")
+        console.print(
+            f"{'':<10}a Prefect server that we did not start answers at {found['prefect']['url']}"
+        )
     if serving:
         console.print(f"serving   {escape(str(serving.get('tag') or serving.get('bundle')))}")
 

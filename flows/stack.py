@@ -1,7 +1,7 @@
 """The long-running processes: Prefect server, runner of the deployments, service.
 
-What was started is written to .newsloop/processes/<name>.json with its process id and start time, so
-that `newsloop down` ends what we started and nothing else, also after the id was given to another.
+What was started is written to .newsloop/processes/<name>.json with its process id and start time:
+`newsloop down` ends what we started and nothing else, also after the id was given to another.
 """
 
 from __future__ import annotations
@@ -160,9 +160,7 @@ def _need_port(host: str, port: int, key: str) -> None:
             ) from error
 
 
-def _start(
-    paths: Paths, name: str, command: list[str], env: dict[str, str], url: str
-) -> Process:
+def _start(paths: Paths, name: str, command: list[str], env: dict[str, str], url: str) -> Process:
     paths.logs.mkdir(parents=True, exist_ok=True)
     with (paths.logs / f"{name}.log").open("ab") as log:
         child = subprocess.Popen(

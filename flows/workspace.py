@@ -1,9 +1,9 @@
 """Where a learning run works, and the lock that keeps it alone.
 
 A person's `newsloop run` works in the checkout where it was typed, with its settings as they are.
-A run that a schedule or an event started works in a clone under NEWSLOOP_HOME, at the commit of the
-champion's release: production learns from new data by the recipe that was released, and a new recipe
-comes in only when a person runs it.
+A run that a schedule or an event started works in a clone under NEWSLOOP_HOME, at the commit of
+the champion's release: production learns from new data by the recipe that was released, and a new
+recipe comes in only when a person runs it.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
     model/          SavedModel: raw strings -> probabilities, features, words, unknown share
     reference.parquet  the signals of validation texts, which monitoring compares traffic with
 
-Nothing is loaded before it is verified. No pickle and no Python class is needed to load it. The only
-implementation of inference: evaluate, service and monitoring call it.
+Nothing is loaded before it is verified. No pickle and no Python class is needed to load it. The
+only implementation of inference: evaluate, service and monitoring call it.
 """
 
 from __future__ import annotations
@@ -142,9 +142,22 @@ class Bundle(Model):
         return tables.read_table(self.folder / REFERENCE)
 
 
-def save_model(
-    folder: Path, network: Any, encoder: Any, centre: Array, directions: Array
-) -> None:
+def reference(folder: Path, name: str, key_folder: Path) -> pl.DataFrame:
+    """`Bundle.reference` of the bundle at `folder`, verified, without loading its model.
+
+    Raises:
+        BundleError: as `verify`, or it is another bundle than `name`.
+    """
+    found = verify(folder, key_folder)
+    if found != name:
+        raise BundleError(
+            f"Expected bundle {name[:12]} at {folder}, found {found[:12]}. Release it again, or "
+            "roll back."
+        )
+    return tables.read_table(folder / REFERENCE)
+
+
+def save_model(folder: Path, network: Any, encoder: Any, centre: Array, directions: Array) -> None:
     """Writes the SavedModel that takes raw strings.
 
     Args:
@@ -165,7 +178,7 @@ def save_model(
             self.centre = tf.constant(centre, tf.float32)
             self.directions = tf.constant(directions, tf.float32)
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])  # type: ignore[untyped-decorator]
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
         def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML's use
             ids, words, unknown_share = self.encoder(texts)
             probabilities, features = self.network(ids, training=False)
@@ -221,8 +234,11 @@ def verify(folder: Path, key_folder: Path) -> str:
     expected = json.loads(manifest)["files"]
     found = {str(path.relative_to(folder)) for path in _files(folder)}
     wrong = sorted(found ^ set(expected))
-    wrong += [name for name in sorted(found & set(expected))
-              if tables.file_hash(folder / name) != expected[name]]
+    wrong += [
+        name
+        for name in sorted(found & set(expected))
+        if tables.file_hash(folder / name) != expected[name]
+    ]
     if wrong:
         raise BundleError(
             f"Expected bundle {folder} as its manifest says; missing, superfluous or altered: "

@@ -336,12 +336,37 @@ class Ledger:
     def has_decision(self, decision_id: str) -> bool:
         return bool(self.query(sa.select(DECISIONS.c.seq).where(DECISIONS.c.id == decision_id)))
 
-    def decisions(self, kind: str, verdict: str | None = None, limit: int = 1) -> list[dict[str, Any]]:
+    def decisions(
+        self, kind: str, verdict: str | None = None, limit: int = 1
+    ) -> list[dict[str, Any]]:
         """The newest decisions of a kind, the newest first."""
         statement = sa.select(DECISIONS).where(DECISIONS.c.kind == kind)
         if verdict is not None:
             statement = statement.where(DECISIONS.c.verdict == verdict)
         return self.query(statement.order_by(DECISIONS.c.seq.desc()).limit(limit))
+
+    def add_window(self, window: dict[str, Any], decision: dict[str, Any]) -> None:
+        """Records a judged window and what the governor made of it, both or neither.
+
+        Raises:
+            LedgerError: another run has judged some of these predictions in the meantime.
+        """
+        with self._transaction() as connection:
+            # SQLite has one writer from its first insert on; PostgreSQL waits at the locked row.
+            ours = connection.execute(sa.insert(WINDOWS).values(window)).inserted_primary_key
+            newest = sa.select(DEPLOYMENTS.c.seq).order_by(DEPLOYMENTS.c.seq.desc()).limit(1)
+            connection.execute(newest.with_for_update()).first()
+            others = sa.select(WINDOWS.c.seq).where(
+                WINDOWS.c.bundle == window["bundle"],
+                WINDOWS.c.until > window["after"],
+                WINDOWS.c.seq != (ours[0] if ours else None),
+            )
+            if connection.execute(others.limit(1)).first() is not None:
+                raise LedgerError(
+                    "Expected to be the only monitoring run, another one judged the same "
+                    "predictions first. Its decision stands; there is nothing to do."
+                )
+            connection.execute(sa.insert(DECISIONS).values(decision))
 
     def claim(self, decision_id: str, flow_run: str, time: datetime) -> bool:
         """True for the first run that takes up a decision to retrain, False for all later ones."""
@@ -376,7 +401,7 @@ class _Transaction:
             raise self._explain(error) from error
 
     def _explain(self, error: SQLAlchemyError) -> LedgerError:
-        # str(error) repeats the statement's parameters, which may be a text: only the cause is shown.
+        # str(error) repeats the parameters, which may be a text: only the cause is shown.
         cause = str(getattr(error, "orig", None) or type(error).__name__)
         return LedgerError(
             f"Expected to reach the ledger at {self._name}, got: {cause}. See that the database "
@@ -387,6 +412,11 @@ class _Transaction:
 def _tune_sqlite(connection: Any, record: object) -> None:
     del record
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "busy_timeout=30000",
+        "foreign_keys=ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -21,7 +21,11 @@ class Interval:
     high: float
 
     def rounded(self) -> dict[str, float]:
-        return {"value": round(self.value, 6), "low": round(self.low, 6), "high": round(self.high, 6)}
+        return {
+            "value": round(self.value, 6),
+            "low": round(self.low, 6),
+            "high": round(self.high, 6),
+        }
 
 
 def wilson(hits: int, total: int, confidence: float) -> Interval:

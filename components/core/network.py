@@ -73,7 +73,7 @@ def _textcnn(vectors: Any, settings: parameters.TextCnn) -> Any:
 
 
 def _bilstm(vectors: Any, settings: parameters.BiLstm) -> Any:
-    """Two bidirectional LSTMs, the first returning its sequence: the founding document's network."""
+    """Two bidirectional LSTMs, the first returning its sequence: where newsloop began."""
     import keras
 
     sequence = keras.layers.Bidirectional(

@@ -163,12 +163,13 @@ class Monitor(Settings):
     min_rows: Positive
     max_rows: Positive
     false_alarm_rate: Annotated[float, Field(gt=0, lt=1)]
-    report_folder: str
+    keep_pages: Positive
 
 
 class Governor(Settings):
     min_new_labels: Annotated[int, Field(ge=0)]
     cooldown_hours: Annotated[float, Field(ge=0)]
+    reconcile_minutes: Annotated[float, Field(ge=0)]
 
 
 class Flow(Settings):
@@ -197,7 +198,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML lets the last of two equal keys win in silence; here it is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = sorted({str(key) for key in keys if keys.count(key) > 1})
         if twice:
             raise yaml.constructor.ConstructorError(

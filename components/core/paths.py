@@ -124,6 +124,10 @@ class Paths:
         return self.home / "data_docs"
 
     @property
+    def monitoring_reports(self) -> Path:
+        return self.home / "reports" / "monitoring"
+
+    @property
     def decisions(self) -> Path:
         return self.home / "decisions"
 

@@ -1,6 +1,7 @@
 """Remembers scrubbed texts, so that no document is scrubbed twice under the same policy and key.
 
-Keys are keyed hashes of the raw text: without the secret nobody can ask whether a known text is here.
+Keys are keyed hashes of the raw text: without the secret nobody can ask whether a known text is
+here.
 """
 
 from __future__ import annotations

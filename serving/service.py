@@ -1,0 +1,201 @@
+"""The BentoML service: its routes, and how its parts are joined.
+
+    request --> intake --> batcher --> bundle of the follower --> answer
+                                                  \\--> recorder --> ledger, scrubbing process
+
+`newsloop serve` runs it in a project, where it follows the ledger; `bentoml serve <bento>` runs it
+with the one bundle that lies in the bento. serving/setting.py tells the two apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import bentoml
+import pydantic
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from components.core.errors import LedgerError
+from components.core.offline import stay_home
+from serving import intake, setting
+from serving.answer import Answer, answers
+from serving.batcher import Batcher
+from serving.explain import explain
+from serving.follower import Served
+from serving.intake import ClassifyBody, ExplainBody, FeedbackBody, Refused
+from serving.recorder import Recorder, utc_now
+from serving.scrubbing import ScrubbingProcess, command
+
+TIMEOUT = 60  # seconds, then 504; the largest request takes about one
+MAX_CONCURRENCY = 512  # requests at once, then 429: more only wait for each other
+FLUSH_SECONDS = 5.0  # that feedback waits for its predictions to reach the ledger
+DRAIN_SECONDS = 10.0  # at shutdown, for what is not yet recorded
+
+
+class Classified(pydantic.BaseModel):
+    """The answer of /classify."""
+
+    model: str
+    predictions: list[dict[str, Any]]
+
+
+class Explained(pydantic.BaseModel):
+    """The answer of /explain; see serving/explain.py."""
+
+    model: str
+    label: str
+    confidence: float
+    words: list[dict[str, Any]]
+    tried: int
+    distinct: int
+
+
+class Counted(pydantic.BaseModel):
+    """The answer of /feedback."""
+
+    accepted: int
+    duplicate: int
+    unknown: int
+
+
+async def _model(request: Request) -> Response:
+    del request
+    service: Any = bentoml.get_current_service()
+    return await _respond(service.describe())
+
+
+async def _respond(answer: Awaitable[dict[str, Any]]) -> Response:
+    """The answer in JSON, or the refusal, which BentoML would log with a traceback as an error."""
+    try:
+        return JSONResponse(await answer)
+    except Refused as refusal:
+        return refusal.response()
+
+
+@bentoml.service(
+    name="Newsloop",
+    workers=1,
+    traffic={"timeout": TIMEOUT, "max_concurrency": MAX_CONCURRENCY},
+    http={"host": "127.0.0.1"},  # BentoML's own default is every address
+    logging={"access": {"enabled": False}},  # a line a request; /metrics counts them
+)
+@bentoml.asgi_app(Starlette(routes=[Route("/model", _model)]))
+class Newsloop:
+    """Sorts texts into classes, says why, and takes people's word on its answers."""
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
+    def check() -> None:
+        """Once, before any worker starts."""
+        setting.check()
+
+    def __init__(self) -> None:
+        stay_home()
+        logging.getLogger("newsloop").setLevel(logging.INFO)
+        found = setting.find()
+        self._limits = found.params.serve
+        self._models, self._ledger = found.models, found.ledger
+        self._batcher = Batcher[Served, Answer](
+            self._compute, self._limits.max_batch, self._limits.max_wait_ms
+        )
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")  # explain: one at a time
+        self._recorder = None
+        if self._ledger is not None:
+            self._recorder = Recorder(self._ledger, ScrubbingProcess(command(found.params_file)))
+            self._recorder.start()
+        self._models.start()
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    async def close(self) -> None:
+        """Ends all threads and processes; what is not yet recorded has DRAIN_SECONDS."""
+        await self._batcher.close()
+        self._models.close()
+        self._aside.shutdown()
+        if self._recorder is not None:
+            await asyncio.to_thread(self._recorder.close, DRAIN_SECONDS)
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def __is_ready__(self) -> bool:
+        return self._models.current is not None
+
+    def __metrics__(self, text: str) -> str:
+        """BentoML's metrics, and what the recorder lost."""
+        counts = self._recorder.counts if self._recorder is not None else {}
+        for name, count in counts.items():
+            text += f"# TYPE newsloop_{name}_total counter\nnewsloop_{name}_total {count}\n"
+        return text
+
+    @bentoml.api(output_spec=Classified)  # type: ignore[untyped-decorator]
+    async def classify(self, body: ClassifyBody, /) -> Any:
+        """The label of each text, with the probabilities of all labels."""
+        return await _respond(self._classify(body))
+
+    @bentoml.api(output_spec=Explained)  # type: ignore[untyped-decorator]
+    async def explain(self, body: ExplainBody, /) -> Any:
+        """The words that carried a text's label."""
+        return await _respond(self._explain(body))
+
+    @bentoml.api(output_spec=Counted)  # type: ignore[untyped-decorator]
+    async def feedback(self, body: FeedbackBody, /) -> Any:
+        """Takes what people say the labels are."""
+        return await _respond(self._feedback(body))
+
+    async def describe(self) -> dict[str, Any]:
+        """The answer of GET /model."""
+        return self._served().describe()
+
+    async def _classify(self, body: ClassifyBody) -> dict[str, Any]:
+        texts = intake.texts(await body.read(), self._limits)
+        self._served()
+        served, found = await self._batcher.answer(texts)
+        if self._recorder is not None:
+            self._recorder.record(served.bundle.name, found, texts)
+        return {"model": served.title, "predictions": [answer.public() for answer in found]}
+
+    async def _explain(self, body: ExplainBody) -> dict[str, Any]:
+        text = intake.text(await body.read(), self._limits)
+        served = self._served()
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._aside, explain, served.bundle.predict, text)
+        return {"model": served.title, **found}
+
+    async def _feedback(self, body: FeedbackBody) -> dict[str, Any]:
+        labels = intake.labels(await body.read(), self._served().bundle.labels)
+        if self._ledger is None:
+            raise Refused(
+                503,
+                "This service records no predictions, so it can take no feedback; set "
+                f"{setting.DATABASE} to a ledger and start it again.",
+            )
+        return await asyncio.to_thread(self._add_labels, labels)
+
+    def _add_labels(self, labels: list[tuple[str, str]]) -> dict[str, int]:
+        """Counts, once the predictions that were just given are in the ledger to be spoken of."""
+        assert self._ledger is not None
+        assert self._recorder is not None
+        possible = [pair for pair in labels if intake.is_prediction_id(pair[0])]
+        try:
+            if not self._recorder.flush(FLUSH_SECONDS):
+                raise LedgerError("The predictions did not reach it in time.")
+            counts = self._ledger.add_labels(possible, utc_now())
+        except LedgerError as error:
+            setting.LOG.error("Feedback was refused: %s", error)
+            raise Refused(503, "The ledger cannot be reached now; send this again later.") from None
+        return counts | {"unknown": counts["unknown"] + len(labels) - len(possible)}
+
+    def _served(self) -> Served:
+        if self._models.current is None:
+            raise Refused(503, "No model is loaded yet; /readyz says when there is one.")
+        return self._models.current
+
+    def _compute(self, texts: list[str]) -> tuple[Served, list[Answer]]:
+        served = self._served()
+        return served, answers(served.bundle, texts)

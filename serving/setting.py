@@ -1,0 +1,156 @@
+"""Where the service runs: in a project, following its ledger, or in a bento with one bundle."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.core import bundle as bundles
+from components.core import ledger as ledgers
+from components.core import params as parameters
+from components.core.bundle import Bundle
+from components.core.errors import LedgerError, NewsloopError
+from components.core.ledger import Ledger
+from components.core.params import Params
+from components.core.paths import Paths
+from serving.follower import Follower, Served, warm
+
+LOG = logging.getLogger("newsloop.serving")
+FOLLOW, ROOT, DATABASE = "NEWSLOOP_FOLLOW", "NEWSLOOP_ROOT", "NEWSLOOP_DATABASE_URL"
+CODE = Path(__file__).resolve().parents[1]
+
+
+class Pinned:
+    """Always the same bundle; it stands where a Follower stands."""
+
+    def __init__(self, served: Served) -> None:
+        self.current: Served | None = served
+
+    def start(self) -> None:
+        """Nothing to follow."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the service needs to run.
+
+    Attributes:
+        params: the settings, and the file they came from.
+        models: whose `current` is the model that answers; None while there is none.
+        ledger: where predictions are recorded; None in a bento without a database.
+    """
+
+    params: Params
+    params_file: Path
+    models: Follower | Pinned
+    ledger: Ledger | None
+
+
+def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> Setting:
+    """The setting that the environment and the folders beside the code call for.
+
+    Raises:
+        NewsloopError: neither a project to follow nor a bundle beside the code; or as the loading
+            of params.yaml or of that bundle.
+    """
+    place = _place(environ, code)
+    if isinstance(place, Paths):
+        return _project(place)
+    return _bento(place, environ.get(DATABASE))
+
+
+def check(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> None:
+    """Raises what `find` would, without loading anything slow.
+
+    BentoML starts a worker that cannot start again and again; this is for before the first time.
+    """
+    place = _place(environ, code)
+    if isinstance(place, Paths):
+        parameters.load(place.params)
+    else:
+        parameters.load(place / "params.yaml")
+        bundles.verify(place / "bundle", place / "keys")
+
+
+def _place(environ: Mapping[str, str], code: Path) -> Paths | Path:
+    """The project to follow, or the folder of the bento."""
+    if environ.get(FOLLOW) == "1":
+        return Paths.find(Path(environ[ROOT]) if ROOT in environ else None)
+    if (code / "params.yaml").is_file() and (code / "bundle").is_dir():
+        return code
+    raise NewsloopError(
+        f"Expected either {FOLLOW}=1 and a newsloop project, or a folder bundle beside params.yaml "
+        f"in {code}; found neither. Start the service with `newsloop serve`, or serve the bento "
+        "that `newsloop run` built."
+    )
+
+
+@functools.cache
+def freeze_libraries() -> None:
+    """Takes what the libraries made out of the garbage collector's sight, once in a process.
+
+    TensorFlow's half a million objects made each full collection stop all answers for 0.3 s.
+    Bundles are loaded after it, so that one that has served its time is still collected.
+    """
+    import tensorflow as tf
+
+    del tf
+    gc.collect()
+    gc.freeze()
+
+
+def _project(paths: Paths) -> Setting:
+    params = parameters.load(paths.params)
+    ledger = _open(ledgers.url(paths.ledger))
+
+    def load(name: str) -> Bundle:
+        freeze_libraries()
+        loaded = bundles.load(paths.bundles / name, paths.keys)
+        if loaded.name != name:
+            raise NewsloopError(
+                f"Expected bundle {name[:12]} in {paths.bundles / name}, found {loaded.name[:12]}. "
+                "Release it again."
+            )
+        return warm(loaded, params.serve.max_batch)
+
+    follower = Follower(ledger, load, params.serve.follow_seconds)
+    return Setting(params, paths.params, follower, ledger)
+
+
+def _bento(code: Path, database: str | None) -> Setting:
+    params = parameters.load(code / "params.yaml")
+    freeze_libraries()
+    loaded = warm(bundles.load(code / "bundle", code / "keys"), params.serve.max_batch)
+    ledger = _open(database) if database else None
+    served = Served(loaded, _version(ledger, loaded.name))
+    LOG.info("%s serves, pinned in this bento.", served.title)
+    return Setting(params, code / "params.yaml", Pinned(served), ledger)
+
+
+def _open(database: str) -> Ledger:
+    """The ledger, even if it cannot be reached now: it may come back."""
+    try:
+        return Ledger(database)
+    except LedgerError as error:
+        LOG.error("%s", error)
+        return Ledger(database, create=False)
+
+
+def _version(ledger: Ledger | None, name: str) -> dict[str, Any] | None:
+    """What the ledger knows of the bundle `name`, if anything."""
+    if ledger is None:
+        return None
+    try:
+        return next((row for row in ledger.versions() if row["bundle"] == name), None)
+    except LedgerError as error:
+        LOG.error("%s", error)
+        return None

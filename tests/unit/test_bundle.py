@@ -1,0 +1,96 @@
+"""A bundle is verified to the byte before anything of it is loaded."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.core import bundle, keys
+from components.core.errors import BundleError
+from tests.tiny import make_bundle
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+    folder = tmp_path_factory.mktemp("bundle")
+    name = make_bundle(folder / "bundle", folder / "keys")
+    return folder / "bundle", folder / "keys", name
+
+
+@pytest.fixture
+def copy(made: tuple[Path, Path, str], tmp_path: Path) -> Path:
+    shutil.copytree(made[0], tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def test_it_takes_raw_text_and_gives_probabilities(made: tuple[Path, Path, str]) -> None:
+    model = bundle.load(made[0], made[1])
+    found = model.predict(["the bank market shares", "a film with music", "", "\x00 \ud800"])
+    assert model.name == made[2]
+    assert found.labels[:2] == ["business", "entertainment"]
+    assert found.probabilities.shape == (4, len(model.labels))
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert found.words.tolist() == [4, 4, 0, 1] or found.words.tolist() == [4, 4, 0, 0]
+    assert found.signals().columns[:4] == ["label", "confidence", "words", "unknown_share"]
+
+
+def test_answers_do_not_depend_on_the_company(made: tuple[Path, Path, str]) -> None:
+    model = bundle.load(made[0], made[1])
+    texts = [f"bank {i} film" for i in range(300)]
+    together = model.predict(texts)
+    alone = model.predict(texts[7:8])
+    assert len(together) == 300
+    np.testing.assert_allclose(alone.probabilities[0], together.probabilities[7], atol=1e-6)
+    assert len(model.predict([])) == 0
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda b: flip(b / "model" / "saved_model.pb"),
+        lambda b: flip(b / "model" / "variables" / "variables.data-00000-of-00001"),
+        lambda b: flip(b / "bundle.json"),
+        lambda b: flip(b / "reference.parquet"),
+        lambda b: flip(b / "manifest.json"),
+        lambda b: flip(b / "manifest.sig"),
+        lambda b: (b / "manifest.sig").unlink(),
+        lambda b: (b / "reference.parquet").unlink(),
+        lambda b: (b / "model" / "more.py").write_text("print()"),
+        shutil.rmtree,
+    ],
+)
+def test_an_altered_bundle_is_refused(
+    made: tuple[Path, Path, str], copy: Path, spoil: Callable[[Path], None]
+) -> None:
+    spoil(copy)
+    with pytest.raises(BundleError):
+        bundle.load(copy, made[1])
+
+
+def test_a_bundle_signed_by_another_key_is_refused(copy: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="signed by the key"):
+        bundle.load(copy, keys.ensure(tmp_path / "other"))
+
+
+def test_without_a_public_key_nothing_is_loaded(copy: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="public key"):
+        bundle.load(copy, tmp_path / "nowhere")
+
+
+def test_keys_are_private_and_stay(tmp_path: Path) -> None:
+    folder = keys.ensure(tmp_path / "keys")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    keys.ensure(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert set(before) == {keys.SIGNING, keys.PUBLIC, keys.PSEUDONYM}

@@ -1,0 +1,186 @@
+"""What is found in a window: exact small cases through Evidently itself."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+
+from components.core.params import Monitor
+from monitoring import drift, report
+
+SETTINGS = Monitor(min_rows=100, max_rows=5000, false_alarm_rate=0.01, keep_pages=3)
+NAMES = ["label", "confidence", "words", "unknown_share", "feature_0", "feature_1"]
+
+
+def sample(rows: int, seed: int) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {
+            "label": rng.choice(["a", "b", "c"], rows),
+            "confidence": rng.beta(9, 1, rows).astype(np.float32),
+            "words": rng.poisson(300, rows).astype(np.int32),
+            "unknown_share": (rng.binomial(320, 0.01, rows) / 320).astype(np.float32),
+            "feature_0": rng.normal(size=rows).astype(np.float32),
+            "feature_1": rng.normal(size=rows).astype(np.float32),
+        }
+    )
+
+
+REFERENCE, WINDOW = sample(300, 1), sample(200, 2)
+
+
+def found(result: drift.Drift, name: str) -> drift.Signal:
+    return next(signal for signal in result.signals if signal.name == name)
+
+
+def test_the_same_distribution_is_no_drift() -> None:
+    result = drift.judge(REFERENCE, WINDOW, SETTINGS)
+    assert result.verdict.finding == "none"
+    assert [signal.name for signal in result.signals] == NAMES
+    for signal in result.signals:
+        assert signal.drifted is False
+        assert signal.p_value is not None and signal.p_value > signal.threshold
+        assert signal.threshold == pytest.approx(0.01 / 6)
+    assert "6 signals" in result.verdict.reasons[0]
+    assert drift.judge(REFERENCE, WINDOW, SETTINGS).signals == result.signals
+
+
+@pytest.mark.parametrize(
+    ("name", "moved"),
+    [
+        ("confidence", pl.col("confidence") - 0.2),
+        ("words", pl.col("words") // 2),
+        ("unknown_share", pl.col("unknown_share") + 0.1),
+        ("feature_1", pl.col("feature_1") * 3),
+        ("label", pl.lit("a")),
+        ("label", pl.col("label").replace("a", "never seen")),
+        ("confidence", pl.lit(0.5, pl.Float32)),  # constant now, but it was not
+    ],
+)
+def test_a_shift_is_found_in_its_signal(name: str, moved: pl.Expr) -> None:
+    result = drift.judge(REFERENCE, WINDOW.with_columns(moved.alias(name)), SETTINGS)
+    assert result.verdict.finding == "drift"
+    assert [signal.name for signal in result.signals if signal.drifted] == [name]
+    assert result.verdict.reasons[0].startswith(f"{name} has drifted: p = ")
+
+
+NOT_A_NUMBER = pl.when(pl.int_range(pl.len()) == 0).then(math.nan).otherwise(pl.col("feature_0"))
+HALF = pl.when(pl.int_range(pl.len()) % 2 == 1).then(pl.col("label"))
+
+
+@pytest.mark.parametrize(
+    ("reference", "window", "name", "reason"),
+    [
+        (REFERENCE, WINDOW.drop("words"), "words", "the window does not have it"),
+        (REFERENCE.drop("words"), WINDOW, "words", "the reference does not have it"),
+        (
+            REFERENCE,
+            WINDOW.with_columns(words=pl.lit(None, pl.Int32)),
+            "words",
+            "200 of 200 values in the window are missing",
+        ),
+        (
+            REFERENCE,
+            WINDOW.with_columns(label=pl.lit(None, pl.String)),
+            "label",
+            "200 of 200 values in the window are missing",
+        ),
+        (
+            REFERENCE,
+            WINDOW.with_columns(confidence=pl.lit(math.nan)),
+            "confidence",
+            "200 of 200 values in the window are missing",
+        ),
+        (
+            REFERENCE.with_columns(words=pl.lit(None, pl.Int32)),
+            WINDOW,
+            "words",
+            "the reference has 0 values, too few for a p-value below 0.0017",
+        ),
+        (
+            REFERENCE.with_columns(words=pl.lit(3)),
+            WINDOW.with_columns(words=pl.lit(3)),
+            "words",
+            "it is 3.0 in every row of reference and window",
+        ),
+        (
+            REFERENCE.with_columns(label=pl.lit("a")),
+            WINDOW.with_columns(label=pl.lit("a")),
+            "label",
+            "it is a in every row of reference and window",
+        ),
+        (
+            REFERENCE,
+            WINDOW.with_columns(label=pl.lit(1)),
+            "label",
+            "it is String in the reference, Int32 in the window",
+        ),
+        (
+            REFERENCE,
+            WINDOW.with_columns(feature_0=NOT_A_NUMBER),
+            "feature_0",
+            "1 values are missing; the others show no drift",
+        ),
+        (
+            REFERENCE,
+            WINDOW.with_columns(label=HALF),
+            "label",
+            "100 values are missing; the others show no drift",
+        ),
+    ],
+)
+def test_what_cannot_be_tested_is_shown_and_is_no_pass(
+    reference: pl.DataFrame, window: pl.DataFrame, name: str, reason: str
+) -> None:
+    result = drift.judge(reference, window, SETTINGS)
+    assert result.verdict.finding == "cannot say"
+    assert {signal.name for signal in result.signals} == set(NAMES)
+    assert [s.name for s in result.signals if s.drifted is None] == [name]
+    assert found(result, name).reason == reason
+    assert result.verdict.reasons == (f"{name} cannot be tested: {reason}.",)
+    assert any(reason in line for line in report.table(result.signals))
+
+
+def test_missing_values_do_not_hide_drift() -> None:
+    moved = pl.when(pl.int_range(pl.len()) > 0).then(pl.col("feature_0") + 2)
+    result = drift.judge(
+        REFERENCE, WINDOW.drop("words").with_columns(feature_0=moved), SETTINGS
+    )  # fmt: skip
+    assert result.verdict.finding == "drift"
+    assert found(result, "feature_0").drifted is True
+    assert "words cannot be tested" in result.verdict.reasons[-1]
+
+
+def test_nothing_can_be_tested() -> None:
+    result = drift.judge(REFERENCE.head(0), WINDOW, SETTINGS)
+    assert (result.verdict.finding, result.page) == ("cannot say", None)
+    assert len(result.signals) == len(NAMES)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 99])
+def test_too_few_rows(rows: int) -> None:
+    result = drift.judge(REFERENCE, WINDOW.head(rows), SETTINGS)
+    assert result == drift.Drift(result.verdict)
+    assert result.verdict.finding == "cannot say"
+    assert result.verdict.reasons == (
+        f"{rows} predictions wait, and 100 are needed to judge.",
+    )  # fmt: skip
+
+
+def test_the_page_has_a_title_and_the_signals_and_asks_nobody() -> None:
+    result = drift.judge(REFERENCE, WINDOW, SETTINGS)
+    assert result.page is not None
+    page = report.page(result.page, "Drift of <v1>", report.table(result.signals))
+    assert page.count("<title>Drift of &lt;v1&gt;</title>") == 1
+    assert page.count("<h1>Drift of &lt;v1&gt;</h1>") == 1
+    assert "Content-Security-Policy" in page
+    for name in NAMES:
+        assert f"\n{name} " in page
+        assert f"Drift in column '{name}'" in page
+    # Nothing is loaded: no tag has an address that is not data.
+    body = re.sub(r"(?s)<script>.*?</script>", "", page)
+    assert not re.findall(r"<script[^>]+src|<link|<iframe|<img|@import|url\((?!data:)", body)

@@ -1,0 +1,168 @@
+"""Who serves after each look at the ledger, whatever the ledger and the bundles do."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from components.core.errors import BundleError, LedgerError
+from components.core.ledger import Champion
+from serving.follower import Follower, Served
+
+NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
+
+
+def champion(bundle: str, reason: str = "a test") -> Champion:
+    return Champion(1, bundle, f"newsloop@{bundle}", "c", NOW, reason, {}, {}, "s", "d")
+
+
+class World:
+    """A ledger and a bundle store in one; both can break."""
+
+    def __init__(self) -> None:
+        self.champion_now: Champion | None = None
+        self.away = False
+        self.broken: set[str] = set()
+        self.loads: list[str] = []
+
+    def champion(self) -> Champion | None:
+        if self.away:
+            raise LedgerError("The ledger is away.")
+        return self.champion_now
+
+    def load(self, name: str) -> Any:
+        self.loads.append(name)
+        if name in self.broken:
+            raise BundleError(f"{name} was altered.")
+        return SimpleNamespace(name=name, facts={"labels": ["a"]})
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def follow(world: World, seconds: float = 30) -> Follower:
+    return Follower(world, world.load, seconds)
+
+
+def serving(follower: Follower) -> str | None:
+    return follower.current.bundle.name if follower.current else None
+
+
+def test_it_serves_whoever_is_champion(world: World) -> None:
+    follower = follow(world)
+    for name, expected in [(None, None), ("one", "one"), ("one", "one"), ("two", "two")]:
+        world.champion_now = champion(name) if name else None
+        follower.look()
+        assert serving(follower) == expected
+    assert world.loads == ["one", "two"]  # and loads each once
+
+
+def test_a_swap_replaces_and_never_changes(world: World) -> None:
+    follower = follow(world)
+    world.champion_now = champion("one")
+    follower.look()
+    before = follower.current
+    world.champion_now = champion("two")
+    follower.look()
+    assert before is not None
+    assert before.title == "newsloop@one one"
+    assert follower.current is not before
+
+
+def test_the_same_bundle_deployed_anew_is_not_loaded_again(world: World) -> None:
+    follower = follow(world)
+    world.champion_now = champion("one", "release")
+    follower.look()
+    world.champion_now = champion("one", "rollback")
+    follower.look()
+    assert follower.current is not None
+    assert follower.current.describe()["reason"] == "rollback"
+    assert world.loads == ["one"]
+
+
+def test_a_ledger_that_is_away_changes_nothing_and_is_logged_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    follower = follow(world)
+    world.champion_now = champion("one")
+    follower.look()
+    world.away = True
+    with caplog.at_level(logging.ERROR):
+        for _ in range(5):
+            follower.look()
+    assert serving(follower) == "one"
+    assert [record.message for record in caplog.records] == [
+        "The service goes on with newsloop@one one: The ledger is away."
+    ]
+    world.away = False
+    world.champion_now = champion("two")
+    follower.look()
+    assert serving(follower) == "two"
+
+
+def test_a_broken_bundle_leaves_the_old_one_serving(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    follower = follow(world)
+    world.champion_now = champion("one")
+    follower.look()
+    world.broken = {"two"}
+    world.champion_now = champion("two")
+    with caplog.at_level(logging.ERROR):
+        for _ in range(7):
+            follower.look()
+    assert serving(follower) == "one"
+    assert len(caplog.records) == 1
+    assert "two was altered" in caplog.text
+    # Tried again, but ever more rarely: looks 1 and 3, then every third.
+    assert world.loads == ["one", "two", "two", "two"]
+    world.broken = set()
+    for _ in range(3):
+        follower.look()
+    assert serving(follower) == "two"
+
+
+def test_after_a_broken_bundle_another_one_is_tried_at_once(world: World) -> None:
+    follower = follow(world, seconds=1)
+    world.broken = {"one"}
+    world.champion_now = champion("one")
+    for _ in range(9):
+        follower.look()
+    assert serving(follower) is None
+    world.champion_now = champion("two")
+    follower.look()
+    assert serving(follower) == "two"
+
+
+def test_the_thread_survives_what_nobody_foresaw(world: World) -> None:
+    def load(name: str) -> Any:
+        world.loads.append(name)
+        if len(world.loads) == 1:
+            raise RuntimeError("out of memory")
+        loaded.append(name)
+        follower._stop.set()
+        return SimpleNamespace(name=name, facts={})
+
+    loaded: list[str] = []
+    world.champion_now = champion("one")
+    follower = Follower(world, load, 0.01)
+    follower.start()
+    follower._thread.join(10)
+    assert loaded == ["one"]
+    follower.close()
+
+
+@pytest.mark.parametrize(
+    ("version", "title"),
+    [(None, "0123456789ab"), ({"tag": "newsloop@v3.0.0"}, "newsloop@v3.0.0 0123456789ab")],
+)
+def test_title(version: dict[str, Any] | None, title: str) -> None:
+    bundle: Any = SimpleNamespace(name="0123456789abcdef", facts={})
+    assert Served(bundle, version).title == title
+    assert Served(bundle, version).describe()["tag"] == (version or {}).get("tag")

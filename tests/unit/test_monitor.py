@@ -1,0 +1,282 @@
+"""A whole monitoring run, with a real ledger and a signed bundle without a model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+from components.core import bundle, keys, ledger, params
+from components.core.errors import BundleError, LedgerError
+from components.core.ledger import DECISIONS, PREDICTIONS, RUNS, WINDOWS, Ledger
+from components.core.params import Params
+from components.core.paths import Paths
+from monitoring import monitor
+
+NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
+WATERMARK = 7
+
+
+def sample(rows: int, seed: int, shift: float = 0.0) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {
+            "label": rng.choice(["a", "b"], rows),
+            "confidence": rng.beta(9, 1, rows).astype(np.float32),
+            "words": rng.poisson(300, rows).astype(np.int32),
+            "unknown_share": rng.beta(1, 30, rows).astype(np.float32),
+            "feature_0": rng.normal(shift, size=rows).astype(np.float32),
+        }
+    )
+
+
+@dataclass
+class World:
+    """An installation with a champion; predictions and labels are added as a test needs them."""
+
+    paths: Paths
+    ledger: Ledger
+    params: Params
+    bundle: str = ""
+    served: int = 0
+
+    def release(self, version: int = 1) -> None:
+        folder = self.paths.bundles / "draft"
+        (folder / "model").mkdir(parents=True)
+        (folder / "model" / "saved_model.pb").write_bytes(b"no model")
+        facts = {"labels": ["a", "b"], "version": version}
+        self.bundle = bundle.write(folder, facts, sample(300, 0), self.paths.keys)
+        folder.rename(self.paths.bundles / self.bundle)
+        row = {
+            "version": version,
+            "bundle": self.bundle,
+            "time": NOW,
+            "tag": f"newsloop@v{version}.0.0",
+            "commit": "0" * 40,
+            "dvc_lock": "0" * 64,
+            "snapshot": "0" * 64,
+            "metrics": {},
+            "decision": {"verdict": "release", "feedback_watermark": WATERMARK},
+        }
+        self.ledger.add_version(row, "a test")
+
+    def serve(self, rows: int, shift: float = 0.0) -> None:
+        signals = sample(rows, 1 + self.served, shift).to_dicts()
+        self.ledger.insert(
+            PREDICTIONS,
+            [
+                {
+                    "id": f"{self.served + i:032x}",
+                    "time": NOW,
+                    "bundle": self.bundle,
+                    "probabilities": {},
+                    "features": [row.pop("feature_0")],
+                    **row,
+                }
+                for i, row in enumerate(signals)
+            ],
+        )
+        self.served += rows
+
+    def label(self, count: int) -> None:
+        """Labels `count` predictions; it may be called once."""
+        self.ledger.add_labels(((f"{i:032x}", "a") for i in range(count)), NOW)
+
+    def run(self, hours: float = 0) -> monitor.Outcome:
+        return monitor.run(self.params, self.paths, NOW + timedelta(hours=hours), self.ledger)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    paths = Paths(tmp_path, tmp_path / "home")
+    keys.ensure(paths.keys)
+    book = Ledger(ledger.url(paths.ledger))
+    world = World(paths, book, params.load(Path("params.yaml").resolve()))
+    world.release()
+    yield world
+    book.close()
+
+
+def test_no_champion(tmp_path: Path) -> None:
+    paths = Paths(tmp_path, tmp_path / "home")
+    book = Ledger(ledger.url(paths.ledger))
+    with pytest.raises(LedgerError, match="newsloop run"):
+        monitor.run(params.load(Path("params.yaml").resolve()), paths, NOW, book)
+    book.close()
+
+
+def test_no_drift_waits_and_is_written_down(world: World) -> None:
+    world.serve(150)
+    outcome = world.run()
+    assert outcome.drift.verdict.finding == "none"
+    assert (outcome.decision.verdict, outcome.requests()) == ("wait", [])
+    window, decision = (world.ledger.query(sa.select(t))[0] for t in (WINDOWS, DECISIONS))
+    assert (window["after"], window["until"], window["rows"]) == (0, 150, 150)
+    assert (window["verdict"], window["bundle"], window["time"]) == ("none", world.bundle, NOW)
+    assert (decision["id"], decision["kind"]) == (outcome.decision_id, "governor")
+    assert (decision["verdict"], decision["reasons"]) == ("wait", outcome.decision.reasons)
+    details = decision["details"]
+    assert (details["after"], details["until"]) == (0, 150)
+    assert [s["name"] for s in details["signals"]] == sample(1, 0).columns
+    page = Path(details["report"])
+    assert page == outcome.page
+    assert page.parent == world.paths.monitoring_reports
+    assert page.name == f"20260105T030000Z-{outcome.decision_id[:8]}.html"
+    assert "Drift of newsloop@v1.0.0, 2026-01-05 03:00 UTC" in page.read_text()
+    facts = json.loads(page.with_suffix(".json").read_text())
+    assert facts["decision_id"] == outcome.decision_id
+    assert len(facts["evidently"]["metrics"]) == 5
+    again = world.run()
+    assert (again.window.rows, again.drift.verdict.finding) == (0, "cannot say")
+
+
+def test_few_rows_accumulate(world: World) -> None:
+    for served, consumed in ((60, False), (60, True), (60, False)):
+        world.serve(served)
+        outcome = world.run()
+        assert (outcome.drift.verdict.finding != "cannot say") is consumed
+    rows = world.ledger.query(sa.select(WINDOWS).order_by(WINDOWS.c.seq))
+    assert [(row["after"], row["until"], row["rows"]) for row in rows] == [
+        (0, 0, 60), (0, 120, 120), (120, 120, 60),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("labels", "verdict", "says"),
+    [
+        (WATERMARK, "alert", "There are 0 labels"),
+        (WATERMARK + 49, "alert", "There are 49 labels"),
+        (WATERMARK + 50, "retrain", "There are 50 labels"),
+    ],
+)
+def test_only_labels_after_the_watermark_count(
+    world: World, labels: int, verdict: str, says: str
+) -> None:
+    world.serve(150, shift=2.0)
+    world.label(labels)
+    outcome = world.run()
+    assert [s.name for s in outcome.drift.signals if s.drifted] == ["feature_0"]
+    assert outcome.decision.verdict == verdict
+    assert says in outcome.decision.reasons[-1]
+    asked = [outcome.decision_id] if verdict == "retrain" else []
+    assert [decision_id for decision_id, _ in outcome.requests()] == asked
+
+
+def test_as_dict_is_json_and_lines_show_every_signal(world: World) -> None:
+    world.serve(150, shift=2.0)
+    outcome = world.run()
+    plain = json.loads(json.dumps(outcome.as_dict()))
+    assert (plain["verdict"], plain["drift"]) == ("alert", "drift")
+    assert (plain["decision_id"], plain["report"]) == (outcome.decision_id, str(outcome.page))
+    text = "\n".join(plain["lines"])
+    for name in sample(1, 0).columns:
+        assert f"\n{name} " in text
+    assert "sequence numbers 1 to 150: drift" in text
+
+
+def test_a_lost_request_is_made_again_until_a_run_takes_it_up(world: World) -> None:
+    world.serve(150, shift=2.0)
+    world.label(100)
+    first = world.run()
+    assert [decision_id for decision_id, _ in first.requests()] == [first.decision_id]
+    assert world.run(hours=0.05).requests() == []  # 3 minutes: it may still come
+    for hours in (1, 2):
+        again = world.run(hours)
+        assert again.requests() == [(first.decision_id, " ".join(first.decision.reasons))]
+        assert first.decision_id in "\n".join(again.lines())
+    row = {"decision_id": first.decision_id, "flow_run": "r", "time": NOW}
+    world.ledger.insert(RUNS, [row])
+    assert world.run(hours=3).requests() == []
+
+
+def test_a_new_request_replaces_a_lost_one(world: World) -> None:
+    world.serve(150, shift=2.0)
+    world.label(100)
+    first = world.run()
+    world.serve(150, shift=2.0)
+    second = world.run(hours=7)
+    assert second.decision.verdict == "retrain"
+    assert [decision_id for decision_id, _ in second.requests()] == [second.decision_id]
+    assert second.decision_id != first.decision_id
+
+
+def test_a_new_champion_overtakes_a_lost_request(world: World) -> None:
+    world.serve(150, shift=2.0)
+    world.label(100)
+    world.run()
+    world.release(version=2)
+    outcome = world.run(hours=1)
+    assert (outcome.requests(), outcome.window.rows) == ([], 0)
+
+
+def test_an_altered_bundle_is_refused(world: World) -> None:
+    world.serve(150)
+    folder = world.paths.bundles / world.bundle
+    (folder / bundle.REFERENCE).write_bytes(b"other")
+    with pytest.raises(BundleError, match=r"reference\.parquet"):
+        world.run()
+    assert world.ledger.query(sa.select(WINDOWS)) == []
+
+
+def test_another_bundle_under_the_name_is_refused(world: World) -> None:
+    first = world.bundle
+    world.release(version=2)
+    second = world.paths.bundles / world.bundle
+    (world.paths.bundles / first).rename(world.paths.bundles / "away")
+    second.rename(world.paths.bundles / first)
+    (world.paths.bundles / "away").rename(second)
+    with pytest.raises(BundleError, match=first[:12]):
+        world.run()
+
+
+def test_a_run_killed_before_the_ledger_is_repeated(world: World) -> None:
+    world.serve(150, shift=2.0)
+
+    class Killed(Ledger):
+        def add_window(self, window: dict[str, object], decision: dict[str, object]) -> None:
+            raise KeyboardInterrupt
+
+    dying = dataclasses.replace(world, ledger=Killed(ledger.url(world.paths.ledger)))
+    with pytest.raises(KeyboardInterrupt):
+        dying.run()
+    dying.ledger.close()
+    assert world.ledger.query(sa.select(DECISIONS)) == []
+    outcome = world.run()
+    assert (outcome.window.after, outcome.window.until) == (0, 150)
+    assert outcome.drift.verdict.finding == "drift"
+
+
+def test_the_window_and_its_decision_come_together_or_not_at_all(world: World) -> None:
+    world.serve(150)
+    world.run()
+    window = world.ledger.query(sa.select(WINDOWS.c["time", "bundle", "rows", "details"]))[0]
+    decision = {"kind": "governor", "time": NOW, "verdict": "wait", "reasons": [], "details": {}}
+    span = {"after": 0, "until": 150, "verdict": "none"}
+    with pytest.raises(LedgerError, match="judged the same"):
+        world.ledger.add_window(window | span, decision | {"id": "1" * 32})
+    taken = world.ledger.decisions("governor")[0]["id"]
+    span = {"after": 150, "until": 160, "verdict": "none"}
+    with pytest.raises(LedgerError):
+        world.ledger.add_window(window | span, decision | {"id": taken})
+    assert len(world.ledger.query(sa.select(WINDOWS))) == 1
+    assert len(world.ledger.query(sa.select(DECISIONS))) == 1
+
+
+def test_old_pages_go_their_numbers_stay(world: World) -> None:
+    few = world.params.monitor.model_copy(update={"keep_pages": 2})
+    world.params = world.params.model_copy(update={"monitor": few})
+    pages = []
+    for hours in range(3):
+        world.serve(100)
+        pages.append(world.run(hours).page)
+    folder = world.paths.monitoring_reports
+    assert sorted(folder.glob("*.html")) == pages[1:]
+    assert len(list(folder.glob("*.json"))) == 3
