@@ -39,6 +39,7 @@ from components.validation_suite import (
     table_expectations,
 )
 
+_COLUMNS = "Columns and their types"
 _SHOWN_LABELS = 5
 # A column that is no label at all may hold personal data, which no message may repeat.
 _LIKE_A_LABEL = re.compile(r"(?!.*\d{5})[\w &/.+-]{1,30}")
@@ -101,7 +102,7 @@ def judge(
     found = pl.DataFrame({name: [str(kind)] for name, kind in table.schema.items()})
     columns = checker.check(found, "columns", column_expectations())
     if not columns.success:
-        return Verdict(_column_problems(table), None, results={"Columns": columns})
+        return Verdict(_column_problems(table), None, results={_COLUMNS: columns})
     rows = sort_out(table, faults, settings, labels)
     share = settings.max_bad_share
     came = checker.check(
@@ -112,7 +113,7 @@ def judge(
         "documents",
         row_expectations(settings, labels) + table_expectations(settings, labels),
     )
-    results = {"Columns": columns, "Rows that came in": came, "Documents that go on": goes}
+    results = {_COLUMNS: columns, "Rows that came in": came, "Documents that go on": goes}
     problems = _problems(rows, settings, labels)
     failed = [a for r in results.values() for a in described(r) if not a["success"]]
     if failed and not problems:

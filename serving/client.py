@@ -13,6 +13,8 @@ from components.core.errors import StackError
 
 TIMEOUT = 70.0  # seconds; the service itself gives up after 60
 CONNECT_TIMEOUT = 5.0
+# While its worker starts, BentoML accepts connections and answers nothing.
+READY_TIMEOUT = 2.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Client:
     def ready(self) -> bool:
         """Whether the service is there and has a model."""
         try:
-            return self._http.get("/readyz").is_success
+            return self._http.get("/readyz", timeout=READY_TIMEOUT).is_success
         except httpx.HTTPError:
             return False
 

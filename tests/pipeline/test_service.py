@@ -77,7 +77,7 @@ class Server:
     def answers(self, route: str) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         try:
-            self.http.get(route)
+            self.http.get(route, timeout=2)
         except httpx.HTTPError:
             return False
         return True

@@ -5,111 +5,31 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from components.core import bundle, keys, ledger, params
+from components.core import bundle, ledger, params
 from components.core.errors import BundleError, LedgerError
-from components.core.ledger import DECISIONS, PREDICTIONS, RUNS, WINDOWS, Ledger
-from components.core.params import Params
+from components.core.ledger import DECISIONS, RUNS, WINDOWS, Ledger
 from components.core.paths import Paths
 from monitoring import monitor
-
-NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
-WATERMARK = 7
-
-
-def sample(rows: int, seed: int, shift: float = 0.0) -> pl.DataFrame:
-    rng = np.random.default_rng(seed)
-    return pl.DataFrame(
-        {
-            "label": rng.choice(["a", "b"], rows),
-            "confidence": rng.beta(9, 1, rows).astype(np.float32),
-            "words": rng.poisson(300, rows).astype(np.int32),
-            "unknown_share": rng.beta(1, 30, rows).astype(np.float32),
-            "feature_0": rng.normal(shift, size=rows).astype(np.float32),
-        }
-    )
-
-
-@dataclass
-class World:
-    """An installation with a champion; predictions and labels are added as a test needs them."""
-
-    paths: Paths
-    ledger: Ledger
-    params: Params
-    bundle: str = ""
-    served: int = 0
-
-    def release(self, version: int = 1) -> None:
-        folder = self.paths.bundles / "draft"
-        (folder / "model").mkdir(parents=True)
-        (folder / "model" / "saved_model.pb").write_bytes(b"no model")
-        facts = {"labels": ["a", "b"], "version": version}
-        self.bundle = bundle.write(folder, facts, sample(300, 0), self.paths.keys)
-        folder.rename(self.paths.bundles / self.bundle)
-        row = {
-            "version": version,
-            "bundle": self.bundle,
-            "time": NOW,
-            "tag": f"newsloop@v{version}.0.0",
-            "commit": "0" * 40,
-            "dvc_lock": "0" * 64,
-            "snapshot": "0" * 64,
-            "metrics": {},
-            "decision": {"verdict": "release", "feedback_watermark": WATERMARK},
-        }
-        self.ledger.add_version(row, "a test")
-
-    def serve(self, rows: int, shift: float = 0.0) -> None:
-        signals = sample(rows, 1 + self.served, shift).to_dicts()
-        self.ledger.insert(
-            PREDICTIONS,
-            [
-                {
-                    "id": f"{self.served + i:032x}",
-                    "time": NOW,
-                    "bundle": self.bundle,
-                    "probabilities": {},
-                    "features": [row.pop("feature_0")],
-                    **row,
-                }
-                for i, row in enumerate(signals)
-            ],
-        )
-        self.served += rows
-
-    def label(self, count: int) -> None:
-        """Labels `count` predictions; it may be called once."""
-        self.ledger.add_labels(((f"{i:032x}", "a") for i in range(count)), NOW)
-
-    def run(self, hours: float = 0) -> monitor.Outcome:
-        return monitor.run(self.params, self.paths, NOW + timedelta(hours=hours), self.ledger)
+from tests.watched import NOW, WATERMARK, World, sample
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    paths = Paths(tmp_path, tmp_path / "home")
-    keys.ensure(paths.keys)
-    book = Ledger(ledger.url(paths.ledger))
-    world = World(paths, book, params.load(Path("params.yaml").resolve()))
-    world.release()
+    world = World.make(tmp_path)
     yield world
-    book.close()
+    world.ledger.close()
 
 
 def test_no_champion(tmp_path: Path) -> None:
     paths = Paths(tmp_path, tmp_path / "home")
     book = Ledger(ledger.url(paths.ledger))
     with pytest.raises(LedgerError, match="newsloop run"):
-        monitor.run(params.load(Path("params.yaml").resolve()), paths, NOW, book)
+        monitor.run(params.load(Paths.find().params), paths, NOW, book)
     book.close()
 
 

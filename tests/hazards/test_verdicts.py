@@ -1,0 +1,88 @@
+"""Rows 28 and 29: too little to judge is never a pass; drift that comes and goes retrains seldom.
+
+Row 32 for monitoring: the same windows whatever the clock and its zone say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from components.core.ledger import WINDOWS
+from monitoring import monitor
+from tests.watched import NOW, WATERMARK, World
+
+HOURS = 24
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World.make(tmp_path)
+    yield world
+    world.ledger.close()
+
+
+@pytest.mark.parametrize("rows", [0, 1, 99])
+def test_too_few_rows_cannot_be_judged_and_never_pass(world: World, rows: int) -> None:
+    world.serve(rows, shift=5.0)
+    world.label(min(rows, 99))
+    outcome = world.run()
+    assert outcome.drift.verdict.finding == "cannot say"
+    assert outcome.decision.verdict == "wait"
+    assert f"{rows} predictions wait, and 100 are needed" in outcome.decision.reasons[0]
+    assert "no pass" in outcome.decision.reasons[-1]
+    assert [row["verdict"] for row in world.ledger.query(sa.select(WINDOWS))] == ["cannot say"]
+    world.serve(100 - rows, shift=5.0)
+    assert world.run().drift.verdict.finding == "drift"
+
+
+def test_drift_without_labels_calls_a_person(world: World) -> None:
+    world.serve(100, shift=5.0)
+    outcome = world.run()
+    assert (outcome.decision.verdict, outcome.requests()) == ("alert", [])
+    assert "must label 50 more" in outcome.decision.reasons[-1]
+
+
+@pytest.mark.parametrize("taken_up", [True, False], ids=["taken up", "events lost"])
+def test_drift_that_comes_and_goes_hourly_retrains_once_a_cooldown(
+    world: World, taken_up: bool
+) -> None:
+    world.serve(100)
+    world.label(WATERMARK + 60)
+    asked: list[datetime] = []
+    findings = set()
+    for hour in range(HOURS):
+        world.serve(100, shift=5.0 * (hour % 2))
+        outcome = world.run(hour)
+        findings.add(outcome.drift.verdict.finding)
+        if outcome.decision.verdict == "retrain":
+            asked.append(NOW + timedelta(hours=hour))
+        for decision_id, _ in outcome.requests():
+            if taken_up:
+                assert world.ledger.claim(decision_id, "run", NOW)
+    assert findings == {"drift", "none"}
+    cooldown = timedelta(hours=world.params.governor.cooldown_hours)
+    assert 1 < len(asked) <= timedelta(hours=HOURS) / cooldown
+    assert all(later - earlier >= cooldown for earlier, later in pairwise(asked))
+
+
+ZONES = [UTC, timezone(timedelta(hours=-9)), timezone(timedelta(hours=13))]
+# Europe's clocks go forward at 01:00 UTC on this day; then somebody sets the clock back two hours.
+TIMES = [datetime(2026, 3, 29, hour, 30, tzinfo=UTC) for hour in (0, 1, 2, 0)]
+
+
+@pytest.mark.parametrize("zone", ZONES, ids=["UTC", "-9", "+13"])
+def test_windows_do_not_go_by_the_clock(world: World, zone: timezone) -> None:
+    spans = []
+    for time in TIMES:
+        world.serve(100)
+        outcome = monitor.run(world.params, world.paths, time.astimezone(zone), world.ledger)
+        spans.append((outcome.window.after, outcome.window.until))
+        assert outcome.page is not None
+        assert outcome.page.name.startswith(f"20260329T{time:%H}3000Z-")
+    assert spans == [(0, 100), (100, 200), (200, 300), (300, 400)]
