@@ -33,6 +33,7 @@ from components.core.progress import say
 from components.validation_suite import (
     Checker,
     column_expectations,
+    columns_of,
     described,
     masked,
     row_expectations,
@@ -99,8 +100,7 @@ def judge(
         settings: bounds.
         labels: the classes.
     """
-    found = pl.DataFrame({name: [str(kind)] for name, kind in table.schema.items()})
-    columns = checker.check(found, "columns", column_expectations())
+    columns = checker.check(columns_of(table), "columns", column_expectations())
     if not columns.success:
         return Verdict(_column_problems(table), None, results={_COLUMNS: columns})
     rows = sort_out(table, faults, settings, labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from components.core.params import Params
 from components.core.paths import Paths
 from flows import environment, show
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -247,6 +248,8 @@ def _status(params: Params, paths: Paths) -> dict[str, Any]:
 
 def main() -> int:  # noqa: PLR0911 - one return an outcome reads best
     """Runs the command line; every error of ours is one paragraph on stderr."""
+    # A polite end unwinds as Ctrl-C does: children are ended, data are put back.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         app(standalone_mode=False)

@@ -22,6 +22,7 @@ from typing import Any
 
 import httpx
 import polars as pl
+import sqlalchemy as sa
 import yaml
 
 from components.core import ledger as ledgers
@@ -30,6 +31,7 @@ from components.core.errors import DataError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
+from components.sources import open_source
 from flows.monitoring import DRIFT
 from flows.show import say
 from serving.client import Client
@@ -127,6 +129,9 @@ def run(params: Params, paths: Paths, keep: bool) -> None:
     labels = params.ingest.labels
     moved = MOVED if MOVED in labels else labels[-1]
     parts = worlds(tables.read_table(paths.ingested / "documents.parquet"), moved)
+    raw = _raw_texts(params, paths)
+    for name in ("still", "labelled", "unlabelled"):
+        parts[name] = parts[name].with_columns(text=pl.col("id").replace_strict(raw))
     sandbox = Sandbox(paths)
     timeline = Timeline()
     sandbox.prepare(parts["learned"])
@@ -153,9 +158,11 @@ def _show(sandbox: Sandbox, parts: dict[str, pl.DataFrame], moved: str, timeline
     sandbox.newsloop("up")
     timeline.add(f"Prefect, deployments and service are up at {sandbox.service}")
 
+    ledger = Ledger(ledgers.url(sandbox.home / "ledger.sqlite"))
     with Client(sandbox.service) as client:
         right, _ = _send(client, parts["still"])
         timeline.add(f"{len(parts['still'])} held-out articles: accuracy {right:.3f}")
+        _wait("the texts to be scrubbed", lambda: _waiting(ledger) == 0)
         outcome = sandbox.newsloop("monitor")
         timeline.add(f"monitoring: {outcome['verdict']}. {' '.join(outcome['reasons'])}")
 
@@ -168,8 +175,8 @@ def _show(sandbox: Sandbox, parts: dict[str, pl.DataFrame], moved: str, timeline
         )
         counts = client.feedback(zip(ids, parts["labelled"]["label"], strict=True))
         timeline.add(f"people label {len(ids)} of them: {counts}")
-        ledger = Ledger(ledgers.url(sandbox.home / "ledger.sqlite"))
-        _wait("the labelled texts to be scrubbed", lambda: ledger.feedback_watermark() >= len(ids))
+        _wait("the texts to be scrubbed", lambda: _waiting(ledger) == 0)
+        timeline.add("what arrived is scrubbed and in the ledger")
 
         traffic = Traffic(sandbox.service, parts["still"]["text"].to_list())
         traffic.start()
@@ -216,6 +223,16 @@ def _retrain(sandbox: Sandbox, ledger: Ledger, client: Client, timeline: Timelin
     timeline.add(f"the same service answers with {champion.tag}")
 
 
+def _raw_texts(params: Params, paths: Paths) -> dict[str, str]:
+    """The articles as they were before scrubbing, by id: what people send is not scrubbed."""
+    pins = tables.read_json(paths.snapshot)["sources"]
+    return {
+        document.id: document.text
+        for source, pin in zip(params.ingest.sources, pins, strict=True)
+        for document in open_source(source, paths).read(pin)
+    }
+
+
 def _send(client: Client, documents: pl.DataFrame) -> tuple[float, list[str]]:
     """Share of right answers, and the predictions' ids."""
     found = [
@@ -225,6 +242,13 @@ def _send(client: Client, documents: pl.DataFrame) -> tuple[float, list[str]]:
     ]
     right = sum(p.label == label for p, label in zip(found, documents["label"], strict=True))
     return right / len(found), [p.prediction_id for p in found]
+
+
+def _waiting(ledger: Ledger) -> int:
+    """How many predictions the scrubber has not come to yet."""
+    tables_ = (ledgers.PREDICTIONS, ledgers.TEXTS)
+    counts = [ledger.query(sa.select(sa.func.count().label("n")).select_from(t)) for t in tables_]
+    return int(counts[0][0]["n"]) - int(counts[1][0]["n"])
 
 
 def _wait(what: str, done: Callable[[], bool]) -> None:

@@ -70,7 +70,9 @@ class Drift:
     evidently: dict[str, Any] | None = field(default=None, repr=False)
 
 
-def judge(reference: pl.DataFrame, window: pl.DataFrame, settings: Monitor) -> Drift:
+def judge(
+    reference: pl.DataFrame, window: pl.DataFrame, settings: Monitor, rows: int | None = None
+) -> Drift:
     """Compares a window with the reference, signal by signal.
 
     Args:
@@ -78,9 +80,11 @@ def judge(reference: pl.DataFrame, window: pl.DataFrame, settings: Monitor) -> D
         window: the same columns; one that is absent or empty cannot be tested, and is shown.
         settings: `min_rows` of the window; `false_alarm_rate` in (0, 1) of a window without drift
             over all signals together, which is divided by their number.
+        rows: of the window, where its signals were not computed because they are too few.
     """
-    if window.height < settings.min_rows:
-        few = f"{window.height} predictions wait, and {settings.min_rows} are needed to judge."
+    rows = window.height if rows is None else rows
+    if rows < settings.min_rows:
+        few = f"{rows} predictions wait, and {settings.min_rows} are needed to judge."
         return Drift(Verdict("cannot say", (few,)))
     names = list(dict.fromkeys([*reference.columns, *window.columns]))
     threshold = settings.false_alarm_rate / len(names)
@@ -142,11 +146,13 @@ def _signal(
 def _verdict(signals: tuple[Signal, ...], reference: pl.DataFrame, window: pl.DataFrame) -> Verdict:
     drifted = [signal for signal in signals if signal.drifted]
     untested = [signal for signal in signals if signal.drifted is None]
-    shown = [
-        f"{signal.name} has drifted: p = {signal.p_value:.2g}, at or below {signal.threshold:.2g} "
-        f"({signal.method})."
-        for signal in drifted
-    ]
+    shown = []
+    if drifted:
+        names = ", ".join(f"{signal.name} (p = {signal.p_value:.2g})" for signal in drifted)
+        shown = [
+            f"{len(drifted)} of {len(signals)} signals drifted in {window.height} predictions: "
+            f"{names}; a p-value at or below {drifted[0].threshold:.2g} counts."
+        ]
     shown += [f"{signal.name} cannot be tested: {signal.reason}." for signal in untested]
     if drifted:
         return Verdict("drift", tuple(shown))

@@ -1,6 +1,7 @@
 """One monitoring run: a window is picked, judged and decided upon, and all of it is written down.
 
-    ledger --> window --> drift against the bundle's reference --> governor --> report, ledger
+    ledger --> window --> the bundle's signals of its texts --> drift against the reference
+           --> governor --> report, ledger
 
 Files come first and the two ledger rows last, in one transaction: a run killed before them is
 simply repeated, and judges the same predictions again.
@@ -9,6 +10,7 @@ simply repeated, and judges the same predictions again.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from components.core import bundle, tables
+from components.core.bundle import Model
 from components.core.errors import LedgerError
 from components.core.ledger import RUNS, Champion, Ledger
 from components.core.params import Params
@@ -91,7 +94,13 @@ class Outcome:
         }
 
 
-def run(params: Params, paths: Paths, now: datetime, ledger: Ledger) -> Outcome:
+def run(
+    params: Params,
+    paths: Paths,
+    now: datetime,
+    ledger: Ledger,
+    load: Callable[[Path, Path], Model] = bundle.load,
+) -> Outcome:
     """Judges the champion's newest predictions, decides, and records both.
 
     Args:
@@ -99,6 +108,7 @@ def run(params: Params, paths: Paths, now: datetime, ledger: Ledger) -> Outcome:
         paths: `bundles`, `keys` and `monitoring_reports` are used.
         now: UTC.
         ledger: open; it is left open.
+        load: gives the model for a bundle's folder and the folder with the public key.
 
     Raises:
         LedgerError: there is no champion, the ledger cannot be reached, or another run was faster.
@@ -111,7 +121,11 @@ def run(params: Params, paths: Paths, now: datetime, ledger: Ledger) -> Outcome:
         )
     reference = bundle.reference(paths.bundles / champion.bundle, champion.bundle, paths.keys)
     window = windows.pick(ledger, champion.bundle, params.monitor.max_rows)
-    found = drift.judge(reference, window.signals, params.monitor)
+    signals = reference.clear()
+    if window.rows >= params.monitor.min_rows:
+        model = load(paths.bundles / champion.bundle, paths.keys)
+        signals = model.predict(window.texts).signals()
+    found = drift.judge(reference, signals, params.monitor, window.rows)
     asked = ledger.decisions(GOVERNOR, "retrain")
     history = History(
         last_retrain=asked[0]["time"] if asked else None,

@@ -2,28 +2,18 @@
 
 A window goes by sequence numbers, (after, until], never by clock time: daylight saving and a clock
 set back do not change it. It starts where the last judged window of the same bundle ended.
+
+What is judged is the scrubbed text of each prediction, as the reference was made from scrubbed
+texts: in raw ones every name is an unknown word, which would look like drift for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import polars as pl
 import sqlalchemy as sa
 
-from components.core.ledger import PREDICTIONS, WINDOWS, Ledger
-
-_COLUMNS = ("label", "confidence", "words", "unknown_share", "features")
-# The types of Predictions.signals: a float32 and the same number as a float64 with other digits
-# would not tie, and every tie that breaks looks like drift.
-_SCHEMA = {
-    "label": pl.String(),
-    "confidence": pl.Float32(),
-    "words": pl.Int32(),
-    "unknown_share": pl.Float32(),
-}
+from components.core.ledger import PREDICTIONS, TEXTS, WINDOWS, Ledger
 
 
 @dataclass(frozen=True)
@@ -33,23 +23,27 @@ class Window:
     Attributes:
         bundle: name of the bundle that gave them.
         after, until: sequence numbers of the ledger; equal when there is none.
-        signals: a row a prediction, the oldest first; columns as `Predictions.signals`.
-        skipped: older predictions in (after, until] that are left out of `signals`.
+        texts: scrubbed, one a prediction, the oldest first.
+        skipped: predictions in (after, until] that are left out: older than the newest that were
+            asked for, or without a text because the scrubber lost it.
     """
 
     bundle: str
     after: int
     until: int
-    signals: pl.DataFrame = field(repr=False)
+    texts: list[str] = field(default_factory=list, repr=False)
     skipped: int = 0
 
     @property
     def rows(self) -> int:
-        return self.signals.height
+        return len(self.texts)
 
 
 def pick(ledger: Ledger, bundle: str, max_rows: int) -> Window:
-    """The predictions of `bundle` that no window has judged yet.
+    """The predictions of `bundle` that no window has judged yet and whose texts are scrubbed.
+
+    Texts are scrubbed in the order of the predictions: those that still wait come after `until`,
+    and belong to the next window.
 
     Args:
         ledger: where they are.
@@ -63,40 +57,15 @@ def pick(ledger: Ledger, bundle: str, max_rows: int) -> Window:
     after = int(ledger.query(judged)[0]["seq"] or 0)
     new = sa.and_(PREDICTIONS.c.bundle == bundle, PREDICTIONS.c.seq > after)
     rows = ledger.query(
-        sa.select(PREDICTIONS.c.seq, *(PREDICTIONS.c[name] for name in _COLUMNS))
-        .where(new)
+        sa.select(PREDICTIONS.c.seq, TEXTS.c.text)
+        .join(TEXTS, TEXTS.c.prediction_id == PREDICTIONS.c.id)
+        .where(new, TEXTS.c.text.is_not(None))
         .order_by(PREDICTIONS.c.seq.desc())
         .limit(max_rows)
     )
     if not rows:
-        return Window(bundle, after, after, signals([]))
+        return Window(bundle, after, after)
     until = int(rows[0]["seq"])
     count = sa.select(sa.func.count().label("n")).where(new, PREDICTIONS.c.seq <= until)
     skipped = int(ledger.query(count)[0]["n"]) - len(rows)
-    return Window(bundle, after, until, signals(rows[::-1]), skipped)
-
-
-def signals(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """The signals of rows of ledger.PREDICTIONS.
-
-    Args:
-        rows: with `label`, `confidence`, `words`, `unknown_share`, `features` (a list of numbers).
-
-    Returns:
-        Columns label, confidence, words, unknown_share, feature_0, ...; a feature that a row lacks
-        is null.
-    """
-    table = pl.DataFrame(
-        {name: [row[name] for row in rows] for name in _SCHEMA}, schema=_SCHEMA, strict=False
-    )
-    features = [row["features"] or [] for row in rows]
-    width = max(map(len, features), default=0)
-    return table.with_columns(
-        pl.Series(
-            f"feature_{i}",
-            [values[i] if i < len(values) else None for values in features],
-            dtype=pl.Float32(),
-            strict=False,
-        )
-        for i in range(width)
-    )
+    return Window(bundle, after, until, [row["text"] for row in rows[::-1]], skipped)

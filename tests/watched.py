@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +12,8 @@ import numpy as np
 import polars as pl
 
 from components.core import bundle, keys, ledger, params
-from components.core.ledger import PREDICTIONS, Ledger
+from components.core.bundle import Model, Predictions
+from components.core.ledger import PREDICTIONS, TEXTS, Ledger
 from components.core.params import Params
 from components.core.paths import Paths
 from monitoring import monitor
@@ -30,6 +33,26 @@ def sample(rows: int, seed: int, shift: float = 0.0) -> pl.DataFrame:
             "feature_0": rng.normal(shift, size=rows).astype(np.float32),
         }
     )
+
+
+class Reader(Model):
+    """Stands where a loaded model stands: the signals of a text are what the text says they are."""
+
+    def __init__(self, folder: Path, key_folder: Path) -> None:
+        bundle.verify(folder, key_folder)
+        self.labels = ["a", "b"]
+
+    def predict(self, texts: Sequence[str]) -> Predictions:
+        rows = [json.loads(text) for text in texts]
+        column = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        return Predictions(
+            labels=column["label"].tolist(),
+            confidence=column["confidence"].astype(np.float32),
+            probabilities=np.zeros((len(rows), 2), np.float32),
+            words=column["words"].astype(np.int32),
+            unknown_share=column["unknown_share"].astype(np.float32),
+            features=column["feature_0"].astype(np.float32)[:, None],
+        )
 
 
 @dataclass
@@ -73,6 +96,10 @@ class World:
 
     def serve(self, rows: int, shift: float = 0.0) -> None:
         signals = sample(rows, 1 + self.served, shift).to_dicts()
+        texts = [
+            {"prediction_id": f"{self.served + i:032x}", "text": json.dumps(row)}
+            for i, row in enumerate(signals)
+        ]
         self.ledger.insert(
             PREDICTIONS,
             [
@@ -87,6 +114,7 @@ class World:
                 for i, row in enumerate(signals)
             ],
         )
+        self.ledger.insert(TEXTS, texts)
         self.served += rows
 
     def label(self, count: int) -> None:
@@ -94,4 +122,6 @@ class World:
         self.ledger.add_labels(((f"{i:032x}", "a") for i in range(count)), NOW)
 
     def run(self, hours: float = 0) -> monitor.Outcome:
-        return monitor.run(self.params, self.paths, NOW + timedelta(hours=hours), self.ledger)
+        return monitor.run(
+            self.params, self.paths, NOW + timedelta(hours=hours), self.ledger, Reader
+        )

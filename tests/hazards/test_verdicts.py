@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from components.core.ledger import WINDOWS
 from monitoring import monitor
-from tests.watched import NOW, WATERMARK, World
+from tests.watched import NOW, WATERMARK, Reader, World
 
 HOURS = 24
 
@@ -81,7 +81,9 @@ def test_windows_do_not_go_by_the_clock(world: World, zone: timezone) -> None:
     spans = []
     for time in TIMES:
         world.serve(100)
-        outcome = monitor.run(world.params, world.paths, time.astimezone(zone), world.ledger)
+        outcome = monitor.run(
+            world.params, world.paths, time.astimezone(zone), world.ledger, Reader
+        )
         spans.append((outcome.window.after, outcome.window.until))
         assert outcome.page is not None
         assert outcome.page.name.startswith(f"20260329T{time:%H}3000Z-")

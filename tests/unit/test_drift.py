@@ -65,7 +65,9 @@ def test_a_shift_is_found_in_its_signal(name: str, moved: pl.Expr) -> None:
     result = drift.judge(REFERENCE, WINDOW.with_columns(moved.alias(name)), SETTINGS)
     assert result.verdict.finding == "drift"
     assert [signal.name for signal in result.signals if signal.drifted] == [name]
-    assert result.verdict.reasons[0].startswith(f"{name} has drifted: p = ")
+    assert result.verdict.reasons[0].startswith(
+        f"1 of {len(result.signals)} signals drifted in {WINDOW.height} predictions: {name} (p = "
+    )
 
 
 NOT_A_NUMBER = pl.when(pl.int_range(pl.len()) == 0).then(math.nan).otherwise(pl.col("feature_0"))

@@ -13,7 +13,7 @@ import pytest
 from components import validate, validation_suite
 from components.core import params as parameters
 from components.core import schema, stage, tables
-from components.core.errors import DataError
+from components.core.errors import DataError, ParamsError
 from components.core.offline import stay_home
 from components.core.params import Params
 from components.core.paths import Paths
@@ -228,7 +228,7 @@ def test_run_writes_the_same_bytes_twice_and_a_page_without_foreign_hosts(paths:
 
 def test_a_refused_table_leaves_quarantine_and_page_and_nothing_of_before(paths: Paths) -> None:
     run(paths, schema.documents(rows()))
-    with pytest.raises(DataError, match=r"'\?' 40.*index\.html"):
+    with pytest.raises(DataError, match=r"40 of 40 rows are bad .*index\.html"):
         run(paths, schema.documents([{**row, "label": "?"} for row in rows()]))
     assert [p.name for p in paths.validated.iterdir()] == ["quarantine.parquet"]
     page = (paths.data_docs / "index.html").read_text()
@@ -262,7 +262,7 @@ def failing(error: BaseException) -> Callable[[Params, Paths], None]:
     ("error", "status", "message"),
     [
         (DataError("no\ndata"), 1, "error: no data\n"),
-        (parameters.ParamsError("wrong key"), 2, "error: wrong key\n"),
+        (ParamsError("wrong key"), 2, "error: wrong key\n"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (OSError(28, "No space left on device", "/data/x"), 1, "/data/x: No space left on device"),
         (PermissionError(13, "Permission denied"), 1, "Permission denied"),
