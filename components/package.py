@@ -40,7 +40,10 @@ def facts(
         "format": 1,
         "labels": params.ingest.labels,
         "architecture": training["architecture"],
-        "text": params.text.model_dump(),
+        "text": {
+            **params.text.model_dump(),
+            "words": params.train.architecture(training["architecture"]).words,
+        },
         "metrics": metrics,
         "training": training,
         "origin": {

@@ -135,9 +135,9 @@ def fit(
     settings = params.train.architecture(name)
     classes = params.ingest.labels
     words = text.vocabulary(train["text"], params.text.vocabulary, params.text.min_count)
-    encoder = text.make_encoder(words, params.text.words)
+    encoder = text.make_encoder(words, settings.words)
     table, covered = embedding(words, params.train.embedding, params.train.seed)
-    model = network.build(settings, table, params.text.words, len(classes), params.train.seed)
+    model = network.build(settings, table, len(classes), params.train.seed)
     model.compile(
         optimizer=keras.optimizers.Adam(settings.learning_rate),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=params.train.label_smoothing),

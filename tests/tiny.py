@@ -66,7 +66,7 @@ def make_bundle(
     words = dict(words or words_for(labels))
     vocabulary = [word for label in labels for word in words[label]]
     settings = parameters.TextCnn(
-        filters=len(labels), widths=[1], dropout=0.0, word_dropout=0.0, batch_size=1,
+        words=LENGTH, filters=len(labels), widths=[1], dropout=0.0, word_dropout=0.0, batch_size=1,
         learning_rate=0.1,
     )  # fmt: skip
     # A word's vector says whose word it is, and the network does no more than read that.
@@ -74,7 +74,7 @@ def make_bundle(
     owners = [i for i, label in enumerate(labels) for _ in words[label]]
     vectors[np.arange(texts.FIRST_WORD, len(vectors)), owners] = 1
     keras.backend.clear_session()  # its counters get into the names of layers
-    network = networks.build(settings, vectors, LENGTH, len(labels), seed)
+    network = networks.build(settings, vectors, len(labels), seed)
     identity = np.eye(len(labels), dtype=np.float32)
     strength = np.random.default_rng(seed).uniform(3, 4)
     network.get_layer("words_1").set_weights([identity[None], np.zeros(len(labels), np.float32)])

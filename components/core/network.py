@@ -18,7 +18,6 @@ FEATURES = "features"  # name of the layer before the classes: what monitoring w
 def build(
     settings: parameters.TextCnn | parameters.BiLstm,
     embedding: np.ndarray[Any, Any],
-    length: int,
     classes: int,
     seed: int,
 ) -> Any:
@@ -28,7 +27,6 @@ def build(
         settings: which architecture, and its numbers.
         embedding: (vocabulary + 2, E) float32, first values of the word vectors; rows 0 and 1 are
             padding and unknown.
-        length: L.
         classes: C.
         seed: of the first weights and of dropout.
 
@@ -38,6 +36,7 @@ def build(
     import keras
 
     keras.utils.set_random_seed(seed)
+    length = settings.words
     ids = keras.Input((length,), dtype="int32", name="ids")  # (B, L)
     masked = isinstance(settings, parameters.BiLstm)
     vectors = keras.layers.Embedding(

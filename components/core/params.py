@@ -95,12 +95,12 @@ class Split(Settings):
 
 
 class Text(Settings):
-    words: Positive
     vocabulary: Positive
     min_count: Positive
 
 
 class TextCnn(Settings):
+    words: Positive
     filters: Positive
     widths: Annotated[list[Positive], Field(min_length=1)]
     dropout: Share
@@ -110,6 +110,7 @@ class TextCnn(Settings):
 
 
 class BiLstm(Settings):
+    words: Positive
     units: Positive
     dropout: Share
     word_dropout: Share

@@ -15,8 +15,6 @@ DOCUMENT: dict[str, pl.DataType] = {
     "author": pl.String(),  # keyed pseudonym; null where unknown
 }
 
-SIGNALS = ("words", "unknown_share", "confidence")  # numbers kept with each prediction
-
 
 def documents(rows: list[dict[str, object]]) -> pl.DataFrame:
     """A table of documents from `rows`, with exactly DOCUMENT's columns; absent ones are null."""

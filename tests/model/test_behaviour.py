@@ -42,8 +42,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> bundle.Model:
 
     settings = PROJECT.model_copy(
         update={
-            "train": PROJECT.train.model_copy(update={"epochs": 8}),
-            "text": PROJECT.text.model_copy(update={"words": 200}),
+            "train": PROJECT.train.model_copy(
+                update={
+                    "epochs": 8,
+                    "textcnn": PROJECT.train.textcnn.model_copy(update={"words": 200}),
+                }
+            )
         }
     )
     learned = side(0, 80)

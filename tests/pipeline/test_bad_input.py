@@ -132,7 +132,7 @@ def test_a_refused_candidate_leaves_the_champion(project: Project) -> None:
     champion = state(project)["champion"]
     project.settle(
         {"gate.min_accuracy": 1.0, "train.epochs": 1, "train.candidates": ["textcnn", "bilstm"],
-         "train.bilstm.units": 4, "text.words": 32}
+         "train.bilstm.units": 4}
     )  # fmt: skip
     answer = project.newsloop("run")
     (project.root / "params.yaml").write_bytes(params)

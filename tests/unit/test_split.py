@@ -180,7 +180,9 @@ def test_similarity_is_the_real_one(replaced: int, together: bool) -> None:
     """One word of 60 touches 4 of 57 shingles: 53/61 = 0.87; two: 49/65 = 0.75."""
     base = many(40)
     near = [(changed(text, i, replaced), label) for i, (text, label) in enumerate(base)]
-    found = split.split(table(base + near), SETTINGS)
+    found = split.split(
+        table(base + near), SETTINGS.model_copy(update={"near_duplicate_similarity": 0.8})
+    )
     assert found.counts["near_duplicate_groups"] == (40 if together else 0)
     where = sides(found)
     apart = sum(where[a] != where[b] for (a, _), (b, _) in zip(base, near, strict=True))

@@ -73,16 +73,18 @@ def easy(count: int, seed: int) -> pl.DataFrame:
 @pytest.mark.parametrize("name", ["textcnn", "bilstm"])
 def test_an_architecture_learns_what_is_easy(name: Any) -> None:
     small = {
-        "textcnn": PROJECT.train.textcnn.model_copy(update={"filters": 16, "dropout": 0.1}),
+        "textcnn": PROJECT.train.textcnn.model_copy(
+            update={"words": 16, "filters": 16, "dropout": 0.1}
+        ),
         "bilstm": PROJECT.train.bilstm.model_copy(
-            update={"units": 8, "dropout": 0.1, "learning_rate": 0.02}
+            update={"words": 16, "units": 8, "dropout": 0.1, "learning_rate": 0.02}
         ),
         "epochs": 8,
     }
     settings = PROJECT.model_copy(
         update={
             "train": PROJECT.train.model_copy(update=small),
-            "text": parameters.Text(words=16, vocabulary=100, min_count=1),
+            "text": parameters.Text(vocabulary=100, min_count=1),
         }
     )
     live = Silent()
