@@ -12,6 +12,7 @@ from components.core import params as parameters
 if TYPE_CHECKING:
     import numpy as np
 
+_BAG_SPREAD = 0.05  # of the first values in the bag: small, so that the convolutions lead
 FEATURES = "features"  # name of the layer before the classes: what monitoring watches
 
 
@@ -50,7 +51,7 @@ def build(
         settings.word_dropout, noise_shape=(None, length, 1), seed=seed, name="word_dropout"
     )(vectors)
     if isinstance(settings, parameters.TextCnn):
-        features = _textcnn(hidden, settings)
+        features = _textcnn(ids, hidden, settings, embedding.shape[0], seed)
     else:
         features = _bilstm(hidden, settings)
     kept = keras.layers.Dropout(settings.dropout, seed=seed + 1, name="dropout")(features)
@@ -58,11 +59,30 @@ def build(
     return keras.Model(ids, answer)
 
 
-def _textcnn(vectors: Any, settings: parameters.TextCnn) -> Any:
-    """Kim 2014, "Convolutional Neural Networks for Sentence Classification"."""
+def _textcnn(
+    ids: Any, vectors: Any, settings: parameters.TextCnn, vocabulary: int, seed: int
+) -> Any:
+    """Phrases by convolution beside a bag of words.
+
+    The convolutions are Kim's (2014, "Convolutional Neural Networks for Sentence Classification");
+    the bag beside them follows Cheng et al. (2016, "Wide & Deep Learning"): each word has a second,
+    small vector, and these are added up and divided by the root of their number.
+    """
     import keras
 
-    pooled = []
+    weights = keras.initializers.RandomNormal(stddev=_BAG_SPREAD, seed=seed + 2)
+    bag = keras.layers.Embedding(
+        vocabulary, settings.bag, embeddings_initializer=weights, name="bag"
+    )(ids)  # (B, L, bag)
+    inside = keras.ops.expand_dims(keras.ops.not_equal(ids, 0), -1)  # (B, L, 1), no padding
+    inside = keras.layers.Dropout(
+        settings.word_dropout,
+        noise_shape=(None, settings.words, 1),
+        seed=seed + 3,
+        name="bag_dropout",
+    )(keras.ops.cast(inside, "float32"))
+    count = keras.ops.maximum(keras.ops.sum(inside, axis=1), 1.0)  # (B, 1)
+    pooled = [keras.ops.sum(bag * inside, axis=1) / keras.ops.sqrt(count)]  # (B, bag)
     for width in settings.widths:
         seen = keras.layers.Conv1D(
             settings.filters, width, activation="relu", name=f"words_{width}"

@@ -102,6 +102,7 @@ class Text(Settings):
 class TextCnn(Settings):
     words: Positive
     filters: Positive
+    bag: Positive
     widths: Annotated[list[Positive], Field(min_length=1)]
     dropout: Share
     word_dropout: Share
