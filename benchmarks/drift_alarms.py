@@ -1,4 +1,4 @@
-"""How often monitoring cries wolf: false alarms of two label tests, and of raw beside scrubbed texts.
+"""How often monitoring cries wolf: by two tests of labels, and on raw beside scrubbed texts.
 
     python benchmarks/drift_alarms.py
 
@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from components.core import bundle, metrics, tables
 from components.core import params as parameters
+from components.core.metrics import Interval
 from components.core.offline import stay_home
 from components.core.params import Params
 from components.core.paths import Paths
@@ -55,10 +56,13 @@ def label_tests() -> dict[str, Any]:
 
 
 def false_alarms(
-    tests: dict[str, Any], shares: tuple[float, ...], rows: int, level: float
+    tests: dict[str, Any],
+    shares: tuple[float, ...],
+    rows: int,
+    level: float,
+    rng: np.random.Generator,
 ) -> dict[str, int]:
     """Alarms of each test in WINDOWS windows of `rows` labels, each with a reference of its own."""
-    rng = np.random.default_rng(SEED)
     names = np.array([f"label {i}" for i in range(len(shares))])
     found = dict.fromkeys(tests, 0)
     for _ in range(WINDOWS):
@@ -73,29 +77,36 @@ def false_alarms(
     return found
 
 
-def simulated(level: float) -> list[dict[str, Any]]:
-    """The first table, printed and given back."""
-    tests = label_tests()
-    print(
-        f"False alarms for the predicted label: {WINDOWS} windows without drift against "
-        f"{REFERENCE_ROWS} reference rows, {level:.3%} asked for\n\n"
-        f"{'shares of labels':<18}{'rows':>6}{'Evidently':>11}{'':<18}{'ours':>9}{'':<18}"
-        f"{'Evidently / asked':>18}{'ours / asked':>14}"
+def line(kind: str, rows: str, peer: Interval, ours: Interval, level: float) -> str:
+    """A row of the first table."""
+    shares = "".join(
+        f"{share.value:>11.2%}  {f'[{share.low:.1%}, {share.high:.1%}]':<16}"
+        for share in (peer, ours)
     )
-    table = []
-    for kind, shares in SHARES.items():
-        for rows in WINDOW_ROWS:
-            found = false_alarms(tests, shares, rows, level)
-            peer, ours = (metrics.wilson(found[name], WINDOWS, 0.95) for name in (PEER, OURS))
-            print(
-                f"{kind:<18}{rows:>6}"
-                f"{peer.value:>11.2%}  {f'[{peer.low:.1%}, {peer.high:.1%}]':<16}"
-                f"{ours.value:>9.2%}  {f'[{ours.low:.1%}, {ours.high:.1%}]':<16}"
-                f"{peer.value / level:>18.1f}{ours.value / level:>14.1f}",
-                flush=True,
-            )
-            table.append({"labels": kind, "rows": rows, PEER: peer.rounded(), OURS: ours.rounded()})
-    return table
+    return f"{kind:<16}{rows:>6}{shares}{peer.value / level:>17.1f}{ours.value / level:>14.1f}"
+
+
+def simulated(level: float) -> list[dict[str, Any]]:
+    """The first table, printed and given back; its last row is all windows together."""
+    tests = label_tests()
+    rng = np.random.default_rng(SEED)
+    print(
+        f"False alarms for the predicted label: {WINDOWS} windows each without drift against "
+        f"{REFERENCE_ROWS} reference rows,\n{level:.3%} asked for; 95 % intervals\n\n"
+        f"{'shares of labels':<16}{'rows':>6}{'Evidently':>11}{'':<18}{'ours':>11}{'':<18}"
+        f"{'Evidently/asked':>17}{'ours/asked':>14}"
+    )
+    table, total = [], Counter[str]()
+    cases = [(kind, rows) for kind in SHARES for rows in WINDOW_ROWS]
+    for kind, rows in cases:
+        found = false_alarms(tests, SHARES[kind], rows, level, rng)
+        total.update(found)
+        peer, ours = (metrics.wilson(found[name], WINDOWS, 0.95) for name in (PEER, OURS))
+        print(line(kind, str(rows), peer, ours, level), flush=True)
+        table.append({"labels": kind, "rows": rows, PEER: peer.rounded(), OURS: ours.rounded()})
+    peer, ours = (metrics.wilson(total[name], WINDOWS * len(cases), 0.95) for name in (PEER, OURS))
+    print(line("all", "", peer, ours, level))
+    return [*table, {"labels": "all", PEER: peer.rounded(), OURS: ours.rounded()}]
 
 
 def both_forms(paths: Paths) -> dict[str, list[str]]:
