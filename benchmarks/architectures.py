@@ -72,7 +72,7 @@ def ours(
     model, encoder, facts = train.fit(name, params, sides["train"], sides["validation"], Silent())
     seconds = time.perf_counter() - started
     ids = encoder(tf.constant(sides["train"]["text"].to_list()))[0]
-    features = network.with_features(model).predict(ids, batch_size=128, verbose=0)[1]
+    features = model.predict(ids, batch_size=128, verbose=0)[network.FEATURES]
     centre, directions = train.principal_directions(features, params.train.feature_directions)
     with tempfile.TemporaryDirectory() as folder:
         bundle.save_model(Path(folder), model, encoder, centre, directions)

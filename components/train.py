@@ -130,6 +130,7 @@ def fit(
         validation accuracy and loss, weights, device, share of the vocabulary in GloVe.
     """
     import keras
+    import numpy as np
     import tensorflow as tf
 
     settings = params.train.architecture(name)
@@ -138,46 +139,75 @@ def fit(
     encoder = text.make_encoder(words, settings.words)
     table, covered = embedding(words, params.train.embedding, params.train.seed)
     model = network.build(settings, table, len(classes), params.train.seed)
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=params.train.label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-    )
+    learner = _learner(model, settings.learning_rate, params.train.label_smoothing)
     where = device()
     say(
         f"train: {name} on {where}, {len(train)} documents, {len(words)} words "
         f"({covered:.0%} of them in GloVe), {model.count_params():,} weights"
     )
     stop = keras.callbacks.EarlyStopping(
-        "val_loss", patience=params.train.patience, restore_best_weights=True
+        f"val_{network.PROBABILITIES}_loss",
+        mode="min",
+        patience=params.train.patience,
+        restore_best_weights=True,
     )
-    history = model.fit(
-        encoder(tf.constant(train["text"].to_list()))[0].numpy(),
-        one_hot(train["label"].to_list(), classes),
-        validation_data=(
-            encoder(tf.constant(validation["text"].to_list()))[0].numpy(),
-            one_hot(validation["label"].to_list(), classes),
-        ),
+    members = model.output[network.MEMBERS].shape[1]
+
+    def pairs(documents: pl.DataFrame) -> tuple[Array, dict[str, Array]]:
+        """Ids, and what each output should say about them."""
+        answers = one_hot(documents["label"].to_list(), classes)
+        ids = encoder(tf.constant(documents["text"].to_list()))[0].numpy()
+        return ids, {
+            network.PROBABILITIES: answers,
+            network.MEMBERS: np.repeat(answers[:, None], members, axis=1),
+        }
+
+    history = learner.fit(
+        *pairs(train),
+        validation_data=pairs(validation),
         epochs=params.train.epochs,
         batch_size=settings.batch_size,
         callbacks=[stop, _report_epochs(live, params.train.epochs)],
         verbose=0,
     ).history
     best = stop.best_epoch
+    kept = {
+        name: round(float(history[f"val_{network.PROBABILITIES}_{name}"][best]), 6)
+        for name in ("accuracy", "loss")
+    }
     facts = {
         "architecture": name,
         "device": where.split(" ", maxsplit=1)[0],
         "words": len(words),
         "words_in_glove": round(covered, 4),
         "weights": int(model.count_params()),
-        "epochs": len(history["loss"]),
+        "epochs": len(history["val_loss"]),
         "best_epoch": best + 1,
-        "validation_accuracy": round(float(history["val_accuracy"][best]), 6),
-        "validation_loss": round(float(history["val_loss"][best]), 6),
+        "validation_accuracy": round(
+            float(history[f"val_{network.PROBABILITIES}_accuracy"][best]), 6
+        ),
+        "validation_loss": kept["loss"],
         "train_documents": len(train),
         "validation_documents": len(validation),
     }
     return model, encoder, facts
+
+
+def _learner(model: Any, learning_rate: float, label_smoothing: float) -> Any:
+    """What is trained: each member by its own loss; their mean is only looked at."""
+    import keras
+
+    learner = keras.Model(
+        model.input, {name: model.output[name] for name in (network.PROBABILITIES, network.MEMBERS)}
+    )
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
+    learner.compile(
+        optimizer=keras.optimizers.Adam(learning_rate),
+        loss={network.PROBABILITIES: loss, network.MEMBERS: loss},
+        loss_weights={network.PROBABILITIES: 0.0, network.MEMBERS: 1.0},
+        metrics={network.PROBABILITIES: [keras.metrics.CategoricalAccuracy(name="accuracy")]},
+    )
+    return learner
 
 
 def _report_epochs(live: Any, epochs: int) -> Any:
@@ -190,14 +220,18 @@ def _report_epochs(live: Any, epochs: int) -> Any:
             self.started = time.monotonic()
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            names = {"loss": "train/loss", "accuracy": "train/accuracy"}
-            names |= {"val_loss": "validation/loss", "val_accuracy": "validation/accuracy"}
-            for key, name in names.items():
-                live.log_metric(name, round(float(logs[key]), 6))
+            found = {
+                f"{side}/{name}": float(logs[f"{prefix}{network.PROBABILITIES}_{name}"])
+                for side, prefix in (("train", ""), ("validation", "val_"))
+                for name in ("loss", "accuracy")
+            }
+            for name, value in found.items():
+                live.log_metric(name, round(value, 6))
             live.next_step()
             say(
-                f"train: epoch {epoch + 1}/{epochs}  loss {logs['loss']:.4f}  "
-                f"validation accuracy {logs['val_accuracy']:.4f}  loss {logs['val_loss']:.4f}  "
+                f"train: epoch {epoch + 1}/{epochs}  loss {found['train/loss']:.4f}  "
+                f"validation accuracy {found['validation/accuracy']:.4f}  "
+                f"loss {found['validation/loss']:.4f}  "
                 f"{time.monotonic() - self.started:.1f} s"
             )
 
@@ -217,7 +251,7 @@ def run(params: Params, paths: Paths) -> None:
     with Live(str(paths.trained / "live"), save_dvc_exp=False, dvcyaml=None, report=None) as live:
         model, encoder, facts = fit(name, params, train, validation, live)
     ids = encoder(tf.constant(train["text"].to_list()))[0]
-    features = network.with_features(model).predict(ids, batch_size=128, verbose=0)[1]
+    features = model.predict(ids, batch_size=128, verbose=0)[network.FEATURES]
     centre, directions = principal_directions(features, params.train.feature_directions)
     bundle.save_model(paths.trained / "model", model, encoder, centre, directions)
     tables.write_json(facts, paths.trained / "training.json")

@@ -33,6 +33,11 @@ def articles(label: str, start: int, stop: int) -> list[str]:
     return [path.read_text("utf-8", "replace") for path in files]
 
 
+def canary(name: str) -> str:
+    """Personal data that must not be found in anything that we write."""
+    return f"canary.{name}@example.org"
+
+
 def free_ports(count: int) -> list[int]:
     probes = [socket.socket() for _ in range(count)]
     for probe in probes:
@@ -77,7 +82,8 @@ class Project:
             folder = root / "texts" / label
             folder.mkdir(parents=True)
             for i, text in enumerate(articles(label, 0, per_class)):
-                (folder / f"{i:03}.txt").write_text(text)
+                planted = f" Write to {canary(label)}." if i == 0 else ""
+                (folder / f"{i:03}.txt").write_text(text + planted)
         with (root / ".gitignore").open("a") as file:
             file.write("/texts/\n")
         ports = free_ports(2)
@@ -96,6 +102,7 @@ class Project:
                 "train.candidates": ["textcnn"],
                 "train.epochs": 8,
                 "train.textcnn.filters": 32,
+                "train.textcnn.members": 2,
                 "evaluate.resamples": 200,
                 "gate.min_accuracy": 0.4,
                 "gate.min_macro_f1": 0.3,

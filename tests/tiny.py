@@ -66,8 +66,8 @@ def make_bundle(
     words = dict(words or words_for(labels))
     vocabulary = [word for label in labels for word in words[label]]
     settings = parameters.TextCnn(
-        words=LENGTH, filters=len(labels), widths=[1], bag=1, dropout=0.0, word_dropout=0.0,
-        batch_size=1, learning_rate=0.1,
+        words=LENGTH, members=1, filters=len(labels), widths=[1], bag=1, dropout=0.0,
+        word_dropout=0.0, batch_size=1, learning_rate=0.1,
     )  # fmt: skip
     # A word's vector says whose word it is, and the network does no more than read that.
     vectors = np.zeros((texts.FIRST_WORD + len(vocabulary), len(labels)), np.float32)
@@ -77,8 +77,8 @@ def make_bundle(
     network = networks.build(settings, vectors, len(labels), seed)
     identity = np.eye(len(labels), dtype=np.float32)
     strength = np.random.default_rng(seed).uniform(3, 4)
-    network.get_layer("words_1").set_weights([identity[None], np.zeros(len(labels), np.float32)])
-    network.get_layer("probabilities").set_weights(
+    network.get_layer("words_1_1").set_weights([identity[None], np.zeros(len(labels), np.float32)])
+    network.get_layer("dense_1").set_weights(
         # The first feature is the bag's, which is not asked.
         [np.vstack([0 * identity[:1], strength * identity]), np.zeros(len(labels), np.float32)]
     )

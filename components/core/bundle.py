@@ -161,30 +161,30 @@ def save_model(folder: Path, network: Any, encoder: Any, centre: Array, directio
     """Writes the SavedModel that takes raw strings.
 
     Args:
-        network: keras.Model from ids (B, L) to probabilities (B, C); see core/network.py.
+        network: as core/network.py builds it.
         encoder: tf.Module from strings (B,) to ids, words, unknown share; see core/text.py.
         centre: (F,) mean of the features.
         directions: (F, D) columns along which the features are kept.
     """
     import tensorflow as tf
 
-    from components.core.network import with_features
+    from components.core.network import FEATURES, PROBABILITIES
 
     class Module(tf.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.encoder = encoder
-            self.network = with_features(network)
+            self.network = network
             self.centre = tf.constant(centre, tf.float32)
             self.directions = tf.constant(directions, tf.float32)
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
         def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML's use
             ids, words, unknown_share = self.encoder(texts)
-            probabilities, features = self.network(ids, training=False)
+            found = self.network(ids, training=False)
             return {
-                "probabilities": probabilities,
-                "features": tf.matmul(features - self.centre, self.directions),
+                "probabilities": found[PROBABILITIES],
+                "features": tf.matmul(found[FEATURES] - self.centre, self.directions),
                 "words": words,
                 "unknown_share": unknown_share,
             }

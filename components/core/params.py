@@ -101,6 +101,7 @@ class Text(Settings):
 
 class TextCnn(Settings):
     words: Positive
+    members: Positive
     filters: Positive
     bag: Positive
     widths: Annotated[list[Positive], Field(min_length=1)]

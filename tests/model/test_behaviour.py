@@ -45,7 +45,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> bundle.Model:
             "train": PROJECT.train.model_copy(
                 update={
                     "epochs": 8,
-                    "textcnn": PROJECT.train.textcnn.model_copy(update={"words": 200}),
+                    "textcnn": PROJECT.train.textcnn.model_copy(
+                        update={"words": 200, "members": 1}
+                    ),
                 }
             )
         }
@@ -53,7 +55,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> bundle.Model:
     learned = side(0, 80)
     net, encoder, _ = train.fit("textcnn", settings, learned, side(80, 100), Silent())
     ids = encoder(tf.constant(learned["text"].to_list()))[0]
-    features = network.with_features(net).predict(ids, verbose=0)[1]
+    features = net.predict(ids, verbose=0)[network.FEATURES]
     folder = tmp_path_factory.mktemp("model")
     bundle.save_model(folder, net, encoder, *train.principal_directions(features, 4))
     return bundle.Model(folder, PROJECT.ingest.labels)

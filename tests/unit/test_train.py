@@ -74,7 +74,7 @@ def easy(count: int, seed: int) -> pl.DataFrame:
 def test_an_architecture_learns_what_is_easy(name: Any) -> None:
     small = {
         "textcnn": PROJECT.train.textcnn.model_copy(
-            update={"words": 16, "filters": 16, "dropout": 0.1}
+            update={"words": 16, "members": 2, "filters": 16, "dropout": 0.1}
         ),
         "bilstm": PROJECT.train.bilstm.model_copy(
             update={"words": 16, "units": 8, "dropout": 0.1, "learning_rate": 0.02}
@@ -93,5 +93,6 @@ def test_an_architecture_learns_what_is_easy(name: Any) -> None:
     assert facts["architecture"] == name
     assert live.steps == facts["epochs"] <= 8
     assert len(live.metrics) == 4 * live.steps
-    assert model.output_shape == (None, 5)
+    assert model.output["probabilities"].shape == (None, 5)
+    assert model.output["members"].shape == (None, 2 if name == "textcnn" else 1, 5)
     assert encoder([b"bank"])[1].numpy().tolist() == [1]
