@@ -77,18 +77,19 @@ def make_bundle(
     network = networks.build(settings, vectors, len(labels), seed)
     identity = np.eye(len(labels), dtype=np.float32)
     strength = np.random.default_rng(seed).uniform(3, 4)
-    network.get_layer("words_1_1").set_weights([identity[None], np.zeros(len(labels), np.float32)])
-    network.get_layer("dense_1").set_weights(
-        # The first feature is the bag's, which is not asked.
-        [np.vstack([0 * identity[:1], strength * identity]), np.zeros(len(labels), np.float32)]
-    )
+    nothing = np.zeros(len(labels), np.float32)
+    convolution = next(layer for layer in network.layers if "conv1d" in layer.name)
+    convolution.set_weights([identity[None], nothing])
+    network.get_layer("dense_1").set_weights([strength * identity, nothing])
+    # The second member, the bag, says the same of every text.
+    network.get_layer("dense_2").set_weights([0 * identity[:1], nothing])
     keys.ensure(key_folder)
     bundles.save_model(
         folder / bundles.MODEL,
         network,
         texts.make_encoder(vocabulary, LENGTH),
-        np.zeros(1 + len(labels), np.float32),
-        np.vstack([0 * identity[:1], identity])[:, :2],
+        np.zeros(len(labels) + 1, np.float32),
+        np.vstack([identity, 0 * identity[:1]])[:, :2],
     )
     facts: dict[str, Any] = {
         "labels": list(labels),

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 PROBABILITIES, MEMBERS, FEATURES = "probabilities", "members", "features"  # what a network gives
-_BAG_SPREAD = 0.05  # of the first values in the bag: small, so that the convolutions lead
+_BAG_SPREAD = 0.05  # of the first values in the bag
+_BAG_SCALE = 3.0  # with it the bag learns as fast as the convolutions
 _SEED_STEP = 100  # between members, so that no two draw the same numbers
 
 
@@ -26,8 +27,9 @@ def build(
 ) -> Any:
     """The network of one candidate, not yet compiled.
 
-    `textcnn` has several members, equal networks with other first weights, whose probabilities are
-    averaged (Lakshminarayanan et al. 2017, "Deep Ensembles"): one alone depends on its seed.
+    `textcnn` has members, small networks of their own whose probabilities are averaged: one alone
+    depends on its seed (Lakshminarayanan et al. 2017, "Deep Ensembles"). Some read phrases by
+    convolution, the last counts words; they err on different texts.
 
     Args:
         settings: which architecture, and its numbers.
@@ -44,93 +46,100 @@ def build(
 
     keras.utils.set_random_seed(seed)
     ids = keras.Input((settings.words,), dtype="int32", name="ids")  # (B, L)
-    count = settings.members if isinstance(settings, parameters.TextCnn) else 1
-    pairs = [
-        _member(ids, settings, embedding, classes, seed + _SEED_STEP * i, f"_{i + 1}")
-        for i in range(count)
+    if isinstance(settings, parameters.TextCnn):
+        seen = _textcnn(ids, settings, embedding, seed)
+    else:
+        seen = _bilstm(ids, settings, embedding, seed)
+    said = [
+        keras.layers.Dense(classes, activation="softmax", name=f"dense_{i}")(
+            keras.layers.Dropout(settings.dropout, seed=seed + i)(one)
+        )
+        for i, one in enumerate(seen, start=1)
     ]
-    answers = keras.ops.stack([answer for _, answer in pairs], axis=1)  # (B, M, C)
+    answers = keras.ops.stack(said, axis=1)  # (B, M, C)
     return keras.Model(
         ids,
         {
             PROBABILITIES: keras.ops.mean(answers, axis=1),
             MEMBERS: answers,
-            FEATURES: keras.ops.concatenate([features for features, _ in pairs], axis=-1),
+            FEATURES: keras.ops.concatenate(seen, axis=-1),
         },
     )
 
 
-def _member(
+def _embed(
     ids: Any,
     settings: parameters.TextCnn | parameters.BiLstm,
     embedding: np.ndarray[Any, Any],
-    classes: int,
     seed: int,
-    suffix: str,
-) -> tuple[Any, Any]:
-    """One network: features (B, its part of F) and probabilities (B, C)."""
+    *,
+    masked: bool,
+) -> Any:
+    """Word vectors (B, L, E), of which training hides some words."""
     import keras
 
     vectors = keras.layers.Embedding(
         *embedding.shape,
         embeddings_initializer=keras.initializers.Constant(embedding),
-        mask_zero=isinstance(settings, parameters.BiLstm),
-        name=f"embedding{suffix}",
-    )(ids)  # (B, L, E)
+        mask_zero=masked,
+    )(ids)
     # Word dropout (Iyyer et al. 2015): whole words vanish, not single numbers of their vectors.
-    hidden = keras.layers.Dropout(
+    return keras.layers.Dropout(
         settings.word_dropout, noise_shape=(None, settings.words, 1), seed=seed
     )(vectors)
-    if isinstance(settings, parameters.TextCnn):
-        features = _textcnn(ids, hidden, settings, embedding.shape[0], seed, suffix)
-    else:
-        features = _bilstm(hidden, settings, suffix)
-    kept = keras.layers.Dropout(settings.dropout, seed=seed + 1)(features)
-    dense = keras.layers.Dense(classes, activation="softmax", name=f"dense{suffix}")
-    return features, dense(kept)
 
 
 def _textcnn(
-    ids: Any,
-    vectors: Any,
-    settings: parameters.TextCnn,
-    vocabulary: int,
-    seed: int,
-    suffix: str,
-) -> Any:
-    """Phrases by convolution beside a bag of words.
+    ids: Any, settings: parameters.TextCnn, embedding: np.ndarray[Any, Any], seed: int
+) -> list[Any]:
+    """Features of each member, (B, its part of F): those that read phrases, then the bag."""
+    seeds = [seed + _SEED_STEP * (i + 1) for i in range(settings.members)]
+    phrases = [
+        _phrases(_embed(ids, settings, embedding, one, masked=False), settings) for one in seeds
+    ]
+    return [*phrases, _bag(ids, settings, embedding.shape[0], seed)]
 
-    The convolutions are Kim's (2014, "Convolutional Neural Networks for Sentence Classification");
-    the bag beside them follows Cheng et al. (2016, "Wide & Deep Learning"): each word has a second,
-    small vector, and these are added up and divided by the root of their number.
+
+def _phrases(vectors: Any, settings: parameters.TextCnn) -> Any:
+    """Kim 2014, "Convolutional Neural Networks for Sentence Classification"."""
+    import keras
+
+    pooled = []
+    for width in settings.widths:
+        seen = keras.layers.Conv1D(settings.filters, width, activation="relu")(
+            vectors
+        )  # (B, L - width + 1, filters)
+        pooled.append(keras.layers.GlobalMaxPooling1D()(seen))  # (B, filters)
+    return keras.ops.concatenate(pooled, axis=-1)
+
+
+def _bag(ids: Any, settings: parameters.TextCnn, vocabulary: int, seed: int) -> Any:
+    """Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification".
+
+    Each word has a small vector; they are added up and divided by the root of their number.
     """
     import keras
 
-    weights = keras.initializers.RandomNormal(stddev=_BAG_SPREAD, seed=seed + 2)
-    bag = keras.layers.Embedding(
-        vocabulary, settings.bag, embeddings_initializer=weights, name=f"bag{suffix}"
+    weights = keras.initializers.RandomNormal(stddev=_BAG_SPREAD, seed=seed)
+    vectors = keras.layers.Embedding(
+        vocabulary, settings.bag, embeddings_initializer=weights, name="bag"
     )(ids)  # (B, L, bag)
     inside = keras.ops.expand_dims(keras.ops.not_equal(ids, 0), -1)  # (B, L, 1), no padding
     inside = keras.layers.Dropout(
-        settings.word_dropout, noise_shape=(None, settings.words, 1), seed=seed + 3
+        settings.word_dropout, noise_shape=(None, settings.words, 1), seed=seed
     )(keras.ops.cast(inside, "float32"))
     count = keras.ops.maximum(keras.ops.sum(inside, axis=1), 1.0)  # (B, 1)
-    pooled = [keras.ops.sum(bag * inside, axis=1) / keras.ops.sqrt(count)]  # (B, bag)
-    for width in settings.widths:
-        seen = keras.layers.Conv1D(
-            settings.filters, width, activation="relu", name=f"words_{width}{suffix}"
-        )(vectors)  # (B, L - width + 1, filters)
-        pooled.append(keras.layers.GlobalMaxPooling1D()(seen))  # (B, filters)
-    return keras.layers.Concatenate()(pooled)
+    return _BAG_SCALE * keras.ops.sum(vectors * inside, axis=1) / keras.ops.sqrt(count)
 
 
-def _bilstm(vectors: Any, settings: parameters.BiLstm, suffix: str) -> Any:
+def _bilstm(
+    ids: Any, settings: parameters.BiLstm, embedding: np.ndarray[Any, Any], seed: int
+) -> list[Any]:
     """Two bidirectional LSTMs, the first returning its sequence: where newsloop began."""
     import keras
 
-    sequence = keras.layers.Bidirectional(
-        keras.layers.LSTM(settings.units, return_sequences=True), name=f"bilstm_first{suffix}"
-    )(vectors)  # (B, L, 2 units)
-    return keras.layers.Bidirectional(
-        keras.layers.LSTM(settings.units), name=f"bilstm_second{suffix}"
-    )(sequence)  # (B, 2 units)
+    vectors = _embed(ids, settings, embedding, seed, masked=True)
+    sequence = keras.layers.Bidirectional(keras.layers.LSTM(settings.units, return_sequences=True))(
+        vectors
+    )  # (B, L, 2 units)
+    return [keras.layers.Bidirectional(keras.layers.LSTM(settings.units))(sequence)]
