@@ -304,7 +304,10 @@ class Sandbox:
             {"name": "newsroom", "kind": "parquet", "path": "newsroom.parquet"},
             {"name": "feedback", "kind": "feedback"},
         ]
+        # One small network: the demo is about the loop, and trains twice within minutes.
         settings["train"]["candidates"] = ["textcnn"]
+        settings["train"]["textcnn"]["members"] = 1
+        settings["train"]["epochs"] = 10
         # Three test articles of a class say nothing about its recall.
         settings["gate"]["min_class_recall"] = 0.0
         settings["gate"]["min_macro_f1"] = 0.0
