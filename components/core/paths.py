@@ -9,6 +9,12 @@ from pathlib import Path
 from components.core.errors import UsageError
 
 
+def state_of(root: Path) -> Path:
+    """Where the project at `root` keeps its state: NEWSLOOP_HOME, or `.newsloop` in it."""
+    home = os.environ.get("NEWSLOOP_HOME")
+    return Path(home).resolve() if home else root / ".newsloop"
+
+
 @dataclass(frozen=True)
 class Paths:
     """Places of one project and of its state.
@@ -35,13 +41,8 @@ class Paths:
         start = (start or Path.cwd()).resolve()
         for folder in (start, *start.parents):
             if (folder / "params.yaml").is_file() and (folder / "dvc.yaml").is_file():
-                home = os.environ.get("NEWSLOOP_HOME")
                 checkout = os.environ.get("NEWSLOOP_CHECKOUT")
-                return cls(
-                    folder,
-                    Path(home).resolve() if home else folder / ".newsloop",
-                    Path(checkout) if checkout else None,
-                )
+                return cls(folder, state_of(folder), Path(checkout) if checkout else None)
         raise UsageError(
             f"Expected a newsloop project (params.yaml and dvc.yaml) at or above {start}, found "
             "none. Change into the project's folder and try again."

@@ -1,24 +1,39 @@
-"""Finds personal data in a text and masks it. The only implementation: ingest and service call it.
+"""Finds and replaces personal data in texts. The only implementation: ingest, service call it.
 
-Presidio does the finding: its pattern recognizers and, for persons, a spaCy model. If anything
-raises, nothing passes.
+    text -> unveil (what a reader sees) -> rules (forms) + tagger (persons, addresses) -> policy
+
+If anything raises, nothing passes.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from components.core import params as parameters
-from components.core.errors import ScrubError
+from components.core import recognizers, tagger
+from components.core.errors import NewsloopError, ScrubError
+from components.core.recognizers import Span
+from components.core.recognizers.presidio import PresidioRules
+from components.core.unveil import unveil
 
-# Raise it when the same settings begin to give other results: cached texts are then scrubbed anew.
-RULES = 1
+PERSON, ADDRESS = "PERSON", "STREET_ADDRESS"
+_TAGGED = {"PERSON": PERSON, "ADDRESS": ADDRESS}  # what the tagger's marks are called
+_TOKEN_LENGTH = 12  # hexadecimal characters of a pseudonym: 48 bits
+_TITLE = re.compile(  # a title belongs to the name: it tells the gender, at least
+    r"(?<!\w)(?:mr|mrs|ms|miss|mx|dr|prof|professor|sir|dame|lord|lady|rev|fr|sr|sra|herr|frau|mme|mlle)"
+    r"\.?\s{1,2}\Z",
+    re.IGNORECASE,
+)
+_LONGEST_TITLE = 14  # characters
+_PLACEHOLDER = re.compile(rf"<[A-Z][A-Z_]+[A-Z](?:_[0-9a-f]{{{_TOKEN_LENGTH}}})?>")
 
 
 @dataclass(frozen=True, order=True)
@@ -33,168 +48,216 @@ class Finding:
 
 @dataclass(frozen=True)
 class Scrubbed:
-    """A text with `<ENTITY>` in place of each finding, and how many of each there were."""
+    """A text without personal data.
+
+    Attributes:
+        text: with a placeholder in place of each finding; empty if the document is dropped.
+        counts: how many of each entity there were.
+        dropped: the policy says that a document with one of these may not be used at all.
+    """
 
     text: str
     counts: dict[str, int]
+    dropped: bool = False
 
 
 class Scrubber:
-    """Finds and masks personal data by the settings under ingest.scrub.
+    """Finds and replaces personal data by the settings under ingest.scrub.
 
     Args:
-        settings: language, spaCy model, entities, least score.
+        settings: policy by entity, least scores.
+        secret: key of the pseudonyms; needed if the policy has one.
 
     Raises:
-        ScrubError: the model or a recognizer cannot be loaded; from every method, when a text
-            cannot be searched.
+        ScrubError: a recognizer cannot be loaded or the secret is missing; from every method, when
+            a text cannot be searched.
     """
 
-    def __init__(self, settings: parameters.Scrub) -> None:
+    def __init__(self, settings: parameters.Scrub, secret: bytes | None = None) -> None:
         self._settings = settings
+        self._policy = {e: p for e, p in settings.entities.items() if p != "keep"}
+        self._secret = secret
+        if secret is None and "pseudonym" in self._policy.values():
+            raise ScrubError(
+                "Expected the key of the pseudonyms, as ingest.scrub.entities asks for pseudonyms, "
+                "got none. Run `newsloop run` once: it makes the keys."
+            )
         try:
-            self._analyzer = _presidio(settings)
+            ours = [rule for rule in recognizers.RULES if rule.entity in self._policy]
+            others = set(self._policy) - {rule.entity for rule in recognizers.RULES} - {PERSON}
+            self._rules = recognizers.RuleSet(ours) if ours else None
+            self._presidio = PresidioRules(others) if others else None
+            self._tagger = tagger.Tagger() if PERSON in self._policy else None
+        except NewsloopError:
+            raise
         except Exception as error:
             raise ScrubError(
-                f"Expected to load Presidio with the spaCy model {settings.spacy_model}, got: "
-                f"{error}. Run `make setup`."
+                f"Expected to load the recognizers of personal data, got: {error}. Run "
+                "`make setup`."
             ) from error
 
     @classmethod
     def from_params(cls, path: Path | None = None) -> Scrubber:
         """A scrubber with the settings of the params.yaml at `path` (default: the project's)."""
-        if path is None:
-            from components.core.paths import Paths
+        from components.core import keys
+        from components.core.paths import Paths, state_of
 
-            path = Paths.find().params
-        return cls(parameters.load(path).ingest.scrub)
+        path = path or Paths.find().params
+        settings = parameters.load(path).ingest.scrub
+        needs_key = "pseudonym" in settings.entities.values()
+        folder = state_of(path.parent) / "keys"
+        return cls(settings, keys.pseudonym_key(folder) if needs_key else None)
 
     def find(self, text: str) -> list[Finding]:
-        """The personal data in `text`, ordered, without overlaps; the surer finding wins."""
+        """The personal data in `text`, ordered, without overlaps."""
         return self.find_many([text])[0]
 
     def find_many(self, texts: Sequence[str]) -> list[list[Finding]]:
         """`find` for each of `texts`; faster than one by one."""
-        settings = self._settings
         try:
-            found = self._analyzer.analyze_iterator(
-                texts,
-                language=settings.language,
-                entities=settings.entities,
-                score_threshold=settings.min_score,
-            )
+            return self._find_many(texts)
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing passes
             # The message must not repeat the text, nor must the chained error in a log.
             raise ScrubError(
                 f"Expected to search {len(texts)} texts for personal data, got "
                 f"{type(error).__name__}. Nothing of them was kept."
             ) from None
-        return [_without_overlaps(results) for results in found]
 
     def scrub(self, text: str) -> Scrubbed:
-        """`text` with each finding masked."""
+        """`text` with each finding replaced."""
         return self.scrub_many([text])[0]
 
     def scrub_many(self, texts: Sequence[str]) -> list[Scrubbed]:
         """`scrub` for each of `texts`."""
-        return [mask(text, found) for text, found in zip(texts, self.find_many(texts), strict=True)]
+        return [
+            replace(text, found, self._policy, self._secret)
+            for text, found in zip(texts, self.find_many(texts), strict=True)
+        ]
+
+    def _find_many(self, texts: Sequence[str]) -> list[list[Finding]]:
+        shown = [unveil(text) for text in texts]
+        spans = [self._search(one.text) for one in shown]
+        if self._tagger is not None:
+            marked = self._tagger.mark([one.text for one in shown], self._settings.tagger_threshold)
+            for one, found, marks in zip(shown, spans, marked, strict=True):
+                found += [
+                    Span(_with_title(one.text, m), m.end, _TAGGED[m.kind], m.score)
+                    for m in marks
+                    if _TAGGED[m.kind] in self._policy
+                ]
+        return [
+            [Finding(*one.span(f.start, f.end), f.entity, f.score) for f in merge(one.text, found)]
+            for one, found in zip(shown, spans, strict=True)
+        ]
+
+    def _search(self, text: str) -> list[Span]:
+        found = self._rules.search(text) if self._rules is not None else []
+        if self._presidio is not None:
+            found += self._presidio.search(text)
+        return [span for span in found if span.score >= self._settings.min_score]
 
 
-def mask(text: str, findings: Iterable[Finding]) -> Scrubbed:
-    """`text` with `<ENTITY>` in place of each finding.
+def _with_title(text: str, mark: tagger.Mark) -> int:
+    """Where a marked name begins, with its title; where another mark does."""
+    if mark.kind != PERSON:
+        return mark.start
+    title = _TITLE.search(text[max(0, mark.start - _LONGEST_TITLE) : mark.start])
+    return mark.start - (len(title[0]) if title else 0)
 
-    >>> mask("Call Ann now", [Finding(5, 8, "PERSON", 0.9)])
-    Scrubbed(text='Call <PERSON> now', counts={'PERSON': 1})
+
+def merge(text: str, spans: Iterable[Span]) -> list[Span]:
+    """Findings without overlaps: those that overlap become one, called as the surest is.
+
+    What stands in a placeholder of an earlier scrubbing is no finding.
+
+    >>> merge("abcdef", [Span(0, 3, "A", 0.5), Span(2, 5, "B", 0.9)])
+    [Span(start=0, end=5, entity='B', score=0.9)]
     """
-    parts, last, counts = [], 0, Counter[str]()
-    for finding in sorted(findings):
-        parts += [text[last : finding.start], f"<{finding.entity}>"]
+    holes = [hole.span() for hole in _PLACEHOLDER.finditer(text)] if "<" in text else []
+    merged: list[list[Span]] = []
+    for span in sorted(spans):
+        if any(span.start < b and a < span.end for a, b in holes):
+            continue
+        if merged and span.start < max(other.end for other in merged[-1]):
+            merged[-1].append(span)
+        else:
+            merged.append([span])
+    result = []
+    for group in merged:
+        # A form that was checked says more than a word that looks like a name.
+        best = max(group, key=lambda s: (s.entity != PERSON, s.score, s.end - s.start, s.entity))
+        result.append(best._replace(start=group[0].start, end=max(span.end for span in group)))
+    return result
+
+
+def replace(
+    text: str, findings: Iterable[Finding], policy: Mapping[str, str], secret: bytes | None
+) -> Scrubbed:
+    """`text` with `<ENTITY>` or `<ENTITY_pseudonym>` in place of each finding.
+
+    >>> replace("Call Ann now", [Finding(5, 8, "PERSON", 0.9)], {}, None)
+    Scrubbed(text='Call <PERSON> now', counts={'PERSON': 1}, dropped=False)
+    """
+    findings = sorted(findings)
+    counts = Counter(finding.entity for finding in findings)
+    if any(policy.get(finding.entity) == "drop" for finding in findings):
+        return Scrubbed("", dict(counts), dropped=True)
+    names = _full_names([text[f.start : f.end] for f in findings if f.entity == PERSON])
+    parts, last = [], 0
+    for finding in findings:
+        value = text[finding.start : finding.end]
+        mark = finding.entity
+        if policy.get(finding.entity) == "pseudonym" and secret is not None:
+            meant = names.get(value, value) if finding.entity == PERSON else value
+            mark = f"{mark}_{pseudonym(meant, secret)[:_TOKEN_LENGTH]}"
+        parts += [text[last : finding.start], f"<{mark}>"]
         last = finding.end
-        counts[finding.entity] += 1
     return Scrubbed("".join([*parts, text[last:]]), dict(counts))
 
 
+def pseudonym(value: str, secret: bytes) -> str:
+    """64 hexadecimal characters that stand for `value`; nobody can compute them without the secret.
+
+    Case, spaces and look-alike characters make no difference.
+    """
+    plain = " ".join(unveil(value).text.casefold().split())
+    return hmac.digest(secret, plain.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+def _full_names(names: Sequence[str]) -> dict[str, str]:
+    """Surname -> the one full name in `names` that ends with it: the same person."""
+    full: dict[str, set[str]] = {}
+    for name in names:
+        words = name.split()
+        if len(words) > 1:
+            full.setdefault(words[-1], set()).add(name)
+    return {surname: next(iter(those)) for surname, those in full.items() if len(those) == 1}
+
+
 def policy_hash(settings: parameters.Scrub) -> str:
-    """What a scrubbed text depends on besides the text: settings, rules, versions of libraries."""
+    """What a scrubbed text depends on besides the text and the key: settings, rules, weights."""
     from importlib.metadata import version
 
     policy = {
-        "rules": RULES,
-        "language": settings.language,
-        "model": settings.spacy_model,
-        "entities": sorted(settings.entities),
+        "rules": _code(),
+        "entities": settings.entities,
         "min_score": settings.min_score,
+        "tagger_threshold": settings.tagger_threshold,
         "presidio": version("presidio-analyzer"),
-        "spacy": version("spacy"),
     }
     return hashlib.sha256(json.dumps(policy, sort_keys=True).encode()).hexdigest()
 
 
-def _without_overlaps(results: Iterable[Any]) -> list[Finding]:
-    """The findings that stand: of two that overlap the surer, then the longer, then the first."""
-    ranked = sorted(results, key=lambda r: (-r.score, r.start - r.end, r.start, r.entity_type))
-    kept: list[Finding] = []
-    for result in ranked:
-        if all(result.end <= other.start or result.start >= other.end for other in kept):
-            kept.append(Finding(result.start, result.end, result.entity_type, float(result.score)))
-    return sorted(kept)
-
-
-def _keep_persons_only(nlp: Any) -> None:
-    """Leaves spaCy nothing but the recognizer of names; see benchmarks/scrubbing.py.
-
-    Presidio compares the words around a finding with context words by their lemmas; the word in
-    lower case stands in for its lemma.
-    """
-    from spacy.language import Language
-
-    if not Language.has_factory("newsloop_lower_lemma"):
-
-        @Language.component("newsloop_lower_lemma")  # type: ignore[untyped-decorator]
-        def lower_lemma(doc: Any) -> Any:
-            for token in doc:
-                token.lemma_ = token.lower_
-            return doc
-
-    nlp.disable_pipes(*(name for name in nlp.pipe_names if name != "ner"))
-    nlp.add_pipe("newsloop_lower_lemma")
-
-
-def _presidio(settings: parameters.Scrub) -> Any:
-    import logging
-
-    import tldextract
-    from presidio_analyzer import AnalyzerEngine, BatchAnalyzerEngine, RecognizerRegistry
-    from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
-
-    # By default Presidio's e-mail recognizer fetches the public suffix list from the network.
-    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(
-        suffix_list_urls=(), cache_dir=None, fallback_to_snapshot=True
-    )
-    tldextract.extract = tldextract.tldextract.TLD_EXTRACTOR
-    logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
-    ner = NerModelConfiguration(
-        model_to_presidio_entity_mapping={"PERSON": "PERSON"}, default_score=0.85
-    )
-    engine = SpacyNlpEngine(
-        models=[{"lang_code": settings.language, "model_name": settings.spacy_model}],
-        ner_model_configuration=ner,
-    )
-    engine.load()
-    _keep_persons_only(engine.nlp[settings.language])
-    registry = RecognizerRegistry(supported_languages=[settings.language])
-    registry.load_predefined_recognizers(languages=[settings.language], nlp_engine=engine)
-    analyzer = AnalyzerEngine(
-        registry=registry, nlp_engine=engine, supported_languages=[settings.language]
-    )
-    known = set(analyzer.get_supported_entities(settings.language))
-    unknown = sorted(set(settings.entities) - known)
-    if unknown:
-        raise ScrubError(f"no recognizer for {unknown}; known are {sorted(known)}")
-    # Recognizers of entities that nobody asked for only cost time.
-    registry.recognizers = [
-        recognizer
-        for recognizer in registry.recognizers
-        if set(recognizer.supported_entities) & set(settings.entities)
+@cache
+def _code() -> str:
+    """Hash of the files that decide what is found."""
+    here = Path(__file__).parent
+    files = [
+        *(here / name for name in ("scrub.py", "tagger.py", "unveil.py")),
+        *sorted((here / "recognizers").glob("*.py")),
+        tagger.WEIGHTS,
     ]
-    return BatchAnalyzerEngine(analyzer_engine=analyzer)
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
