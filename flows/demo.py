@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -34,6 +33,7 @@ from components.core.paths import Paths
 from components.sources import open_source
 from flows.monitoring import DRIFT
 from flows.show import say
+from flows.stack import free_ports
 from serving.client import Client
 
 MOVED = "tech"  # the class that training sees little of; the last label where there is no such
@@ -266,7 +266,7 @@ class Sandbox:
         self._origin = paths
         self.root = paths.home / "demo"
         self.home = self.root / ".newsloop"
-        self._ports = _free_ports(2)
+        self._ports = free_ports(2)
         self.service = f"http://127.0.0.1:{self._ports[0]}"
         self._server = f"http://127.0.0.1:{self._ports[1]}/api"
         self._env = {
@@ -349,17 +349,6 @@ class Sandbox:
         answer = httpx.post(f"{self._server}{route}", json=body, timeout=30, trust_env=False)
         answer.raise_for_status()
         return answer.json()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody uses now."""
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def _output(command: list[str], folder: Path) -> str:

@@ -191,3 +191,14 @@ def _wait(paths: Paths, name: str, ready: Callable[[], bool]) -> None:
 def _tail(log: Path) -> str:
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return " ".join(" ".join(lines[-_LAST_LINES:]).split())
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses now."""
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports

@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from flows.stack import free_ports
 
 ROOT = Path(__file__).parents[1]
 LABELS = ("business", "entertainment", "politics", "sports", "tech")
@@ -36,16 +37,6 @@ def articles(label: str, start: int, stop: int) -> list[str]:
 def canary(name: str) -> str:
     """Personal data that must not be found in anything that we write."""
     return f"canary.{name}@example.org"
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 @dataclass(frozen=True)

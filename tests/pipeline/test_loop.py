@@ -117,7 +117,7 @@ def test_dvc_and_gto_show_what_was_learned(
 
 
 def test_the_bento_serves_by_plain_bentoml_serve(project: Project, tmp_path: Path) -> None:
-    from tests.project import free_ports
+    from flows.stack import free_ports
 
     (port,) = free_ports(1)
     bento = project.root / "data" / "06_packaged" / "bento"
