@@ -7,7 +7,8 @@ BBC News without its exact repeats, in five folds, near duplicates in one fold, 
 other folds; every policy gets the same folds, so that differences are paired. The network learns
 three folds, stops by the fourth and is asked about the fifth, once as scrubbed by its policy and
 once raw: a service answers raw texts with a model that learned from scrubbed ones. Settings are
-those of params.yaml; nothing is tuned here. Prints a table and writes benchmarks/scrub_policies.json.
+those of params.yaml; nothing is tuned here. Prints a table and writes
+benchmarks/scrub_policies.json.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from components import evaluation_report
-from components.core import metrics, stage, tables
+from components.core import calibration, metrics, stage, tables
 from components.core.bundle import Model, Predictions
 from components.core.params import Evaluate, Params
 from components.core.paths import Paths
@@ -65,11 +65,36 @@ def measure(
     }
 
 
+def trust(rows: pl.DataFrame, settings: Evaluate) -> dict[str, Any]:
+    """Whether confidence can be believed, and what abstaining does.
+
+    Args:
+        rows: as `answers` gives them.
+        settings: confidence of the interval, bins of the calibration error.
+
+    Returns:
+        calibration_error in [0, 1]; answered: share of the documents that get an answer, and its
+        accuracy (value, low, high), None where nothing is answered.
+    """
+    right = rows["actual"] == rows["predicted"]
+    given = ~rows["abstained"]
+    hits, count = int((right & given).sum()), int(given.sum())
+    error = calibration.expected_calibration_error(
+        rows["confidence"].to_numpy(), right.to_numpy(), settings.calibration_bins
+    )
+    accuracy = metrics.wilson(hits, count, settings.confidence).rounded() if count else None
+    return {
+        "calibration_error": round(error, _DIGITS),
+        "answered": {"share": round(count / max(len(rows), 1), _DIGITS), "accuracy": accuracy},
+    }
+
+
 def answers(documents: pl.DataFrame, found: Predictions) -> pl.DataFrame:
-    """One row a document: id, actual, predicted, confidence; the text stays where it is."""
+    """One row a document: id, actual, predicted, confidence, abstained; no text."""
     return documents.select("id", actual="label").with_columns(
         predicted=pl.Series(found.labels, dtype=pl.String),
         confidence=pl.Series(found.confidence).round(_DIGITS),
+        abstained=pl.Series(found.abstained, dtype=pl.Boolean),
     )
 
 
@@ -83,7 +108,7 @@ def run(params: Params, paths: Paths) -> None:
     rows = answers(test, model.predict(test["text"].to_list()))
     actual, predicted = rows["actual"].to_list(), rows["predicted"].to_list()
     measured = measure(actual, predicted, labels, params.evaluate)
-    measured |= {"architecture": training["architecture"]}
+    measured |= trust(rows, params.evaluate) | {"architecture": training["architecture"]}
     reference = model.predict(validation["text"].to_list()).signals()
     tables.write_json(measured, paths.evaluated / "metrics.json")
     tables.write_table(rows, paths.evaluated / "predictions.parquet")
@@ -98,7 +123,8 @@ def run(params: Params, paths: Paths) -> None:
     say(
         f"evaluate: accuracy {accuracy['value']:.4f} [{accuracy['low']:.4f}, "
         f"{accuracy['high']:.4f}], macro F1 {f1['value']:.4f} [{f1['low']:.4f}, {f1['high']:.4f}] "
-        f"on {measured['documents']} test documents"
+        f"on {measured['documents']} test documents; calibration error "
+        f"{measured['calibration_error']:.4f}, {measured['answered']['share']:.1%} answered"
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SHOWN_MISTAKES = 12  # most confident ones; more than a screen is not read
 _EXCERPT = 260  # characters of a scrubbed text that let a person judge a mistake
-_BINS = 10  # of the reliability diagram
+_BINS = 10  # of the reliability diagram, equally many documents each
 _BLUE, _ORANGE, _GREY = "#2563a8", "#c2571a", "#8a8f98"
 
 
@@ -147,7 +147,7 @@ def _curve(axes: Axes, curves: pl.DataFrame, training: dict[str, Any], name: str
 def _reliability(axes: Axes, answers: pl.DataFrame) -> None:
     bins = (
         answers.with_columns(
-            bin=(pl.col("confidence") * _BINS).floor().clip(0, _BINS - 1),
+            bin=pl.col("confidence").rank("ordinal") * _BINS // (len(answers) + 1),
             right=(pl.col("actual") == pl.col("predicted")).cast(pl.Float64),
         )
         .group_by("bin")

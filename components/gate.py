@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Check:
-    """One condition: `value` must not lie below `limit`."""
+    """One condition: `value` must not lie below `limit`, or above it if it is a `ceiling`."""
 
     name: str
     value: float
     limit: float
     passed: bool
+    ceiling: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,11 @@ def floors(measured: dict[str, Any], settings: params.Gate) -> list[Check]:
         (f"recall of {label}", row["recall"], settings.min_class_recall)
         for label, row in measured["classes"].items()
     ]
-    return [Check(name, value, limit, value >= limit) for name, value, limit in values]
+    error, most = measured["calibration_error"], settings.max_calibration_error
+    return [
+        *(Check(name, value, limit, value >= limit) for name, value, limit in values),
+        Check("calibration error", error, most, error <= most, ceiling=True),
+    ]
 
 
 def against_champion(ours: Array, theirs: Array, settings: params.Gate) -> Check:
@@ -109,8 +114,8 @@ def judge(params_: params.Params, paths: Paths, champion: Champion | None) -> De
         else:
             checks.append(check)
     failed = [
-        f"{check.name} is {check.value:.4f}, {check.limit - check.value:.4f} below "
-        f"{check.limit:.4f}"
+        f"{check.name} is {check.value:.4f}, {abs(check.limit - check.value):.4f} "
+        f"{'above' if check.ceiling else 'below'} {check.limit:.4f}"
         for check in checks
         if not check.passed
     ]

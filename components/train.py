@@ -14,7 +14,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from components.core import bundle, glove, network, stage, tables, text
+from components.core import bundle, calibration, glove, network, stage, tables, text
+from components.core.calibration import Calibration
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from components.core.progress import say
@@ -172,6 +173,30 @@ def fit(
     return model, encoder, facts
 
 
+def calibrate(
+    probabilities: Array, labels: Sequence[str], classes: Sequence[str], answered_accuracy: float
+) -> tuple[Calibration, float]:
+    """Temperature, and the confidence below which to abstain, from documents not learned from.
+
+    Args:
+        probabilities: (N, C) of the network, in the order of `classes`.
+        labels: the N documents' own.
+        answered_accuracy: that the answers which are given shall have; 0 abstains from none.
+
+    Returns:
+        The calibration, and the share of the documents that it lets answer.
+    """
+    import numpy as np
+
+    position = {name: i for i, name in enumerate(classes)}
+    actual = np.array([position[label] for label in labels])
+    heat = calibration.temperature(probabilities, actual)
+    mended = calibration.tempered(probabilities, heat)
+    confidence, right = mended.max(axis=1), mended.argmax(axis=1) == actual
+    least = calibration.abstain_below(confidence, right, answered_accuracy)
+    return Calibration(heat, least), float((confidence >= least).mean())
+
+
 def _learner(model: Any, learning_rate: float, label_smoothing: float) -> Any:
     """What is trained: each member by its own loss; their mean is only looked at."""
     import keras
@@ -232,11 +257,22 @@ def run(params: Params, paths: Paths) -> None:
     ids = encoder(tf.constant(train["text"].to_list()))[0]
     features = model.predict(ids, batch_size=128, verbose=0)[network.FEATURES]
     centre, directions = principal_directions(features, params.train.feature_directions)
-    bundle.save_model(paths.trained / "model", model, encoder, centre, directions)
+    held = encoder(tf.constant(validation["text"].to_list()))[0]
+    said = model.predict(held, batch_size=128, verbose=0)[network.PROBABILITIES]
+    settled, answered = calibrate(
+        said, validation["label"].to_list(), params.ingest.labels, params.train.answered_accuracy
+    )
+    facts |= {
+        "temperature": settled.temperature,
+        "abstain_below": settled.abstain_below,
+        "validation_answered": round(answered, 6),
+    }
+    bundle.save_model(paths.trained / "model", model, encoder, centre, directions, settled)
     tables.write_json(facts, paths.trained / "training.json")
     say(
         f"train: best epoch {facts['best_epoch']} of {facts['epochs']}, validation accuracy "
-        f"{facts['validation_accuracy']:.4f}"
+        f"{facts['validation_accuracy']:.4f}; temperature {settled.temperature:.2f}, unsure below "
+        f"{settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side)"
     )
 
 

@@ -18,6 +18,7 @@ class Answer:
         id: 32 hexadecimal digits, by which people speak of it later.
         probabilities: of each label, in the order of the bundle's labels.
         words, unknown_share, features: signals that monitoring watches; see core/bundle.py.
+        abstained: the model is unsure; the label is its best guess.
     """
 
     id: str
@@ -27,15 +28,16 @@ class Answer:
     words: int
     unknown_share: float
     features: list[float]
+    abstained: bool = False
 
     def public(self) -> dict[str, Any]:
-        """What the client gets. Until abstention is calibrated, nothing is abstained from."""
+        """What the client gets."""
         return {
             "prediction_id": self.id,
             "label": self.label,
             "confidence": self.confidence,
             "probabilities": self.probabilities,
-            "abstained": False,
+            "abstained": self.abstained,
         }
 
     def row(self, bundle: str, time: datetime) -> dict[str, Any]:
@@ -66,6 +68,7 @@ def _split(labels: list[str], found: Predictions) -> list[Answer]:
         found.words.tolist(),
         found.unknown_share.tolist(),
         found.features.tolist(),
+        found.abstained.tolist(),
         strict=True,
     )
     return [

@@ -20,6 +20,7 @@ from components.core import ledger as ledgers
 from components.core import network as networks
 from components.core import params as parameters
 from components.core import text as texts
+from components.core.calibration import Calibration
 from components.core.ledger import Champion, Ledger
 from components.core.paths import Paths
 
@@ -49,6 +50,7 @@ def make_bundle(
     labels: Sequence[str] = LABELS,
     seed: int = 0,
     words: Mapping[str, Sequence[str]] | None = None,
+    calibration: Calibration = Calibration(),  # noqa: B008 - frozen
 ) -> str:
     """Writes a bundle to `folder`, signed by the key in `key_folder`, which is made if missing.
 
@@ -90,6 +92,7 @@ def make_bundle(
         texts.make_encoder(vocabulary, LENGTH),
         np.zeros(len(labels) + 1, np.float32),
         np.vstack([identity, 0 * identity[:1]])[:, :2],
+        calibration,
     )
     facts: dict[str, Any] = {
         "labels": list(labels),

@@ -52,6 +52,7 @@ class Reader(Model):
             words=column["words"].astype(np.int32),
             unknown_share=column["unknown_share"].astype(np.float32),
             features=column["feature_0"].astype(np.float32)[:, None],
+            abstained=np.zeros(len(rows), bool),
         )
 
 

@@ -3,7 +3,8 @@
     manifest.json   SHA-256 of every other file; the bundle's name is the SHA-256 of this one
     manifest.sig    Ed25519 signature of manifest.json
     bundle.json     labels, architecture, text settings, metrics, origin
-    model/          SavedModel: raw strings -> probabilities, features, words, unknown share
+    model/          SavedModel: raw strings -> probabilities, whether they suffice for an answer,
+                    features, words, unknown share
     reference.parquet  the signals of validation texts, which monitoring compares traffic with
 
 Nothing is loaded before it is verified. No pickle and no Python class is needed to load it. The
@@ -23,6 +24,7 @@ import polars as pl
 from cryptography.exceptions import InvalidSignature
 
 from components.core import keys, tables
+from components.core.calibration import Calibration
 from components.core.errors import BundleError
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class Predictions:
         words: (N,) int32, words in each text.
         unknown_share: (N,) float32 in [0, 1], share of the words read outside the vocabulary.
         features: (N, D) float32, the model's features along the kept directions.
+        abstained: (N,) bool, the confidence is too low for an answer; the label is a guess.
     """
 
     labels: list[str]
@@ -59,6 +62,7 @@ class Predictions:
     words: Array
     unknown_share: Array
     features: Array
+    abstained: Array
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -120,6 +124,7 @@ class Model:
             words=found["words"],
             unknown_share=found["unknown_share"],
             features=found["features"],
+            abstained=found["abstained"],
         )
 
 
@@ -157,7 +162,14 @@ def reference(folder: Path, name: str, key_folder: Path) -> pl.DataFrame:
     return tables.read_table(folder / REFERENCE)
 
 
-def save_model(folder: Path, network: Any, encoder: Any, centre: Array, directions: Array) -> None:
+def save_model(
+    folder: Path,
+    network: Any,
+    encoder: Any,
+    centre: Array,
+    directions: Array,
+    calibration: Calibration = Calibration(),  # noqa: B008 - frozen
+) -> None:
     """Writes the SavedModel that takes raw strings.
 
     Args:
@@ -165,6 +177,7 @@ def save_model(folder: Path, network: Any, encoder: Any, centre: Array, directio
         encoder: tf.Module from strings (B,) to ids, words, unknown share; see core/text.py.
         centre: (F,) mean of the features.
         directions: (F, D) columns along which the features are kept.
+        calibration: what is done to the network's probabilities; see core/calibration.py.
     """
     import tensorflow as tf
 
@@ -182,8 +195,11 @@ def save_model(folder: Path, network: Any, encoder: Any, centre: Array, directio
         def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML's use
             ids, words, unknown_share = self.encoder(texts)
             found = self.network(ids, training=False)
+            powers = tf.pow(found[PROBABILITIES], 1 / calibration.temperature)
+            probabilities = powers / tf.reduce_sum(powers, axis=1, keepdims=True)
             return {
-                "probabilities": found[PROBABILITIES],
+                "probabilities": probabilities,
+                "abstained": tf.reduce_max(probabilities, axis=1) < calibration.abstain_below,
                 "features": tf.matmul(found[FEATURES] - self.centre, self.directions),
                 "words": words,
                 "unknown_share": unknown_share,

@@ -128,6 +128,7 @@ class Train(Settings):
     epochs: Positive
     patience: Positive
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    answered_accuracy: Share
     feature_directions: Positive
     textcnn: TextCnn
     bilstm: BiLstm
@@ -140,6 +141,7 @@ class Train(Settings):
 class Evaluate(Settings):
     confidence: Annotated[float, Field(gt=0, lt=1)]
     resamples: Positive
+    calibration_bins: Positive
     seed: int
 
 
@@ -147,6 +149,7 @@ class Gate(Settings):
     min_accuracy: Share
     min_macro_f1: Share
     min_class_recall: Share
+    max_calibration_error: Share
     margin: Share
     level: Annotated[float, Field(gt=0, lt=1)]
     resamples: Positive

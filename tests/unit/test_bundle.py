@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from components.core import bundle, keys
+from components.core.calibration import Calibration, tempered
 from components.core.errors import BundleError
 from tests.tiny import make_bundle
 
@@ -36,6 +37,17 @@ def test_it_takes_raw_text_and_gives_probabilities(made: tuple[Path, Path, str])
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, rtol=1e-5)
     assert found.words.tolist() == [4, 4, 0, 1] or found.words.tolist() == [4, 4, 0, 0]
     assert found.signals().columns[:4] == ["label", "confidence", "words", "unknown_share"]
+
+
+def test_the_calibration_is_part_of_the_model(tmp_path: Path) -> None:
+    said = {}
+    for name, calibration in (("plain", Calibration()), ("hot", Calibration(3.0, 0.9))):
+        make_bundle(tmp_path / name, tmp_path / "keys", calibration=calibration)
+        said[name] = bundle.load(tmp_path / name, tmp_path / "keys").predict(["the bank", "of of"])
+    assert said["plain"].abstained.tolist() == [False, False]
+    assert said["hot"].abstained.tolist() == [True, True]
+    expected = tempered(said["plain"].probabilities, 3.0)
+    np.testing.assert_allclose(said["hot"].probabilities, expected, rtol=1e-5)
 
 
 def test_answers_do_not_depend_on_the_company(made: tuple[Path, Path, str]) -> None:

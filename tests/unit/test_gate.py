@@ -15,10 +15,11 @@ SETTINGS = params.load(Path(__file__).parents[2] / "params.yaml").gate
 
 
 def measured(**changes: float) -> dict[str, Any]:
-    values = {"accuracy": 0.97, "macro_f1": 0.97, "recall": 0.95} | changes
+    values = {"accuracy": 0.97, "macro_f1": 0.97, "recall": 0.95, "error": 0.02} | changes
     return {
         "accuracy": {"value": values["accuracy"]},
         "macro_f1": {"value": values["macro_f1"]},
+        "calibration_error": values["error"],
         "classes": {"a": {"recall": 0.99}, "b": {"recall": values["recall"]}},
     }
 
@@ -31,6 +32,8 @@ def measured(**changes: float) -> dict[str, Any]:
         ({"accuracy": 0.95}, []),
         ({"macro_f1": 0.5}, ["macro F1"]),
         ({"recall": 0.84}, ["recall of b"]),
+        ({"error": 0.05}, []),
+        ({"error": 0.051}, ["calibration error"]),
         (
             {"accuracy": 0.1, "macro_f1": 0.1, "recall": 0.1},
             ["accuracy", "macro F1", "recall of b"],

@@ -96,3 +96,16 @@ def test_an_architecture_learns_what_is_easy(name: Any) -> None:
     assert model.output["probabilities"].shape == (None, 5)
     assert model.output["members"].shape == (None, 3 if name == "textcnn" else 1, 5)
     assert encoder([b"bank"])[1].numpy().tolist() == [1]
+
+
+def test_calibration_is_honest_and_abstains_where_it_must() -> None:
+    classes = ["a", "b"]
+    # Says 0.98 and is right in nine of ten; says 0.6 and is right in half.
+    said = np.array([[0.98, 0.02]] * 50 + [[0.6, 0.4]] * 20)
+    labels = (["a"] * 9 + ["b"]) * 5 + ["a", "b"] * 10
+    found, answered = train.calibrate(said, labels, classes, answered_accuracy=0.9)
+    assert found.temperature > 1
+    assert answered == pytest.approx(50 / 70)
+    assert 0.5 < found.abstain_below < 0.98
+    never, everything = train.calibrate(said, labels, classes, answered_accuracy=0.0)
+    assert (never.abstain_below, everything) == (0.0, 1.0)
