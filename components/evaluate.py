@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from components import evaluation_report
-from components.core import calibration, metrics, stage, tables
+from components.core import baseline, calibration, metrics, stage, tables
 from components.core.bundle import Model, Predictions
 from components.core.params import Evaluate, Params
 from components.core.paths import Paths
@@ -109,6 +109,14 @@ def run(params: Params, paths: Paths) -> None:
     actual, predicted = rows["actual"].to_list(), rows["predicted"].to_list()
     measured = measure(actual, predicted, labels, params.evaluate)
     measured |= trust(rows, params.evaluate) | {"architecture": training["architecture"]}
+    train = tables.read_table(paths.split / "train.parquet")
+    simple = baseline.predict(
+        train["text"].to_list(), train["label"].to_list(), test["text"].to_list()
+    )
+    plain = measure(actual, simple, labels, params.evaluate)
+    measured["baseline"] = {"name": baseline.NAME} | {
+        key: plain[key] for key in ("accuracy", "macro_f1", "errors")
+    }
     reference = model.predict(validation["text"].to_list()).signals()
     tables.write_json(measured, paths.evaluated / "metrics.json")
     tables.write_table(rows, paths.evaluated / "predictions.parquet")
@@ -124,7 +132,8 @@ def run(params: Params, paths: Paths) -> None:
         f"evaluate: accuracy {accuracy['value']:.4f} [{accuracy['low']:.4f}, "
         f"{accuracy['high']:.4f}], macro F1 {f1['value']:.4f} [{f1['low']:.4f}, {f1['high']:.4f}] "
         f"on {measured['documents']} test documents; calibration error "
-        f"{measured['calibration_error']:.4f}, {measured['answered']['share']:.1%} answered"
+        f"{measured['calibration_error']:.4f}, {measured['answered']['share']:.1%} answered; "
+        f"{baseline.NAME} {plain['accuracy']['value']:.4f}"
     )
 
 

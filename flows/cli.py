@@ -7,7 +7,7 @@ import signal
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -15,7 +15,7 @@ from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.errors import LedgerError, NewsloopError, UsageError
 from components.core.ledger import Ledger
-from components.core.params import Params
+from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from flows import environment, show
 
@@ -72,6 +72,43 @@ def run(
 
     summary = learning(str(paths.root), str(paths.home), reason, in_place=True)
     show.learning(summary, paths, environment.server_url(params), as_json)
+
+
+@app.command()
+def evaluate(
+    folds: Annotated[int, typer.Option(min=2, help="Parts that the documents are cut into.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Times, each with other folds.")] = 1,
+    candidate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to measure; again for more, which are compared with the first. An "
+            "architecture of params.yaml, or linear: TF-IDF + LinearSVC. Default: the first of "
+            "train.candidates, and linear."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Cross-validate the recipe of params.yaml on the documents of the last learning run.
+
+    Trains once a fold and candidate; releases nothing. Prints mean and deviation, and the p-value
+    of a corrected resampled t-test.
+    """
+    params, paths = _project()
+    from components import crossvalidate
+
+    chosen = candidate or [params.train.candidates[0], crossvalidate.BASELINE]
+    known = [*get_args(Candidate), crossvalidate.BASELINE]
+    if unknown := sorted(set(chosen) - set(known)):
+        raise UsageError(f"Expected --candidate to be one of {known}, got {unknown}.")
+    table = crossvalidate.documents(paths)
+    results = []
+    for result in crossvalidate.run(params, table, chosen, folds, repeats):
+        results.append(result)
+        show.say(
+            f"evaluate: repeat {result.repeat + 1}/{repeats}, fold {result.fold + 1}/{folds}, "
+            f"{result.candidate}: accuracy {result.accuracy:.4f}, {result.errors} errors"
+        )
+    show.crossvalidation(crossvalidate.summary(results, folds), as_json)
 
 
 @app.command()

@@ -40,6 +40,28 @@ def lines(for_people: list[str], for_programs: Any, json_wanted: bool) -> None:
             _console().print(escape(line))
 
 
+def crossvalidation(found: dict[str, Any], json_wanted: bool) -> None:
+    """Mean and deviation by candidate, and how each differs from the first."""
+    if json_wanted:
+        as_json(found)
+        return
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+    table.add_column("candidate")
+    for name in ("accuracy", "+-", "macro F1", "+-", "errors", "first is better by", "p"):
+        table.add_column(name, justify="right")
+    for name, row in found["candidates"].items():
+        gap = row.get("first_is_better_by")
+        table.add_row(
+            name,
+            *(f"{row[key]:.4f}" for key in ("accuracy", "accuracy_deviation")),
+            *(f"{row[key]:.4f}" for key in ("macro_f1", "macro_f1_deviation")),
+            f"{row['errors']} of {row['documents']}",
+            "" if gap is None else f"{gap:+.4f}",
+            "" if gap is None else f"{row['p']:.2f}",
+        )
+    _console().print(table)
+
+
 def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bool) -> None:
     """The table at the end of a learning run, and where to look."""
     links = {

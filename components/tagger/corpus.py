@@ -235,9 +235,11 @@ def persons(texts: Sequence[str], model: str) -> list[list[tuple[int, int]]]:
     found = []
     for document in nlp.pipe(texts, batch_size=32):
         spans = [
-            (e.start_char, e.start_char + len(e.text.rstrip("'s’")))
+            (e.start_char, e.start_char + len(name))
             for e in document.ents
-            if e.label_ == "PERSON" and re.fullmatch(r"[^\W\d_][\w.'’ -]*", e.text)
+            if e.label_ == "PERSON"
+            and (name := re.sub(r"['’]s?$", "", e.text)) not in templates.NO_PERSONS
+            and re.fullmatch(r"[^\W\d_][\w.'’ -]*", name)
         ]
         found.append(_everywhere(document.text, spans))
     return found

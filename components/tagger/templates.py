@@ -146,6 +146,40 @@ ADDRESSES = (
     "c/o {person}, {number} {street}, {city}",
 )
 
+# What spaCy's small model takes for persons in BBC News, again and again.
+NO_PERSONS = {
+    "Abba",
+    "Band Aid",
+    "Bath",
+    "Blue",
+    "Chelsea",
+    "Comeback",
+    "Conservative",
+    "Demo",
+    "Doom",
+    "Edinburgh",
+    "England",
+    "Fifa",
+    "Finest Hour",
+    "G8",
+    "Golden Globe",
+    "Job",
+    "Labour",
+    "Leicester",
+    "Lib Dem",
+    "Medal",
+    "Metal Slug",
+    "Olympic",
+    "Portsmouth",
+    "Powerbook",
+    "Premiership",
+    "Sky",
+    "Spurs",
+    "Sri Lanka",
+    "Sun Interbrew",
+    "Team GB",
+}
+
 TEMPLATES = (
     # A customer and a company
     "Dear {first}, thank you for your patience.",

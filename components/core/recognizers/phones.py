@@ -17,6 +17,7 @@ _CONTEXT = (
 _DATE = re.compile(
     r"(?:19|20)\d\d[-/. ](?:0?[1-9]|1[0-2])[-/. ]\d\d?(?!\d)|\d\d?[-/.]\d\d?[-/.](?:19|20)\d\d"
 )
+_PAIRS = re.compile(r"\d\d[ -]\d\d[ -]\d\d")  # Iceland, Greenland, Faroe Islands
 _YEARS = re.compile(r"(?:(?:1[5-9]|20)\d\d\D{1,3})+(?:1[5-9]|20)\d\d$")
 _SCORES = re.compile(r"\d{1,2}-\d{1,2}(?: \d{1,2}-\d{1,2})+$")
 
@@ -26,7 +27,8 @@ def _number(text: str) -> tuple[int, int] | None:
     base = re.split(r"x|ext|#", text, maxsplit=1, flags=re.IGNORECASE)[0]
     digits = digits_of(base)
     stripped = text.strip(" -.,/(")
-    if not _LEAST - 1 <= len(digits) <= _MOST or len(set(digits)) == 1:
+    least = _LEAST - bool(_PAIRS.fullmatch(base.strip(" -.,/(")))
+    if not least <= len(digits) <= _MOST or len(set(digits)) == 1:
         return None
     if _DATE.match(stripped) or _YEARS.fullmatch(stripped) or _SCORES.fullmatch(stripped):
         return None

@@ -31,6 +31,7 @@ _STATES = (
     "NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR"
 )
 
+_SURE = re.compile(r"\b(?:street|road|avenue|lane|drive|boulevard|st|rd|ave|ln|blvd)\b", re.I)
 _FEW = 3  # words; a lower-case phrase that is longer is a sentence
 _SMALL = {
     "of", "the", "de", "du", "des", "la", "le", "les", "del", "da", "do", "dos", "bis", "ter",
@@ -54,9 +55,18 @@ def _titled(text: str) -> tuple[int, int] | None:
     capitals = [name for name in counted if name[0].isupper()]
     if counted and len(capitals) == len(counted):
         return 0, len(text)
-    if not capitals and len(counted) <= _FEW and not set(names) & _COMMON:
+    small = not capitals and len(counted) <= _FEW and not set(names) & _COMMON
+    if small and _SURE.search(text):
         return 0, len(text)
     return None
+
+
+def _capitalised(text: str) -> tuple[int, int] | None:
+    """`text` if one of its names has a capital: too many small words look like these."""
+    found = re.search(r"(?<![\w'’])[^\W\d_]", text)
+    named = [n for n in re.findall(r"(?<![\w'’])[^\W\d_]+", text) if n.lower() not in _SMALL]
+    capital = any(name[0].isupper() for name in named) or (found and found[0].isupper())
+    return _titled(text) if capital else None
 
 
 RULES = (
@@ -75,19 +85,20 @@ RULES = (
         "STREET_ADDRESS",
         rf"(?<!\w)[^\W\d_][^\W\d_-]{{2,30}}[ -]?(?:{_AFTER})\.? \d{{1,4}}"
         r"(?: ?[a-z](?!\w)|[-/]\d{1,4})?(?!\w)",
-        (rf"(?i)(?:{_AFTER}|{_AFTER.upper()})\.? \d",), 0.6, refine=_titled,
+        (rf"(?i)(?:{_AFTER}|{_AFTER.upper()})\.? \d",), 0.6, refine=_capitalised,
     ),
     Rule(
         "STREET_ADDRESS",
         rf"(?<!\w)(?:\d{{1,4}}(?: ?bis| ?ter)?,? )?(?:{_BEFORE})\.? (?:{_NAME} ){{0,4}}{_NAME}"
         r",? (?:n[º°o]\.? ?)?\d{1,4}(?!\w)",
-        (rf"(?i)(?:{_BEFORE}|{_BEFORE.upper()})\.? [^\d\n]{{2,80}}\d",), 0.6, refine=_titled,
+        (rf"(?i)(?:{_BEFORE}|{_BEFORE.upper()})\.? [^\d\n]{{2,80}}\d",), 0.6, refine=_capitalised,
     ),
     Rule(
         "STREET_ADDRESS",
         rf"(?<!\w)\d{{1,4}}(?: ?bis| ?ter)?,? (?:{_BEFORE})\.? "
         rf"(?:(?:de|du|des|la|le|les|del|da|do) |d'|l')*{_NAME}(?: {_NAME}){{0,2}}",
-        (rf"(?i)\d(?: ?bis| ?ter)?,? (?:{_BEFORE}|{_BEFORE.upper()})\.? ",), 0.55, refine=_titled,
+        (rf"(?i)\d(?: ?bis| ?ter)?,? (?:{_BEFORE}|{_BEFORE.upper()})\.? ",), 0.55,
+        refine=_capitalised,
     ),
     Rule("STREET_ADDRESS", rf"(?<!\w){_UNIT}(?!\w)", (rf"(?i){_UNIT}",), 0.5),
     Rule(
