@@ -24,8 +24,8 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from components import crossvalidate, train
-from components.core import baseline as simple
 from components.core import bundle, metrics, network, tables
+from components.core import linear as simple
 from components.core import params as parameters
 from components.core.offline import stay_home
 from components.core.paths import Paths

@@ -27,7 +27,7 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from components import crossvalidate, train
-from components.core import baseline
+from components.core import linear as simple
 from components.core import params as parameters
 from components.core.offline import stay_home
 from components.core.paths import Paths
@@ -61,7 +61,7 @@ def linear(texts: list[str], labels: np.ndarray, fold: np.ndarray) -> float:
     hits = []
     for test in range(FOLDS):
         learned, asked = fold != test, fold == test
-        said = baseline.predict(words[learned], labels[learned], words[asked])
+        said = simple.predict(words[learned], labels[learned], words[asked])
         hits.append((np.array(said) == labels[asked]).mean())
     return float(np.mean(hits))
 

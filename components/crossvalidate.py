@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from components import near_duplicates, train
-from components.core import baseline, metrics, network, tables
+from components.core import linear, metrics, network, tables
 from components.core.errors import DataError
 from components.core.params import Candidate, Params, Split
 from components.core.paths import Paths
@@ -131,7 +131,7 @@ class Silent:
 def answer(name: str, params: Params, learned: pl.DataFrame, asked: Sequence[str]) -> list[str]:
     """The labels that candidate `name`, having learned from `learned`, gives to `asked`."""
     if name == BASELINE:
-        return baseline.predict(learned["text"].to_list(), learned["label"].to_list(), asked)
+        return linear.predict(learned["text"].to_list(), learned["label"].to_list(), asked)
     import tensorflow as tf
 
     share = params.split.validation_share / (1 - params.split.test_share)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from components import evaluation_report
-from components.core import baseline, calibration, metrics, stage, tables
+from components.core import calibration, linear, metrics, stage, tables
 from components.core.bundle import Model, Predictions
 from components.core.params import Evaluate, Params
 from components.core.paths import Paths
@@ -110,11 +110,11 @@ def run(params: Params, paths: Paths) -> None:
     measured = measure(actual, predicted, labels, params.evaluate)
     measured |= trust(rows, params.evaluate) | {"architecture": training["architecture"]}
     train = tables.read_table(paths.split / "train.parquet")
-    simple = baseline.predict(
+    simple = linear.predict(
         train["text"].to_list(), train["label"].to_list(), test["text"].to_list()
     )
     plain = measure(actual, simple, labels, params.evaluate)
-    measured["baseline"] = {"name": baseline.NAME} | {
+    measured["baseline"] = {"name": linear.NAME} | {
         key: plain[key] for key in ("accuracy", "macro_f1", "errors")
     }
     reference = model.predict(validation["text"].to_list()).signals()
@@ -133,7 +133,7 @@ def run(params: Params, paths: Paths) -> None:
         f"{accuracy['high']:.4f}], macro F1 {f1['value']:.4f} [{f1['low']:.4f}, {f1['high']:.4f}] "
         f"on {measured['documents']} test documents; calibration error "
         f"{measured['calibration_error']:.4f}, {measured['answered']['share']:.1%} answered; "
-        f"{baseline.NAME} {plain['accuracy']['value']:.4f}"
+        f"{linear.NAME} {plain['accuracy']['value']:.4f}"
     )
 
 
