@@ -5,6 +5,7 @@ A new source is one file with a `SourceReader` and one entry in READERS.
 
 from __future__ import annotations
 
+from components.core.errors import ParamsError
 from components.core.params import Source
 from components.core.paths import Paths
 from components.sources.csv_file import CsvReader
@@ -28,5 +29,14 @@ READERS: dict[str, type[SourceReader]] = {
 
 
 def open_source(source: Source, paths: Paths) -> SourceReader:
-    """The reader for `source`; nothing is read before its methods are called."""
+    """The reader for `source`; nothing is read before its methods are called.
+
+    Raises:
+        ParamsError: no such kind.
+    """
+    if source.kind not in READERS:
+        raise ParamsError(
+            f"ingest.sources: {source.name}: expected one of the kinds {', '.join(READERS)}, got "
+            f"{source.kind}. Mend `kind` and run again."
+        )
     return READERS[source.kind](source, paths)
