@@ -15,6 +15,7 @@ from components.sources.jsonl import JsonlReader
 from components.sources.package import PackageReader
 from components.sources.parquet import ParquetReader
 from components.sources.reader import Pin, RawDocument, SourceReader
+from components.sources.sql import SqlReader
 
 __all__ = ["READERS", "Pin", "RawDocument", "SourceReader", "open_source"]
 
@@ -25,6 +26,7 @@ READERS: dict[str, type[SourceReader]] = {
     "jsonl": JsonlReader,
     "package": PackageReader,
     "parquet": ParquetReader,
+    "sql": SqlReader,
 }
 
 
