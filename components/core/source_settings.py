@@ -46,6 +46,7 @@ class Limits(Settings):
         unpacked_mib: of what one zip, gz or tar holds, unpacked.
         unpacked_ratio: unpacked to packed size of one archive.
         answer_mib: of one answer of a server, unpacked.
+        answer_seconds: until such an answer is complete.
         pages: of one HTTP API.
         timeout_seconds: to wait for a connection, or for the next byte.
         attempts: of one request, the first included.
@@ -56,6 +57,7 @@ class Limits(Settings):
     unpacked_mib: Positive
     unpacked_ratio: Positive
     answer_mib: Positive
+    answer_seconds: Rate
     pages: Positive
     timeout_seconds: Rate
     attempts: Positive

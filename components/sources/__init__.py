@@ -11,6 +11,7 @@ from components.core.paths import Paths
 from components.sources.csv_file import CsvReader
 from components.sources.feedback import FeedbackReader
 from components.sources.folder import FolderReader
+from components.sources.http_json import HttpJsonReader
 from components.sources.jsonl import JsonlReader
 from components.sources.package import PackageReader
 from components.sources.parquet import ParquetReader
@@ -23,6 +24,7 @@ READERS: dict[str, type[SourceReader]] = {
     "csv": CsvReader,
     "feedback": FeedbackReader,
     "folder": FolderReader,
+    "http_json": HttpJsonReader,
     "jsonl": JsonlReader,
     "package": PackageReader,
     "parquet": ParquetReader,

@@ -20,7 +20,8 @@ from components.core.paths import Paths
 from components.sources import RawDocument, SourceReader, open_source
 
 LIMITS: dict[str, Any] = {
-    "document_mib": 1, "unpacked_mib": 4, "unpacked_ratio": 20, "answer_mib": 1, "pages": 3,
+    "document_mib": 1, "unpacked_mib": 4, "unpacked_ratio": 20, "answer_mib": 1,
+    "answer_seconds": 9.0, "pages": 3,
     "timeout_seconds": 1.0, "attempts": 1, "longest_wait_seconds": 1.0,
 }  # fmt: skip
 MIB = 1024 * 1024
