@@ -9,6 +9,7 @@ from components.core.errors import ParamsError
 from components.core.params import Source
 from components.core.paths import Paths
 from components.sources.csv_file import CsvReader
+from components.sources.feed import FeedReader
 from components.sources.feedback import FeedbackReader
 from components.sources.folder import FolderReader
 from components.sources.http_json import HttpJsonReader
@@ -22,6 +23,7 @@ __all__ = ["READERS", "Pin", "RawDocument", "SourceReader", "open_source"]
 
 READERS: dict[str, type[SourceReader]] = {
     "csv": CsvReader,
+    "feed": FeedReader,
     "feedback": FeedbackReader,
     "folder": FolderReader,
     "http_json": HttpJsonReader,

@@ -5,18 +5,23 @@ from __future__ import annotations
 import email.utils
 import gzip
 import logging
+import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.core.errors import SourceError
+from components.core.errors import ScrubError, SourceError
 from components.core.params import Limits, Source
 from components.core.paths import Paths
+from components.core.scrub import Scrubbed
 from components.sources import RawDocument, SourceReader, open_source
+from components.sources.feed import FeedReader
 from components.sources.http import getter
 from tests.web import Asked, Reply, Web, serving
 
@@ -314,3 +319,110 @@ def test_no_address_with_a_key_is_logged(
     with caplog.at_level(logging.INFO):
         texts(reader(paths, web))
     assert SECRET not in caplog.text
+
+
+# Feeds
+
+
+def feed(*numbers: int, author: str = "Ann Smith") -> bytes:
+    items = "".join(
+        f"<item><guid>{i}</guid><title>Angela Merkel wrote {i} lines</title>"
+        f"<category>tech</category><category>Boris Johnson</category>"
+        f"<author>{author}</author></item>"
+        for i in numbers
+    )
+    return f'<rss version="2.0"><channel>{items}</channel></rss>'.encode()
+
+
+class Masks:
+    """Stands in for the scrubber; counts what it is given."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __call__(self, path: Path) -> Masks:
+        assert path.name == "params.yaml"
+        return self
+
+    def scrub_many(self, texts: list[str]) -> list[Scrubbed]:
+        self.texts += texts
+        return [Scrubbed(text.replace("Angela Merkel", "<PERSON>"), {}) for text in texts]
+
+
+@pytest.fixture
+def masks(paths: Paths) -> Masks:
+    shutil.copy(Path(__file__).parents[2] / "params.yaml", paths.root)
+    return Masks()
+
+
+def feed_reader(paths: Paths, web: Web, masks: Masks, **settings: Any) -> FeedReader:
+    return FeedReader(source(web, kind="feed", **settings), paths, masks)
+
+
+def test_a_feed_that_forgets_is_remembered_scrubbed(paths: Paths, web: Web, masks: Masks) -> None:
+    opened = feed_reader(paths, web, masks)
+    web.answer = lambda _: (200, {}, feed(1, 2))
+    first = opened.pin()
+    web.answer = lambda _: (200, {}, feed(2, 3))
+    second = opened.pin()
+    assert (first["documents"], second["documents"]) == (2, 3)
+    web.answer = lambda _: (500, {}, b"")  # reading asks nobody
+    assert [d.text for d in opened.read(first)] == [
+        "<PERSON> wrote 1 lines",
+        "<PERSON> wrote 2 lines",
+    ]
+    assert len(list(opened.read(second))) == 3
+    assert {d.label for d in opened.read(second)} == {"tech"}
+    assert len(masks.texts) == 3  # each once
+    kept = b"".join(file.read_bytes() for file in paths.home.rglob("*") if file.is_file())
+    for word in (b"Merkel", b"Ann Smith", b"Johnson", SECRET.encode()):
+        assert word not in kept
+
+
+def test_the_projects_own_scrubber_is_used(paths: Paths, web: Web, masks: Masks) -> None:
+    web.answer = lambda _: (200, {}, feed(1))
+    opened = open_source(source(web, kind="feed"), paths)
+    assert [d.text for d in opened.read(opened.pin())] == ["<PERSON> wrote 1 lines"]
+
+
+def test_a_server_is_asked_for_what_is_new_only(paths: Paths, web: Web, masks: Masks) -> None:
+    def answer(asked: Asked) -> Reply:
+        if asked.headers.get("if-none-match") == '"one"':
+            return 304, {}, b""
+        return 200, {"ETag": '"one"', "Last-Modified": "Wed, 01 May 2024 12:00:00 GMT"}, feed(1)
+
+    web.answer = answer
+    opened = feed_reader(paths, web, masks)
+    assert opened.pin() == opened.pin()
+    assert web.asked[1].headers["if-modified-since"] == "Wed, 01 May 2024 12:00:00 GMT"
+    # Another address is another feed.
+    feed_reader(paths, web, masks, url="/other").pin()
+    assert "if-none-match" not in web.asked[2].headers
+
+
+def test_seen_entries_that_are_gone_or_changed_are_an_error(
+    paths: Paths, web: Web, masks: Masks
+) -> None:
+    web.answer = lambda _: (200, {}, feed(1, 2))
+    opened = feed_reader(paths, web, masks)
+    pin = opened.pin()
+    for statement in ("UPDATE entries SET text = 'x' WHERE seq = 1",
+                      "DELETE FROM entries WHERE seq = 1"):  # fmt: skip
+        with closing(sqlite3.connect(paths.feeds)) as database, database:
+            database.execute(statement)
+        with pytest.raises(SourceError, match=r"pinned.*seen entries.*newsloop run"):
+            list(opened.read(pin))
+    paths.feeds.unlink()
+    with pytest.raises(SourceError, match="0 seen entries"):
+        list(opened.read(pin))
+
+
+def test_where_the_scrubber_fails_no_entry_is_kept(paths: Paths, web: Web) -> None:
+    def broken(_: Path) -> Any:
+        raise ScrubError("no model")
+
+    shutil.copy(Path(__file__).parents[2] / "params.yaml", paths.root)
+    web.answer = lambda _: (200, {}, feed(1))
+    with pytest.raises(ScrubError):
+        FeedReader(source(web, kind="feed"), paths, broken).pin()
+    assert not paths.home.exists()
