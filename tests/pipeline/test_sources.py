@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import sys
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import botocore.session
+import polars as pl
 import pytest
 import sqlalchemy as sa
+from moto.server import ThreadedMotoServer
 
 from components.core.errors import SourceError
 from components.core.params import Source
 from components.core.paths import Paths
 from components.sources import RawDocument, SourceReader, open_source
 from tests import postgres
+from tests.project import Project, articles
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -174,3 +183,180 @@ def test_postgres_refuses_a_wrong_password_and_to_write(
     with pytest.raises(SourceError, match="password authentication failed") as caught:
         reader(paths, **SQL, watermark="number").pin()
     assert wrong not in str(caught.value)
+
+
+# Object stores
+
+
+@pytest.fixture(scope="module")
+def s3_address() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An S3 client whose bucket `news` is empty; the readers find the server by the environment."""
+    for name, value in s3_environment(s3_address).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    client = botocore.session.get_session().create_client("s3")
+    client.create_bucket(Bucket="news")
+    yield client
+    while found := client.list_objects_v2(Bucket="news").get("Contents"):
+        for entry in found:
+            client.delete_object(Bucket="news", Key=entry["Key"])
+    client.delete_bucket(Bucket="news")
+    client.close()
+
+
+def s3_environment(address: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ACCESS_KEY_ID": "tester",
+        "AWS_SECRET_ACCESS_KEY": "hunter2",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+
+def put(bucket: Any, name: str, content: bytes) -> None:
+    bucket.put_object(Bucket="news", Key=name, Body=content)
+
+
+JSONL = b'{"text": "one", "label": "a"}\n{"text": "two", "label": "b"}\n'
+
+
+def parquet_bytes() -> bytes:
+    table = pl.DataFrame({"text": ["one", "two"], "label": ["a", "b"]})
+    table.write_parquet(buffer := io.BytesIO())
+    return buffer.getvalue()
+
+
+def archive(name: str, files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(buffer, "w") as packed:
+            for file, content in files.items():
+                packed.writestr(file, content)
+    else:
+        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+            for file, content in files.items():
+                entry = tarfile.TarInfo(file)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "content"),
+    [
+        ("d.csv", "csv", b"text,label\none,a\ntwo,b\n"),
+        ("in/d.jsonl", "jsonl", JSONL),
+        ("d.jsonl.gz", "jsonl", gzip.compress(JSONL)),
+        ("d.zip", "jsonl", archive("d.zip", {"d.jsonl": JSONL})),
+        ("d.parquet", "parquet", parquet_bytes()),
+        ("d.parquet.gz", "parquet", gzip.compress(parquet_bytes())),
+        ("n.zip", "folder", archive("n.zip", {"a/1.txt": b"one", "b/2.txt": b"two"})),
+        ("n.tar.gz", "folder", archive("n.tar.gz", {"a/1.txt": b"one", "b/2.txt": b"two"})),
+    ],
+)
+def test_s3_gives_what_a_file_here_gives(
+    paths: Paths, bucket: Any, name: str, kind: str, content: bytes
+) -> None:
+    put(bucket, name, content)
+    opened = reader(paths, kind=kind, path=f"s3://news/{name}")
+    pin = json.loads(json.dumps(opened.pin()))
+    found = list(opened.read(pin))
+    assert [(d.text, d.label) for d in found] == [("one", "a"), ("two", "b")]
+    local = paths.root / name
+    local.parent.mkdir(exist_ok=True)
+    local.write_bytes(content)
+    here = reader(paths, kind=kind, path=name)
+    assert list(here.read(here.pin())) == found
+    put(bucket, name, content + b"\n")
+    with pytest.raises(SourceError, match=r"pinned.*newsloop run"):
+        list(opened.read(pin))
+
+
+def test_s3_folder_of_texts(paths: Paths, bucket: Any) -> None:
+    for name in ("tech/b.txt", "tech/old/c.txt", "art/a.txt", "top.txt", "tech/.d.txt", "art/x.md"):
+        put(bucket, f"in/{name}", name.encode())
+    opened = reader(paths, kind="folder", path="s3://news/in/")
+    pin = opened.pin()
+    assert pin["files"] == 3
+    assert [(d.id, d.text, d.label) for d in opened.read(pin)] == [
+        ("s/art/a.txt", "art/a.txt", "art"),
+        ("s/tech/b.txt", "tech/b.txt", "tech"),
+        ("s/tech/old/c.txt", "tech/old/c.txt", "tech"),
+    ]
+    put(bucket, "in/art/a.txt", b"ART/a.txt")
+    with pytest.raises(SourceError, match=r"pinned.*newsloop run"):
+        list(opened.read(pin))
+
+
+@pytest.mark.parametrize("kind", ["csv", "folder"])
+def test_s3_object_that_changes_while_it_is_read(paths: Paths, bucket: Any, kind: str) -> None:
+    content = b"text,label\n" + b"".join(b"text %06d,a\n" % i for i in range(600_000))
+    if kind == "csv":
+        put(bucket, "d.csv", content)
+        opened = reader(paths, kind="csv", path="s3://news/d.csv")
+    else:
+        put(bucket, "in/a/1.txt", b"one")
+        put(bucket, "in/a/2.txt", b"two")
+        opened = reader(paths, kind="folder", path="s3://news/in")
+    stream = opened.read(opened.pin())
+    next(stream)
+    put(bucket, *(("d.csv", content.upper()) if kind == "csv" else ("in/a/2.txt", b"TWO")))
+    with pytest.raises(SourceError):
+        list(stream)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("s3://news/none.csv", "a file at s3://news/none.csv, got none"),
+        ("s3://no-such-bucket/none.csv", "a file at s3://no-such-bucket"),
+        ("gs://news/d.csv", "gcsfs is not installed.*pip install gcsfs"),
+        ("az://news/d.csv", "adlfs is not installed.*pip install adlfs"),
+        ("ftp://news/d.csv", "no store for ftp://"),
+    ],
+)
+def test_a_store_that_has_not_is_said(paths: Paths, bucket: Any, path: str, words: str) -> None:
+    with pytest.raises(SourceError, match=words):
+        reader(paths, kind="csv", path=path).pin()
+
+
+def test_a_store_that_cannot_be_reached_is_said_without_its_key(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3_environment("http://127.0.0.1:9").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(SourceError, match="EndpointConnectionError") as caught:
+        reader(paths, kind="csv", path="s3://news/d.csv").pin()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_snapshot_and_ingest_from_s3_by_fsspecs_own_environment(
+    tmp_path: Path, bucket: Any, s3_address: str
+) -> None:
+    """As a person has it: the endpoint in fsspec's variable, two commands."""
+    project = Project(tmp_path / "project", per_class=2)
+    files = {f"{label}/{i}.txt": articles(label, i, i + 1)[0].encode()
+             for label in ("tech", "sports") for i in range(3)}  # fmt: skip
+    put(bucket, "n.zip", archive("n.zip", files))
+    project.settle(
+        {"ingest.sources": [{"name": "far", "kind": "folder", "path": "s3://news/n.zip"}]}
+    )
+    env = s3_environment(s3_address)
+    env["FSSPEC_S3_ENDPOINT_URL"] = env.pop("AWS_ENDPOINT_URL")
+    env["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+    for stage in ("components.snapshot", "components.ingest"):
+        done = project.command(sys.executable, "-m", stage, **env)
+        assert done.status == 0, done.err
+    rows = pl.read_parquet(project.root / "data/01_ingested/documents.parquet")
+    assert sorted(rows["id"]) == sorted(f"far/{name}" for name in files)
+    assert "hunter2" not in (project.root / "data/sources.json").read_text()
