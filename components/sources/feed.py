@@ -138,7 +138,7 @@ class FeedReader(StoredReader):
 
     def _saved(self) -> tuple[Store, list[str], bytearray]:
         """Names of the saved feeds in their order, and the marks of their content."""
-        store = self._store()
+        store = self._store
         with self._reading():
             what = store.what()
             if what == "file":

@@ -6,6 +6,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import IO, Any, ClassVar
 
 from components.core.errors import SourceError
@@ -22,7 +23,11 @@ _NO_LIMIT = 2**62  # bytes
 class StoredReader(SourceReader):
     """Base of the connectors to files: where they lie, and what is said about them."""
 
+    @cached_property
     def _store(self) -> Store:
+        return self._find_store()
+
+    def _find_store(self) -> Store:
         try:
             return open_store(self.source.path or "", self.paths.sources)
         except OSError as error:
@@ -55,7 +60,7 @@ class StoredReader(SourceReader):
 
     @property
     def _shown(self) -> str:
-        return self._store().shown
+        return self._store.shown
 
     def _unreadable(self, error: object, where: str = "") -> SourceError:
         return self._error(
@@ -130,7 +135,7 @@ class PinnedFile(StoredReader):
             raise self._not_as_pinned(found, pin.get("fingerprint"))
 
     def _file(self) -> Store:
-        store = self._store()
+        store = self._store
         with self._reading():
             what = store.what()
         if what != "file":
@@ -171,7 +176,7 @@ class FileReader(PinnedFile):
         """
 
     def _unpacked(self, file: IO[bytes], size: int) -> Iterator[RawDocument]:
-        source, name = self.source, self._store().name.lower()
+        source, name = self.source, self._store.name.lower()
         if name.endswith(".zip"):
             member = None
             for member, _, content in Zip(

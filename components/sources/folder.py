@@ -50,13 +50,13 @@ class FolderReader(_TextFiles):
     """Each file is a document: its id is its path below the folder, its label the first folder."""
 
     def _state(self) -> Pin:
-        store = self._store()
+        store = self._store
         if _is_archive(store.name):
             return _Archive(self.source, self.paths)._state()
         return self._pin(*self._names(store))
 
     def _documents(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
-        store = self._store()
+        store = self._store
         if _is_archive(store.name):
             yield from _Archive(self.source, self.paths)._documents(pin)
             return
@@ -147,7 +147,7 @@ class _Archive(_TextFiles, PinnedFile):
     """A zip or tar of texts; pinned as one file."""
 
     def _unpacked(self, file: IO[bytes], size: int) -> Iterator[RawDocument]:
-        source, name = self.source, self._store().name.lower()
+        source, name = self.source, self._store.name.lower()
         inside = source.inside or ""
         texts: Iterable[tuple[str, int, IO[bytes]]]
         if name.endswith(".zip"):

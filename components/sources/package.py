@@ -15,7 +15,7 @@ class PackageReader(FolderReader):
     The package is never imported: that would run its code.
     """
 
-    def _store(self) -> Store:
+    def _find_store(self) -> Store:
         name = self.source.package or ""
         # find_spec of a dotted name imports its parents; the first part alone imports nothing.
         top, *inner = name.split(".")

@@ -50,8 +50,9 @@ def document(row: Mapping[str, Any], number: int, source: Source, prefix: str = 
             raise _RowError(fault)
     except _RowError as bad:
         return faulty(name or f"{prefix}{number}", str(bad), source)
-    name = name or f"{prefix}{number}"
-    return RawDocument(f"{source.name}/{name}", text, named_label(label, source), time, author)
+    if source.fixed_label is not None or source.label_names:
+        label = named_label(label, source)
+    return RawDocument(f"{source.name}/{name or f'{prefix}{number}'}", text, label, time, author)
 
 
 def faulty(name: str, fault: str, source: Source) -> RawDocument:
@@ -81,6 +82,9 @@ def _scalar(row: Mapping[str, Any], column: str) -> str | None:
     value = row.get(column)
     if value is None or value == "":
         return None
+    # Nearly all are such, and each look costs as much as the parser needs for the row.
+    if type(value) is str and value.isascii() and "\0" not in value:
+        return value
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise _RowError(f"{column!r} must be a text or a whole number, got {type(value).__name__}")
     value = str(value)
@@ -110,6 +114,8 @@ def _time(row: Mapping[str, Any], column: str) -> datetime | None:
 
 def _encodable(text: str) -> bool:
     """Whether `text` has no lone surrogates, which are halves of characters or undecoded bytes."""
+    if text.isascii():  # known without looking at it
+        return True
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
