@@ -37,12 +37,13 @@ class Ingest(Settings):
     @model_validator(mode="before")
     @classmethod
     def limited(cls, values: Any) -> Any:
-        """Gives `limits` to each source that has none of its own."""
-        if not (isinstance(values, dict) and isinstance(values.get("sources"), list)):
+        """Gives `limits` to each source; what a source says itself stays."""
+        if not isinstance(values, dict):
             return values
-        common = {"limits": values["limits"]} if "limits" in values else {}
-        sources = [common | s if isinstance(s, dict) else s for s in values["sources"]]
-        return {**values, "sources": sources}
+        common, sources = values.get("limits"), values.get("sources")
+        if not (isinstance(common, dict) and isinstance(sources, list)):
+            return values
+        return {**values, "sources": [_limited(source, common) for source in sources]}
 
     @model_validator(mode="after")
     def unique(self) -> Ingest:
@@ -52,6 +53,14 @@ class Ingest(Settings):
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(f"labels must differ, got {self.labels}")
         return self
+
+
+def _limited(source: Any, common: dict[str, Any]) -> Any:
+    own = source.get("limits", {}) if isinstance(source, dict) else None
+    if not isinstance(own, dict):
+        return source  # its own check says what is wrong
+    # First, because messages show the beginning of a wrong entry, and addresses may hold keys.
+    return {"limits": {**common, **own}, **{k: v for k, v in source.items() if k != "limits"}}
 
 
 class Validate(Settings):
