@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 Headers = dict[str, str]
-# (status, headers, body); a body that is not bytes goes out as JSON.
+# (status, headers, body); an iterator of bytes goes out as it comes, anything else as JSON.
 Reply = tuple[int, Headers, Any]
 
 
@@ -42,17 +42,23 @@ def serving() -> Iterator[Web]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            parts = urlsplit(self.path)
+            target = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(parts.path, dict(parse_qsl(parts.query)), headers)
+            asked = Asked(target.path, dict(parse_qsl(target.query)), headers)
             web.asked.append(asked)
             status, more, body = web.answer(asked)
-            content = body if isinstance(body, bytes) else json.dumps(body).encode()
+            if isinstance(body, Iterator):
+                parts, content = body, b""
+            else:
+                content = body if isinstance(body, bytes) else json.dumps(body).encode()
+                parts = iter([content])
             self.send_response(status)
             for name, value in ({"Content-Length": str(len(content))} | more).items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # who asked has left
+                for part in parts:
+                    self.wfile.write(part)
             self.close_connection = True
 
         def log_message(self, *_: Any) -> None:

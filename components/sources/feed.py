@@ -87,22 +87,20 @@ class FeedReader(StoredReader):
             return
         found = self._entries(answer.body, shown(url), answer.headers.get("content-type", ""))
         fresh = seen.unknown(found)
+        clean: list[Scrubbed] = []
         if fresh:
             scrubber: Scrubs = self._scrubber(self.paths.params)
-            # Only the words that params.yaml has as well: a tag may be a person's name.
-            known = self._known
             clean = scrubber.scrub_many([entry.text for entry in fresh])
-            fresh = [
-                replace(
-                    entry,
-                    text=done.text,
-                    tags=tuple(t for t in entry.tags if t in known),
-                    author=None,
-                )
-                for entry, done in zip(fresh, clean, strict=True)
-            ]
+        kept = [self._without_names(entry) for entry in fresh]
         headers = answer.headers
-        seen.add(fresh, url, headers.get("etag"), headers.get("last-modified"))
+        seen.add(
+            zip(kept, clean, strict=True), url, headers.get("etag"), headers.get("last-modified")
+        )
+
+    def _without_names(self, entry: Entry) -> Entry:
+        """Without text and author, and with those tags only that params.yaml has as well."""
+        tags = tuple(tag for tag in entry.tags if tag in self._known)
+        return replace(entry, text="", tags=tags, author=None)
 
     def _seen(self) -> SeenEntries:
         return SeenEntries(self.paths.feeds, self.source.name)

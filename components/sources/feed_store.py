@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from components.core.errors import SourceError
+from components.core.scrub import Scrubbed
 from components.sources.feed_entries import Entry
 
 _TABLES = (
@@ -64,12 +65,21 @@ class SeenEntries:
         return list(fresh.values())
 
     def add(
-        self, entries: Iterable[Entry], url: str, tag: str | None, modified: str | None
+        self,
+        entries: Iterable[tuple[Entry, Scrubbed]],
+        url: str,
+        tag: str | None,
+        modified: str | None,
     ) -> None:
-        """Keeps scrubbed entries and what the server said, both or neither."""
+        """Keeps entries, scrubbed, and what the server said: all or nothing.
+
+        Of an entry that the policy drops only the id is kept, so that it is not new again.
+        """
         rows = [
-            (self._source, e.id, e.text, json.dumps(e.tags), e.time and e.time.isoformat())
-            for e in entries
+            (self._source, entry.id, None, "[]", None)
+            if done.dropped
+            else (self._source, entry.id, done.text, json.dumps(entry.tags), _iso(entry.time))
+            for entry, done in entries
         ]
         insert = "INSERT OR IGNORE INTO entries (source, id, text, tags, time) VALUES (?,?,?,?,?)"
         try:
@@ -91,7 +101,7 @@ class SeenEntries:
             return
         query = (
             "SELECT seq, id, text, tags, time FROM entries WHERE source = ? "
-            "AND (? IS NULL OR seq <= ?) ORDER BY seq"
+            "AND text IS NOT NULL AND (? IS NULL OR seq <= ?) ORDER BY seq"
         )
         with self._open() as database:
             cursor = database.execute(query, (self._source, until, until))
@@ -119,6 +129,10 @@ class SeenEntries:
             f"Source {self._source}: expected to use the seen entries in {self._path}, got: "
             f"{error}. Free some room, or put that file back."
         )
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
 
 
 def _hash(url: str) -> str:

@@ -299,7 +299,7 @@ def test_s3_folder_of_texts(paths: Paths, bucket: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["csv", "folder"])
 def test_s3_object_that_changes_while_it_is_read(paths: Paths, bucket: Any, kind: str) -> None:
-    content = b"text,label\n" + b"".join(b"text %06d,a\n" % i for i in range(600_000))
+    content = b"text,label\n" + b"".join(b"text %06d,a\n" % i for i in range(2000))
     if kind == "csv":
         put(bucket, "d.csv", content)
         opened = reader(paths, kind="csv", path="s3://news/d.csv")
@@ -349,7 +349,10 @@ def test_a_snapshot_and_ingest_from_s3_by_fsspecs_own_environment(
              for label in ("tech", "sports") for i in range(3)}  # fmt: skip
     put(bucket, "n.zip", archive("n.zip", files))
     project.settle(
-        {"ingest.sources": [{"name": "far", "kind": "folder", "path": "s3://news/n.zip"}]}
+        {
+            "ingest.sources": [{"name": "far", "kind": "folder", "path": "s3://news/n.zip"}],
+            "ingest.scrub.entities": {"EMAIL_ADDRESS": "mask"},  # the quickest to find
+        }
     )
     env = s3_environment(s3_address)
     env["FSSPEC_S3_ENDPOINT_URL"] = env.pop("AWS_ENDPOINT_URL")

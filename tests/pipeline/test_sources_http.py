@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from components.core.errors import ScrubError, SourceError
 from components.core.params import Limits, Source
@@ -27,10 +28,11 @@ from tests.web import Asked, Reply, Web, serving
 
 LIMITS: dict[str, Any] = {
     "document_mib": 1, "unpacked_mib": 4, "unpacked_ratio": 20, "answer_mib": 1,
-    "answer_seconds": 1.0, "pages": 5, "timeout_seconds": 0.3, "attempts": 3,
+    "answer_seconds": 60.0, "pages": 5, "timeout_seconds": 30.0, "attempts": 3,
     "longest_wait_seconds": 0.02,
 }  # fmt: skip
 SECRET = "hunter2"
+GZIP_BOMB = gzip.compress(bytes(2**26))
 
 
 @pytest.fixture
@@ -207,7 +209,7 @@ def test_what_may_pass_is_tried_again(paths: Paths, web: Web, status: int) -> No
         ((200, {"Content-Encoding": "gzip"}, b"no gzip"), r"cannot be unpacked", 3),
         ((200, {}, [{"id": 1, "label": "a"}]), r"'text' in the items.*`text:`", 1),
         ((200, {}, b'["' + b"x" * 2**20 + b'"]'), r"at most 1,048,576 bytes", 1),
-        ((200, {"Content-Encoding": "gzip"}, gzip.compress(bytes(2**26))), r"at most", 1),
+        ((200, {"Content-Encoding": "gzip"}, GZIP_BOMB), r"at most", 1),
         ((302, {"Location": "/news"}, b""), r"more than 5 redirects", 6),
         ((302, {"Location": "file:///etc/passwd"}, b""), r"every address at", 1),
     ],
@@ -229,7 +231,18 @@ def test_a_server_that_hangs_is_left(paths: Paths, web: Web) -> None:
 
     web.answer = hang
     with pytest.raises(SourceError, match="ReadTimeout"):
-        reader(paths, web, limits={"attempts": 1}).pin()
+        reader(paths, web, limits={"attempts": 1, "timeout_seconds": 0.3}).pin()
+
+
+def test_an_answer_that_drips_is_left(paths: Paths, web: Web) -> None:
+    """Each byte comes in time, and the last never would."""
+
+    def drip(_: Asked) -> Reply:
+        return 200, {"Content-Length": "1000000"}, (b" " for _ in iter(lambda: time.sleep(0.1), 1))
+
+    web.answer = drip
+    with pytest.raises(SourceError, match=r"more than 0\.3 s of answering"):
+        reader(paths, web, limits={"attempts": 1, "answer_seconds": 0.3}).pin()
 
 
 def test_a_page_that_does_not_come_fails_the_whole(paths: Paths, web: Web) -> None:
@@ -346,7 +359,12 @@ class Masks:
 
     def scrub_many(self, texts: list[str]) -> list[Scrubbed]:
         self.texts += texts
-        return [Scrubbed(text.replace("Angela Merkel", "<PERSON>"), {}) for text in texts]
+        return [
+            Scrubbed("", {}, dropped=True)
+            if " 13 " in text
+            else Scrubbed(text.replace("Angela Merkel", "<PERSON>"), {})
+            for text in texts
+        ]
 
 
 @pytest.fixture
@@ -379,10 +397,26 @@ def test_a_feed_that_forgets_is_remembered_scrubbed(paths: Paths, web: Web, mask
         assert word not in kept
 
 
-def test_the_projects_own_scrubber_is_used(paths: Paths, web: Web, masks: Masks) -> None:
-    web.answer = lambda _: (200, {}, feed(1))
+def test_an_entry_that_the_policy_drops_is_seen_and_not_kept(
+    paths: Paths, web: Web, masks: Masks
+) -> None:
+    web.answer = lambda _: (200, {}, feed(1, 13, 2))
+    opened = feed_reader(paths, web, masks)
+    for _ in range(2):
+        assert [d.text[-7:] for d in opened.read(opened.pin())] == ["1 lines", "2 lines"]
+    assert len(masks.texts) == 3
+
+
+def test_the_projects_own_scrubber_and_settings_are_used(
+    paths: Paths, web: Web, masks: Masks
+) -> None:
+    values = yaml.safe_load((paths.root / "params.yaml").read_text())
+    values["ingest"]["scrub"]["entities"] = {"EMAIL_ADDRESS": "mask"}
+    (paths.root / "params.yaml").write_text(yaml.safe_dump(values))
+    web.answer = lambda _: (200, {}, feed(1).replace(b"lines", b"lines to ann@example.org"))
     opened = open_source(source(web, kind="feed"), paths)
-    assert [d.text for d in opened.read(opened.pin())] == ["<PERSON> wrote 1 lines"]
+    (found,) = opened.read(opened.pin())
+    assert found.text == "Angela Merkel wrote 1 lines to <EMAIL_ADDRESS>"
 
 
 def test_a_server_is_asked_for_what_is_new_only(paths: Paths, web: Web, masks: Masks) -> None:
