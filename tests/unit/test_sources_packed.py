@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import sqlite3
 import struct
 import tarfile
+import tracemalloc
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -262,3 +265,53 @@ def test_labels_may_be_fixed_or_renamed(paths: Paths) -> None:
         assert found.label == label
     (found,) = read(paths, "d.jsonl", b'{"text": "one"}', kind="jsonl", fixed_label="a")
     assert found.label == "a"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("d.jsonl", "jsonl"), ("d.jsonl.gz", "jsonl"), ("d.zip", "jsonl"), ("d.csv", "csv"),
+     ("d.csv.gz", "csv"), ("n.tar.gz", "folder"), ("n.zip", "folder"), ("n", "folder"),
+     ("d.sqlite", "sql")],
+)  # fmt: skip
+def test_reading_keeps_no_documents(
+    paths: Paths, name: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """15 MiB of documents, and 30 MiB where rows come in batches, pass through less memory."""
+    text, count = b"word " * 1600, 4000 if kind == "sql" else 2000
+    place = paths.root / name
+    texts = {f"a/{i}.txt": text for i in range(count)}
+    rows = b"".join(b'{"text": "%d %s", "label": "a"}\n' % (i, text) for i in range(count))
+    if kind == "sql":
+        monkeypatch.setenv("ROWS_URL", "sqlite:///d.sqlite")
+        with closing(sqlite3.connect(place)) as database, database:
+            database.execute("CREATE TABLE d (id INTEGER PRIMARY KEY, text, label)")
+            database.executemany(
+                "INSERT INTO d VALUES (?, ?, 'a')", ((i, text.decode()) for i in range(count))
+            )
+    elif name == "n":
+        (place / "a").mkdir(parents=True)
+        for file, content in texts.items():
+            (place / file).write_bytes(content)
+    elif kind == "folder":
+        place.write_bytes(zipped(texts) if name == "n.zip" else tarred(texts))
+    elif kind == "csv":
+        content = b"text,label\n" + (text + b",a\n") * count
+        place.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    elif name == "d.zip":
+        place.write_bytes(zipped({"d.jsonl": rows}))
+    else:
+        place.write_bytes(gzip.compress(rows) if name.endswith(".gz") else rows)
+    settings = {"url_env": "ROWS_URL", "table": "d", "watermark": "id"} if kind == "sql" else {}
+    if kind != "sql":
+        settings["path"] = name
+    opened = reader(
+        paths, kind=kind, limits={"unpacked_mib": 99, "unpacked_ratio": 9999}, **settings
+    )
+    tracemalloc.start()
+    try:
+        assert sum(not document.fault for document in opened.read(opened.pin())) == count
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # A few buffers of 1 MiB; the database driver fetches 1000 rows of 8 KB at once.
+    assert peak < (24 if kind == "sql" else 9) * MIB
