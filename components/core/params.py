@@ -6,51 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from components.core.errors import ParamsError
+from components.core.settings import Positive, Rate, Settings, Share
+from components.core.source_settings import Limits, Source
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(gt=0)]
-Rate = Annotated[float, Field(gt=0)]
+# What others import from here, though it is defined beside.
+__all__ = ["Limits", "Params", "Positive", "Rate", "Settings", "Share", "Source", "load", "parse"]
+
 Candidate = Literal["textcnn", "bilstm"]
-
-
-class Settings(BaseModel):
-    """Base of every section: frozen, strict about types, closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Source(Settings):
-    """One place that documents come from.
-
-    Attributes:
-        name: what the documents' `source` column says; unique.
-        kind: which connector of components/sources/ reads it.
-        path: of the folder or file, relative to the project; inside the package for `package`.
-        package: the installed package, for `package`.
-        text, label, id, time, author: columns or keys of csv, jsonl and parquet; `text` and `label`
-            are required in the data, the others may be absent.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    kind: Literal["package", "folder", "csv", "jsonl", "parquet", "feedback"]
-    path: str | None = None
-    package: str | None = None
-    text: str = "text"
-    label: str = "label"
-    id: str = "id"
-    time: str = "time"
-    author: str = "author"
-
-    @model_validator(mode="after")
-    def complete(self) -> Source:
-        if self.kind != "feedback" and self.path is None:
-            raise ValueError(f"a source of kind {self.kind} needs a path")
-        if self.kind == "package" and self.package is None:
-            raise ValueError("a source of kind package needs package: the installed package's name")
-        return self
 
 
 class Scrub(Settings):
@@ -66,7 +31,19 @@ class Scrub(Settings):
 class Ingest(Settings):
     labels: Annotated[list[str], Field(min_length=2)]
     sources: Annotated[list[Source], Field(min_length=1)]
+    limits: Limits
     scrub: Scrub
+
+    @model_validator(mode="before")
+    @classmethod
+    def limited(cls, values: Any) -> Any:
+        """Gives `limits` to each source; what a source says itself stays."""
+        if not isinstance(values, dict):
+            return values
+        common, sources = values.get("limits"), values.get("sources")
+        if not (isinstance(common, dict) and isinstance(sources, list)):
+            return values
+        return {**values, "sources": [_limited(source, common) for source in sources]}
 
     @model_validator(mode="after")
     def unique(self) -> Ingest:
@@ -76,6 +53,14 @@ class Ingest(Settings):
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(f"labels must differ, got {self.labels}")
         return self
+
+
+def _limited(source: Any, common: dict[str, Any]) -> Any:
+    own = source.get("limits", {}) if isinstance(source, dict) else None
+    if not isinstance(own, dict):
+        return source  # its own check says what is wrong
+    # First, because messages show the beginning of a wrong entry, and addresses may hold keys.
+    return {"limits": {**common, **own}, **{k: v for k, v in source.items() if k != "limits"}}
 
 
 class Validate(Settings):

@@ -121,6 +121,10 @@ class Paths:
         return self.home / "scrub-cache.sqlite"
 
     @property
+    def feeds(self) -> Path:
+        return self.home / "feeds.sqlite"
+
+    @property
     def data_docs(self) -> Path:
         return self.home / "data_docs"
 

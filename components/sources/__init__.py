@@ -5,28 +5,44 @@ A new source is one file with a `SourceReader` and one entry in READERS.
 
 from __future__ import annotations
 
+from components.core.errors import ParamsError
 from components.core.params import Source
 from components.core.paths import Paths
 from components.sources.csv_file import CsvReader
+from components.sources.feed import FeedReader
 from components.sources.feedback import FeedbackReader
 from components.sources.folder import FolderReader
+from components.sources.http_json import HttpJsonReader
 from components.sources.jsonl import JsonlReader
 from components.sources.package import PackageReader
 from components.sources.parquet import ParquetReader
 from components.sources.reader import Pin, RawDocument, SourceReader
+from components.sources.sql import SqlReader
 
 __all__ = ["READERS", "Pin", "RawDocument", "SourceReader", "open_source"]
 
 READERS: dict[str, type[SourceReader]] = {
     "csv": CsvReader,
+    "feed": FeedReader,
     "feedback": FeedbackReader,
     "folder": FolderReader,
+    "http_json": HttpJsonReader,
     "jsonl": JsonlReader,
     "package": PackageReader,
     "parquet": ParquetReader,
+    "sql": SqlReader,
 }
 
 
 def open_source(source: Source, paths: Paths) -> SourceReader:
-    """The reader for `source`; nothing is read before its methods are called."""
+    """The reader for `source`; nothing is read before its methods are called.
+
+    Raises:
+        ParamsError: no such kind.
+    """
+    if source.kind not in READERS:
+        raise ParamsError(
+            f"ingest.sources: {source.name}: expected one of the kinds {', '.join(READERS)}, got "
+            f"{source.kind}. Mend `kind` and run again."
+        )
     return READERS[source.kind](source, paths)

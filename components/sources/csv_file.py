@@ -1,45 +1,58 @@
-"""Rows of a CSV file (RFC 4180, header first, UTF-8), plain or .gz."""
+"""Rows of a CSV file (RFC 4180, header first, UTF-8), plain, in .gz or in .zip."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from typing import IO
 
-from components.sources.reader import UNREADABLE, FileReader, RawDocument, open_binary
-from components.sources.rows import document, faulty
+from components.sources.files import FileReader
+from components.sources.reader import RawDocument
+from components.sources.rows import document, faulty, needed
+from components.sources.streams import lines
 
-# The module's own limit (128 KiB) is shorter than the longest document that validation lets pass.
-_LONGEST_FIELD = 16 * 1024 * 1024  # characters
+_LONGEST_FIELD = 2**31 - 1  # characters, where no limit is set: the most that the module takes
 
 
 class CsvReader(FileReader):
     """A row is a document. Text and label columns must be there; bad rows are marked."""
 
-    def _rows(self) -> Iterator[RawDocument]:
-        csv.field_size_limit(max(_LONGEST_FIELD, csv.field_size_limit()))
-        rows = None
-        try:
-            with open_binary(self._path()) as binary:
-                # Bytes that are not UTF-8 become lone surrogates; `document` marks their rows.
-                lines = (part.decode("utf-8", "surrogateescape") for part in binary)
-                rows = csv.reader(lines, strict=True)
-                header = [name.lstrip("\ufeff") for name in next(rows, [])]
-                for key in ("text", "label"):
-                    if getattr(self.source, key) not in header:
-                        raise self._without_column(key, header)
-                for number, fields in enumerate(_until_end(rows), start=1):
-                    yield self._document(header, fields, number)
-        except (csv.Error, *UNREADABLE) as error:
-            line = f", line {rows.line_num}" if rows else ""
-            raise self._unreadable(error, line) from error
+    suffixes = (".csv",)
 
-    def _document(self, header: list[str], fields: list[str] | None, number: int) -> RawDocument:
+    def _rows(self, file: IO[bytes], prefix: str) -> Iterator[RawDocument]:
+        # The module's own limit (128 KiB) is shorter than the longest document that may pass.
+        csv.field_size_limit(min(self._longest, _LONGEST_FIELD))
+        rows = csv.reader(self._decoded(file), strict=True)
+        try:
+            header = [name.lstrip("\ufeff") for name in next(rows, [])]
+            for key in needed(self.source):
+                if getattr(self.source, key) not in header:
+                    raise self._without_column(key, header)
+            for number, fields in enumerate(_until_end(rows), start=1):
+                yield self._document(header, fields, number, prefix)
+        except csv.Error as error:
+            raise self._unreadable(error, f", {prefix}line {rows.line_num}") from error
+
+    def _decoded(self, file: IO[bytes]) -> Iterator[str]:
+        """Lines; bytes that are not UTF-8 become lone surrogates, and `document` marks their rows.
+
+        Raises:
+            csv.Error: a line is too long. Nobody knows then where the next row begins.
+        """
+        for line in lines(file, self._longest):
+            if line is None:
+                raise csv.Error(f"a line of more than {self._longest:,} bytes")
+            yield line.decode("utf-8", "surrogateescape")
+
+    def _document(
+        self, header: list[str], fields: list[str] | None, number: int, prefix: str
+    ) -> RawDocument:
         if fields is None:
-            return faulty(str(number), "quotes inside a field", self.source)
+            return faulty(f"{prefix}{number}", "quotes inside a field", self.source)
         if len(fields) != len(header):
             fault = f"expected {len(header)} fields, got {len(fields)}"
-            return faulty(str(number), fault, self.source)
-        return document(dict(zip(header, fields, strict=True)), number, self.source)
+            return faulty(f"{prefix}{number}", fault, self.source)
+        return document(dict(zip(header, fields, strict=True)), number, self.source, prefix)
 
 
 def _until_end(rows: Iterator[list[str]]) -> Iterator[list[str] | None]:

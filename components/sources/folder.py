@@ -1,4 +1,4 @@
-"""Texts in a folder, one folder a label: <path>/<label>/**/*.txt.
+"""Texts in a folder, one folder a label: <path>/<label>/**/*.txt; or in a zip or tar of such.
 
 Files outside a label's folder, and files or folders whose names begin with a dot, are no documents.
 """
@@ -6,81 +6,31 @@ Files outside a label's folder, and files or folders whose names begin with a do
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import IO, Any
 
-from components.sources.reader import Pin, RawDocument, SourceReader, fingerprint
-from components.sources.rows import text_fault
+from components.sources.files import PinnedFile, StoredReader
+from components.sources.packed import TARS, Zip, gunzipped, tar_files
+from components.sources.reader import Pin, RawDocument
+from components.sources.rows import named_label, text_fault
+from components.sources.stores import DIGEST_BYTES, Store
+
+_SUFFIXES = (".txt",)
 
 
-class FolderReader(SourceReader):
-    """Each file is a document: its id is its path below the folder, its label the first folder."""
+class _TextFiles(StoredReader):
+    """What a folder and an archive of texts have in common: one file is one document."""
 
-    def _state(self) -> Pin:
-        return _pin(self._hashes())
-
-    def _documents(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
-        hashes = self._hashes()
-        found = _pin(hashes)
-        if found["fingerprint"] != pin.get("fingerprint"):
-            raise self._not_as_pinned(
-                f"{found['fingerprint']} over {found['files']} files",
-                f"{pin.get('fingerprint')} over {pin.get('files')} files",
-            )
-        for name, expected in hashes.items():
-            content = self._bytes(name)
-            # Somebody may write into the folder while it is read.
-            if hashlib.sha256(content).hexdigest() != expected:
-                raise self._not_as_pinned(f"another content of {name}", expected)
-            text = self._decode(content, name)
-            fault = text_fault(text)
-            # A file name need not be UTF-8, an id must.
-            shown = name.encode("utf-8", "backslashreplace").decode()
-            yield RawDocument(
-                id=self._id(shown),
-                text="" if fault else text,
-                label=shown.partition("/")[0],
-                fault=fault,
-            )
-
-    def _hashes(self) -> dict[str, str]:
-        """Relative name -> SHA-256 of the content, sorted by name."""
-        root = self._path()
-        if not root.is_dir():
-            raise self._error(
-                f"a folder at {root}", "none", "Put it there, or mend `path` in params.yaml."
-            )
-        try:
-            names = sorted(
-                name
-                for name in (path.relative_to(root).as_posix() for path in root.rglob("*.txt"))
-                if "/" in name
-                and not any(part.startswith(".") for part in name.split("/"))
-                and (root / name).is_file()
-            )
-        except OSError as error:
-            raise self._error(
-                f"a readable folder {root}", str(error), "Mend its permissions."
-            ) from error
-        if not names:
-            raise self._error(
-                f"texts at {root}/<label>/*.txt",
-                "none",
-                "Put each text in a folder that is named after its label.",
-            )
-        return {name: hashlib.sha256(self._bytes(name)).hexdigest() for name in names}
-
-    def _bytes(self, name: str) -> bytes:
-        path: Path = self._path() / name
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise self._error(
-                f"a readable file {path}",
-                error.strerror or type(error).__name__,
-                "Mend or remove it and run `newsloop run`.",
-            ) from error
+    def _document(self, name: str, content: bytes | None) -> RawDocument:
+        # A file name need not be UTF-8, an id must.
+        shown = name.encode("utf-8", "backslashreplace").decode()
+        label = named_label(shown.partition("/")[0], self.source)
+        if content is None:
+            fault = f"the text is longer than {self._longest:,} bytes"
+            return RawDocument(self._id(shown), "", label, fault=fault)
+        text = self._decode(content, shown)
+        bad = text_fault(text)
+        return RawDocument(self._id(shown), "" if bad else text, label, fault=bad)
 
     def _decode(self, content: bytes, name: str) -> str:
         """UTF-8, or else Windows-1252, which old news archives mix into it."""
@@ -90,11 +40,130 @@ class FolderReader(SourceReader):
             except UnicodeDecodeError:
                 continue
         raise self._error(
-            f"text in UTF-8 or Windows-1252 in {self._path() / name}",
+            f"text in UTF-8 or Windows-1252 in {self._shown}/{name}",
             "bytes that are neither",
             "Save it as UTF-8 or remove it, then run `newsloop run`.",
         )
 
 
-def _pin(hashes: Mapping[str, str]) -> Pin:
-    return {"files": len(hashes), "fingerprint": fingerprint(hashes)}
+class FolderReader(_TextFiles):
+    """Each file is a document: its id is its path below the folder, its label the first folder."""
+
+    def _state(self) -> Pin:
+        store = self._store
+        if _is_archive(store.name):
+            return _Archive(self.source, self.paths)._state()
+        return self._pin(*self._names(store))
+
+    def _documents(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
+        store = self._store
+        if _is_archive(store.name):
+            yield from _Archive(self.source, self.paths)._documents(pin)
+            return
+        names, marks = self._names(store)
+        found = self._pin(names, marks)
+        if found["fingerprint"] != pin.get("fingerprint"):
+            raise self._not_as_pinned(
+                f"{found['fingerprint']} over {found['files']} files",
+                f"{pin.get('fingerprint')} over {pin.get('files')} files",
+            )
+        for place, name in enumerate(names):
+            expected = marks[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES].hex()
+            yield self._document(name, self._content(store, name, expected))
+
+    def _names(self, store: Store) -> tuple[list[str], bytearray]:
+        """Sorted names of the texts, and the marks of their content."""
+        if self.source.inside:
+            raise self._error(
+                "`inside` for an archive only",
+                store.shown,
+                "Write the whole path, and take `inside` away in params.yaml.",
+            )
+        try:
+            if store.what() != "folder":
+                raise self._error(
+                    f"a folder at {store.shown}",
+                    "none",
+                    "Put it there, or mend `path` in params.yaml.",
+                )
+            names, marks = store.names(_SUFFIXES)
+        except OSError as error:
+            place = f" {error.filename}" if error.filename else ""
+            raise self._error(
+                f"a readable folder {store.shown}",
+                f"{error.strerror or error}{place}",
+                "Mend or remove what cannot be read and run `newsloop run`.",
+            ) from error
+        return self._labelled(store, names, marks)
+
+    def _labelled(
+        self, store: Store, names: list[str], marks: bytearray
+    ) -> tuple[list[str], bytearray]:
+        """Without the files that lie in no label's folder."""
+        top = [place for place, name in enumerate(names) if "/" not in name]
+        for place in reversed(top):
+            del names[place]
+            del marks[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES]
+        if not names:
+            raise self._error(
+                f"texts at {store.shown}/<label>/*.txt",
+                "none",
+                "Put each text in a folder that is named after its label.",
+            )
+        return names, marks
+
+    def _pin(self, names: list[str], marks: bytearray) -> Pin:
+        """Number of files, and SHA-256 over names and marks, as `fingerprint` of reader.py."""
+        digest = hashlib.sha256()
+        for place, name in enumerate(names):
+            mark = marks[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES].hex()
+            digest.update(f"{mark}  {name}\n".encode("utf-8", "surrogateescape"))
+        return {"files": len(names), "fingerprint": digest.hexdigest()}
+
+    def _content(self, store: Store, name: str, expected: str) -> bytes | None:
+        """The bytes of a text; None where they are too many. Somebody may write meanwhile."""
+        content = None
+        try:
+            # A store's own tag is looked up again; content of this machine is hashed as it comes.
+            found = "" if store.hashes else store.mark(name)
+            if store.size(name) > self._longest:
+                found = found or store.mark(name)
+            else:
+                with store.open(name) as file:
+                    content = file.read()
+                found = found or hashlib.sha256(content).hexdigest()
+        except OSError as error:
+            raise self._error(
+                f"a readable file {store.shown}/{name}",
+                error.strerror or str(error) or type(error).__name__,
+                "Mend or remove it and run `newsloop run`.",
+            ) from error
+        if found != expected:
+            raise self._not_as_pinned(f"another content of {name}", expected)
+        return content
+
+
+class _Archive(_TextFiles, PinnedFile):
+    """A zip or tar of texts; pinned as one file."""
+
+    def _unpacked(self, file: IO[bytes], size: int) -> Iterator[RawDocument]:
+        source, name = self.source, self._store.name.lower()
+        inside = source.inside or ""
+        texts: Iterable[tuple[str, int, IO[bytes]]]
+        if name.endswith(".zip"):
+            texts = Zip(file, size, inside, _SUFFIXES, source.limits)
+        else:
+            if not name.endswith(".tar"):
+                file = gunzipped(file, size, source.limits)
+            texts = tar_files(file, size, inside, _SUFFIXES, source.limits)
+        found = False
+        for text, length, content in texts:
+            if "/" in text:
+                found = True
+                yield self._document(text, content.read() if length <= self._longest else None)
+        if not found:
+            raise self._nothing_inside("texts at <label>/*.txt")
+
+
+def _is_archive(name: str) -> bool:
+    return name.lower().endswith((".zip", *TARS))

@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 from components.sources.folder import FolderReader
+from components.sources.stores import LocalStore, Store
 
 
 class PackageReader(FolderReader):
@@ -14,7 +15,7 @@ class PackageReader(FolderReader):
     The package is never imported: that would run its code.
     """
 
-    def _path(self) -> Path:
+    def _find_store(self) -> Store:
         name = self.source.package or ""
         # find_spec of a dotted name imports its parents; the first part alone imports nothing.
         top, *inner = name.split(".")
@@ -26,4 +27,4 @@ class PackageReader(FolderReader):
                 "Run `make setup`, or install it with pip.",
             )
         folder = Path(next(iter(spec.submodule_search_locations)))
-        return folder.joinpath(*inner) / (self.source.path or "")
+        return LocalStore(folder.joinpath(*inner) / (self.source.path or ""))

@@ -1,4 +1,4 @@
-"""From one row of a file (CSV, JSON lines, Parquet) to a document; a bad row says why."""
+"""From one row (of a file, a query, an API) to a document; a bad row says why."""
 
 from __future__ import annotations
 
@@ -10,22 +10,35 @@ from components.core.params import Source
 from components.sources.reader import RawDocument
 
 
-def document(row: Mapping[str, Any], number: int, source: Source) -> RawDocument:
+def needed(source: Source) -> tuple[str, ...]:
+    """The keys of `source` whose columns must be there."""
+    return ("text",) if source.fixed_label is not None else ("text", "label")
+
+
+def named_label(found: str | None, source: Source) -> str | None:
+    """The class for the label that the source has, by `fixed_label` and `label_names`."""
+    if source.fixed_label is not None:
+        return source.fixed_label
+    return source.label_names.get(found, found) if found is not None else None
+
+
+def document(row: Mapping[str, Any], number: int, source: Source, prefix: str = "") -> RawDocument:
     """The document in `row`.
 
     Args:
         row: column -> value; absent, null and empty mean the same, except in the text.
         number: of the row in its file, from 1; its name where the row has no id.
         source: whose settings name the columns.
+        prefix: of that name.
 
     Returns:
         A document; with `fault` and without text where the row has no text that is a string, or
         another column that cannot be read. No fault repeats a value.
     """
-    name = str(number)
+    name = None
     try:
-        name = _scalar(row, source.id) or name
-        label = _scalar(row, source.label)
+        name = _scalar(row, source.id)
+        label = None if source.fixed_label is not None else _scalar(row, source.label)
         author = _scalar(row, source.author)
         time = _time(row, source.time)
         text = row.get(source.text)
@@ -36,8 +49,10 @@ def document(row: Mapping[str, Any], number: int, source: Source) -> RawDocument
         if fault:
             raise _RowError(fault)
     except _RowError as bad:
-        return faulty(name, str(bad), source)
-    return RawDocument(f"{source.name}/{name}", text, label, time, author)
+        return faulty(name or f"{prefix}{number}", str(bad), source)
+    if source.fixed_label is not None or source.label_names:
+        label = named_label(label, source)
+    return RawDocument(f"{source.name}/{name or f'{prefix}{number}'}", text, label, time, author)
 
 
 def faulty(name: str, fault: str, source: Source) -> RawDocument:
@@ -67,6 +82,9 @@ def _scalar(row: Mapping[str, Any], column: str) -> str | None:
     value = row.get(column)
     if value is None or value == "":
         return None
+    # Nearly all are such, and each look costs as much as the parser needs for the row.
+    if type(value) is str and value.isascii() and "\0" not in value:
+        return value
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise _RowError(f"{column!r} must be a text or a whole number, got {type(value).__name__}")
     value = str(value)
@@ -96,6 +114,8 @@ def _time(row: Mapping[str, Any], column: str) -> datetime | None:
 
 def _encodable(text: str) -> bool:
     """Whether `text` has no lone surrogates, which are halves of characters or undecoded bytes."""
+    if text.isascii():  # known without looking at it
+        return True
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

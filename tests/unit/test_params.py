@@ -42,7 +42,7 @@ def test_the_projects_own_settings_are_valid() -> None:
         (("ingest", "labels"), ["one"], "ingest.labels"),
         (("ingest", "labels"), ["a", "a"], "labels must differ"),
         (("ingest", "sources"), [{"name": "x", "kind": "csv"}], "needs a path"),
-        (("ingest", "sources"), [{"name": "x", "kind": "ftp", "path": "y"}], "kind"),
+        (("ingest", "sources"), [{"name": "x", "kind": "F T P", "path": "y"}], "kind"),
         (("serve", "port"), 70000, "serve.port"),
         (("serve", "port"), True, "serve.port"),
     ],

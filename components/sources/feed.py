@@ -1,0 +1,187 @@
+"""Entries of RSS and Atom feeds: saved files, or an address that is asked for each snapshot.
+
+A feed forgets: what it held last week is gone. Saved files are kept by those who saved them, and
+are pinned by their content. What comes from an address is scrubbed when it is seen, and only that
+is kept on this machine (feed_store.py); the pin says up to which entry. Reading asks no server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Protocol
+
+from components.core import params as parameters
+from components.core.params import Source
+from components.core.paths import Paths
+from components.core.scrub import Scrubbed, Scrubber
+from components.sources.feed_entries import Entry, entries
+from components.sources.feed_store import SeenEntries
+from components.sources.files import StoredReader
+from components.sources.http import getter, shown
+from components.sources.packed import MIB
+from components.sources.reader import Fingerprint, Pin, RawDocument, fingerprint
+from components.sources.rows import named_label, text_fault
+from components.sources.stores import DIGEST_BYTES, Store
+
+_SUFFIXES = (".xml", ".rss", ".atom")
+
+
+class Scrubs(Protocol):
+    """What is needed of a scrubber."""
+
+    def scrub_many(self, texts: list[str]) -> list[Scrubbed]: ...
+
+
+class FeedReader(StoredReader):
+    """An entry is a document; one that comes again, in another file or answer, is not.
+
+    Args:
+        source: its entry in params.yaml.
+        paths: of the project.
+        scrubber: makes the scrubber, from params.yaml; only for an address with new entries.
+    """
+
+    def __init__(self, source: Source, paths: Paths, scrubber: Any = Scrubber.from_params) -> None:
+        super().__init__(source, paths)
+        self._scrubber = scrubber
+
+    def _state(self) -> Pin:
+        if self.source.url is None:
+            _, names, marks = self._saved()
+            return {"files": len(names), "fingerprint": _over(names, marks)}
+        self._look()
+        print_, last = Fingerprint(), 0
+        for seq, entry in self._seen().read():
+            last = seq
+            print_.add(self._document(entry))
+        return {
+            "watermark": last,
+            "documents": print_.documents,
+            "fingerprint": print_.hexdigest(),
+        }
+
+    def _documents(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
+        if self.source.url is None:
+            yield from self._from_saved(pin)
+            return
+        until = pin.get("watermark")
+        if not isinstance(until, int):
+            raise self._not_as_pinned("a pin without a watermark", "a feed")
+        print_ = Fingerprint()
+        for _, entry in self._seen().read(until):
+            yield print_.add(self._document(entry))
+        if print_.hexdigest() != pin.get("fingerprint"):
+            raise self._not_as_pinned(
+                f"{print_.documents} seen entries, or others, in {self.paths.feeds}",
+                f"{pin.get('documents')} documents",
+            )
+
+    def _look(self) -> None:
+        """Asks the server, and keeps what is new, scrubbed."""
+        url, seen = self.source.url or "", self._seen()
+        with getter(self.source, self._error) as http:
+            answer = http.get(url, seen.conditions(url))
+        if answer.unchanged:
+            return
+        found = self._entries(answer.body, shown(url), answer.headers.get("content-type", ""))
+        fresh = seen.unknown(found)
+        clean: list[Scrubbed] = []
+        if fresh:
+            scrubber: Scrubs = self._scrubber(self.paths.params)
+            clean = scrubber.scrub_many([entry.text for entry in fresh])
+        kept = [self._without_names(entry) for entry in fresh]
+        headers = answer.headers
+        seen.add(
+            zip(kept, clean, strict=True), url, headers.get("etag"), headers.get("last-modified")
+        )
+
+    def _without_names(self, entry: Entry) -> Entry:
+        """Without text and author, and with those tags only that params.yaml has as well."""
+        tags = tuple(tag for tag in entry.tags if tag in self._known)
+        return replace(entry, text="", tags=tags, author=None)
+
+    def _seen(self) -> SeenEntries:
+        return SeenEntries(self.paths.feeds, self.source.name)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """Categories that params.yaml names."""
+        labels = parameters.load(self.paths.params).ingest.labels
+        return frozenset(labels) | self.source.label_names.keys()
+
+    def _entries(self, content: bytes, where: str, kind: str = "") -> list[Entry]:
+        try:
+            return list(entries(content, kind))
+        except ValueError as error:
+            raise self._error(
+                f"an RSS or Atom feed at {where}", str(error), "Mend `path` or `url`."
+            ) from None
+
+    def _document(self, entry: Entry) -> RawDocument:
+        fault = text_fault(entry.text)
+        if fault is None and len(entry.text.encode()) > self._longest:
+            fault = f"the text is longer than {self._longest:,} bytes"
+        known = self._known
+        tag = next((tag for tag in entry.tags if tag in known), next(iter(entry.tags), None))
+        return RawDocument(
+            id=self._id(entry.id),
+            text="" if fault else entry.text,
+            label=named_label(tag, self.source),
+            time=entry.time,
+            author=entry.author,
+            fault=fault,
+        )
+
+    def _saved(self) -> tuple[Store, list[str], bytearray]:
+        """Names of the saved feeds in their order, and the marks of their content."""
+        store = self._store
+        with self._reading():
+            what = store.what()
+            if what == "file":
+                return store, [""], bytearray.fromhex(store.mark())
+            names, marks = store.names(_SUFFIXES) if what == "folder" else ([], bytearray())
+        if not names:
+            raise self._error(
+                f"a feed, or a folder of feeds ({', '.join(_SUFFIXES)}), at {store.shown}",
+                "none",
+                "Put it there, or mend `path` in params.yaml.",
+            )
+        return store, names, marks
+
+    def _from_saved(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
+        store, names, marks = self._saved()
+        found = _over(names, marks)
+        if found != pin.get("fingerprint"):
+            raise self._not_as_pinned(found, pin.get("fingerprint"))
+        seen: set[str] = set()
+        for place, name in enumerate(names):
+            where = f"{store.shown}/{name}".rstrip("/")
+            with self._reading():
+                self._not_too_large(store.size(name), where)
+                with store.open(name) as file:
+                    content = file.read()
+                if store.mark(name) != _mark(marks, place):
+                    raise self._not_as_pinned(f"another content of {where}", _mark(marks, place))
+            for entry in self._entries(content, where):
+                if entry.id not in seen:
+                    seen.add(entry.id)
+                    yield self._document(entry)
+
+    def _not_too_large(self, size: int, where: str) -> None:
+        limits = self.source.limits
+        if limits and size > limits.answer_mib * MIB:
+            raise self._error(
+                f"a feed of at most {limits.answer_mib} MiB at {where}",
+                f"{size:,} bytes",
+                "Remove it, or raise answer_mib under `limits`.",
+            )
+
+
+def _mark(marks: bytearray, place: int) -> str:
+    return marks[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES].hex()
+
+
+def _over(names: list[str], marks: bytearray) -> str:
+    return fingerprint({name: _mark(marks, place) for place, name in enumerate(names)})

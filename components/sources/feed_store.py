@@ -1,0 +1,140 @@
+"""The entries that were seen in feeds, scrubbed, because a feed forgets them.
+
+    <home>/feeds.sqlite   entries: text (scrubbed), tags that params.yaml names, time; no author
+                          polls: what a server wants to hear to say "nothing new"
+
+Rows are only ever added, so that "everything up to sequence number n" names the same ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from components.core.errors import SourceError
+from components.core.scrub import Scrubbed
+from components.sources.feed_entries import Entry
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT, "
+    "id TEXT, text TEXT, tags TEXT, time TEXT, UNIQUE (source, id))",
+    "CREATE TABLE IF NOT EXISTS polls (source TEXT PRIMARY KEY, address TEXT, tag TEXT, "
+    "modified TEXT)",
+)
+_WAIT_SECONDS = 30  # for another process that writes
+_ROWS = 1000  # fetched at a time
+
+
+class SeenEntries:
+    """What was seen of one source.
+
+    Args:
+        path: of the SQLite file.
+        source: its name.
+    """
+
+    def __init__(self, path: Path, source: str) -> None:
+        self._path, self._source = path, source
+
+    def conditions(self, url: str) -> dict[str, str]:
+        """Headers by which the server answers only what is new since the last time."""
+        if not self._path.is_file():
+            return {}
+        query = "SELECT tag, modified FROM polls WHERE source = ? AND address = ?"
+        with self._open() as database:
+            row = database.execute(query, (self._source, _hash(url))).fetchone()
+        names = ("If-None-Match", "If-Modified-Since")
+        return {name: value for name, value in zip(names, row or (), strict=False) if value}
+
+    def unknown(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Those that were not seen yet, each once, in their order."""
+        fresh: dict[str, Entry] = {}
+        for entry in entries:
+            fresh.setdefault(entry.id, entry)
+        if self._path.is_file():
+            with self._open() as database:
+                for name in list(fresh):
+                    query = "SELECT 1 FROM entries WHERE source = ? AND id = ?"
+                    if database.execute(query, (self._source, name)).fetchone():
+                        del fresh[name]
+        return list(fresh.values())
+
+    def add(
+        self,
+        entries: Iterable[tuple[Entry, Scrubbed]],
+        url: str,
+        tag: str | None,
+        modified: str | None,
+    ) -> None:
+        """Keeps entries, scrubbed, and what the server said: all or nothing.
+
+        Of an entry that the policy drops only the id is kept, so that it is not new again.
+        """
+        rows = [
+            (self._source, entry.id, None, "[]", None)
+            if done.dropped
+            else (self._source, entry.id, done.text, json.dumps(entry.tags), _iso(entry.time))
+            for entry, done in entries
+        ]
+        insert = "INSERT OR IGNORE INTO entries (source, id, text, tags, time) VALUES (?,?,?,?,?)"
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from error
+        with self._open() as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.executemany(insert, rows)
+            database.execute(
+                "INSERT OR REPLACE INTO polls VALUES (?, ?, ?, ?)",
+                (self._source, _hash(url), tag, modified),
+            )
+            database.execute("COMMIT")
+
+    def read(self, until: int | None = None) -> Iterator[tuple[int, Entry]]:
+        """(sequence number, entry) of all that was seen, up to a number, in that order."""
+        if not self._path.is_file():
+            return
+        query = (
+            "SELECT seq, id, text, tags, time FROM entries WHERE source = ? "
+            "AND text IS NOT NULL AND (? IS NULL OR seq <= ?) ORDER BY seq"
+        )
+        with self._open() as database:
+            cursor = database.execute(query, (self._source, until, until))
+            while rows := cursor.fetchmany(_ROWS):
+                for seq, name, text, tags, time in rows:
+                    when = datetime.fromisoformat(time) if time else None
+                    yield seq, Entry(name, text, tuple(json.loads(tags)), when, None)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            database = sqlite3.connect(self._path, timeout=_WAIT_SECONDS, isolation_level=None)
+            try:
+                database.execute("PRAGMA journal_mode=WAL")
+                for statement in _TABLES:
+                    database.execute(statement)
+                yield database
+            finally:
+                database.close()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> SourceError:
+        return SourceError(
+            f"Source {self._source}: expected to use the seen entries in {self._path}, got: "
+            f"{error}. Free some room, or put that file back."
+        )
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
+
+
+def _hash(url: str) -> str:
+    """Of an address, whose query may hold a key."""
+    return hashlib.sha256(url.encode()).hexdigest()

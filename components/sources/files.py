@@ -1,0 +1,206 @@
+"""Files of rows, on this machine or in an object store, plain, in gz or in zip."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import IO, Any, ClassVar
+
+from components.core.errors import SourceError
+from components.sources.packed import DAMAGED, MIB, TooLarge, Zip, gunzipped
+from components.sources.reader import Pin, RawDocument, SourceReader, fingerprint, printable
+from components.sources.stores import Store, open_store
+from components.sources.streams import drain, tapped
+
+# What reading a damaged or forbidden file raises.
+UNREADABLE = (OSError, *DAMAGED)
+_NO_LIMIT = 2**62  # bytes
+
+
+class StoredReader(SourceReader):
+    """Base of the connectors to files: where they lie, and what is said about them."""
+
+    @cached_property
+    def _store(self) -> Store:
+        return self._find_store()
+
+    def _find_store(self) -> Store:
+        try:
+            return open_store(self.source.path or "", self.paths.sources)
+        except OSError as error:
+            raise self._error(
+                f"to reach {self.source.path}",
+                str(error),
+                "Mend `path` in params.yaml, or what it needs.",
+            ) from None
+
+    @property
+    def _longest(self) -> int:
+        """Bytes of one document."""
+        limits = self.source.limits
+        return limits.document_mib * MIB if limits else _NO_LIMIT
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What goes wrong with the file inside is said in our words."""
+        try:
+            yield
+        except TooLarge as error:
+            raise self._error(
+                f"an archive within the limits at {self._shown}",
+                str(error),
+                "If you trust it, raise unpacked_mib or unpacked_ratio under `limits` in "
+                "params.yaml; if not, remove it.",
+            ) from error
+        except UNREADABLE as error:
+            raise self._unreadable(error) from error
+
+    @property
+    def _shown(self) -> str:
+        return self._store.shown
+
+    def _unreadable(self, error: object, where: str = "") -> SourceError:
+        return self._error(
+            f"a readable {self.source.kind} file at {self._shown}{where}",
+            f"{error}" or type(error).__name__,
+            "Mend the file and run `newsloop run`.",
+        )
+
+
+class PinnedFile(StoredReader):
+    """Base of the connectors to one file, which is pinned by its content.
+
+    Subclasses give `_unpacked`, and may set `streams`.
+
+    Attributes:
+        streams: whether the file is read from front to end only. Then one of this machine is
+            hashed in the same pass; else it is read once more before and after.
+    """
+
+    streams: ClassVar[bool] = True
+
+    def _state(self) -> Pin:
+        store = self._file()
+        with self._reading():
+            mark = fingerprint({store.name: store.mark()})
+            return {"files": 1, "bytes": store.size(), "fingerprint": mark}
+
+    def _documents(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
+        store = self._file()
+        with self._reading():
+            size = store.size()
+        # Before anything is read of a file that is another one already.
+        if size != pin.get("bytes", size):
+            raise self._not_as_pinned(f"{size} bytes", f"{pin['bytes']} bytes")
+        if store.hashes and self.streams and not store.name.lower().endswith(".zip"):
+            yield from self._hashed_on_the_way(store, size, pin)
+        else:
+            self._compare(self._state()["fingerprint"], pin)
+            with self._reading(), store.open() as file:
+                yield from self._unpacked(file, size)
+            self._compare(self._state()["fingerprint"], pin)
+
+    def _hashed_on_the_way(
+        self, store: Store, size: int, pin: Mapping[str, Any]
+    ) -> Iterator[RawDocument]:
+        digest = hashlib.sha256()
+
+        def watch(part: memoryview, _place: int) -> None:
+            digest.update(part)
+
+        with self._reading(), tapped(store.open(), watch, owns=True) as file:
+            try:
+                yield from self._unpacked(file, size)
+            except (SourceError, TooLarge, *UNREADABLE):
+                # That it is another file explains more than what is wrong with it.
+                self._compare(self._state()["fingerprint"], pin)
+                raise
+            drain(file)
+        self._compare(fingerprint({store.name: digest.hexdigest()}), pin)
+
+    @abstractmethod
+    def _unpacked(self, file: IO[bytes], size: int) -> Iterator[RawDocument]:
+        """The documents of the file in its own order.
+
+        Args:
+            file: as it lies there, packed or not.
+            size: its bytes.
+        """
+
+    def _compare(self, found: object, pin: Mapping[str, Any]) -> None:
+        if found != pin.get("fingerprint"):
+            raise self._not_as_pinned(found, pin.get("fingerprint"))
+
+    def _file(self) -> Store:
+        store = self._store
+        with self._reading():
+            what = store.what()
+        if what != "file":
+            raise self._error(
+                f"a file at {store.shown}",
+                "a folder" if what == "folder" else "none",
+                "Put it there, or mend `path` in params.yaml.",
+            )
+        return store
+
+    def _nothing_inside(self, wanted: str) -> SourceError:
+        inside = f" inside {self.source.inside}" if self.source.inside else ""
+        return self._error(
+            f"{wanted} in {self._shown}{inside}",
+            "none",
+            "Mend `inside` in params.yaml, or the archive.",
+        )
+
+
+class FileReader(PinnedFile):
+    """Base of the connectors to one file of rows, plain or in .gz, or to a zip of such files.
+
+    Subclasses give `_rows`, and may set `suffixes`.
+
+    Attributes:
+        suffixes: of the files that are wanted of a zip.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = ("",)
+
+    @abstractmethod
+    def _rows(self, file: IO[bytes], prefix: str) -> Iterator[RawDocument]:
+        """The rows of one file in its own order.
+
+        Args:
+            file: unpacked; it seeks.
+            prefix: of the names of rows that have no id: the file's name in a zip, and "/".
+        """
+
+    def _unpacked(self, file: IO[bytes], size: int) -> Iterator[RawDocument]:
+        source, name = self.source, self._store.name.lower()
+        if name.endswith(".zip"):
+            member = None
+            for member, _, content in Zip(
+                file, size, source.inside or "", self.suffixes, source.limits
+            ):
+                yield from self._rows(content, f"{member}/")
+            if member is None:
+                raise self._nothing_inside(" or ".join(f"*{end}" for end in self.suffixes))
+            return
+        if source.inside:
+            raise self._error(
+                "`inside` for a zip only", self._shown, "Take `inside` away in params.yaml."
+            )
+        if name.endswith(".gz"):
+            file = gunzipped(file, size, source.limits)
+        yield from self._rows(file, "")
+
+    def _without_column(self, key: str, found: list[str] | None = None) -> SourceError:
+        name = getattr(self.source, key)
+        shown = "none of that name"
+        if found is not None:
+            shown = f"only {', '.join(printable(column) for column in found) or 'none'}"
+        return self._error(
+            f"a column {name!r} in {self._shown}",
+            shown,
+            f"Name the right column by `{key}:` in this source's entry in params.yaml.",
+        )

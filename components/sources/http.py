@@ -1,0 +1,231 @@
+"""GET requests that wait, try again and stay within limits. Keys go to one server only."""
+
+from __future__ import annotations
+
+import email.utils
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import httpx
+import tenacity
+
+from components.core.errors import SourceError
+from components.core.params import Limits, Source
+from components.sources.packed import MIB
+
+_AGENT = "newsloop"
+_REDIRECTS = 5  # of one request, one after the other
+_FIRST_WAIT = 0.5  # seconds before the second attempt; doubled each time
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # may be better next time
+_NOT_MODIFIED = 304
+
+
+class Complaint(Protocol):
+    """Makes the error of a source from what was expected, what came, and what to do."""
+
+    def __call__(self, expected: str, came: str, todo: str) -> SourceError: ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered.
+
+    Attributes:
+        body: unpacked; empty where nothing has changed.
+        headers: names without regard to case.
+        url: after redirects.
+        links: of the Link header, by relation.
+        unchanged: 304, to a conditional request.
+    """
+
+    body: bytes
+    headers: Mapping[str, str]
+    url: str
+    links: Mapping[str, str]
+    unchanged: bool
+
+
+class _NextTime(Exception):
+    """A failure that may pass; `seconds` is what the server asks to wait."""
+
+    def __init__(self, came: str, seconds: float | None = None) -> None:
+        super().__init__(came)
+        self.seconds = seconds
+
+
+class Getter:
+    """Gets addresses for one source.
+
+    Args:
+        source: its url, header and limits.
+        complain: makes its errors.
+        client: sends the requests.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        complain: Complaint,
+        client: httpx.Client,
+        sleep: Callable[[float], None],
+    ) -> None:
+        if source.limits is None:
+            raise complain("`limits`", "none", "Set ingest.limits in params.yaml.")
+        self._limits: Limits = source.limits
+        self._complain, self._client, self._sleep = complain, client, sleep
+        self._home = _origin(httpx.URL(source.url or ""))
+        self._secret: dict[str, str] = {}
+        if source.header and source.header_env:
+            value = os.environ.get(source.header_env, "")
+            # A line end in a header would begin another one.
+            if not value.strip() or not value.isprintable() or not value.isascii():
+                raise complain(
+                    f"the header {source.header} in the environment variable {source.header_env}",
+                    "no value" if not value.strip() else "a value that fits into no header",
+                    "Set it and run again.",
+                )
+            self._secret = {source.header: value.strip()}
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """The answer of `url`; tried again where the failure may pass.
+
+        Raises:
+            SourceError: no answer in all attempts, a refusal, a body above the limit, or an
+                address to which the source's key must not go.
+        """
+        limits = self._limits
+        attempts = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(limits.attempts),
+            wait=self._wait,
+            retry=tenacity.retry_if_exception(self._may_pass),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return attempts(self._once, url, dict(headers or {}))
+        except (_NextTime, httpx.TransportError) as error:
+            came = str(error) if isinstance(error, _NextTime) else type(error).__name__
+            wait = getattr(error, "seconds", None)
+            asked = f", which asks to wait {wait:.0f} s" if wait is not None else ""
+            raise self._complain(
+                f"an answer from {shown(url)}",
+                f"{came}{asked}, after the last of {limits.attempts} attempts at most",
+                "See that the server can be reached, and run again later.",
+            ) from None
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = getattr(error, "seconds", None)
+        doubled = _FIRST_WAIT * 2.0 ** (state.attempt_number - 1)
+        return min(self._limits.longest_wait_seconds, max(doubled, asked or 0.0))
+
+    def _may_pass(self, error: BaseException) -> bool:
+        if isinstance(error, _NextTime):
+            return (error.seconds or 0.0) <= self._limits.longest_wait_seconds
+        return isinstance(error, httpx.TransportError)
+
+    def _once(self, url: str, headers: Mapping[str, str]) -> Answer:
+        target = httpx.URL(url)
+        for _ in range(_REDIRECTS + 1):
+            self._allow(target)
+            request = self._client.build_request(
+                "GET", target, headers={"user-agent": _AGENT, **headers, **self._secret}
+            )
+            response = self._client.send(request, stream=True, follow_redirects=False)
+            try:
+                if response.next_request is None:
+                    return self._answer(response)
+                target = response.next_request.url
+            finally:
+                response.close()
+        raise self._complain(
+            f"an answer from {shown(url)}",
+            f"more than {_REDIRECTS} redirects",
+            "Mend `url` in params.yaml.",
+        )
+
+    def _allow(self, target: httpx.URL) -> None:
+        """The key goes to the source's own server only, and nothing leaves https again."""
+        foreign = bool(self._secret) and _origin(target) != self._home
+        less = self._home[0] == "https" and target.scheme != "https"
+        if foreign or less or target.scheme not in ("http", "https"):
+            raise self._complain(
+                f"every address at {self._home[0]}://{self._home[1]}",
+                shown(str(target)),
+                "Mend `url` in params.yaml; a key goes to one server only.",
+            )
+
+    def _answer(self, response: httpx.Response) -> Answer:
+        url, status = str(response.url), response.status_code
+        if status in _PASSING:
+            raise _NextTime(f"status {status}", _retry_after(response.headers.get("retry-after")))
+        unchanged = status == _NOT_MODIFIED
+        if not (response.is_success or unchanged):
+            raise self._complain(
+                f"an answer from {shown(url)}",
+                f"status {status}",
+                "Mend `url` in params.yaml, or the key that its header carries.",
+            )
+        most, body = self._limits.answer_mib * MIB, bytearray()
+        latest = time.monotonic() + self._limits.answer_seconds
+        try:
+            for part in response.iter_bytes():
+                body += part
+                if time.monotonic() > latest:
+                    raise _NextTime(f"more than {self._limits.answer_seconds:g} s of answering")
+                if len(body) > most:
+                    raise self._complain(
+                        f"an answer of at most {most:,} bytes from {shown(url)}",
+                        "more",
+                        "Ask for smaller pages, or raise answer_mib under `limits`.",
+                    )
+        except httpx.DecodingError:
+            raise _NextTime("a body that cannot be unpacked") from None
+        links = {str(name): link["url"] for name, link in response.links.items() if "url" in link}
+        return Answer(bytes(body), response.headers, url, links, unchanged)
+
+
+@contextmanager
+def getter(
+    source: Source, complain: Complaint, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Getter]:
+    """A Getter with a client of its own. Proxies come from the usual environment variables."""
+    # Its log lines hold whole addresses, whose queries may hold keys.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    seconds = source.limits.timeout_seconds if source.limits else None
+    with httpx.Client(timeout=seconds) as client:
+        yield Getter(source, complain, client, sleep)
+
+
+def shown(url: str) -> str:
+    """`url` for a message: without its query, which may hold a key.
+
+    >>> shown("https://example.org/news?key=secret")
+    'https://example.org/news'
+    """
+    return str(httpx.URL(url).copy_with(query=None, fragment=None, username="", password=""))
+
+
+def _origin(url: httpx.URL) -> tuple[str, str]:
+    return url.scheme, url.netloc.decode("ascii").rpartition("@")[2]
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds that a Retry-After header asks for (RFC 9110): a number, or a time."""
+    if not value:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        when: Any = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
+    return max(0.0, float((when - datetime.now(UTC)).total_seconds()))

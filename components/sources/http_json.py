@@ -1,0 +1,214 @@
+"""Items of an HTTP API that answers JSON, page after page."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+import orjson
+
+from components.core.source_settings import Pages
+from components.sources.http import Answer, Getter, getter, shown
+from components.sources.reader import Fingerprint, Pin, RawDocument, SourceReader, printable
+from components.sources.rows import document, faulty, needed
+
+_COLUMNS = ("text", "label", "id", "time", "author")
+
+
+class HttpJsonReader(SourceReader):
+    """An item is a document.
+
+    The pin is a fingerprint of all items, so they are fetched twice: for the snapshot, and to be
+    read. Where items have a `watermark`, those above the pinned one are left for the next
+    snapshot; without it, one new item is another content. Nothing is resumed: a page that does not
+    come fails the whole.
+    """
+
+    def _state(self) -> Pin:
+        print_, highest = Fingerprint(), None
+        for at, item in self._items():
+            if at is not None:
+                highest = at if highest is None else max(highest, self._same(at, highest))
+            print_.add(self._document(item, print_.documents + 1))
+        pin: Pin = {"documents": print_.documents, "fingerprint": print_.hexdigest()}
+        if self.source.watermark:
+            pin["watermark"] = highest.isoformat() if isinstance(highest, datetime) else highest
+        return pin
+
+    def _documents(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
+        highest, print_ = pin.get("watermark"), Fingerprint()
+        if isinstance(highest, str):
+            highest = _moment(highest) or highest
+        for at, item in self._items():
+            if at is None or (highest is not None and self._same(at, highest) <= highest):
+                yield print_.add(self._document(item, print_.documents + 1))
+        if print_.hexdigest() != pin.get("fingerprint"):
+            raise self._not_as_pinned(
+                f"{print_.documents} other documents", f"{pin.get('documents')} documents"
+            )
+
+    def _items(self) -> Iterator[tuple[Any, Any]]:
+        """(watermark, item) of all pages; the watermark is None where none is asked for."""
+        seen = False
+        missing = {getattr(self.source, key): key for key in needed(self.source)}
+        last_page: set[bytes] = set()
+        for items in self._pages():
+            page = {_digest(item) for item in items}
+            if page and page == last_page:
+                raise self._stuck("the same page twice")
+            for item in items:
+                # While new items come in, old ones move over to the next page.
+                if last_page and _digest(item) in last_page:
+                    continue
+                if isinstance(item, dict):
+                    seen = True
+                    for name in [name for name in missing if dig(item, name) is not None]:
+                        del missing[name]
+                yield self._watermark(item), item
+            last_page = page
+        for name, key in missing.items() if seen else ():
+            raise self._error(
+                f"{name!r} in the items of {self._shown}",
+                "none of that name",
+                f"Name the right path by `{key}:` in this source's entry in params.yaml.",
+            )
+
+    def _document(self, item: Any, number: int) -> RawDocument:
+        if not isinstance(item, dict):
+            return faulty(str(number), "the item is no object", self.source)
+        names = {getattr(self.source, key) for key in _COLUMNS}
+        return document({name: dig(item, name) for name in names}, number, self.source)
+
+    def _watermark(self, item: Any) -> Any:
+        if not self.source.watermark:
+            return None
+        value = dig(item, self.source.watermark)
+        if isinstance(value, str):
+            value = _moment(value) or value
+        if isinstance(value, bool) or not isinstance(value, int | str | datetime) or value == "":
+            raise self._error(
+                f"a watermark in {self.source.watermark!r} of each item",
+                f"a value of type {type(value).__name__}",
+                "Name another key by `watermark:`, or take it away.",
+            )
+        return value
+
+    def _same(self, one: Any, other: Any) -> Any:
+        """`one`, if it can be compared with `other`."""
+        if type(one) is not type(other):
+            raise self._error(
+                f"watermarks of one type in {self.source.watermark!r}",
+                f"{type(one).__name__} and {type(other).__name__}",
+                "Name another key by `watermark:`, or take it away.",
+            )
+        return one
+
+    def _pages(self) -> Iterator[list[Any]]:
+        """The items of each page."""
+        source, pages = self.source, self.source.pages
+        with getter(source, self._error) as http:
+            first = str(source.url)
+            if pages and pages.by == "number":
+                first = _with(first, pages, pages.first)
+            url: str | None = first
+            count, asked = 0, set()
+            while url is not None:
+                if url in asked:
+                    raise self._stuck("an address that was asked for before")
+                asked.add(url)
+                count += 1
+                if source.limits and count > source.limits.pages:
+                    raise self._stuck(f"more than {source.limits.pages} pages")
+                answer, value = self._page(http, url)
+                items = self._list(value)
+                yield items
+                url = self._next(answer, value, items, count)
+
+    def _page(self, http: Getter, url: str) -> tuple[Answer, Any]:
+        answer = http.get(url, {"accept": "application/json"})
+        try:
+            return answer, orjson.loads(answer.body)
+        except ValueError:
+            raise self._error(
+                f"JSON from {shown(url)}", "another text", "Mend `url` in params.yaml."
+            ) from None
+
+    def _list(self, value: Any) -> list[Any]:
+        items = dig(value, self.source.items) if self.source.items else value
+        if not isinstance(items, list):
+            where = f"at {self.source.items!r} in" if self.source.items else "as"
+            keys = ", ".join(printable(key) for key in value) if isinstance(value, dict) else "none"
+            raise self._error(
+                f"a list of items {where} the answer of {self._shown}",
+                f"{type(items).__name__}, with the keys {keys}",
+                "Name the path of the list by `items:` in params.yaml.",
+            )
+        return items
+
+    def _next(self, answer: Answer, value: Any, items: list[Any], count: int) -> str | None:
+        """The address of the page behind this one, or None behind the last."""
+        pages, url = self.source.pages, str(self.source.url)
+        if pages is None:
+            return None
+        if pages.by == "number":
+            return _with(url, pages, pages.first + count) if items else None
+        found = dig(value, pages.path) if pages.path else answer.links.get("next")
+        if found is None or found in ("", False):
+            return None
+        if isinstance(found, bool) or not isinstance(found, str | int):
+            raise self._error(
+                f"a {pages.by} at {pages.path!r}",
+                f"a value of type {type(found).__name__}",
+                "Mend `pages` in params.yaml.",
+            )
+        return urljoin(answer.url, str(found)) if pages.by == "link" else _with(url, pages, found)
+
+    @property
+    def _shown(self) -> str:
+        return shown(self.source.url or "")
+
+    def _stuck(self, came: str) -> Exception:
+        return self._error(
+            f"a last page of {self._shown}",
+            came,
+            "Mend `pages` in params.yaml, or raise pages under `limits`.",
+        )
+
+
+def dig(value: Any, path: str) -> Any:
+    """What lies at the dotted `path`; None where nothing does. Numbers count in lists, from 0.
+
+    >>> dig({"a": {"b": [10, 20]}}, "a.b.1"), dig({"a.b": 1}, "a.b"), dig({}, "a.b")
+    (20, 1, None)
+    """
+    if isinstance(value, dict) and path in value:
+        return value[path]
+    for part in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
+def _digest(item: Any) -> bytes:
+    return hashlib.sha256(orjson.dumps(item)).digest()
+
+
+def _with(url: str, pages: Pages, value: str | int) -> str:
+    return str(httpx.URL(url).copy_set_param(str(pages.parameter), str(value)))
+
+
+def _moment(text: str) -> datetime | None:
+    """The time in `text`, in UTC, or None; one without a zone means UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

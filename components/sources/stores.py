@@ -1,0 +1,214 @@
+"""Where files lie: on this machine, or in an object store by fsspec (s3://, gs://, az://)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from components.sources.streams import BLOCK, Tap
+
+# Protocol -> the package that fsspec needs for it.
+PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+DIGEST_BYTES = 32  # of SHA-256
+# What stores call the hash or version of an object's content, the surest first. An entity tag
+# may be another one for the same content that was uploaded in other parts.
+_TAGS = ("md5Hash", "crc32c", "ETag", "etag", "generation")
+
+
+class StoreError(OSError):
+    """An object store could not be used."""
+
+
+class Store(ABC):
+    """A file, or a folder of files, at one address.
+
+    Attributes:
+        name: the last part of the address.
+        shown: the address, for messages.
+        hashes: whether a mark is the SHA-256 of the content; else it is the store's own tag.
+    """
+
+    name: str
+    shown: str
+    hashes: bool
+
+    @abstractmethod
+    def what(self) -> str:
+        """`file`, `folder` or `nothing`."""
+
+    @abstractmethod
+    def size(self, name: str = "") -> int:
+        """Bytes of the file, or of the file `name` in the folder."""
+
+    @abstractmethod
+    def open(self, name: str = "") -> IO[bytes]:
+        """The file, or the file `name` in the folder; it can be read and seeks."""
+
+    @abstractmethod
+    def mark(self, name: str = "") -> str:
+        """Tells this content from another, in hexadecimal: its SHA-256, or that of its tag."""
+
+    @abstractmethod
+    def names(self, suffixes: tuple[str, ...]) -> tuple[list[str], bytearray]:
+        """Files at any depth of the folder, sorted, and DIGEST_BYTES of mark for each.
+
+        Files and folders whose names begin with a dot are passed over.
+        """
+
+
+def open_store(address: str, base: Path) -> Store:
+    """The store at `address`: a path from `base`, or an address with a protocol of PACKAGES.
+
+    Raises:
+        StoreError: no such protocol, its package is not installed, or the store refuses.
+    """
+    protocol, found, _ = address.partition("://")
+    return RemoteStore(protocol, address) if found else LocalStore(base / address)
+
+
+class LocalStore(Store):
+    """Files on this machine."""
+
+    hashes = True
+
+    def __init__(self, path: Path) -> None:
+        self._root, self.name, self.shown = path, path.name, str(path)
+
+    def what(self) -> str:
+        if self._root.is_dir():
+            return "folder"
+        return "file" if self._root.is_file() else "nothing"
+
+    def size(self, name: str = "") -> int:
+        return (self._root / name).stat().st_size
+
+    def open(self, name: str = "") -> IO[bytes]:
+        return (self._root / name).open("rb")
+
+    def mark(self, name: str = "") -> str:
+        return content_hash(self.open(name))
+
+    def names(self, suffixes: tuple[str, ...]) -> tuple[list[str], bytearray]:
+        names = sorted(self._walk(str(self._root), "", suffixes))
+        marks = bytearray()
+        for name in names:
+            marks += bytes.fromhex(self.mark(name))
+        return names, marks
+
+    def _walk(self, folder: str, prefix: str, suffixes: tuple[str, ...]) -> Iterator[str]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                # A link to a folder may lead round in a circle.
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._walk(entry.path, f"{prefix}{entry.name}/", suffixes)
+                elif entry.name.endswith(suffixes) and entry.is_file():
+                    yield prefix + entry.name
+
+
+class RemoteStore(Store):
+    """Objects in a store that fsspec knows; keys and endpoint come from its own settings."""
+
+    hashes = False
+
+    def __init__(self, protocol: str, address: str) -> None:
+        self.shown, self.name = address, address.rstrip("/").rpartition("/")[2]
+        if protocol not in PACKAGES:
+            raise StoreError(f"no store for {protocol}://, only for {', '.join(PACKAGES)}")
+        package = PACKAGES[protocol]
+        try:
+            from fsspec.core import url_to_fs
+
+            # Listings and instances that are kept would hide what changed since.
+            self._files, self._root = url_to_fs(
+                address.rstrip("/"), use_listings_cache=False, skip_instance_cache=True
+            )
+        except ImportError:
+            raise StoreError(
+                f"the package {package} is not installed, which {protocol}:// needs: run "
+                f"`pip install {package}`"
+            ) from None
+        except Exception as error:  # noqa: BLE001 - each store has exceptions of its own
+            raise _refusal(error) from None
+
+    def what(self) -> str:
+        try:
+            info = self._files.info(self._root)
+        except FileNotFoundError:
+            return "nothing"
+        except Exception as error:  # noqa: BLE001
+            raise _refusal(error) from None
+        return "folder" if info["type"] == "directory" else "file"
+
+    def size(self, name: str = "") -> int:
+        return int(self._info(name)["size"])
+
+    def open(self, name: str = "") -> IO[bytes]:
+        file = _call(lambda: self._files.open(self._place(name), "rb"))
+        return io.BufferedReader(_Remote(file), BLOCK)
+
+    def mark(self, name: str = "") -> str:
+        return self._mark(self._info(name), name)
+
+    def names(self, suffixes: tuple[str, ...]) -> tuple[list[str], bytearray]:
+        found: list[tuple[str, bytes]] = []
+        walk = _call(lambda: self._files.walk(self._root, detail=True))
+        while (step := _call(lambda: next(walk, None))) is not None:
+            folder, _, files = step
+            for info in files.values():
+                name = str(info["name"])[len(self._root) :].lstrip("/")
+                hidden = any(part.startswith(".") for part in name.split("/"))
+                if name.endswith(suffixes) and not hidden:
+                    found.append((name, bytes.fromhex(self._mark(info, name))))
+            del folder
+        found.sort()
+        return [name for name, _ in found], bytearray(b"".join(mark for _, mark in found))
+
+    def _mark(self, info: Mapping[str, Any], name: str) -> str:
+        tag = next((f"{key} {info[key]}" for key in _TAGS if info.get(key)), None)
+        if tag is None:
+            return content_hash(self.open(name))
+        return hashlib.sha256(f"{info['size']} {tag}".encode()).hexdigest()
+
+    def _info(self, name: str) -> Mapping[str, Any]:
+        info: Mapping[str, Any] = _call(lambda: self._files.info(self._place(name)))
+        return info
+
+    def _place(self, name: str) -> str:
+        return f"{self._root}/{name}" if name else self._root
+
+
+class _Remote(Tap):
+    """An object that is read; what its store raises becomes a StoreError."""
+
+    def __init__(self, inner: IO[bytes]) -> None:
+        super().__init__(inner, lambda _bytes, _place: None, owns=True)
+
+    def readinto(self, buffer: Any) -> int:
+        return int(_call(lambda: super(_Remote, self).readinto(buffer)))
+
+
+def content_hash(file: IO[bytes]) -> str:
+    """SHA-256 of what is left in `file`, in hexadecimal; closes it."""
+    with file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def _call(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - each store has exceptions of its own
+        raise _refusal(error) from None
+
+
+def _refusal(error: Exception) -> OSError:
+    """What a store raised, as an OSError. Other messages than those may hold a signed address."""
+    if isinstance(error, OSError):
+        return error
+    return StoreError(f"{type(error).__name__}: see that the store can be reached and its keys fit")

@@ -1,0 +1,81 @@
+"""Bytes on their way: watched, counted, limited, cut into lines. Nothing is kept."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import IO, Any, cast
+
+BLOCK = 1024 * 1024  # bytes that are read at once
+
+
+class Tap(io.RawIOBase):
+    """Passes the bytes of `inner` on and shows them to `watch`.
+
+    Args:
+        inner: an open binary file.
+        watch: called with the bytes that were read and the position behind them.
+        owns: whether `inner` is closed with this one.
+    """
+
+    def __init__(
+        self, inner: IO[bytes], watch: Callable[[memoryview, int], object], owns: bool = False
+    ) -> None:
+        self._inner, self._watch, self._owns = cast("Any", inner), watch, owns
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return bool(self._inner.seekable())
+
+    def readinto(self, buffer: Any) -> int:
+        count = int(self._inner.readinto(buffer) or 0)
+        self._place += count
+        self._watch(memoryview(buffer)[:count], self._place)
+        return count
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._place = int(self._inner.seek(offset, whence))
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def close(self) -> None:
+        if self._owns and not self.closed:
+            self._inner.close()
+        super().close()
+
+
+def tapped(
+    inner: IO[bytes], watch: Callable[[memoryview, int], object], owns: bool = False
+) -> io.BufferedReader:
+    """`inner` through a `Tap`, in large blocks."""
+    return io.BufferedReader(Tap(inner, watch, owns), BLOCK)
+
+
+def drain(file: IO[bytes]) -> None:
+    """Reads on to the end."""
+    while file.read(BLOCK):
+        pass
+
+
+def lines(file: IO[bytes], most: int) -> Iterator[bytes | None]:
+    """The lines of `file`; None for one of more than `most` bytes, which is passed over.
+
+    >>> list(lines(io.BytesIO(b"a\\nlong\\nb"), most=3))
+    [b'a\\n', None, b'b']
+    """
+    most = min(most, sys.maxsize - 1)
+    for line in iter(partial(file.readline, most + 1), b""):
+        if len(line) <= most:
+            yield line
+            continue
+        rest = line
+        while rest and not rest.endswith(b"\n"):
+            rest = file.readline(BLOCK)
+        yield None
