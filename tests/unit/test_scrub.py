@@ -33,7 +33,7 @@ def scrubber() -> Scrubber:
         ("Write to john.smith@example.com now", "Write to <EMAIL_ADDRESS> now"),
         ("Call +44 20 7946 0958 today", "Call <PHONE_NUMBER> today"),
         ("Paid with 4111 1111 1111 1111 there", "Paid with <CREDIT_CARD> there"),
-        ("IBAN GB33BUKB20201555555555 was used", "IBAN <IBAN_CODE> was used"),
+        ("pay to IBAN GB33BUKB20201555555555 today", "pay to IBAN <IBAN_CODE> today"),
         ("It came from 192.0.2.17 yesterday", "It came from <IP_ADDRESS> yesterday"),
         ("Her name is Angela Merkel, he said", "Her name is <PERSON>, he said"),
         ("Yesterday Mr. Thompson said so", "Yesterday <PERSON> said so"),
