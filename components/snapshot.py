@@ -33,6 +33,12 @@ def run(params: Params, paths: Paths) -> None:
     say(f"snapshot: {taken['sources']}")
 
 
+def feedback_watermark(paths: Paths) -> int:
+    """Up to which label people's feedback is in the pinned snapshot; other kinds do not count."""
+    pins = tables.read_json(paths.snapshot)["sources"]
+    return max((pin["watermark"] for pin in pins if pin["kind"] == "feedback"), default=0)
+
+
 def choose(candidate: str, paths: Paths) -> None:
     """Pins which of train.candidates the pipeline trains, in data/candidate.json."""
     chosen = {"architecture": candidate}

@@ -79,8 +79,7 @@ def judge(params: Params, paths: Paths, ledger: Ledger) -> gate.Decision:
 
 @task(name="release", task_run_name="release")
 def publish(paths: Paths, ledger: Ledger, decision: gate.Decision, reason: str) -> str:
-    pins = tables.read_json(paths.snapshot)["sources"]
-    watermark = max((pin.get("watermark", 0) for pin in pins), default=0)
+    watermark = snapshot.feedback_watermark(paths)
     now = datetime.now(UTC)
     champion = release.publish(paths, ledger, asdict(decision), watermark, now, reason)
     get_run_logger().info("release: %s", champion.tag)

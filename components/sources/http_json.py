@@ -23,20 +23,24 @@ class HttpJsonReader(SourceReader):
     """An item is a document.
 
     The pin is a fingerprint of all items, so they are fetched twice: for the snapshot, and to be
-    read. Where items have a `watermark`, those above the pinned one are left for the next
-    snapshot; without it, one new item is another content. Nothing is resumed: a page that does not
-    come fails the whole.
+    read. With a `watermark`, items above the pinned one are left for the next snapshot, and items
+    that have none are not read: the pin counts them. Without, one new item is another content.
+    Nothing is resumed: a page that does not come fails the whole.
     """
 
     def _state(self) -> Pin:
-        print_, highest = Fingerprint(), None
+        print_, highest, skipped = Fingerprint(), None, 0
         for at, item in self._items():
+            if self.source.watermark and at is None:
+                skipped += 1
+                continue
             if at is not None:
                 highest = at if highest is None else max(highest, self._same(at, highest))
             print_.add(self._document(item, print_.documents + 1))
         pin: Pin = {"documents": print_.documents, "fingerprint": print_.hexdigest()}
         if self.source.watermark:
-            pin["watermark"] = highest.isoformat() if isinstance(highest, datetime) else highest
+            plain = highest.isoformat() if isinstance(highest, datetime) else highest
+            pin |= {"watermark": plain, "skipped": skipped}
         return pin
 
     def _documents(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
@@ -44,7 +48,8 @@ class HttpJsonReader(SourceReader):
         if isinstance(highest, str):
             highest = _moment(highest) or highest
         for at, item in self._items():
-            if at is None or (highest is not None and self._same(at, highest) <= highest):
+            above = at is None or highest is None or self._same(at, highest) > highest
+            if not (self.source.watermark and above):
                 yield print_.add(self._document(item, print_.documents + 1))
         if print_.hexdigest() != pin.get("fingerprint"):
             raise self._not_as_pinned(
@@ -52,7 +57,7 @@ class HttpJsonReader(SourceReader):
             )
 
     def _items(self) -> Iterator[tuple[Any, Any]]:
-        """(watermark, item) of all pages; the watermark is None where none is asked for."""
+        """(watermark, item) of all pages; the watermark is None where there is none."""
         seen = False
         missing = {getattr(self.source, key): key for key in needed(self.source)}
         last_page: set[bytes] = set()
@@ -89,13 +94,8 @@ class HttpJsonReader(SourceReader):
         value = dig(item, self.source.watermark)
         if isinstance(value, str):
             value = _moment(value) or value
-        if isinstance(value, bool) or not isinstance(value, int | str | datetime) or value == "":
-            raise self._error(
-                f"a watermark in {self.source.watermark!r} of each item",
-                f"a value of type {type(value).__name__}",
-                "Name another key by `watermark:`, or take it away.",
-            )
-        return value
+        usable = isinstance(value, int | str | datetime) and not isinstance(value, bool)
+        return value if usable and value != "" else None
 
     def _same(self, one: Any, other: Any) -> Any:
         """`one`, if it can be compared with `other`."""

@@ -204,6 +204,8 @@ def _only_read_sqlite(connection: Any, record: object) -> None:
     """SQLite does not say whether text is UTF-8: what is not becomes lone surrogates."""
     del record
     connection.execute("PRAGMA query_only=ON")
+    # Without an index on watermark and id it sorts rows, and would put raw text into a file.
+    connection.execute("PRAGMA temp_store=MEMORY")
     connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
 
 

@@ -170,6 +170,19 @@ def test_items_without_ids_keep_their_names_when_newer_ones_come_first(
     assert [(d.id, d.text) for d in opened.read(pin)] == [("s/1", "b"), ("s/2", "a")]
 
 
+def test_items_without_a_watermark_are_counted_in_the_pin(paths: Paths, web: Web) -> None:
+    odd: list[Any] = [item(7), item(8, at=None), item(9, at=True), item(6, at=1.5), "no object"]
+    opened = reader(paths, web, watermark="at")
+    web.answer = lambda _: (200, {}, [item(1, at=10), *odd])
+    pin = opened.pin()
+    assert (pin["documents"], pin["skipped"]) == (1, 5)
+    web.answer = lambda _: (200, {}, [*odd[:2], item(1, at=10)])
+    assert [d.text for d in opened.read(pin)] == ["text 1"]
+    web.answer = lambda _: (200, {}, [item(1, at=10), item(2, at="2024-05-01")])
+    with pytest.raises(SourceError, match="watermarks of one type"):
+        opened.pin()
+
+
 def test_without_a_watermark_any_change_is_refused(paths: Paths, web: Web) -> None:
     opened = reader(paths, web)
     web.answer = lambda _: (200, {}, [item(1)])

@@ -12,7 +12,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from components.core import ledger, source_settings
+from components import snapshot
+from components.core import ledger, source_settings, tables
 from components.core.errors import ParamsError, SourceError
 from components.core.params import Source
 from components.core.paths import Paths
@@ -438,3 +439,20 @@ def test_feedback_without_a_ledger_makes_none(
     opened = reader(paths, kind="feedback")
     assert opened.pin()["watermark"] == 0 and read(opened) == []
     assert not paths.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("pins", "watermark"),
+    [
+        ([{"name": "f", "kind": "feedback", "watermark": 7}], 7),
+        ([{"name": "f", "kind": "feedback", "watermark": 7},
+          {"name": "q", "kind": "sql", "watermark": ["int", "99"]},
+          {"name": "w", "kind": "feed", "watermark": 99}], 7),
+        ([{"name": "t", "kind": "csv", "fingerprint": "x"}], 0),
+    ],
+)  # fmt: skip
+def test_only_feedback_says_which_labels_are_new(
+    paths: Paths, pins: list[dict[str, object]], watermark: int
+) -> None:
+    tables.write_json({"sources": pins}, paths.snapshot)
+    assert snapshot.feedback_watermark(paths) == watermark

@@ -228,3 +228,11 @@ def test_settings_that_do_not_fit_the_kind(source: dict[str, Any], words: str) -
     with pytest.raises(ParamsError, match=words) as caught:
         parse(values, "params.yaml")
     assert "hunter2" not in str(caught.value)
+
+
+def test_sqlite_sorts_in_memory_because_its_files_would_hold_raw_text(paths: Paths) -> None:
+    with (
+        reader(paths)._connected() as connection,  # type: ignore[attr-defined]
+        connection.exec_driver_sql("PRAGMA temp_store") as answer,
+    ):
+        assert answer.scalar() == 2  # MEMORY
