@@ -26,7 +26,7 @@ from components.core.errors import DataError
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
-from components.near_duplicates import group, shingles, similar_pairs
+from components.near_duplicates import group, normalise, shingles, similar_pairs
 
 SIDES = ("train", "validation", "test")
 _LEAST_GROUPS = 3  # of a class: one a side
@@ -91,15 +91,6 @@ def split(table: pl.DataFrame, settings: parameters.Split) -> Split:
         "test_hash": content_hash(tables_["test"]),
     }
     return Split(tables_, counts)
-
-
-def normalise(text: str) -> str:
-    """What counts as the same text: without case, all white space one blank.
-
-    >>> normalise("  Same\\n TEXT ")
-    'same text'
-    """
-    return " ".join(text.casefold().split())
 
 
 def place(text: str, seed: int) -> float:
