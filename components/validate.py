@@ -146,7 +146,7 @@ def _checks(
     return [
         validation_checks.volume(total, baseline.snapshot, sources, settings),
         validation_checks.class_balance(by_class, baseline.release, settings),
-        validation_checks.source_share(by_source, baseline.release, feedback, settings),
+        validation_checks.source_share(by_source, baseline.release, sources, feedback, settings),
         repeats,
         validation_checks.freshness(newest, baseline, good.height, settings),  # type: ignore[arg-type]
         validation_checks.label_noise(noise, why_not, settings),
@@ -173,7 +173,7 @@ def chosen(documents: Batches, measurer: Measurer, rows: pl.Series) -> Iterator[
     start = 0
     for batch in documents.batches():
         here = wanted.filter(pl.col("row").is_between(start, start + batch.height - 1))
-        mended, _ = measurer.mend(batch[(here["row"] - start).to_list()])
+        mended, _ = measurer.mend(batch.select(pl.all().gather(here["row"] - start)))
         yield mended
         start += batch.height
 
@@ -229,7 +229,7 @@ def _labels(documents: Batches, labels: Sequence[str]) -> str:
     others: Counter[str] = Counter()
     for batch in documents.batches():
         unknown = batch["label"].drop_nulls().filter(~batch["label"].drop_nulls().is_in(labels))
-        for label, n in unknown.value_counts().iter_rows():
+        for label, n in unknown.value_counts().sort("label").iter_rows():
             if _LIKE_A_LABEL.fullmatch(label) and (label in counts or len(counts) < _KEPT_LABELS):
                 counts[label] += n
             else:

@@ -134,7 +134,11 @@ def surely_apart(new: tuple[int, int], old: tuple[int, int], level: float) -> fl
 
 
 def source_share(
-    now: Mapping[str, int], last: Known | None, feedback: Collection[str], settings: V
+    now: Mapping[str, int],
+    last: Known | None,
+    sources: Collection[str],
+    feedback: Collection[str],
+    settings: V,
 ) -> Check:
     """Whether one source floods the others.
 
@@ -144,15 +148,17 @@ def source_share(
     Args:
         now: source -> documents that go on; without those that have none.
         last: the last release.
-        feedback: names of the sources of that kind.
+        sources: names of all sources in params.yaml.
+        feedback: of these, the ones of that kind.
     """
     limit = settings.max_source_share
     words = f"The share of the documents that one source has: below {limit:g}"
     total = sum(now.values())
-    if len(now) < 2:  # noqa: PLR2004 - one source has nobody to flood
-        return Check("source share", words, None, "only one source has documents")
     before = last.by_source if last else {}
     base = sum(before.values())
+    # A source that had documents in the last release and has none now is flooded, too.
+    if len({*now, *(name for name in before if name in sources)}) < 2:  # noqa: PLR2004 - no rest
+        return Check("source share", words, None, "only one source has documents")
     ours = [name for name in now if name not in feedback]
     asked = {
         name: n / total

@@ -119,7 +119,7 @@ class Measurer:
         return (
             batch.with_columns(named)
             .select(
-                id=pl.col("id").hash(),
+                id=pl.when(pl.col("id").is_not_null()).then(pl.col("id").hash()),
                 characters=pl.col("text").str.strip_chars().str.len_chars().cast(pl.UInt32),
                 label=pl.when(pl.col("label").is_in(self._labels))
                 .then("label")

@@ -87,6 +87,11 @@ def read(path: Path) -> Baseline:
     Raises:
         DataError: no such file, or of another form.
     """
+    if not path.exists():
+        raise DataError(
+            f"Expected what earlier snapshots held in {path}, found no such file. Run `newsloop "
+            "run`, or `python -m components.snapshot`, to have it written."
+        )
     value = tables.read_json(path)
     try:
         release = value["release"]
@@ -102,7 +107,7 @@ def read(path: Path) -> Baseline:
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise DataError(
             f"Expected {path} to hold snapshot, release and taken, got another form. Bring it back "
-            "with `git checkout`, or remove data/sources.json and run `newsloop run`."
+            "with `git checkout`, or remove it and run `newsloop run`: then nothing is compared."
         ) from error
 
 

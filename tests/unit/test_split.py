@@ -280,6 +280,7 @@ def test_run_writes_three_tables_and_the_counts(tmp_path: Path) -> None:
 
     paths = Paths(tmp_path, tmp_path / ".newsloop")
     tables.write_table(table(many()), paths.validated / "documents.parquet")
+    tables.write_json({"snapshot": None, "release": None, "taken": None}, paths.baseline)
     split.run(PARAMS, paths)
     first = {p.name: p.read_bytes() for p in paths.split.iterdir()}
     assert set(first) == {"train.parquet", "validation.parquet", "test.parquet", "split.json"}
