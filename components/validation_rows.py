@@ -6,6 +6,7 @@ A text is in memory only while it is measured; what is kept of a row takes some 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,9 @@ MEASURES: dict[str, pl.DataType] = {
 OTHER = "(other)"  # any label that is not in ingest.labels: it may be anything, a name even
 SHORT = "(not asked)"
 LOST = "\ufffd"  # stands where a decoder gave up
-_READ = 1000  # characters of a text that are enough to tell its language
+_READ = 400  # characters of a text that are enough to tell its language
+_FOREIGN = re.compile(r"[^\x00-\x7f]+")
+_AROUND = 8  # characters on both sides of these that ftfy's patterns look at, and some more
 Scrub = Callable[[list[str]], list[str]]
 
 
@@ -172,7 +175,14 @@ def damage(text: str) -> int:
         return 0
     from ftfy.badness import badness
 
-    return badness(text) + text.count(LOST)
+    # In English text few places can be damaged; the patterns are slow on all the others.
+    places: list[tuple[int, int]] = []
+    for found in _FOREIGN.finditer(text):
+        start, end = max(0, found.start() - _AROUND), found.end() + _AROUND
+        if places and start <= places[-1][1]:
+            start = places.pop()[0]
+        places.append((start, end))
+    return sum(badness(text[start:end]) for start, end in places) + text.count(LOST)
 
 
 def content(text: str) -> int:
