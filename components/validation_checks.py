@@ -233,7 +233,7 @@ def label_noise(found: Noise | None, why_not: str, settings: V) -> Check:
         return Check("label noise", words, None, f"cannot say: {why_not}")
     worst = ""
     if found.worst is not None:
-        worst = f", most of all documents of {found.worst[0]} that look like {found.worst[1]}"
+        worst = f", most often documents of {found.worst[0]} that look like {found.worst[1]}"
     return Check(
         "label noise", words, found.share, f"{found.share:.1%}{worst}", None, most,
         f"about {found.share:.1%} of the labels are wrong (at most {most:.1%}){worst}: look where "
