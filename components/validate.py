@@ -23,14 +23,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from components import label_noise, validation_checks, validation_report
 from components.core import baseline as baselines
+from components.core import keys, schema, stage, streams, tables
 from components.core import params as parameters
-from components.core import schema, stage, streams, tables
 from components.core.baseline import Baseline
 from components.core.errors import DataError
 from components.core.params import Params
@@ -314,13 +315,17 @@ def quarantined(
         start += batch.height
 
 
-def again(settings: parameters.Scrub) -> Scrub:
-    """Scrubs mended texts; loads the scrubber when the first one comes."""
+def again(settings: parameters.Scrub, key_folder: Path) -> Scrub:
+    """Scrubs mended texts; loads the scrubber when the first one comes.
+
+    A text that the policy drops becomes empty, and so too short to go on.
+    """
     made: list[Scrubber] = []
 
     def scrub(texts: list[str]) -> list[str]:
         if not made:
-            made.append(Scrubber(settings))
+            keyed = "pseudonym" in settings.entities.values()
+            made.append(Scrubber(settings, keys.pseudonym_key(key_folder) if keyed else None))
         return [scrubbed.text for scrubbed in made[0].scrub_many(texts)]
 
     return scrub
@@ -335,7 +340,7 @@ def run(params: Params, paths: Paths) -> None:
     documents = streams.Stored(paths.ingested / "documents.parquet")
     faults = read_faults(tables.read_json(paths.ingested / "faults.json"))
     settings, ingest = params.validate_, params.ingest
-    measurer = Measurer(settings, ingest.labels, faults, again(ingest.scrub))
+    measurer = Measurer(settings, ingest.labels, faults, again(ingest.scrub, paths.keys))
     baseline = baselines.read(paths.baseline)
     verdict = judge(documents, measurer, settings, ingest, baseline, Checker())
     page = validation_report.render(verdict.problems, verdict.summary, verdict.results)

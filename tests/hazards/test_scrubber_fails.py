@@ -27,7 +27,10 @@ from tests.project import ROOT
 
 SECRET = "Angela Merkel of 5 Mill Lane"
 PROJECT = parameters.load(ROOT / "params.yaml")
-BROKEN = {"no such model": {"spacy_model": "no_such_model"}, "no such entity": {"entities": ["X"]}}
+BROKEN = {
+    "an unknown entity": {"entities": {"NO_SUCH": "mask"}},
+    "an unknown entity beside a known one": {"entities": {"PERSON": "mask", "NO_SUCH": "mask"}},
+}
 
 
 def holds_secret(folder: Path) -> list[Path]:
@@ -124,7 +127,7 @@ def recorded(tmp_path: Path, argv: list[str]) -> list[str | None]:
 def test_a_service_whose_scrubber_cannot_be_loaded_keeps_no_text(
     tmp_path: Path, broken: str
 ) -> None:
-    """The real process, with settings that Presidio cannot serve."""
+    """The real process, with settings that no recognizer can serve."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["ingest"]["scrub"] |= BROKEN[broken]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
