@@ -19,6 +19,15 @@ _WORD = re.compile(r"\w+")
 _MISSED = 1e-6  # probability that two texts just similar enough are never compared
 
 
+def normalise(text: str) -> str:
+    """What counts as the same text: without case, all white space one blank.
+
+    >>> normalise("  Same\\n TEXT ")
+    'same text'
+    """
+    return " ".join(text.casefold().split())
+
+
 def shingles(text: str, words: int) -> Shingles:
     """64-bit hashes of each run of `words` words; of the whole text where it is shorter."""
     import numpy as np

@@ -10,6 +10,7 @@ beside the branch that is checked out, which is never moved; the version's tag k
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -21,14 +22,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components.core import bundle, tables
+from components.core import baseline, bundle, tables
 from components.core.errors import ReleaseError
 from components.core.ledger import Champion, Ledger
 from components.core.paths import Paths
 
 # Git tags in GTO's naming, so that `gto show` reads them: one major version a release.
 TAG = re.compile(r"^newsloop@v(\d+)\.0\.0$")
-_PINNED = ("params.yaml", "dvc.yaml", "dvc.lock", "data/sources.json", "data/candidate.json")
+_PINNED = (
+    "params.yaml", "dvc.yaml", "dvc.lock",
+    "data/sources.json", "data/baseline.json", "data/candidate.json",
+)  # fmt: skip
+# What the commit holds besides, to compare later data with: see components/core/baseline.py.
+_RELEASED = "data/released.json"
 
 
 def tag_name(version: int) -> str:
@@ -90,6 +96,29 @@ def publish(
     return _champion(ledger)
 
 
+def left_by(paths: Paths, champion: Champion) -> dict[str, Any] | None:
+    """What the champion was made from, as its release left it.
+
+    None where it left nothing, or where another installation released it into the same ledger, so
+    that its commit is not here.
+    """
+    if not _git(paths, "tag", "--list", champion.tag):
+        return None
+    if not _git(paths, "ls-tree", "--name-only", champion.commit, _RELEASED):
+        return None
+    facts: dict[str, Any] = json.loads(_git(paths, "show", f"{champion.commit}:{_RELEASED}"))
+    return facts
+
+
+def _facts(paths: Paths) -> dict[str, Any]:
+    """Counts of the data that the bundle was made from, and where the test side was cut."""
+    split = tables.read_json(paths.split / "split.json")
+    names = [pin["name"] for pin in tables.read_json(paths.snapshot)["sources"]]
+    validation = tables.read_json(paths.validated / "validation.json")
+    counts = baseline.counts(validation, names, split.get("eras", ()))
+    return {**counts, "test": {**split["sides"]["test"], "hash": split["test_hash"]}}
+
+
 def store(source: Path, target: Path, key_folder: Path) -> None:
     """Copies a bundle into the bundle store, whole or not at all, and verifies the copy."""
     if target.exists():
@@ -121,6 +150,11 @@ def _commit(paths: Paths, now: datetime, message: str) -> str:
         _git(paths, "read-tree", "HEAD", env=own)
         _git(paths, "add", "--update", ".", env=own)
         _git(paths, "add", "--force", *_PINNED, env=own)
+        facts = Path(folder) / "released.json"
+        tables.write_json(_facts(paths), facts)
+        blob = _git(paths, "hash-object", "-w", str(facts))
+        entry = f"100644,{blob},{_RELEASED}"
+        _git(paths, "update-index", "--add", "--cacheinfo", entry, env=own)
         tree = _git(paths, "write-tree", env=own)
     if tree == _git(paths, "rev-parse", "HEAD^{tree}"):
         return _git(paths, "rev-parse", "HEAD")

@@ -1,13 +1,17 @@
 """Pins what enters: the list of sources with fingerprints or watermarks, a file in git.
 
-`dvc repro` reproduces the pinned snapshot; only a new snapshot brings new data.
+`dvc repro` reproduces the pinned snapshot; only a new snapshot brings new data. With a new snapshot
+comes a new data/baseline.json: what its data are compared with, see components/core/baseline.py.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
-from components.core import stage, tables
+from components.core import baseline, stage, tables
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
@@ -23,12 +27,53 @@ def take(params: Params, paths: Paths) -> dict[str, object]:
     return {"sources": [open_source(source, paths).pin() for source in params.ingest.sources]}
 
 
-def run(params: Params, paths: Paths) -> None:
-    """Writes data/sources.json, unless it already says the same."""
+def compare_with(
+    params: Params, paths: Paths, released: Mapping[str, Any] | None, now: datetime
+) -> dict[str, Any]:
+    """What the data of a new snapshot are compared with: the content of data/baseline.json.
+
+    Args:
+        params, paths: data/sources.json and data/02_validated are still those of the last snapshot.
+        released: what the champion's release left; None: as in the baseline before.
+        now: UTC; written only where the documents' age is asked, so that otherwise equal snapshots
+            give equal files.
+    """
+    before = tables.read_json(paths.baseline) if paths.baseline.exists() else {}
+    validation = paths.validated / "validation.json"
+    last = None
+    if paths.snapshot.exists() and validation.exists():
+        names = [pin["name"] for pin in tables.read_json(paths.snapshot)["sources"]]
+        last = baseline.counts(tables.read_json(validation), names)
+    return {
+        "snapshot": last,
+        "release": released or before.get("release"),
+        "taken": None if params.validate_.max_age_days is None else now.isoformat(),
+    }
+
+
+def run(
+    params: Params,
+    paths: Paths,
+    released: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+) -> None:
+    """Writes data/sources.json and data/baseline.json, unless the sources are as they were.
+
+    Args:
+        params, paths: of the project.
+        released: see `compare_with`.
+        now: UTC; default: the clock's.
+    """
     taken = take(params, paths)
-    if paths.snapshot.exists() and tables.read_json(paths.snapshot) == taken:
-        say("snapshot: nothing new in the sources")
-        return
+    known = paths.snapshot.exists() and tables.read_json(paths.snapshot) == taken
+    if known and paths.baseline.exists():
+        untimed = tables.read_json(paths.baseline).get("taken") is None
+        if not (untimed and params.validate_.max_age_days is not None):
+            say("snapshot: nothing new in the sources")
+            return
+    tables.write_json(
+        compare_with(params, paths, released, now or datetime.now(UTC)), paths.baseline
+    )
     tables.write_json(taken, paths.snapshot)
     say(f"snapshot: {taken['sources']}")
 

@@ -1,12 +1,15 @@
-"""Puts each document on one side by a hash of its content, near duplicates together.
+"""Puts each document on one side by its content or its time, near duplicates together.
 
-    data/02_validated/documents.parquet
+    data/02_validated/documents.parquet, data/baseline.json
         -> data/03_split/{train,validation,test}.parquet  (core/schema.py DOCUMENT), in ingest order
            data/03_split/split.json                       counts, duplicates, hash of the test side
 
 A text's side is decided by itself, or by the first text that it almost repeats; later texts decide
 nothing about earlier ones. So documents added after the others never move one of them, with one
 exception: a class that is missing on a side borrows a group for it until it has one of its own.
+
+By content, a hash decides. By time, the newest go to the test side; components/split_time.py tells
+how a document stays where it is when newer ones come.
 """
 
 from __future__ import annotations
@@ -20,13 +23,15 @@ from typing import Any
 
 import polars as pl
 
+from components import split_time
+from components.core import baseline, schema, stage, tables
 from components.core import params as parameters
-from components.core import schema, stage, tables
+from components.core.baseline import Era
 from components.core.errors import DataError
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
-from components.near_duplicates import group, shingles, similar_pairs
+from components.near_duplicates import group, normalise, shingles, similar_pairs
 
 SIDES = ("train", "validation", "test")
 _LEAST_GROUPS = 3  # of a class: one a side
@@ -40,7 +45,7 @@ class Split:
     counts: dict[str, Any]
 
 
-def split(table: pl.DataFrame, settings: parameters.Split) -> Split:
+def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] = ()) -> Split:
     """Splits documents so that nothing on one side is (almost) repeated on another.
 
     Exact repeats with the same label are kept once, the first of them. A text that occurs with
@@ -49,10 +54,12 @@ def split(table: pl.DataFrame, settings: parameters.Split) -> Split:
 
     Args:
         table: documents, in ingest order; all labelled.
-        settings: shares, similarity, seed.
+        settings: shares, similarity, seed; by what.
+        eras: of the last release, where it was split by time.
 
     Raises:
-        DataError: a class has fewer than three groups of different texts.
+        DataError: a class has fewer than three groups of different texts, or no document has a time
+            where time is asked for.
     """
     normal = [normalise(text) for text in table["text"]]
     first: dict[str, int] = {}  # normalised text -> its first row
@@ -61,7 +68,14 @@ def split(table: pl.DataFrame, settings: parameters.Split) -> Split:
         first.setdefault(text, i)
         labels[text].add(label)
     rows = list(first.values())
-    places = [place(text, settings.seed) for text in first]
+    told: dict[str, Any] = {"by": settings.by}
+    if settings.by == "time":
+        times = [table["time"][row] for row in rows]
+        eras = split_time.extended(eras, times, settings)
+        places = [split_time.place(time, eras, settings) for time in times]
+        told |= {"eras": split_time.described(eras), "untimed": times.count(None)}
+    else:
+        places = [place(text, settings.seed) for text in first]
     groups = group(
         similar_pairs([shingles(text, settings.shingle_words) for text in first], settings),
         [side_of(x, settings) for x in places],
@@ -76,6 +90,7 @@ def split(table: pl.DataFrame, settings: parameters.Split) -> Split:
     sizes = Counter(groups[k] for k in kept)
     conflicting = {text for text, found in labels.items() if len(found) > 1}
     counts = {
+        **told,
         "sides": {name: _describe(found) for name, found in tables_.items()},
         "near_duplicate_groups": sum(1 for n in sizes.values() if n > 1),
         "near_duplicate_documents": sum(n for n in sizes.values() if n > 1),
@@ -93,15 +108,6 @@ def split(table: pl.DataFrame, settings: parameters.Split) -> Split:
     return Split(tables_, counts)
 
 
-def normalise(text: str) -> str:
-    """What counts as the same text: without case, all white space one blank.
-
-    >>> normalise("  Same\\n TEXT ")
-    'same text'
-    """
-    return " ".join(text.casefold().split())
-
-
 def place(text: str, seed: int) -> float:
     """Where a normalised text lies in [0, 1): its SHA-256 keyed by `seed`."""
     digest = hmac.digest(str(seed).encode(), text.encode("utf-8"), "sha256")
@@ -109,17 +115,12 @@ def place(text: str, seed: int) -> float:
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 
 
-def bounds(side: str, settings: parameters.Split) -> tuple[float, float]:
-    """The part [low, high) of [0, 1) that belongs to `side`."""
-    test = settings.test_share
-    validation = test + settings.validation_share
-    return {"test": (0.0, test), "validation": (test, validation), "train": (validation, 1.0)}[side]
-
-
 def side_of(x: float, settings: parameters.Split) -> str:
     """The side to which the place `x` in [0, 1) belongs."""
     return next(
-        side for side in SIDES if bounds(side, settings)[0] <= x < bounds(side, settings)[1]
+        side
+        for side in SIDES
+        if split_time.bounds(side, settings)[0] <= x < split_time.bounds(side, settings)[1]
     )
 
 
@@ -148,7 +149,7 @@ def fill_sides(
         return [g for g in side if side[g] == name and label in holds[g]]
 
     def distance(g: int, name: str) -> tuple[float, int]:
-        low, high = bounds(name, settings)
+        low, high = split_time.bounds(name, settings)
         return max(low - places[g], places[g] - high, 0.0), g
 
     names = sorted(set(classes))
@@ -198,7 +199,7 @@ def run(params: Params, paths: Paths) -> None:
     """The stage: reads, splits, writes."""
     where = paths.validated / "documents.parquet"
     table = schema.check_documents(tables.read_table(where), str(where))
-    done = split(table, params.split)
+    done = split(table, params.split, baseline.read(paths.baseline).eras)
     for name, found in done.sides.items():
         tables.write_table(found, paths.split / f"{name}.parquet")
     tables.write_json(done.counts, paths.split / "split.json")

@@ -1,15 +1,19 @@
 """Checks the documents with Great Expectations; bad rows go to quarantine, bad tables no further.
 
-    data/01_ingested/documents.parquet, faults.json
+    data/01_ingested/documents.parquet, faults.json, data/baseline.json
         -> data/02_validated/documents.parquet   (core/schema.py DOCUMENT) what can be learned from
            data/02_validated/quarantine.parquet  bad rows, with `reasons`
-           data/02_validated/validation.json     what was checked and found, without times
+           data/02_validated/validation.json     what was checked and found, without times of runs
            .newsloop/data_docs/index.html        the same for people, also of a refused table
 
-Three tables are checked: the columns' types, the rows that came in (a few may be bad), and the
-documents that go on (none may be). A row without label is neither good nor bad: it is left out and
-counted. Great Expectations never sees a text, only a mask of its length, so that none gets into its
-results. It passes empty tables, empty suites and columns of nulls; here each of them fails.
+Four things are checked: the columns' types, the rows that came in (a few may be bad), the documents
+that go on (none may be), and these together: against the last snapshot and the last release, and
+for wrong labels. A row without label is neither good nor bad: it is left out and counted. Great
+Expectations never sees a text, only numbers, so that none gets into its results. It passes empty
+tables, empty suites and columns of nulls; here each of them fails.
+
+The table is gone through in batches: what stays in memory are some 100 bytes a row, and the texts
+of the sample on which wrong labels are looked for.
 """
 
 from __future__ import annotations
@@ -17,55 +21,45 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from components import validation_report
+from components import label_noise, validation_checks, validation_report
+from components.core import baseline as baselines
+from components.core import keys, schema, stage, streams, tables
 from components.core import params as parameters
-from components.core import schema, stage, tables
+from components.core.baseline import Baseline
 from components.core.errors import DataError
 from components.core.params import Params
 from components.core.paths import Paths
-from components.core.progress import say
+from components.core.progress import say, track
+from components.core.scrub import Scrubber
+from components.core.streams import Batches
+from components.validation_checks import Check, counted
+from components.validation_rows import Measurer, Rows, Scrub, sort_out
 from components.validation_suite import (
     Checker,
     column_expectations,
     columns_of,
     described,
-    masked,
+    fact_expectations,
+    facts,
+    numbers,
     row_expectations,
     table_expectations,
 )
 
 _COLUMNS = "Columns and their types"
+_TOGETHER = "The documents together"
 _SHOWN_LABELS = 5
+_KEPT_LABELS = 1000  # unknown ones that are counted: a column of texts must not fill the memory
+_QUARANTINE = {**schema.DOCUMENT, "reasons": pl.List(pl.String())}
 # A column that is no label at all may hold personal data, which no message may repeat.
 _LIKE_A_LABEL = re.compile(r"(?!.*\d{5})[\w &/.+-]{1,30}")
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows that came in, sorted out.
-
-    Attributes:
-        judged: all but the unlabelled ones.
-        good: what goes on.
-        bad: with a column `reasons`, a list of strings.
-        unlabelled: how many rows nobody has labelled.
-    """
-
-    judged: pl.DataFrame
-    good: pl.DataFrame
-    bad: pl.DataFrame
-    unlabelled: int
-
-    def reasons(self) -> dict[str, int]:
-        """Reason -> how many rows have it, the commonest first."""
-        counts = Counter(self.bad["reasons"].explode(empty_as_null=False).to_list())
-        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 @dataclass(frozen=True)
@@ -86,83 +80,108 @@ class Verdict:
 
 
 def judge(
-    table: pl.DataFrame,
-    faults: Mapping[str, str],
+    documents: Batches,
+    measurer: Measurer,
     settings: parameters.Validate,
-    labels: Sequence[str],
+    ingest: parameters.Ingest,
+    baseline: Baseline,
     checker: Checker,
 ) -> Verdict:
-    """Whether and what of `table` can be learned from.
+    """Whether and what of `documents` can be learned from.
 
     Args:
-        table: documents as ingest wrote them.
-        faults: id -> why the row could not be read.
+        documents: as ingest wrote them.
+        measurer: of the same settings and labels.
         settings: bounds.
-        labels: the classes.
+        ingest: its classes and sources.
+        baseline: what earlier snapshots and releases held.
     """
-    columns = checker.check(columns_of(table), "columns", column_expectations())
+    columns = checker.check(columns_of(documents.columns), "columns", column_expectations())
     if not columns.success:
-        return Verdict(_column_problems(table), None, results={_COLUMNS: columns})
-    rows = sort_out(table, faults, settings, labels)
-    share = settings.max_bad_share
-    came = checker.check(
-        masked(rows.judged), "rows", row_expectations(settings, labels, mostly=round(1 - share, 6))
-    )
-    goes = checker.check(
-        masked(rows.good),
-        "documents",
-        row_expectations(settings, labels) + table_expectations(settings, labels),
-    )
-    results = {_COLUMNS: columns, "Rows that came in": came, "Documents that go on": goes}
-    problems = _problems(rows, settings, labels)
+        return Verdict(_column_problems(documents.columns), None, results={_COLUMNS: columns})
+    measured = (measurer.measure(batch) for batch in documents.batches())
+    count = -(-documents.height // streams.BATCH)
+    batches = track(measured, "validate: measuring", count, f"batches of {streams.BATCH}")
+    rows = sort_out(pl.concat([measurer.nothing(), *batches]), settings)
+    labels = ingest.labels
+    checks, repeats = _checks(rows, documents, measurer, settings, ingest, baseline)
+    mostly = round(1 - settings.max_bad_share, 6)
+    results = {
+        _COLUMNS: columns,
+        "Rows that came in": checker.check(
+            numbers(rows.judged), "rows", row_expectations(settings, labels, mostly)
+        ),
+        "Documents that go on": checker.check(
+            numbers(rows.good),
+            "documents",
+            row_expectations(settings, labels) + table_expectations(settings, labels),
+        ),
+    }
+    if any(check.value is not None for check in checks):
+        results[_TOGETHER] = checker.check(facts(checks), "together", fact_expectations(checks))
+    problems = _problems(rows, documents, settings, labels)
+    problems += [check.problem for check in checks if check.passed is False]
     failed = [a for r in results.values() for a in described(r) if not a["success"]]
     if failed and not problems:
         names = ", ".join(sorted({f"{a['name']} ({a['column']})" for a in failed}))
         problems = [f"Great Expectations finds fault that newsloop does not: {names}"]
-    return Verdict(problems, rows, _summary(rows, labels, results), results)
+    return Verdict(problems, rows, _summary(rows, labels, checks, repeats, results), results)
 
 
-def sort_out(
-    table: pl.DataFrame,
-    faults: Mapping[str, str],
+def _checks(
+    rows: Rows,
+    documents: Batches,
+    measurer: Measurer,
     settings: parameters.Validate,
-    labels: Sequence[str],
-) -> Rows:
-    """Good rows, bad rows with their reasons, and how many have no label; arguments as `judge`."""
-    fault = pl.col("id").replace_strict(
-        list(faults), list(faults.values()), default=None, return_dtype=pl.String
-    )
-    read = fault.is_null()
-    length = pl.col("text").str.strip_chars().str.len_chars()
-    least, most = settings.min_characters, settings.max_characters
-    rules = {
-        "no id": pl.col("id").fill_null("") == "",
-        "id not unique": pl.col("id").is_duplicated() & pl.col("id").is_not_null(),
-        "no text": read & pl.col("text").is_null(),
-        f"text shorter than {least} characters": read & (length < least),
-        f"text longer than {most} characters": read & (length > most),
-        "label not in ingest.labels": pl.col("label").is_in(list(labels)).not_(),
-        "no source": pl.col("source").fill_null("") == "",
-    }
-    reasons = pl.concat_list(
-        pl.format("not readable: {}", fault),
-        *[pl.when(rule).then(pl.lit(reason)) for reason, rule in rules.items()],
-    ).list.drop_nulls()
-    judged = table.with_columns(reasons=reasons, fault=fault).filter(
-        pl.col("label").is_not_null() | pl.col("fault").is_not_null()
-    )
-    bad = pl.col("reasons").list.len() > 0
-    return Rows(
-        judged=judged.select(table.columns),
-        good=judged.filter(~bad).select(table.columns),
-        bad=judged.filter(bad).drop("fault"),
-        unlabelled=table.height - judged.height,
-    )
+    ingest: parameters.Ingest,
+    baseline: Baseline,
+) -> tuple[list[Check], dict[str, int]]:
+    good = rows.good
+    by_class, by_source = _counts(good, ingest.labels), counted(good["source"])
+    sources = [source.name for source in ingest.sources]
+    feedback = [source.name for source in ingest.sources if source.kind == "feedback"]
+    repeats, counts = validation_checks.repeats(good, settings)
+    noise, why_not = _noise(good, documents, measurer, settings)
+    newest = good["time"].max()
+    total = rows.judged.height + rows.unlabelled
+    return [
+        validation_checks.volume(total, baseline.snapshot, sources, settings),
+        validation_checks.class_balance(by_class, baseline.release, settings),
+        validation_checks.source_share(by_source, baseline.release, sources, feedback, settings),
+        repeats,
+        validation_checks.freshness(newest, baseline, good.height, settings),  # type: ignore[arg-type]
+        validation_checks.label_noise(noise, why_not, settings),
+    ], counts
 
 
-def _column_problems(table: pl.DataFrame) -> list[str]:
+def _noise(
+    good: pl.DataFrame, documents: Batches, measurer: Measurer, settings: parameters.Validate
+) -> tuple[label_noise.Noise | None, str]:
+    """The estimate on a sample, or why there is none."""
+    # The same documents whatever their order: those with the smallest hashes.
+    sample = good.sort("content", "row").head(settings.noise_documents).sort("row")
+    classes = sample["label"].n_unique()
+    needed = settings.noise_class_documents * max(classes, 2)
+    if sample.height < needed or classes < 2:  # noqa: PLR2004 - one class cannot be mistaken
+        return None, f"{sample.height} documents of {classes} classes, at least {needed} needed"
+    texts = [text for batch in chosen(documents, measurer, sample["row"]) for text in batch["text"]]
+    return label_noise.estimate(texts, sample["label"].to_list(), sample["content"].to_list()), ""
+
+
+def chosen(documents: Batches, measurer: Measurer, rows: pl.Series) -> Iterator[pl.DataFrame]:
+    """The documents with the numbers `rows`, in their order, mended if the settings say so."""
+    wanted = rows.cast(pl.UInt32).sort().to_frame("row")
+    start = 0
+    for batch in documents.batches():
+        here = wanted.filter(pl.col("row").is_between(start, start + batch.height - 1))
+        mended, _ = measurer.mend(batch.select(pl.all().gather(here["row"] - start)))
+        yield mended
+        start += batch.height
+
+
+def _column_problems(columns: Mapping[str, pl.DataType]) -> list[str]:
     expected = {name: str(kind) for name, kind in schema.DOCUMENT.items()}
-    found = {name: str(kind) for name, kind in table.schema.items()}
+    found = {name: str(kind) for name, kind in columns.items()}
     return [
         f"column {name}: expected {expected.get(name, 'none')}, got {found.get(name, 'none')}"
         for name in [*expected, *(name for name in found if name not in expected)]
@@ -170,7 +189,9 @@ def _column_problems(table: pl.DataFrame) -> list[str]:
     ] or ["the columns did not pass Great Expectations"]
 
 
-def _problems(rows: Rows, settings: parameters.Validate, labels: Sequence[str]) -> list[str]:
+def _problems(
+    rows: Rows, documents: Batches, settings: parameters.Validate, labels: Sequence[str]
+) -> list[str]:
     total, good = rows.judged.height, rows.good
     if not total:
         if rows.unlabelled:
@@ -179,7 +200,7 @@ def _problems(rows: Rows, settings: parameters.Validate, labels: Sequence[str]) 
     problems = []
     if rows.bad.height / total > settings.max_bad_share:
         told = "; ".join(
-            f"{reason}: {n}{_labels(rows.bad, labels) if reason.startswith('label') else ''}"
+            f"{reason}: {n}{_labels(documents, labels) if reason.startswith('label') else ''}"
             for reason, n in rows.reasons().items()
         )
         problems.append(
@@ -203,14 +224,22 @@ def _problems(rows: Rows, settings: parameters.Validate, labels: Sequence[str]) 
     return problems
 
 
-def _labels(bad: pl.DataFrame, labels: Sequence[str]) -> str:
+def _labels(documents: Batches, labels: Sequence[str]) -> str:
     """A few of the labels that are not in the list, with their counts."""
-    counts = Counter(bad["label"].drop_nulls().to_list())
-    unknown = [(label, n) for label, n in counts.most_common() if label not in labels]
-    like = [(label, n) for label, n in unknown if _LIKE_A_LABEL.fullmatch(label)][:_SHOWN_LABELS]
+    counts: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for batch in documents.batches():
+        unknown = batch["label"].drop_nulls().filter(~batch["label"].drop_nulls().is_in(labels))
+        for label, n in unknown.value_counts().sort("label").iter_rows():
+            if _LIKE_A_LABEL.fullmatch(label) and (label in counts or len(counts) < _KEPT_LABELS):
+                counts[label] += n
+            else:
+                others["values"] += 1
+    like = counts.most_common(_SHOWN_LABELS)
     shown = [f"{label!r} {n}" for label, n in like]
-    if len(like) < len(unknown):
-        shown.append(f"{len(unknown) - len(like)} other values")
+    hidden = others["values"] + len(counts) - len(like)
+    if hidden:
+        shown.append(f"{hidden} other values")
     return f" ({', '.join(shown)})"
 
 
@@ -219,17 +248,46 @@ def _counts(good: pl.DataFrame, labels: Sequence[str]) -> dict[str, int]:
     return {label: counts[label] for label in labels}
 
 
-def _summary(rows: Rows, labels: Sequence[str], results: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(
+    rows: Rows,
+    labels: Sequence[str],
+    checks: Sequence[Check],
+    repeats: Mapping[str, int],
+    results: Mapping[str, Any],
+) -> dict[str, Any]:
+    good, lengths = rows.good, rows.good["characters"]
+    times = good["time"].drop_nulls()
     return {
         "rows": rows.judged.height + rows.unlabelled,
-        "documents": rows.good.height,
+        "documents": good.height,
         "unlabelled": rows.unlabelled,
         "quarantined": rows.bad.height,
         "reasons": rows.reasons(),
-        "by_class": _counts(rows.good, labels),
-        "by_source": dict(sorted(Counter(rows.good["source"].to_list()).items())),
+        "by_class": _counts(good, labels),
+        "by_source": counted(good["source"]),
+        "by_language": counted(good["language"]),
+        "mended": int(good["mended"].sum()),
+        "characters": {
+            "least": lengths.min(),
+            "median": lengths.median(),
+            "most": lengths.max(),
+        },
+        "times": {
+            "documents": times.len(),
+            "oldest": _iso(times.min()),
+            "newest": _iso(times.max()),
+        },
+        "repeats": dict(repeats),
+        "checks": [
+            {"name": c.name, "asked": c.words, "value": c.value, "told": c.told, "passed": c.passed}
+            for c in checks
+        ],
         "expectations": {title: described(result) for title, result in results.items()},
     }
+
+
+def _iso(time: Any) -> str | None:
+    return None if time is None else str(time.isoformat())
 
 
 def read_faults(value: object) -> dict[str, str]:
@@ -247,26 +305,59 @@ def read_faults(value: object) -> dict[str, str]:
         ) from error
 
 
+def quarantined(
+    documents: Batches, measurer: Measurer, bad: pl.DataFrame
+) -> Iterator[pl.DataFrame]:
+    """The bad rows with their `reasons`, as `chosen`."""
+    start = 0
+    for batch in chosen(documents, measurer, bad["row"]):
+        yield batch.with_columns(reasons=bad["reasons"][start : start + batch.height])
+        start += batch.height
+
+
+def again(settings: parameters.Scrub, key_folder: Path) -> Scrub:
+    """Scrubs mended texts; loads the scrubber when the first one comes.
+
+    A text that the policy drops becomes empty, and so too short to go on.
+    """
+    made: list[Scrubber] = []
+
+    def scrub(texts: list[str]) -> list[str]:
+        if not made:
+            keyed = "pseudonym" in settings.entities.values()
+            made.append(Scrubber(settings, keys.pseudonym_key(key_folder) if keyed else None))
+        return [scrubbed.text for scrubbed in made[0].scrub_many(texts)]
+
+    return scrub
+
+
 def run(params: Params, paths: Paths) -> None:
     """The stage: reads, judges, writes; the report for people comes first, whatever the verdict."""
     out = paths.validated
     # Below DVC the folder is empty; run by hand, nothing of an earlier table may stay.
     for name in ("documents.parquet", "quarantine.parquet", "validation.json"):
         (out / name).unlink(missing_ok=True)
-    table = tables.read_table(paths.ingested / "documents.parquet")
+    documents = streams.Stored(paths.ingested / "documents.parquet")
     faults = read_faults(tables.read_json(paths.ingested / "faults.json"))
-    verdict = judge(table, faults, params.validate_, params.ingest.labels, Checker())
+    settings, ingest = params.validate_, params.ingest
+    measurer = Measurer(settings, ingest.labels, faults, again(ingest.scrub, paths.keys))
+    baseline = baselines.read(paths.baseline)
+    verdict = judge(documents, measurer, settings, ingest, baseline, Checker())
     page = validation_report.render(verdict.problems, verdict.summary, verdict.results)
     shown = tables.write_text(page, paths.data_docs / "index.html")
     if verdict.rows is not None:
-        tables.write_table(verdict.rows.bad, out / "quarantine.parquet")
+        bad = verdict.rows.bad
+        streams.write(
+            quarantined(documents, measurer, bad), _QUARANTINE, out / "quarantine.parquet"
+        )
     if verdict.problems or verdict.rows is None:
         raise DataError(
             f"Expected documents to learn from, got: {'. Also: '.join(verdict.problems)}. Look at "
             f"{shown} and {out / 'quarantine.parquet'}, then mend the source, or ingest.labels and "
             "validate in params.yaml."
         )
-    tables.write_table(verdict.rows.good, out / "documents.parquet")
+    good = chosen(documents, measurer, verdict.rows.good["row"])
+    streams.write(good, schema.DOCUMENT, out / "documents.parquet")
     tables.write_json(verdict.summary, out / "validation.json")
     say(
         f"validate: {verdict.rows.good.height} documents go on, {verdict.rows.bad.height} in "

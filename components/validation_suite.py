@@ -1,4 +1,8 @@
-"""What Great Expectations is asked of the documents, and how: counts come back, never a value."""
+"""What Great Expectations is asked of the documents, and how: counts come back, never a value.
+
+It sees lengths, codes and hashes. A check of what texts say, such as a search for personal data in
+them, must be made where the texts are, and come here as a number, like `damage`.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,11 @@ import polars as pl
 from components.core import params as parameters
 from components.core import schema
 from components.core.errors import DataError
+from components.validation_checks import Check
+from components.validation_rows import SHORT
 
 # Times and authors are often unknown and never learned from.
-_CHECKED = ("id", "text", "label", "source")
+_CHECKED = ("id", "characters", "label", "source")
 
 
 class Checker:
@@ -50,6 +56,9 @@ class Checker:
                 f"{name}, got {len(result.results)} answers. Nothing unchecked goes on."
             )
         for answer in result.results:
+            observed = answer.result.get("observed_value")
+            if hasattr(observed, "item"):  # its renderer knows no numbers of NumPy
+                answer.result["observed_value"] = observed.item()
             if not answer.result:  # it raised; its traceback may hold values
                 answer.exception_info = {
                     "raised_exception": True,
@@ -59,25 +68,29 @@ class Checker:
         return result
 
 
-def masked(table: pl.DataFrame) -> pl.DataFrame:
-    """The checked columns; a text is as many x as it has characters without outer space.
+def numbers(rows: pl.DataFrame) -> pl.DataFrame:
+    """What Great Expectations sees of rows that were measured: numbers and short codes, no text.
 
-    An empty id or source is as good as none, and becomes null.
+    Args:
+        rows: columns MEASURES of components/validation_rows.py.
     """
-    length = pl.col("text").str.strip_chars().str.len_chars()
-    mask = pl.lit("x").repeat_by(length).list.join("")
-    return table.select(_CHECKED).with_columns(
-        pl.when(pl.col("text").is_not_null()).then(mask).alias("text"),
-        *[pl.when(pl.col(name) != "").then(name) for name in ("id", "source")],
-    )
+    # A hash would lose digits on its way through pandas; its place among the others does not.
+    places = [pl.col(name).rank("dense").cast(pl.UInt32) for name in ("id", "source")]
+    codes = [pl.col(name).cast(pl.Categorical) for name in ("label", "language")]
+    return rows.select(*places, "characters", *codes, "damage")
 
 
-def columns_of(table: pl.DataFrame) -> pl.DataFrame:
-    """An empty table whose columns are named "<name>: <type>" after those of `table`.
+def facts(checks: Sequence[Check]) -> pl.DataFrame:
+    """One row with the numbers of the checks that could be asked."""
+    return pl.DataFrame({check.name: [check.value] for check in checks if check.value is not None})
+
+
+def columns_of(columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """An empty table whose columns are named "<name>: <type>" after `columns`.
 
     So that Great Expectations judges the types before they meet pandas, which has fewer.
     """
-    return pl.DataFrame({name: [] for name in _typed(table.schema)})
+    return pl.DataFrame({name: [] for name in _typed(columns)})
 
 
 def column_expectations() -> list[Any]:
@@ -95,19 +108,44 @@ def _typed(columns: Mapping[str, pl.DataType]) -> list[str]:
 def row_expectations(
     settings: parameters.Validate, labels: Sequence[str], mostly: float = 1
 ) -> list[Any]:
-    """For each row; a share of `mostly` must pass."""
+    """For each row of `numbers`; a share of `mostly` must pass."""
     import great_expectations.expectations as gxe
 
-    return [
+    between = gxe.ExpectColumnValuesToBeBetween
+    asked = [
         *[gxe.ExpectColumnValuesToNotBeNull(column=name, mostly=mostly) for name in _CHECKED],
         gxe.ExpectColumnValuesToBeUnique(column="id", mostly=mostly),
-        gxe.ExpectColumnValueLengthsToBeBetween(
-            column="text",
+        between(
+            column="characters",
             min_value=settings.min_characters,
             max_value=settings.max_characters,
             mostly=mostly,
         ),
+        between(column="damage", max_value=settings.damage_marks - 1, mostly=mostly),
         gxe.ExpectColumnValuesToBeInSet(column="label", value_set=list(labels), mostly=mostly),
+    ]
+    if settings.languages:
+        known = [*settings.languages, SHORT]
+        asked.append(
+            gxe.ExpectColumnValuesToBeInSet(column="language", value_set=known, mostly=mostly)
+        )
+    return asked
+
+
+def fact_expectations(checks: Sequence[Check]) -> list[Any]:
+    """For `facts`: each number within its bounds."""
+    import great_expectations.expectations as gxe
+
+    return [
+        gxe.ExpectColumnMaxToBeBetween(
+            column=check.name,
+            min_value=check.least,
+            max_value=check.most,
+            strict_max=check.below,
+            description=check.words,
+        )
+        for check in checks
+        if check.value is not None
     ]
 
 
@@ -142,7 +180,7 @@ def described(result: Any) -> list[dict[str, Any]]:
             "success": answer.success is True,
             "unexpected": found.get("unexpected_count"),
         }
-        if isinstance(found.get("observed_value"), int):
+        if isinstance(found.get("observed_value"), int | float):
             told["observed"] = found["observed_value"]
         if kwargs.get("row_condition") is not None:
             condition = kwargs["row_condition"]

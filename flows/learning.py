@@ -56,9 +56,11 @@ class Summary:
 
 
 @task(name="snapshot", task_run_name="snapshot")
-def take_snapshot(params: Params, paths: Paths) -> str:
+def take_snapshot(params: Params, paths: Paths, ledger: Ledger) -> str:
     before = paths.snapshot.read_bytes() if paths.snapshot.exists() else b""
-    snapshot.run(params, paths)
+    champion = ledger.champion()
+    released = release.left_by(paths, champion) if champion else None
+    snapshot.run(params, paths, released)
     return "unchanged" if paths.snapshot.read_bytes() == before else "ran"
 
 
@@ -141,7 +143,7 @@ def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: S
 
 def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: Summary) -> None:
     """Trains the candidates one after the other until the gate lets one pass."""
-    _timed(summary, "snapshot", take_snapshot, params, paths)
+    _timed(summary, "snapshot", take_snapshot, params, paths, ledger)
     if not pipeline.changed_stages(paths) and _is_champion(paths, ledger, summary):
         summary.stages += [(stage, "unchanged", 0.0) for stage in (*pipeline.STAGES, *_DECIDING)]
         return

@@ -67,7 +67,7 @@ def earlier_data_kept(paths: Paths) -> Iterator[None]:
     DVC deletes a stage's outputs before it runs. The failed run's own results stay in DVC's cache,
     so that what was computed is not computed again.
     """
-    pins = (paths.root / "dvc.lock", paths.snapshot, paths.candidate)
+    pins = (paths.root / "dvc.lock", paths.snapshot, paths.baseline, paths.candidate)
     before = {path: path.read_bytes() for path in pins if path.exists()}
     try:
         yield

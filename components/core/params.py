@@ -79,9 +79,25 @@ class Validate(Settings):
     min_characters: Positive
     max_characters: Positive
     max_bad_share: Share
+    languages: list[str]
+    language_characters: Positive
+    language_score: Share
+    damaged: Literal["quarantine", "mend"]
+    damage_marks: Positive
+    max_duplicate_share: Share
+    max_source_share: Share
+    max_volume_loss: Share
+    max_volume_growth: Annotated[float, Field(ge=1)]
+    max_class_shift: Share
+    class_shift_level: Annotated[float, Field(gt=0, lt=1)]
+    max_label_noise: Share
+    noise_class_documents: Positive
+    noise_documents: Positive
+    max_age_days: Rate | None
 
 
 class Split(Settings):
+    by: Literal["content", "time"]
     validation_share: Annotated[float, Field(gt=0, lt=0.5)]
     test_share: Annotated[float, Field(gt=0, lt=0.5)]
     near_duplicate_similarity: Annotated[float, Field(gt=0, le=1)]

@@ -67,6 +67,10 @@ class Paths:
         return self.data / "sources.json"
 
     @property
+    def baseline(self) -> Path:
+        return self.data / "baseline.json"
+
+    @property
     def candidate(self) -> Path:
         return self.data / "candidate.json"
 

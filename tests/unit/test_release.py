@@ -22,6 +22,10 @@ NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 METRICS = {"architecture": "textcnn", "accuracy": {"value": 0.98}, "macro_f1": {"value": 0.98}}
 
 
+VALIDATION = {"rows": 9, "by_class": {"a": 3, "b": 5}, "by_source": {"news": 8}}
+SPLIT = {"sides": {"test": {"documents": 2, "by_class": {"a": 1, "b": 1}}}, "test_hash": "f" * 64}
+
+
 def git(paths: Paths, *arguments: str) -> str:
     command = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", *arguments]
     return subprocess.run(
@@ -38,9 +42,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in (("params", "a: 1"), ("dvc", "stages: {}")):
         (root / f"{name}.yaml").write_text(f"{text}\n")
     (root / "dvc.lock").write_text("schema: '2.0'\n")
-    (root / ".gitignore").write_text("/data/*\n/.newsloop/\n!/data/sources.json\n")
-    tables.write_json({"sources": []}, paths.snapshot)
+    (root / ".gitignore").write_text(
+        "/data/*\n/.newsloop/\n!/data/sources.json\n!/data/baseline.json\n"
+    )
+    tables.write_json({"sources": [{"name": "news", "kind": "csv"}]}, paths.snapshot)
     tables.write_json({"architecture": "textcnn"}, paths.candidate)
+    tables.write_json({"snapshot": None, "release": None, "taken": None}, paths.baseline)
+    tables.write_json(VALIDATION, paths.validated / "validation.json")
+    tables.write_json(SPLIT, paths.split / "split.json")
     tables.write_json(METRICS, paths.evaluated / "metrics.json")
     git(paths, "init", "--quiet", "--initial-branch", "main")
     subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet"], cwd=root, check=True)
@@ -85,6 +94,25 @@ def test_a_release_is_a_tagged_commit_a_stored_bundle_and_a_row(
     assert git(paths, "rev-parse", "HEAD") == head
     assert git(paths, "status", "--porcelain") == status
     assert bundle.verify(paths.bundles / champion.bundle, paths.keys) == champion.bundle
+
+
+def test_a_release_leaves_what_later_data_are_compared_with(paths: Paths, ledger: Ledger) -> None:
+    champion = publish(paths, ledger)
+    assert release.left_by(paths, champion) == {
+        "rows": 9,
+        "by_class": {"a": 3, "b": 5},
+        "by_source": {"news": 8},
+        "sources": ["news"],
+        "eras": [],
+        "test": {"documents": 2, "by_class": {"a": 1, "b": 1}, "hash": "f" * 64},
+    }
+    assert not (paths.data / "released.json").exists()
+
+
+def test_a_champion_of_another_installation_left_nothing_here(paths: Paths, ledger: Ledger) -> None:
+    champion = publish(paths, ledger)
+    git(paths, "tag", "--delete", champion.tag)
+    assert release.left_by(paths, champion) is None
 
 
 def test_the_same_bundle_again_is_deployed_not_released_again(paths: Paths, ledger: Ledger) -> None:

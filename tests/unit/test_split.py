@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from components import near_duplicates, split
 from components.core import params as parameters
 from components.core import schema
+from components.core.baseline import Era
 from components.core.errors import DataError
 from components.core.params import Source
 from components.core.paths import Paths
@@ -242,6 +244,101 @@ def test_jaccard_of_shingles(a: str, b: str, similarity: float) -> None:
     assert near_duplicates.jaccard(*hashes) == pytest.approx(similarity)
 
 
+# By time
+
+
+BY_TIME = SETTINGS.model_copy(update={"by": "time"})
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def dated(rows: list[tuple[str, str]], days: list[float | None]) -> pl.DataFrame:
+    """The rows, each `days` after START; None: without time."""
+    times = [None if d is None else START + timedelta(days=d) for d in days]
+    return table(rows).with_columns(time=pl.Series(times, dtype=schema.DOCUMENT["time"]))
+
+
+def eras_of(found: split.Split) -> tuple[Era, ...]:
+    """As they come back from a release, through JSON."""
+    return tuple(
+        Era(*(datetime.fromisoformat(era[key]) for key in ("validation", "test", "until")))
+        for era in found.counts["eras"]
+    )
+
+
+def test_the_newest_are_tested_then_validated() -> None:
+    found = split.split(dated(many(200), [float(i) for i in range(200)]), BY_TIME)
+    days = {name: [(t - START).days for t in rows["time"]] for name, rows in found.sides.items()}
+    assert days["test"] == list(range(160, 200))
+    assert days["validation"] == list(range(130, 160))
+    assert days["train"] == list(range(130))
+    assert found.counts["by"] == "time" and found.counts["untimed"] == 0
+
+
+def test_no_document_of_a_release_changes_sides_when_newer_ones_come() -> None:
+    """Three versions; among what is new, articles that come late and one that comes again."""
+    rows, days = many(200), [float(i) for i in range(200)]
+    eras: tuple[Era, ...] = ()
+    where: dict[str, str] = {}
+    for version in range(3):
+        found = split.split(dated(rows, list(days)), BY_TIME, eras)
+        now = sides(found)
+        assert {text: now[text] for text in where} == where
+        held = [text for text, side in where.items() if side == "test"]
+        assert set(held) <= set(found.sides["test"]["text"])
+        where, eras = now, eras_of(found)
+        assert len(eras) == version + 1
+        newest = [t for t in found.sides["test"]["text"] if t in {text for text, _ in rows[-100:]}]
+        assert len(newest) == (40 if version == 0 else 19)  # one of them came again
+        rows = rows + many(100, seed=version + 1) + many(10, seed=version + 50)
+        days = days + [200.0 + 100 * version + i for i in range(100)]
+        days = days + [10.5 + 15 * i for i in range(10)]  # they come late
+        rows.append((changed(rows[0][0], seed=version), rows[0][1]))  # an old article again
+        days.append(299.5 + 100 * version)
+
+
+def test_without_the_eras_they_would_change_sides() -> None:
+    """The test before would see it."""
+    rows, days = many(300), [float(i) for i in range(300)]
+    before = sides(split.split(dated(rows[:200], list(days[:200])), BY_TIME))
+    after = sides(split.split(dated(rows, list(days)), BY_TIME))
+    assert any(before[text] == "test" and after[text] == "train" for text in before)
+
+
+def test_near_duplicates_stay_together_whatever_their_time() -> None:
+    base = many(200)
+    again = [(changed(text, i), label) for i, (text, label) in enumerate(base[:40])]
+    days = [float(i) for i in range(200)] + [300.0 + i for i in range(40)]
+    found = split.split(dated(base + again, list(days)), BY_TIME)
+    where = sides(found)
+    assert all(where[a] == where[b] for (a, _), (b, _) in zip(base, again, strict=False))
+
+
+def test_equal_times_fall_together_and_documents_without_time_are_learned_from() -> None:
+    found = split.split(
+        dated(many(200), [float(i // 50) for i in range(150)] + [None] * 50), BY_TIME
+    )
+    assert found.counts["untimed"] == 50
+    assert found.sides["train"]["time"].null_count() == 50
+    for name, rows in found.sides.items():
+        for other, others in found.sides.items():
+            shared = set(rows["time"].drop_nulls()) & set(others["time"].drop_nulls())
+            assert name == other or found.counts["borrowed_groups"] or not shared
+
+
+def test_no_times_at_all_are_refused() -> None:
+    with pytest.raises(DataError, match=r"split\.by: time, got 200 without"):
+        split.split(dated(many(200), [None] * 200), BY_TIME)
+
+
+def test_by_content_the_test_side_of_later_versions_holds_the_same_documents() -> None:
+    first = split.split(table(many(300)), SETTINGS)
+    later = split.split(table(many(300) + many(300, seed=1)), SETTINGS)
+    test = later.sides["test"]
+    held = test.filter(pl.col("id").is_in(first.sides["test"]["id"].to_list()))
+    assert split.content_hash(held) == first.counts["test_hash"]
+    assert split.content_hash(test) == later.counts["test_hash"] != first.counts["test_hash"]
+
+
 # Small classes
 
 
@@ -280,6 +377,7 @@ def test_run_writes_three_tables_and_the_counts(tmp_path: Path) -> None:
 
     paths = Paths(tmp_path, tmp_path / ".newsloop")
     tables.write_table(table(many()), paths.validated / "documents.parquet")
+    tables.write_json({"snapshot": None, "release": None, "taken": None}, paths.baseline)
     split.run(PARAMS, paths)
     first = {p.name: p.read_bytes() for p in paths.split.iterdir()}
     assert set(first) == {"train.parquet", "validation.parquet", "test.parquet", "split.json"}
