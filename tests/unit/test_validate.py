@@ -350,9 +350,9 @@ def test_many_batches_give_what_one_gives(paths: Paths) -> None:
 
 
 def test_mended_texts_go_on_as_they_were_mended(paths: Paths) -> None:
-    run(paths, spoiled(text="The price of the Fiancé in the cafÃ© is Â£5"), damaged="mend")
+    run(paths, spoiled(text="The price of bread in the cafÃ© is Â£5"), damaged="mend")
     good = tables.read_table(paths.validated / "documents.parquet")
-    assert good["text"][0] == "The price of the Fiancé in the café is £5"
+    assert good["text"][0] == "The price of bread in the café is £5"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PAR1 cut short"])
