@@ -4,30 +4,78 @@
                                       data/01_ingested/faults.json        rows that cannot be read
                                       data/01_ingested/privacy.json       what was masked, by source
 
-Raw text lives in memory only; the first byte on disk is scrubbed.
+Raw text lives in memory only; the first byte on disk is scrubbed. Documents come and go in batches,
+so memory does not grow with their number; the table is the same whoever scrubbed them, and how many.
 """
 
 from __future__ import annotations
 
 import hmac
-import multiprocessing
 import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from components.core import keys, schema, stage, tables
 from components.core import params as parameters
-from components.core.errors import ScrubError, SourceError
+from components.core.errors import SourceError
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say, track
-from components.core.scrub import Scrubbed, Scrubber, policy_hash
+from components.core.scrub import Scrubbed, policy_hash
 from components.core.scrub_cache import ScrubCache
+from components.core.workers import ScrubWork, Task, Work, Workers, open_workers
 from components.sources import RawDocument, open_source
 
 _PSEUDONYM_LENGTH = 16  # hexadecimal characters: 64 bits, enough that two people never meet
+_BATCHES_AHEAD = 4  # read before the first is written, however many workers wait
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Documents of one source, which come to stand in one row group.
+
+    Attributes:
+        source: its name.
+        raws: its documents; their texts are not scrubbed.
+    """
+
+    source: str
+    raws: Sequence[RawDocument]
+
+    @property
+    def texts(self) -> list[str]:
+        return [raw.text for raw in self.raws]
+
+
+@dataclass
+class Tally:
+    """What is counted while documents pass.
+
+    Attributes:
+        rows: documents.
+        faults: id and reason of each row that could not be read.
+        masked: findings by source and entity: counts, never the values.
+    """
+
+    rows: int = 0
+    faults: list[dict[str, str]] = field(default_factory=list)
+    masked: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def add(self, batch: Batch, scrubbed: Sequence[Scrubbed]) -> None:
+        self.rows += len(batch.raws)
+        self.faults += [{"id": raw.id, "reason": raw.fault} for raw in batch.raws if raw.fault]
+        counts = self.masked.setdefault(batch.source, Counter())
+        for clean in scrubbed:
+            if clean.counts:
+                counts.update(clean.counts)
+
+    @property
+    def privacy(self) -> dict[str, dict[str, int]]:
+        return {source: dict(sorted(found.items())) for source, found in self.masked.items()}
 
 
 def pseudonym(author: str | None, secret: bytes) -> str | None:
@@ -38,84 +86,21 @@ def pseudonym(author: str | None, secret: bytes) -> str | None:
     return digest.hex()[:_PSEUDONYM_LENGTH]
 
 
-def row(raw: RawDocument, scrubbed: Scrubbed, source: str, secret: bytes) -> dict[str, object]:
-    """The document's row, from its raw form and its scrubbed text."""
+def columns(batch: Batch, scrubbed: Sequence[Scrubbed], secret: bytes) -> dict[str, Sequence[Any]]:
+    """The batch's rows as columns of DOCUMENT, with scrubbed texts and pseudonyms."""
+    ids, _, labels, times, authors, _ = zip(*batch.raws, strict=True)
     return {
-        "id": raw.id,
-        "text": scrubbed.text,
-        "label": raw.label,
-        "source": source,
-        "time": raw.time,
-        "author": pseudonym(raw.author, secret),
+        "id": ids,
+        "text": [clean.text for clean in scrubbed],
+        "label": labels,
+        "source": [batch.source] * len(ids),
+        "time": times,
+        "author": [pseudonym(author, secret) for author in authors],
     }
 
 
-def scrub_stream(
-    texts: Sequence[str], settings: parameters.Scrub, cache: ScrubCache
-) -> Iterator[Scrubbed]:
-    """Scrubs `texts` on `settings.workers` processes; yields in their order.
-
-    Raises:
-        ScrubError: a text could not be scrubbed, or a worker died; nothing later is yielded.
-    """
-    known = [cache.get(text) for text in texts]
-    missing = [i for i, scrubbed in enumerate(known) if scrubbed is None]
-    fresh = _scrub_on_processes([texts[i] for i in missing], settings, cache)
-    for scrubbed in known:
-        yield scrubbed if scrubbed is not None else next(fresh)
-
-
-def _scrub_on_processes(
-    texts: Sequence[str], settings: parameters.Scrub, cache: ScrubCache
-) -> Iterator[Scrubbed]:
-    if not texts:
-        return
-    batches = iter([texts[i : i + settings.batch] for i in range(0, len(texts), settings.batch)])
-    context = multiprocessing.get_context("spawn")
-    workers = min(settings.workers, -(-len(texts) // settings.batch))
-    with ProcessPoolExecutor(workers, context, _start_worker, (settings,)) as pool:
-        # A few batches ahead, so that memory does not grow with the data.
-        ahead = deque((b, pool.submit(_scrub_batch, b)) for b in islice(batches, 2 * workers))
-        try:
-            while ahead:
-                batch, future = ahead.popleft()
-                done = _result(future)
-                cache.put(zip(batch, done, strict=True))
-                # What the scrubber gave is scrubbed: it is not searched again if it comes back.
-                cache.put((clean.text, Scrubbed(clean.text, {})) for clean in done)
-                yield from done
-                for later in islice(batches, 1):
-                    ahead.append((later, pool.submit(_scrub_batch, later)))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _result(future: Future[list[Scrubbed]]) -> list[Scrubbed]:
-    try:
-        return future.result()
-    except ScrubError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it was, nothing passes
-        raise ScrubError(
-            f"Expected a batch of texts to be scrubbed, got {type(error).__name__}. Nothing of it "
-            "was kept; texts scrubbed before are remembered, so run again."
-        ) from None
-
-
-_scrubber: Scrubber  # one a worker process
-
-
-def _start_worker(settings: parameters.Scrub) -> None:
-    global _scrubber  # noqa: PLW0603 - a pool's initializer has no other place
-    _scrubber = Scrubber(settings)
-
-
-def _scrub_batch(texts: Sequence[str]) -> list[Scrubbed]:
-    return _scrubber.scrub_many(texts)
-
-
-def read(params: Params, paths: Paths) -> Iterator[tuple[str, RawDocument]]:
-    """(source, raw document) pairs, exactly as the snapshot pins them.
+def read(params: Params, paths: Paths) -> Iterator[tuple[str, Iterator[RawDocument]]]:
+    """(source, its raw documents) pairs, exactly as the snapshot pins them.
 
     Raises:
         SourceError: the snapshot is of other sources, or a source changed since.
@@ -129,35 +114,137 @@ def read(params: Params, paths: Paths) -> Iterator[tuple[str, RawDocument]]:
             "components.snapshot`, to take a new one."
         )
     for source, pin in zip(params.ingest.sources, pins, strict=True):
-        for raw in open_source(source, paths).read(pin):
-            yield source.name, raw
+        yield source.name, open_source(source, paths).read(pin)
 
 
-def privacy(masked: Iterable[tuple[str, Scrubbed]]) -> dict[str, dict[str, int]]:
-    """Findings by source and entity: counts, never the values."""
-    counts: dict[str, Counter[str]] = {}
-    for source, scrubbed in masked:
-        counts.setdefault(source, Counter()).update(scrubbed.counts)
-    return {source: dict(sorted(found.items())) for source, found in counts.items()}
+def batches(
+    sources: Iterable[tuple[str, Iterable[RawDocument]]], settings: parameters.Stream
+) -> Iterator[Batch]:
+    """Documents by the batch: at most `rows` of them, or as many as first reach `characters`.
+
+    Where a batch ends depends on the documents alone, and so do the bytes of the table.
+    """
+    for source, documents in sources:
+        raws: list[RawDocument] = []
+        size = 0
+        for raw in documents:
+            raws.append(raw)
+            size += len(raw.text)
+            if len(raws) >= settings.rows or size >= settings.characters:
+                yield Batch(source, raws)
+                raws, size = [], 0
+        if raws:
+            yield Batch(source, raws)
 
 
-def run(params: Params, paths: Paths) -> None:
-    """The stage: reads, scrubs, writes."""
+def scrub_stream(
+    stream: Iterable[Batch], piece: int, workers: Workers[Scrubbed], cache: ScrubCache | None
+) -> Iterator[tuple[Batch, list[Scrubbed]]]:
+    """Each batch with its scrubbed texts, in order.
+
+    Args:
+        stream: the batches; a few are read ahead, so that no worker waits.
+        piece: documents that a worker takes at a time.
+        workers: who scrubs what the cache does not know.
+        cache: of texts that were scrubbed before; None where nothing is remembered.
+
+    Raises:
+        ScrubError: a text could not be scrubbed, or workers died; nothing later is yielded.
+    """
+    ahead: deque[_Waiting] = deque()
+    for batch in stream:
+        ahead.append(_hand_in(batch, piece, workers, cache))
+        while (
+            sum(len(waiting.tasks) for waiting in islice(ahead, 1, None)) >= workers.ahead
+            or len(ahead) > _BATCHES_AHEAD
+        ):
+            yield _take_back(ahead.popleft(), workers, cache)
+    while ahead:
+        yield _take_back(ahead.popleft(), workers, cache)
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A batch whose texts are being scrubbed: what the cache knew, and tasks for the rest."""
+
+    batch: Batch
+    known: list[Scrubbed | None]
+    tasks: list[Task[Scrubbed]]
+
+
+def _hand_in(
+    batch: Batch, piece: int, workers: Workers[Scrubbed], cache: ScrubCache | None
+) -> _Waiting:
+    texts = batch.texts
+    known = cache.get_many(texts) if cache else [None] * len(texts)
+    missing = [text for text, scrubbed in zip(texts, known, strict=True) if scrubbed is None]
+    pieces = [missing[i : i + piece] for i in range(0, len(missing), piece)]
+    return _Waiting(batch, known, [workers.submit(texts) for texts in pieces])
+
+
+def _take_back(
+    waiting: _Waiting, workers: Workers[Scrubbed], cache: ScrubCache | None
+) -> tuple[Batch, list[Scrubbed]]:
+    fresh: list[Scrubbed] = []
+    for task in waiting.tasks:
+        done = workers.result(task)
+        fresh += done
+        if cache:
+            # At once: should a later text fail, these are not scrubbed again.
+            cache.put(zip(task.batch, done, strict=True))
+    rest = iter(fresh)
+    scrubbed = [next(rest) if clean is None else clean for clean in waiting.known]
+    return waiting.batch, scrubbed
+
+
+def remembers(settings: parameters.Ingest) -> bool:
+    """Whether scrubbed texts are kept in the cache; see ingest.stream.remember."""
+    if settings.stream.remember == "persons":
+        return "PERSON" in settings.scrub.entities
+    return settings.stream.remember == "always"
+
+
+def run(params: Params, paths: Paths, work: Work[Scrubbed] | None = None) -> None:
+    """The stage: reads, scrubs, writes.
+
+    Args:
+        work: scrubs a batch of texts; by default the scrubber with the settings of ingest.scrub.
+    """
+    settings = params.ingest
     secret = keys.pseudonym_key(paths.keys)
-    raws = list(read(params, paths))
-    cache = ScrubCache(paths.scrub_cache, policy_hash(params.ingest.scrub), secret)
-    stream = scrub_stream([raw.text for _, raw in raws], params.ingest.scrub, cache)
-    scrubbed = list(track(stream, "ingest: scrubbing", total=len(raws)))
-    cache.close()
-    rows = [
-        row(raw, clean, source, secret) for (source, raw), clean in zip(raws, scrubbed, strict=True)
-    ]
-    faults = [{"id": raw.id, "reason": raw.fault} for _, raw in raws if raw.fault]
-    masked = privacy((source, clean) for (source, _), clean in zip(raws, scrubbed, strict=True))
-    tables.write_table(schema.documents(rows), paths.ingested / "documents.parquet")
-    tables.write_json(faults, paths.ingested / "faults.json")
-    tables.write_json(masked, paths.ingested / "privacy.json")
-    say(f"ingest: {len(rows)} documents, {len(faults)} unreadable, masked {masked}")
+    for left in paths.ingested.glob(".*.partial"):
+        left.unlink()  # of a run that was killed
+    tally = Tally()
+    table = paths.ingested / "documents.parquet"
+    with (
+        open_cache(settings, paths, secret) as cache,
+        open_workers(
+            work or ScrubWork.of(settings.scrub),
+            settings.scrub.workers,
+            settings.stream.attempts,
+            settings.stream.cluster_seconds,
+        ) as workers,
+        tables.TableWriter(table, schema.DOCUMENT, settings.stream.compression) as writer,
+    ):
+        stream = batches(read(params, paths), settings.stream)
+        done = scrub_stream(stream, settings.scrub.batch, workers, cache)
+        for batch, scrubbed in track(done, "ingest: scrubbing", size=lambda d: len(d[0].raws)):
+            tally.add(batch, scrubbed)
+            writer.write(columns(batch, scrubbed, secret))
+    tables.write_json(tally.faults, paths.ingested / "faults.json")
+    tables.write_json(tally.privacy, paths.ingested / "privacy.json")
+    say(
+        f"ingest: {tally.rows} documents, {len(tally.faults)} unreadable, masked {tally.privacy}"
+    )
+
+
+def open_cache(
+    settings: parameters.Ingest, paths: Paths, secret: bytes
+) -> ScrubCache | nullcontext[None]:
+    """The cache of scrubbed texts, or nothing where none is wanted."""
+    if not remembers(settings):
+        return nullcontext()
+    return ScrubCache(paths.scrub_cache, policy_hash(settings.scrub), secret)
 
 
 if __name__ == "__main__":

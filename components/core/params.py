@@ -28,11 +28,21 @@ class Scrub(Settings):
     batch: Positive
 
 
+class Stream(Settings):
+    rows: Positive
+    characters: Positive
+    compression: Literal["zstd", "lz4", "none"]
+    remember: Literal["always", "persons", "never"]
+    attempts: Positive
+    cluster_seconds: Rate
+
+
 class Ingest(Settings):
     labels: Annotated[list[str], Field(min_length=2)]
     sources: Annotated[list[Source], Field(min_length=1)]
     limits: Limits
     scrub: Scrub
+    stream: Stream
 
     @model_validator(mode="before")
     @classmethod

@@ -1,21 +1,38 @@
 """Remembers scrubbed texts, so that no document is scrubbed twice under the same policy and key.
 
 Keys are keyed hashes of the raw text: without the secret nobody can ask whether a known text is
-here.
+here. A text in which nothing was found is kept as its hash alone. One process writes.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from components.core.errors import ScrubError
 from components.core.scrub import Scrubbed
+
+_KEY_BYTES = 16  # of the hash: 128 bits, so that no two of a billion texts ever meet
+_MOST = 30_000  # keys in one query; SQLite takes 32,766
+_PAGES_KIB = 32 * 1024  # of SQLite's own memory; the index of a million texts is about as large
+_FACTS = [field.name for field in fields(Scrubbed) if field.name != "text"]
+
+# Texts lie in the order in which they came, so the next run over the same sources reads them in
+# one sweep; only the index is sorted by the hash.
+_SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+DROP TABLE IF EXISTS scrubbed;
+CREATE TABLE IF NOT EXISTS texts (
+    key BLOB NOT NULL UNIQUE,  -- keyed hash of the raw text
+    text TEXT,                 -- scrubbed; NULL where it is the raw text itself
+    facts TEXT                 -- JSON of what else a Scrubbed holds; NULL where all is empty
+);
+"""
 
 
 class ScrubCache:
@@ -36,44 +53,74 @@ class ScrubCache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=30)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS scrubbed (key BLOB PRIMARY KEY, text TEXT, counts TEXT)"
-                " WITHOUT ROWID"
-            )
+            self._database.executescript(_SCHEMA)
+            self._database.execute(f"PRAGMA cache_size = -{_PAGES_KIB}")
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
 
     def close(self) -> None:
         self._database.close()
 
+    def __enter__(self) -> ScrubCache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def get(self, text: str) -> Scrubbed | None:
         """What `text` was scrubbed to, or None."""
+        return self.get_many([text])[0]
+
+    def get_many(self, texts: Sequence[str]) -> list[Scrubbed | None]:
+        """`get` for each of `texts`, in one query."""
+        keys = [self._key(text) for text in texts]
+        found: dict[bytes, tuple[str | None, str | None]] = {}
         try:
-            with closing(
-                self._database.execute(
-                    "SELECT text, counts FROM scrubbed WHERE key = ?", (self._key(text),)
-                )
-            ) as cursor:
-                row = cursor.fetchone()
+            for i in range(0, len(keys), _MOST):
+                some = keys[i : i + _MOST]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT key, text, facts FROM texts WHERE key IN ({marks})"  # noqa: S608
+                found |= {key: (text, facts) for key, text, facts in self._database.execute(query, some)}
         except sqlite3.Error as error:
             raise self._unusable(error) from error
-        return Scrubbed(row[0], json.loads(row[1])) if row else None
+        if not found:
+            return [None] * len(texts)
+        return [
+            _restored(text, *found[key]) if key in found else None
+            for text, key in zip(texts, keys, strict=True)
+        ]
 
     def put(self, pairs: Iterable[tuple[str, Scrubbed]]) -> None:
-        """Remembers (raw text, scrubbed) pairs; of the raw text only its keyed hash is kept."""
-        rows = [(self._key(raw), s.text, json.dumps(s.counts)) for raw, s in pairs]
+        """Remembers (raw text, scrubbed) pairs; of the raw text only its keyed hash is kept.
+
+        What the scrubber gave is scrubbed: it is remembered too, as a text that stays as it is.
+        """
+        rows: list[tuple[bytes, str | None, str | None]] = []
+        for raw, scrubbed in pairs:
+            facts = {name: getattr(scrubbed, name) for name in _FACTS}
+            written = json.dumps(facts) if any(facts.values()) else None
+            if scrubbed.text == raw:
+                rows.append((self._key(raw), None, written))
+            else:
+                rows.append((self._key(raw), scrubbed.text, written))
+                rows.append((self._key(scrubbed.text), None, None))
         try:
             with self._database:
-                self._database.executemany("INSERT OR REPLACE INTO scrubbed VALUES (?, ?, ?)", rows)
+                self._database.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?, ?)", rows)
         except sqlite3.Error as error:
             raise self._unusable(error) from error
 
     def _key(self, text: str) -> bytes:
-        return hmac.digest(self._secret, text.encode("utf-8", "surrogatepass"), hashlib.sha256)
+        content = text.encode("utf-8", "surrogatepass")
+        return hmac.digest(self._secret, content, "sha256")[:_KEY_BYTES]
 
     def _unusable(self, error: Exception) -> ScrubError:
         return ScrubError(
             f"Expected to use the cache of scrubbed texts at {self._path}, got: {error}. Free some "
             "room or delete that file; it is made anew."
         )
+
+
+def _restored(raw: str, text: str | None, facts: str | None) -> Scrubbed:
+    known = json.loads(facts) if facts else {"counts": {}}
+    return Scrubbed(text=raw if text is None else text, **known)

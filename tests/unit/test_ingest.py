@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from components import ingest, snapshot
@@ -11,10 +14,14 @@ from components.core import params as parameters
 from components.core import tables
 from components.core.errors import ScrubError, SourceError
 from components.core.paths import Paths
+from components.core.scrub import Scrubbed
 from components.core.scrub_cache import ScrubCache
+from components.core.workers import Task
+from components.ingest import Batch, Tally
 from components.sources import RawDocument
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 TEXTS = {
     "good/one.txt": "Angela Merkel wrote to ann@example.com",
     "good/two.txt": "Nothing to hide here at all",
@@ -40,6 +47,26 @@ def settings(**scrub: object) -> parameters.Params:
     )
 
 
+def stream(**changes: object) -> parameters.Stream:
+    return PROJECT.ingest.stream.model_copy(update=changes)
+
+
+def written(paths: Paths) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in paths.ingested.iterdir()}
+
+
+def shout(texts: Sequence[str]) -> list[Scrubbed]:
+    return [Scrubbed(text.upper(), {"SHOUT": 1}) for text in texts]
+
+
+def explode(texts: Sequence[str]) -> list[Scrubbed]:
+    raise AssertionError(f"{len(texts)} texts were scrubbed twice")
+
+
+def stumble(texts: Sequence[str]) -> list[Scrubbed]:
+    return [Scrubbed(text, {"ODD": 1 // ("hide" not in text)}) for text in texts]
+
+
 def test_documents_are_scrubbed_and_counted(paths: Paths) -> None:
     snapshot.run(settings(), paths)
     ingest.run(settings(), paths)
@@ -61,18 +88,10 @@ def test_documents_are_scrubbed_and_counted(paths: Paths) -> None:
 
 def test_the_same_snapshot_gives_the_same_bytes_and_scrubs_nothing_twice(paths: Paths) -> None:
     snapshot.run(settings(), paths)
-    ingest.run(settings(), paths)
-    first = {path.name: path.read_bytes() for path in paths.ingested.iterdir()}
-    broken = settings(spacy_model="no_such_model")  # would fail, were a text scrubbed again
-    cache = ScrubCache(
-        paths.scrub_cache,
-        ingest.policy_hash(settings().ingest.scrub),
-        (paths.keys / "pseudonym.key").read_bytes(),
-    )
-    again = list(ingest.scrub_stream(list(TEXTS.values()), broken.ingest.scrub, cache))
-    assert again[0].text == "<PERSON> wrote to <EMAIL_ADDRESS>"
-    ingest.run(settings(), paths)
-    assert {path.name: path.read_bytes() for path in paths.ingested.iterdir()} == first
+    ingest.run(settings(), paths, shout)
+    first = written(paths)
+    ingest.run(settings(), paths, explode)
+    assert written(paths) == first
 
 
 def test_where_the_scrubber_fails_nothing_is_written(paths: Paths) -> None:
@@ -106,7 +125,133 @@ def test_pseudonyms_need_the_key() -> None:
     assert ingest.pseudonym(None, b"key") is None
 
 
-def test_a_fault_of_a_source_becomes_a_row_without_text() -> None:
-    raw = RawDocument("s/1", "", None, None, None, fault="no text")
-    row = ingest.row(raw, ingest.Scrubbed("", {}), "s", b"key")
-    assert (row["id"], row["text"], row["source"]) == ("s/1", "", "s")
+def test_a_batch_becomes_columns_and_a_fault_a_row_without_text() -> None:
+    raws = [
+        RawDocument("s/1", "", None, None, None, fault="no text"),
+        RawDocument("s/2", "raw", "a", NOON, "Ann"),
+    ]
+    batch = Batch("s", raws)
+    found = ingest.columns(batch, [Scrubbed("", {}), Scrubbed("clean", {})], b"key")
+    assert {name: list(values) for name, values in found.items()} == {
+        "id": ["s/1", "s/2"],
+        "text": ["", "clean"],
+        "label": [None, "a"],
+        "source": ["s", "s"],
+        "time": [None, NOON],
+        "author": [None, ingest.pseudonym("Ann", b"key")],
+    }
+    tally = Tally()
+    tally.add(batch, [Scrubbed("", {}), Scrubbed("clean", {"PERSON": 2})])
+    tally.add(batch, [Scrubbed("", {}), Scrubbed("clean", {"EMAIL_ADDRESS": 1, "PERSON": 1})])
+    assert tally.rows == 4
+    assert tally.faults == [{"id": "s/1", "reason": "no text"}] * 2
+    assert tally.privacy == {"s": {"EMAIL_ADDRESS": 1, "PERSON": 3}}
+
+
+@pytest.mark.parametrize(
+    ("lengths", "rows", "characters", "expected"),
+    [
+        ({"s": [1] * 5}, 2, 100, [("s", 2), ("s", 2), ("s", 1)]),
+        ({"s": [1] * 4}, 2, 100, [("s", 2), ("s", 2)]),
+        ({"s": [1, 9, 1, 1]}, 3, 10, [("s", 2), ("s", 2)]),
+        ({"s": [1], "t": [1, 1]}, 2, 100, [("s", 1), ("t", 2)]),
+        ({"s": [], "t": [50]}, 2, 10, [("t", 1)]),
+    ],
+)
+def test_a_batch_ends_by_its_documents_alone(
+    lengths: dict[str, list[int]], rows: int, characters: int, expected: list[tuple[str, int]]
+) -> None:
+    sources = [(name, [RawDocument("i", "x" * n) for n in many]) for name, many in lengths.items()]
+    limits = stream(rows=rows, characters=characters)
+    found = [(batch.source, len(batch.raws)) for batch in ingest.batches(sources, limits)]
+    assert found == expected
+
+
+class Recorder:
+    """Workers that note the order of what they are asked, and how much waits."""
+
+    ahead = 3
+
+    def __init__(self) -> None:
+        self.waiting, self.most, self.pieces = 0, 0, list[int]()
+
+    def submit(self, batch: Sequence[str]) -> Task[Scrubbed]:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        self.pieces.append(len(batch))
+        return Task(batch)
+
+    def result(self, task: Task[Scrubbed]) -> list[Scrubbed]:
+        self.waiting -= 1
+        return shout(task.batch)
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+
+def test_pieces_go_out_ahead_but_not_all_and_come_back_in_order() -> None:
+    many = [Batch("s", [RawDocument(f"{i}", f"text {i} {j}") for j in range(5)]) for i in range(9)]
+    workers = Recorder()
+    done = list(ingest.scrub_stream(many, 2, workers, None))
+    assert [batch for batch, _ in done] == many
+    assert [[clean.text for clean in texts] for _, texts in done] == [
+        [raw.text.upper() for raw in batch.raws] for batch in many
+    ]
+    assert workers.pieces == [2, 2, 1] * 9
+    assert workers.most == 6  # one batch's three pieces, and `ahead` more
+
+
+def test_what_the_cache_knows_is_not_handed_in(tmp_path: Path) -> None:
+    raws = [RawDocument(f"s/{i}", f"text {i}") for i in range(4)]
+    workers = Recorder()
+    with ScrubCache(tmp_path / "cache.sqlite", "policy", b"key") as cache:
+        cache.put([("text 1", Scrubbed("known", {"PERSON": 1}))])
+        [(_, found)] = ingest.scrub_stream([Batch("s", raws)], 8, workers, cache)
+        assert [clean.text for clean in found] == ["TEXT 0", "known", "TEXT 2", "TEXT 3"]
+        assert workers.pieces == [3]
+        [(_, again)] = ingest.scrub_stream([Batch("s", raws)], 8, workers, cache)
+        assert again == found
+        assert workers.pieces == [3]
+
+
+def test_many_processes_and_row_groups_give_the_bytes_of_one(paths: Paths) -> None:
+    for i in range(30):
+        (paths.root / "texts" / "good" / f"{i:02}.txt").write_text(f"text number {i}")
+    snapshot.run(settings(), paths)
+    found = []
+    for workers in (1, 2):
+        small = settings(workers=workers, batch=3, entities=["IP_ADDRESS"])
+        limited = small.ingest.model_copy(update={"stream": stream(rows=7, characters=10_000)})
+        ingest.run(small.model_copy(update={"ingest": limited}), paths, shout)
+        found.append(written(paths))
+    assert found[0] == found[1]
+    assert pq.ParquetFile(paths.ingested / "documents.parquet").num_row_groups == 5
+    assert not paths.scrub_cache.exists()  # nothing to remember where persons are not masked
+
+
+def test_a_failure_in_the_middle_leaves_no_table_and_an_old_partial_goes(paths: Paths) -> None:
+    snapshot.run(settings(), paths)
+    paths.ingested.mkdir(parents=True)
+    (paths.ingested / ".documents.parquet.1.partial").write_text("of a run that was killed")
+    limited = settings().ingest.model_copy(update={"stream": stream(rows=1, characters=10_000)})
+    with pytest.raises(ScrubError, match="got ZeroDivisionError"):
+        ingest.run(settings().model_copy(update={"ingest": limited}), paths, stumble)
+    assert list(paths.ingested.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("remember", "entities", "expected"),
+    [
+        ("always", ["IP_ADDRESS"], True),
+        ("persons", ["IP_ADDRESS", "PERSON"], True),
+        ("persons", ["IP_ADDRESS"], False),
+        ("never", ["PERSON"], False),
+    ],
+)
+def test_what_is_remembered(remember: str, entities: list[str], expected: bool) -> None:
+    chosen = settings(entities=entities).ingest
+    chosen = chosen.model_copy(update={"stream": stream(remember=remember)})
+    assert ingest.remembers(chosen) is expected
