@@ -4,8 +4,8 @@
                                       data/01_ingested/faults.json        rows that cannot be read
                                       data/01_ingested/privacy.json       what was masked, by source
 
-Raw text lives in memory only; the first byte on disk is scrubbed. Documents come and go in batches,
-so memory does not grow with their number; the table is the same whoever scrubbed them, and how many.
+Raw text lives in memory only; the first byte on disk is scrubbed. Documents pass in batches, so
+memory does not grow with their number; the table is the same whoever did the scrubbing.
 """
 
 from __future__ import annotations
@@ -176,7 +176,9 @@ def _hand_in(
     batch: Batch, piece: int, workers: Workers[Scrubbed], cache: ScrubCache | None
 ) -> _Waiting:
     texts = batch.texts
-    known = cache.get_many(texts) if cache else [None] * len(texts)
+    known: list[Scrubbed | None] = [None] * len(texts)
+    if cache:
+        known = cache.get_many(texts)
     missing = [text for text, scrubbed in zip(texts, known, strict=True) if scrubbed is None]
     pieces = [missing[i : i + piece] for i in range(0, len(missing), piece)]
     return _Waiting(batch, known, [workers.submit(texts) for texts in pieces])
@@ -233,9 +235,7 @@ def run(params: Params, paths: Paths, work: Work[Scrubbed] | None = None) -> Non
             writer.write(columns(batch, scrubbed, secret))
     tables.write_json(tally.faults, paths.ingested / "faults.json")
     tables.write_json(tally.privacy, paths.ingested / "privacy.json")
-    say(
-        f"ingest: {tally.rows} documents, {len(tally.faults)} unreadable, masked {tally.privacy}"
-    )
+    say(f"ingest: {tally.rows} documents, {len(tally.faults)} unreadable, masked {tally.privacy}")
 
 
 def open_cache(

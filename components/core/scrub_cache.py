@@ -80,7 +80,9 @@ class ScrubCache:
                 some = keys[i : i + _MOST]
                 marks = ",".join("?" * len(some))
                 query = f"SELECT key, text, facts FROM texts WHERE key IN ({marks})"  # noqa: S608
-                found |= {key: (text, facts) for key, text, facts in self._database.execute(query, some)}
+                found |= {
+                    key: (text, facts) for key, text, facts in self._database.execute(query, some)
+                }
         except sqlite3.Error as error:
             raise self._unusable(error) from error
         if not found:

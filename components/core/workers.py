@@ -139,8 +139,9 @@ class Processes(Generic[R]):
                 done = future.result()
             except BrokenExecutor:
                 self._start_anew()
-            except NewsloopError:
-                raise
+            except NewsloopError as error:
+                # Without the cause: the worker's traceback, which may show a text.
+                raise type(error)(*error.args) from None
             except Exception as error:  # noqa: BLE001 - whatever it was, nothing passes
                 raise failed(error) from None
             else:
@@ -176,9 +177,7 @@ class Processes(Generic[R]):
 
 
 def _has_result(future: Future[Any] | None) -> bool:
-    return bool(
-        future and future.done() and not future.cancelled() and future.exception() is None
-    )
+    return bool(future and future.done() and not future.cancelled() and future.exception() is None)
 
 
 def _end_with_parent() -> None:

@@ -1,0 +1,223 @@
+"""Ingest on a Dask cluster of real processes: the same bytes as here, whatever happens to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from components import ingest, snapshot
+from components.core import params as parameters
+from components.core.errors import ScrubError
+from components.core.paths import Paths
+from components.core.scrub import Scrubbed
+from components.core.workers import SCHEDULER
+from tests.project import articles, canary, free_ports
+
+ROOT = Path(__file__).parents[2]
+PROJECT = parameters.load(ROOT / "params.yaml")
+DOCUMENTS = 240
+CANARY = canary("dask")
+
+
+class Cluster:
+    """A scheduler and workers on loopback, each a process of its own with a log."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.processes = folder, list[subprocess.Popen[bytes]]()
+        self.address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+        # The cluster's processes import the work's module by its name, and ours from this tree.
+        self._env = {name: value for name, value in os.environ.items() if name != SCHEDULER} | {
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}",
+            "NEWSLOOP_HOME": str(folder / "home"),
+            "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "10s",
+        }
+        host, port = self.address.removeprefix("tcp://").split(":")
+        self._start(
+            "scheduler", "distributed.cli.dask_scheduler",
+            "--host", host, "--port", port, "--no-dashboard",
+        )  # fmt: skip
+
+    def add_worker(self, module: str = "components.core.dask_node") -> subprocess.Popen[bytes]:
+        name = f"worker{len(self.processes)}"
+        # Without a nanny the process that is killed is the one that works.
+        return self._start(name, module, self.address, "--no-nanny", "--host", "127.0.0.1")
+
+    def _start(self, name: str, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                cwd=ROOT, env=self._env, stdout=log, stderr=log,
+            )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait(10)
+
+    def files(self) -> list[bytes]:
+        """All that the cluster left on the disk: logs, and what workers wrote in their folders."""
+        return [path.read_bytes() for path in self.folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    started = Cluster(folder)
+    try:
+        yield started
+    finally:
+        started.end()
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    texts = tmp_path / "texts" / "tech"
+    texts.mkdir(parents=True)
+    for i, text in enumerate(articles("tech", 0, DOCUMENTS)):
+        (texts / f"{i:03}.txt").write_text(f"{text} Write to {CANARY}.")
+    return Paths(tmp_path, tmp_path / "home")
+
+
+def settings(entities: list[str], seconds: float = 60) -> parameters.Params:
+    ours = PROJECT.ingest
+    source = parameters.Source(name="texts", kind="folder", path="texts")
+    changes = {
+        "sources": [source],
+        "scrub": ours.scrub.model_copy(update={"entities": entities, "batch": 10, "workers": 2}),
+        "stream": ours.stream.model_copy(update={"rows": 50, "cluster_seconds": seconds}),
+    }
+    return PROJECT.model_copy(update={"ingest": ours.model_copy(update=changes)})
+
+
+def written(paths: Paths) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(paths.ingested.iterdir())}
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Masks the canary, slowly, and leaves the number of its process for each batch."""
+
+    folder: str
+
+    def __call__(self, texts: Sequence[str]) -> list[Scrubbed]:
+        (Path(self.folder) / f"{os.getpid()}-{time.monotonic_ns()}").touch()
+        time.sleep(0.4)
+        return [Scrubbed(text.replace(CANARY, "<EMAIL_ADDRESS>"), {"EMAIL_ADDRESS": 1})
+                for text in texts]  # fmt: skip
+
+
+def leaks(texts: Sequence[str]) -> list[Scrubbed]:
+    raise ValueError(f"cannot read {texts[0]}")
+
+
+def test_a_worker_is_killed_in_the_middle_and_the_bytes_are_the_same(
+    paths: Paths, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = settings(["EMAIL_ADDRESS"])
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    snapshot.run(params, paths)
+    ingest.run(params, paths, Slow(str(marks)))
+    here = written(paths)
+    for mark in marks.iterdir():
+        mark.unlink()
+
+    workers = [cluster.add_worker(), cluster.add_worker()]
+    monkeypatch.setenv(SCHEDULER, cluster.address)
+    runner = subprocess.Popen(
+        [sys.executable, "-c", _RUN, str(tmp_path), str(marks)], cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"},
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    victim = workers[0]
+    deadline = time.monotonic() + 90
+    while sum(mark.name.startswith(f"{victim.pid}-") for mark in marks.iterdir()) < 3:
+        assert time.monotonic() < deadline and runner.poll() is None, "no work came to the worker"
+        time.sleep(0.02)
+    victim.send_signal(signal.SIGKILL)
+    _, said = runner.communicate(timeout=120)
+    assert runner.returncode == 0, said.decode()[-3000:]
+    assert written(paths) == here
+    both = {int(mark.name.split("-")[0]) for mark in marks.iterdir()}
+    assert both == {worker.pid for worker in workers}
+    assert len(list(marks.iterdir())) > DOCUMENTS // 10  # what it held was done again
+    assert not any(CANARY.encode() in content for content in cluster.files())
+
+
+_RUN = """
+import sys
+from pathlib import Path
+from components import ingest
+from components.core.paths import Paths
+import test_dask
+root = Path(sys.argv[1])
+params = test_dask.settings(["EMAIL_ADDRESS"])
+ingest.run(params, Paths(root, root / "home"), test_dask.Slow(sys.argv[2]))
+"""
+
+
+def test_the_real_scrubber_gives_the_same_bytes_there_as_here(
+    paths: Paths, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = settings(["EMAIL_ADDRESS", "IP_ADDRESS"])
+    snapshot.run(params, paths)
+    ingest.run(params, paths)
+    here = written(paths)
+    cluster.add_worker()
+    cluster.add_worker()
+    monkeypatch.setenv(SCHEDULER, cluster.address)
+    ingest.run(params, paths)
+    assert written(paths) == here
+    assert CANARY.encode() not in here["documents.parquet"]
+
+
+def test_a_failing_batch_shows_its_text_nowhere(
+    paths: Paths, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = settings(["EMAIL_ADDRESS"])
+    snapshot.run(params, paths)
+    cluster.add_worker()
+    monkeypatch.setenv(SCHEDULER, cluster.address)
+    with pytest.raises(ScrubError, match="got ValueError") as caught:
+        ingest.run(params, paths, leaks)
+    assert CANARY not in str(caught.value) and caught.value.__cause__ is None
+    assert not paths.ingested.exists()
+    assert not any(CANARY.encode() in content for content in cluster.files())
+
+
+def test_a_worker_that_may_write_to_its_disk_is_refused(
+    paths: Paths, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = settings(["EMAIL_ADDRESS"])
+    snapshot.run(params, paths)
+    cluster.add_worker("distributed.cli.dask_worker")
+    monkeypatch.setenv(SCHEDULER, cluster.address)
+    with pytest.raises(ScrubError, match=r"writes to its disk.*components\.core\.dask_node"):
+        ingest.run(params, paths)
+    assert not paths.ingested.exists()
+
+
+def test_a_cluster_without_workers_and_one_that_is_not_there_are_said(
+    paths: Paths, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = settings(["EMAIL_ADDRESS"], seconds=15)
+    snapshot.run(params, paths)
+    monkeypatch.setenv(SCHEDULER, cluster.address)
+    with pytest.raises(ScrubError, match="none came within 15 s"):
+        ingest.run(params, paths)
+    cluster.end()
+    monkeypatch.setenv(SCHEDULER, f"tcp://127.0.0.1:{free_ports(1)[0]}")
+    with pytest.raises(ScrubError, match="Expected a Dask scheduler at"):
+        ingest.run(settings(["EMAIL_ADDRESS"], seconds=2), paths)
+    assert not paths.ingested.exists()
