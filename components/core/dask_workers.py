@@ -8,6 +8,7 @@ keep it private.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any, Generic
 from components.core.errors import NewsloopError, ScrubError
 from components.core.workers import _AHEAD, SCHEDULER, R, Task, Work, failed
 
+_ADDRESS = re.compile(r"(tls|tcp)://[^/\s]+:\d+")
 _LOOK_EVERY = 10.0  # seconds between two counts of the cluster's threads
 
 
@@ -34,17 +36,8 @@ class DaskWorkers(Generic[R]):
     """
 
     def __init__(self, work: Work[R], address: str, seconds: float) -> None:
-        from distributed import Client
-
         self._work, self._address, self._seconds = work, address, seconds
-        try:
-            self._client = Client(address, timeout=seconds, set_as_default=False, name="newsloop")
-        except (OSError, TimeoutError, ValueError, RuntimeError, ImportError) as error:
-            raise ScrubError(
-                f"Expected a Dask scheduler at {address}, as {SCHEDULER} says, got "
-                f"{type(error).__name__}. Start it, mend the address, or unset the variable to "
-                "work on this machine's processes."
-            ) from None
+        self._client = self._connect()
         self._threads, self._looked = 0, 0.0
         try:
             self._wait_for_a_worker()
@@ -54,6 +47,30 @@ class DaskWorkers(Generic[R]):
         except BaseException:
             self._client.close()
             raise
+
+    def _connect(self) -> Any:
+        from distributed import Client, Security
+
+        try:
+            security = Security()  # from Dask's settings
+            # Dask's own client would notice these two, and then not end for a long time.
+            if not _ADDRESS.fullmatch(self._address):
+                raise ValueError("no address of the form tls://host:port or tcp://host:port")
+            if self._address.startswith("tls:") and not _has_certificate(security):
+                raise FileNotFoundError("no certificate for the client")
+            return Client(
+                self._address,
+                timeout=self._seconds,
+                security=security,
+                set_as_default=False,
+                name="newsloop",
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it was, nothing was sent yet
+            raise ScrubError(
+                f"Expected a Dask scheduler at {self._address}, as {SCHEDULER} says, got "
+                f"{type(error).__name__}: {error}. Start it, mend the address or the settings for "
+                "TLS (docs/scale.md), or unset the variable to work on this machine's processes."
+            ) from None
 
     @property
     def ahead(self) -> int:
@@ -113,6 +130,10 @@ class DaskWorkers(Generic[R]):
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
+
+
+def _has_certificate(security: Any) -> bool:
+    return security.get_connection_args("client").get("ssl_context") is not None
 
 
 class Sealed:

@@ -9,9 +9,15 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from components import ingest, snapshot
 from components.core import params as parameters
@@ -30,16 +36,16 @@ CANARY = canary("dask")
 class Cluster:
     """A scheduler and workers on loopback, each a process of its own with a log."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tls: dict[str, str] | None = None) -> None:
         self.folder, self.processes = folder, list[subprocess.Popen[bytes]]()
-        self.address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+        self.address = f"{'tls' if tls else 'tcp'}://127.0.0.1:{free_ports(1)[0]}"
         # The cluster's processes import the work's module by its name, and ours from this tree.
         self._env = {name: value for name, value in os.environ.items() if name != SCHEDULER} | {
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}",
+            **_PATH,
             "NEWSLOOP_HOME": str(folder / "home"),
-            "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "10s",
+            **(tls or {}),
         }
-        host, port = self.address.removeprefix("tcp://").split(":")
+        host, port = self.address.partition("://")[2].split(":")
         self._start(
             "scheduler", "distributed.cli.dask_scheduler",
             "--host", host, "--port", port, "--no-dashboard",
@@ -100,6 +106,25 @@ def settings(entities: list[str], seconds: float = 60) -> parameters.Params:
     return PROJECT.model_copy(update={"ingest": ours.model_copy(update=changes)})
 
 
+# Ingest by itself; the work's module must have a name that the cluster knows too.
+_PATH = {"PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"}
+_RUN = """
+import sys
+from pathlib import Path
+from components import ingest
+from components.core.errors import NewsloopError
+from components.core.paths import Paths
+import test_dask
+root = Path(sys.argv[1])
+params = test_dask.settings(["EMAIL_ADDRESS"], seconds=10)
+work = test_dask.Slow(sys.argv[2]) if len(sys.argv) > 2 else test_dask.mask
+try:
+    ingest.run(params, Paths(root, root / "home"), work)
+except NewsloopError as error:
+    sys.exit(f"error: {error}")
+"""
+
+
 def written(paths: Paths) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(paths.ingested.iterdir())}
 
@@ -113,8 +138,11 @@ class Slow:
     def __call__(self, texts: Sequence[str]) -> list[Scrubbed]:
         (Path(self.folder) / f"{os.getpid()}-{time.monotonic_ns()}").touch()
         time.sleep(0.4)
-        return [Scrubbed(text.replace(CANARY, "<EMAIL_ADDRESS>"), {"EMAIL_ADDRESS": 1})
-                for text in texts]  # fmt: skip
+        return mask(texts)
+
+
+def mask(texts: Sequence[str]) -> list[Scrubbed]:
+    return [Scrubbed(t.replace(CANARY, "<EMAIL_ADDRESS>"), {"EMAIL_ADDRESS": 1}) for t in texts]
 
 
 def leaks(texts: Sequence[str]) -> list[Scrubbed]:
@@ -134,11 +162,9 @@ def test_a_worker_is_killed_in_the_middle_and_the_bytes_are_the_same(
         mark.unlink()
 
     workers = [cluster.add_worker(), cluster.add_worker()]
-    monkeypatch.setenv(SCHEDULER, cluster.address)
     runner = subprocess.Popen(
         [sys.executable, "-c", _RUN, str(tmp_path), str(marks)], cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"},
-        stderr=subprocess.PIPE,
+        env={**os.environ, **_PATH, SCHEDULER: cluster.address}, stderr=subprocess.PIPE,
     )  # fmt: skip
     victim = workers[0]
     deadline = time.monotonic() + 90
@@ -155,18 +181,6 @@ def test_a_worker_is_killed_in_the_middle_and_the_bytes_are_the_same(
     assert not any(CANARY.encode() in content for content in cluster.files())
 
 
-_RUN = """
-import sys
-from pathlib import Path
-from components import ingest
-from components.core.paths import Paths
-import test_dask
-root = Path(sys.argv[1])
-params = test_dask.settings(["EMAIL_ADDRESS"])
-ingest.run(params, Paths(root, root / "home"), test_dask.Slow(sys.argv[2]))
-"""
-
-
 def test_the_real_scrubber_gives_the_same_bytes_there_as_here(
     paths: Paths, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +194,69 @@ def test_the_real_scrubber_gives_the_same_bytes_there_as_here(
     ingest.run(params, paths)
     assert written(paths) == here
     assert CANARY.encode() not in here["documents.parquet"]
+
+
+def test_with_certificates_nobody_works_without_one(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings are those of docs/scale.md."""
+    params = settings(["EMAIL_ADDRESS"], seconds=10)
+    snapshot.run(params, paths)
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    tls = certificates(tmp_path / "tls")
+    cluster = Cluster(folder, tls)
+    try:
+        cluster.add_worker()
+        done = run_elsewhere(tmp_path, {SCHEDULER: cluster.address, **tls})
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert (paths.ingested / "documents.parquet").exists()
+        plain = cluster.address.replace("tls://", "tcp://")
+        for address in (cluster.address, plain):
+            refused = run_elsewhere(tmp_path, {SCHEDULER: address})
+            assert refused.returncode == 1
+            assert f"Expected a Dask scheduler at {address}" in refused.stderr
+    finally:
+        cluster.end()
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """A key and a certificate that signs itself, as Dask's settings for everybody."""
+    folder.mkdir()
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "newsloop-cluster")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cluster.crt").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / "cluster.key").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    tls = {
+        "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "True",
+        "DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(folder / "cluster.crt"),
+    }
+    for who in ("SCHEDULER", "WORKER", "CLIENT"):
+        tls[f"DASK_DISTRIBUTED__COMM__TLS__{who}__CERT"] = str(folder / "cluster.crt")
+        tls[f"DASK_DISTRIBUTED__COMM__TLS__{who}__KEY"] = str(folder / "cluster.key")
+    return tls
+
+
+def run_elsewhere(root: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Ingest in a process of its own, whose Dask reads `env` when it is imported."""
+    return subprocess.run(
+        [sys.executable, "-c", _RUN, str(root)], cwd=ROOT, env={**os.environ, **_PATH, **env},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
 
 
 def test_a_failing_batch_shows_its_text_nowhere(

@@ -17,7 +17,15 @@ import pytest
 from components.core import params as parameters
 from components.core.errors import ScrubError
 from components.core.scrub import policy_hash
-from components.core.workers import InProcess, Processes, ScrubWork, Work, Workers, open_workers
+from components.core.workers import (
+    SCHEDULER,
+    InProcess,
+    Processes,
+    ScrubWork,
+    Work,
+    Workers,
+    open_workers,
+)
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = parameters.load(ROOT / "params.yaml").ingest.scrub
@@ -121,3 +129,19 @@ def test_a_worker_with_other_rules_refuses() -> None:
     with pytest.raises(ScrubError, match=f"rules {'0' * 12}, got one with {ours[:12]}"):
         work(["a text"])
     assert ScrubWork.of(SETTINGS).policy == ours
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("cluster", "got ValueError: no address of the form"),
+        ("http://cluster:8786", "got ValueError: no address of the form"),
+        ("tls://127.0.0.1:8786", "got FileNotFoundError: no certificate"),
+    ],
+)
+def test_a_cluster_that_cannot_be_meant_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, address: str, message: str
+) -> None:
+    monkeypatch.setenv(SCHEDULER, address)
+    with pytest.raises(ScrubError, match=f"Dask scheduler at {address}.*{message}"):
+        open_workers(upper, 1, attempts=1, seconds=600)

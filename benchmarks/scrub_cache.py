@@ -1,0 +1,97 @@
+"""What remembering scrubbed texts saves, and what it costs.
+
+    python benchmarks/scrub_cache.py [--documents 600] [--busy]
+
+Scrubs documents three times through ingest's own stream, in one process: all new; the same but 1 %
+new ones; all known. Once with persons, once with patterns only. Then asks what the cache itself
+costs a document, with a scrubber that costs nothing, on a hundred times as many. The share that the
+second run takes of the first is what a small change of the sources costs. Prints a table and writes
+benchmarks/scrub_cache.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import many_documents
+
+from components import ingest
+from components.core import params as parameters
+from components.core.scrub import Scrubbed
+from components.core.scrub_cache import ScrubCache
+from components.core.workers import InProcess, ScrubWork, Work
+from components.sources import RawDocument
+
+FOLDER = many_documents.PATHS.home / "benchmarks" / "scrub_cache"
+NEW = 0.01  # share of new documents in the second run
+FREE_DOCUMENTS = 100  # times as many where scrubbing costs nothing
+SETTINGS = parameters.load(many_documents.PATHS.params).ingest
+
+
+def seconds(work: Work[Scrubbed], raws: Sequence[RawDocument], remember: bool = True) -> float:
+    """Seconds to scrub `raws`; what was scrubbed before in FOLDER is remembered."""
+    cache = ScrubCache(FOLDER / "cache.sqlite", "policy", b"key") if remember else None
+    started = time.perf_counter()
+    stream = ingest.batches([("many", raws)], SETTINGS.stream)
+    for _ in ingest.scrub_stream(stream, SETTINGS.scrub.batch, InProcess(work), cache):
+        pass
+    taken = time.perf_counter() - started
+    if cache:
+        cache.close()
+    return taken
+
+
+def measure(work: Work[Scrubbed], count: int) -> dict[str, object]:
+    """Microseconds a document of each run, and what the cache's file takes."""
+    work(["a warm start"])
+    new = max(1, round(NEW * count))
+    raws = [RawDocument(row["id"], row["text"]) for row in many_documents.documents(0, count + new)]
+    FOLDER.mkdir(parents=True)
+    try:
+        taken = {
+            "without cache": seconds(work, raws[:count], remember=False),
+            "all new": seconds(work, raws[:count]),
+            "1 % new": seconds(work, raws[new:]),
+            "all known": seconds(work, raws[new:]),
+        }
+        size = sum(path.stat().st_size for path in FOLDER.iterdir())
+    finally:
+        shutil.rmtree(FOLDER)
+    return {
+        "documents": count,
+        "microseconds_a_document": {k: round(1e6 * v / count, 1) for k, v in taken.items()},
+        "share_of_second_run": round(taken["1 % new"] / taken["all new"], 4),
+        "bytes_a_document": round(size / count),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--documents", type=int, default=600)
+    parser.add_argument("--busy", action="store_true")
+    arguments = parser.parse_args()
+    results: dict[str, object] = {"machine": many_documents.machine() | {"busy": arguments.busy}}
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    scrub = SETTINGS.scrub
+    patterns = [name for name in scrub.entities if name != "PERSON"]
+    works: dict[str, tuple[Work[Scrubbed], int]] = {
+        "persons": (ScrubWork.of(scrub), arguments.documents),
+        "patterns": (
+            ScrubWork.of(scrub.model_copy(update={"entities": patterns})),
+            arguments.documents,
+        ),
+        "nothing": (many_documents.identity, FREE_DOCUMENTS * arguments.documents),
+    }
+    for name, (work, count) in works.items():
+        results[name] = found = measure(work, count)
+        print(name, json.dumps(found), flush=True)
+    Path(__file__).with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
