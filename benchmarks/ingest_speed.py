@@ -59,7 +59,7 @@ def ours(scrubber: str, compression: str) -> float:
         params = many_documents.settings(file, workers=1, remember="never", compression=compression)
         work = many_documents.identity
         if scrubber == "patterns":
-            work = ingest.ScrubWork.of(params.ingest.scrub)  # type: ignore[assignment]
+            work = ingest.ScrubWork.of(params.ingest.scrub, b"key")  # type: ignore[assignment]
         paths = Paths(FOLDER, FOLDER / "home")
         snapshot.run(params, paths)
         started = time.perf_counter()

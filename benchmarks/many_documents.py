@@ -61,8 +61,7 @@ def settings(path: Path, **changes: object) -> parameters.Params:
         changes: to ingest.scrub (workers) and ingest.stream (compression, remember).
     """
     project = parameters.load(PATHS.params)
-    entities = [name for name in project.ingest.scrub.entities if name != "PERSON"]
-    scrub: dict[str, object] = {"entities": entities}
+    scrub: dict[str, object] = {"entities": project.ingest.scrub.entities | {"PERSON": "keep"}}
     stream: dict[str, object] = {}
     for name, value in changes.items():
         place = stream if name in parameters.Stream.model_fields else scrub

@@ -31,6 +31,8 @@ from components.core.workers import ScrubWork, Task, Work, Workers, open_workers
 from components.sources import RawDocument, open_source
 
 _PSEUDONYM_LENGTH = 16  # hexadecimal characters: 64 bits, enough that two people never meet
+_FIELDS = len(RawDocument._fields)
+_DROPPED = "DROPPED_DOCUMENTS"  # beside the entities in privacy.json
 _BATCHES_AHEAD = 4  # read before the first is written, however many workers wait
 
 
@@ -56,9 +58,10 @@ class Tally:
     """What is counted while documents pass.
 
     Attributes:
-        rows: documents.
+        rows: documents that are written.
         faults: id and reason of each row that could not be read.
-        masked: findings by source and entity: counts, never the values.
+        masked: findings by source and entity, and documents that the policy dropped: counts, never
+            the values.
     """
 
     rows: int = 0
@@ -66,12 +69,16 @@ class Tally:
     masked: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, batch: Batch, scrubbed: Sequence[Scrubbed]) -> None:
-        self.rows += len(batch.raws)
         self.faults += [{"id": raw.id, "reason": raw.fault} for raw in batch.raws if raw.fault]
         counts = self.masked.setdefault(batch.source, Counter())
+        dropped = 0
         for clean in scrubbed:
             if clean.counts:
                 counts.update(clean.counts)
+                dropped += clean.dropped
+        self.rows += len(scrubbed) - dropped
+        if dropped:
+            counts[_DROPPED] += dropped
 
     @property
     def privacy(self) -> dict[str, dict[str, int]]:
@@ -87,11 +94,17 @@ def pseudonym(author: str | None, secret: bytes) -> str | None:
 
 
 def columns(batch: Batch, scrubbed: Sequence[Scrubbed], secret: bytes) -> dict[str, Sequence[Any]]:
-    """The batch's rows as columns of DOCUMENT, with scrubbed texts and pseudonyms."""
-    ids, _, labels, times, authors, _ = zip(*batch.raws, strict=True)
+    """The batch's rows as columns of DOCUMENT, with scrubbed texts and pseudonyms.
+
+    A document that the policy drops has no row.
+    """
+    raws = batch.raws
+    if any(clean.dropped for clean in scrubbed):
+        raws = [raw for raw, clean in zip(raws, scrubbed, strict=True) if not clean.dropped]
+    ids, _, labels, times, authors, _ = zip(*raws, strict=True) if raws else [()] * _FIELDS
     return {
         "id": ids,
-        "text": [clean.text for clean in scrubbed],
+        "text": [clean.text for clean in scrubbed if not clean.dropped],
         "label": labels,
         "source": [batch.source] * len(ids),
         "time": times,
@@ -202,7 +215,7 @@ def _take_back(
 def remembers(settings: parameters.Ingest) -> bool:
     """Whether scrubbed texts are kept in the cache; see ingest.stream.remember."""
     if settings.stream.remember == "persons":
-        return "PERSON" in settings.scrub.entities
+        return settings.scrub.entities.get("PERSON", "keep") != "keep"
     return settings.stream.remember == "always"
 
 
@@ -221,7 +234,7 @@ def run(params: Params, paths: Paths, work: Work[Scrubbed] | None = None) -> Non
     with (
         open_cache(settings, paths, secret) as cache,
         open_workers(
-            work or ScrubWork.of(settings.scrub),
+            work or ScrubWork.of(settings.scrub, secret),
             settings.scrub.workers,
             settings.stream.attempts,
             settings.stream.cluster_seconds,

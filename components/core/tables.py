@@ -71,7 +71,9 @@ class TableWriter:
 
         arrays = [pa.array(columns[field.name], field.type) for field in self._schema]
         table = pa.Table.from_arrays(arrays, schema=self._schema)
-        self._open().write_table(table, row_group_size=max(table.num_rows, 1))
+        if not table.num_rows:
+            return
+        self._open().write_table(table, row_group_size=table.num_rows)
         self.rows += table.num_rows
 
     def __enter__(self) -> TableWriter:

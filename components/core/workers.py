@@ -15,7 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing.connection import wait
 from typing import Any, Generic, Protocol, TypeVar
@@ -211,14 +211,17 @@ class ScrubWork:
         settings: ingest.scrub, as JSON.
         policy: its `scrub.policy_hash` where the work was made. A process elsewhere whose rules or
             libraries differ would scrub otherwise: it refuses.
+        secret: key of the pseudonyms; None where the policy has none, so that it need not travel.
     """
 
     settings: str
     policy: str
+    secret: bytes | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, settings: parameters.Scrub) -> ScrubWork:
-        return cls(settings.model_dump_json(), policy_hash(settings))
+    def of(cls, settings: parameters.Scrub, secret: bytes) -> ScrubWork:
+        needs_key = "pseudonym" in settings.entities.values()
+        return cls(settings.model_dump_json(), policy_hash(settings), secret if needs_key else None)
 
     def __call__(self, texts: Sequence[str]) -> list[Scrubbed]:
         # One text at a time enters the models: they are not made for threads.
@@ -236,7 +239,7 @@ def _scrubber(work: ScrubWork) -> Scrubber:
     if found != work.policy:
         raise ScrubError(
             f"Expected a worker with the scrubbing rules {work.policy[:12]}, got one with "
-            f"{found[:12]}: another version of newsloop, Presidio or spaCy. Install the same "
-            "release on every machine of the cluster, then run again."
+            f"{found[:12]}: another version of newsloop or Presidio. Install the same release on "
+            "every machine of the cluster, then run again."
         )
-    return Scrubber(settings)
+    return Scrubber(settings, work.secret)

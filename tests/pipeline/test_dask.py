@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = parameters.load(ROOT / "params.yaml")
 DOCUMENTS = 240
 CANARY = canary("dask")
+PATTERNS = {"EMAIL_ADDRESS": "mask", "IP_ADDRESS": "mask"}
 
 
 class Cluster:
@@ -95,7 +96,7 @@ def paths(tmp_path: Path) -> Paths:
     return Paths(tmp_path, tmp_path / "home")
 
 
-def settings(entities: list[str], seconds: float = 60) -> parameters.Params:
+def settings(entities: dict[str, str], seconds: float = 60) -> parameters.Params:
     ours = PROJECT.ingest
     source = parameters.Source(name="texts", kind="folder", path="texts")
     changes = {
@@ -116,7 +117,7 @@ from components.core.errors import NewsloopError
 from components.core.paths import Paths
 import test_dask
 root = Path(sys.argv[1])
-params = test_dask.settings(["EMAIL_ADDRESS"], seconds=10)
+params = test_dask.settings(test_dask.PATTERNS, seconds=10)
 work = test_dask.Slow(sys.argv[2]) if len(sys.argv) > 2 else test_dask.mask
 try:
     ingest.run(params, Paths(root, root / "home"), work)
@@ -152,7 +153,7 @@ def leaks(texts: Sequence[str]) -> list[Scrubbed]:
 def test_a_worker_is_killed_in_the_middle_and_the_bytes_are_the_same(
     paths: Paths, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = settings(["EMAIL_ADDRESS"])
+    params = settings(PATTERNS)
     marks = tmp_path / "marks"
     marks.mkdir()
     snapshot.run(params, paths)
@@ -184,7 +185,7 @@ def test_a_worker_is_killed_in_the_middle_and_the_bytes_are_the_same(
 def test_the_real_scrubber_gives_the_same_bytes_there_as_here(
     paths: Paths, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = settings(["EMAIL_ADDRESS", "IP_ADDRESS"])
+    params = settings(PATTERNS)
     snapshot.run(params, paths)
     ingest.run(params, paths)
     here = written(paths)
@@ -200,7 +201,7 @@ def test_with_certificates_nobody_works_without_one(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The settings are those of docs/scale.md."""
-    params = settings(["EMAIL_ADDRESS"], seconds=10)
+    params = settings(PATTERNS, seconds=10)
     snapshot.run(params, paths)
     folder = tmp_path / "cluster"
     folder.mkdir()
@@ -262,7 +263,7 @@ def run_elsewhere(root: Path, env: dict[str, str]) -> subprocess.CompletedProces
 def test_a_failing_batch_shows_its_text_nowhere(
     paths: Paths, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = settings(["EMAIL_ADDRESS"])
+    params = settings(PATTERNS)
     snapshot.run(params, paths)
     cluster.add_worker()
     monkeypatch.setenv(SCHEDULER, cluster.address)
@@ -276,7 +277,7 @@ def test_a_failing_batch_shows_its_text_nowhere(
 def test_a_worker_that_may_write_to_its_disk_is_refused(
     paths: Paths, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = settings(["EMAIL_ADDRESS"])
+    params = settings(PATTERNS)
     snapshot.run(params, paths)
     cluster.add_worker("distributed.cli.dask_worker")
     monkeypatch.setenv(SCHEDULER, cluster.address)
@@ -288,7 +289,7 @@ def test_a_worker_that_may_write_to_its_disk_is_refused(
 def test_a_cluster_without_workers_and_one_that_is_not_there_are_said(
     paths: Paths, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = settings(["EMAIL_ADDRESS"], seconds=15)
+    params = settings(PATTERNS, seconds=15)
     snapshot.run(params, paths)
     monkeypatch.setenv(SCHEDULER, cluster.address)
     with pytest.raises(ScrubError, match="none came within 15 s"):
@@ -296,5 +297,5 @@ def test_a_cluster_without_workers_and_one_that_is_not_there_are_said(
     cluster.end()
     monkeypatch.setenv(SCHEDULER, f"tcp://127.0.0.1:{free_ports(1)[0]}")
     with pytest.raises(ScrubError, match="Expected a Dask scheduler at"):
-        ingest.run(settings(["EMAIL_ADDRESS"], seconds=2), paths)
+        ingest.run(settings(PATTERNS, seconds=2), paths)
     assert not paths.ingested.exists()

@@ -95,7 +95,7 @@ def test_the_same_snapshot_gives_the_same_bytes_and_scrubs_nothing_twice(paths: 
 
 
 def test_where_the_scrubber_fails_nothing_is_written(paths: Paths) -> None:
-    broken = settings(spacy_model="no_such_model")
+    broken = settings(entities={"SHOE_SIZE": "mask"})
     snapshot.run(broken, paths)
     with pytest.raises(ScrubError):
         ingest.run(broken, paths)
@@ -146,6 +146,18 @@ def test_a_batch_becomes_columns_and_a_fault_a_row_without_text() -> None:
     assert tally.rows == 4
     assert tally.faults == [{"id": "s/1", "reason": "no text"}] * 2
     assert tally.privacy == {"s": {"EMAIL_ADDRESS": 1, "PERSON": 3}}
+
+
+def test_a_document_that_the_policy_drops_has_no_row_and_is_counted() -> None:
+    raws = [RawDocument("s/1", "raw", "a"), RawDocument("s/2", "raw", "b")]
+    gone, stays = Scrubbed("", {"US_SSN": 1}, dropped=True), Scrubbed("clean", {})
+    found = ingest.columns(Batch("s", raws), [gone, stays], b"key")
+    assert (list(found["id"]), list(found["text"])) == (["s/2"], ["clean"])
+    none = ingest.columns(Batch("s", raws), [gone, gone], b"key")
+    assert {name: list(values) for name, values in none.items()} == {key: [] for key in found}
+    tally = Tally()
+    tally.add(Batch("s", raws), [gone, stays])
+    assert (tally.rows, tally.privacy) == (1, {"s": {"DROPPED_DOCUMENTS": 1, "US_SSN": 1}})
 
 
 @pytest.mark.parametrize(
@@ -223,7 +235,7 @@ def test_many_processes_and_row_groups_give_the_bytes_of_one(paths: Paths) -> No
     snapshot.run(settings(), paths)
     found = []
     for workers in (1, 2):
-        small = settings(workers=workers, batch=3, entities=["IP_ADDRESS"])
+        small = settings(workers=workers, batch=3, entities={"IP_ADDRESS": "mask"})
         limited = small.ingest.model_copy(update={"stream": stream(rows=7, characters=10_000)})
         ingest.run(small.model_copy(update={"ingest": limited}), paths, shout)
         found.append(written(paths))
@@ -245,13 +257,14 @@ def test_a_failure_in_the_middle_leaves_no_table_and_an_old_partial_goes(paths: 
 @pytest.mark.parametrize(
     ("remember", "entities", "expected"),
     [
-        ("always", ["IP_ADDRESS"], True),
-        ("persons", ["IP_ADDRESS", "PERSON"], True),
-        ("persons", ["IP_ADDRESS"], False),
-        ("never", ["PERSON"], False),
+        ("always", {"IP_ADDRESS": "mask"}, True),
+        ("persons", {"IP_ADDRESS": "mask", "PERSON": "pseudonym"}, True),
+        ("persons", {"IP_ADDRESS": "mask", "PERSON": "keep"}, False),
+        ("persons", {"IP_ADDRESS": "mask"}, False),
+        ("never", {"PERSON": "mask"}, False),
     ],
 )
-def test_what_is_remembered(remember: str, entities: list[str], expected: bool) -> None:
+def test_what_is_remembered(remember: str, entities: dict[str, str], expected: bool) -> None:
     chosen = settings(entities=entities).ingest
     chosen = chosen.model_copy(update={"stream": stream(remember=remember)})
     assert ingest.remembers(chosen) is expected

@@ -128,7 +128,15 @@ def test_a_worker_with_other_rules_refuses() -> None:
     ours = policy_hash(SETTINGS)
     with pytest.raises(ScrubError, match=f"rules {'0' * 12}, got one with {ours[:12]}"):
         work(["a text"])
-    assert ScrubWork.of(SETTINGS).policy == ours
+    assert ScrubWork.of(SETTINGS, b"SECRET").policy == ours
+
+
+def test_the_key_travels_only_where_it_is_needed_and_never_into_a_log() -> None:
+    assert ScrubWork.of(SETTINGS, b"SECRET").secret is None
+    entities = {**SETTINGS.entities, "PERSON": "pseudonym"}
+    work = ScrubWork.of(SETTINGS.model_copy(update={"entities": entities}), b"SECRET")
+    assert work.secret == b"SECRET" and "SECRET" not in repr(work).replace('SECRET":', "")
+    assert "<PERSON_" in work(["My name is Angela Merkel"])[0].text
 
 
 @pytest.mark.parametrize(
