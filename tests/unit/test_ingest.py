@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -242,6 +245,32 @@ def test_many_processes_and_row_groups_give_the_bytes_of_one(paths: Paths) -> No
     assert found[0] == found[1]
     assert pq.ParquetFile(paths.ingested / "documents.parquet").num_row_groups == 5
     assert not paths.scrub_cache.exists()  # nothing to remember where persons are not masked
+
+
+@dataclass(frozen=True)
+class Dies:
+    """Kills its process at the first batch that it meets; `mark` says that it was done."""
+
+    mark: str
+
+    def __call__(self, texts: Sequence[str]) -> list[Scrubbed]:
+        if not Path(self.mark).exists():
+            Path(self.mark).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return shout(texts)
+
+
+def test_a_worker_that_is_killed_loses_nothing(paths: Paths, tmp_path: Path) -> None:
+    snapshot.run(settings(), paths)
+    ingest.run(settings(entities={"IP_ADDRESS": "mask"}), paths, shout)
+    here = written(paths)
+    ingest.run(
+        settings(workers=2, batch=1, entities={"IP_ADDRESS": "mask"}),
+        paths,
+        Dies(str(tmp_path / "died")),
+    )
+    assert (tmp_path / "died").exists()
+    assert written(paths) == here
 
 
 def test_a_failure_in_the_middle_leaves_no_table_and_an_old_partial_goes(paths: Paths) -> None:
