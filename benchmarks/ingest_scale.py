@@ -6,8 +6,8 @@
 Documents are made from BBC News, each another one (many_documents.py). Each stage runs as its own
 process tree, patterns only (no persons); its memory is the highest sum of the resident sizes of all
 its processes, looked at 20 times a second. `--scrubber identity` takes the scrubber out. `--busy`
-writes down that other work ran beside it. Prints a table, writes benchmarks/ingest_scale.json and
-draws docs/ingest_scale.png. Its files lie under .newsloop/benchmarks and are removed.
+writes down that other work ran beside it. Prints a table, writes benchmarks/ingest_scale.json, one
+entry for each scrubber, and draws docs/ingest_scale.png. Its files lie under .newsloop/benchmarks and are removed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import many_documents
 import psutil
 
 from components import ingest, snapshot, validate
+from components.core import tables
 from components.core.paths import Paths
 
 FOLDER = many_documents.PATHS.home / "benchmarks" / "ingest_scale"
@@ -83,8 +84,9 @@ def measured(name: str, scrubber: str) -> dict[str, float]:
     return {"seconds": round(seconds, 2), "peak_gib": round(peak / GIB, 3)}
 
 
-def draw(rows: Sequence[dict[str, Any]], stages: Sequence[str]) -> None:
+def draw(rows: Sequence[dict[str, Any]], stages: Sequence[str], scrubber: str) -> None:
     """Two panels: seconds and peak memory by number of documents."""
+    known = {"patterns": "patterns, no persons", "identity": "without scrubbing"}[scrubber]
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -98,7 +100,7 @@ def draw(rows: Sequence[dict[str, Any]], stages: Sequence[str]) -> None:
         right.semilogx(sizes, [row[name]["peak_gib"] for row in rows], marker="o", label=name)
         line = [seconds[-1] * size / sizes[-1] for size in sizes]
         left.loglog(sizes, line, color="grey", linewidth=0.8, linestyle=":")
-    left.set(xlabel="documents", ylabel="seconds", title="time (dotted: proportional)")
+    left.set(xlabel="documents", ylabel="seconds", title=f"time, {known} (dotted: proportional)")
     right.set(xlabel="documents", ylabel="GiB", title="peak memory of all processes")
     right.set_ylim(0, LIMIT_GIB * 1.1)
     right.axhline(LIMIT_GIB, color="grey", linewidth=0.8, linestyle=":")
@@ -137,10 +139,10 @@ def main() -> None:
             rows.append(row)
     finally:
         shutil.rmtree(FOLDER)
-    results = {"machine": machine, "scrubber": arguments.scrubber, "limit_gib": LIMIT_GIB}
-    results["sizes"] = rows
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    draw(rows, arguments.stages)
+    results = tables.read_json(RESULTS) if RESULTS.exists() else {}
+    results[arguments.scrubber] = {"machine": machine, "limit_gib": LIMIT_GIB, "sizes": rows}
+    RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
+    draw(rows, arguments.stages, arguments.scrubber)
 
 
 if __name__ == "__main__":
