@@ -7,7 +7,8 @@ Documents are made from BBC News, each another one (many_documents.py). Each sta
 process tree, patterns only (no persons); its memory is the highest sum of the resident sizes of all
 its processes, looked at 20 times a second. `--scrubber identity` takes the scrubber out. `--busy`
 writes down that other work ran beside it. Prints a table, writes benchmarks/ingest_scale.json, one
-entry for each scrubber, and draws docs/ingest_scale.png. Its files lie under .newsloop/benchmarks and are removed.
+entry for each scrubber, and draws docs/ingest_scale.png. Its own files lie under
+.newsloop/benchmarks and are removed.
 """
 
 from __future__ import annotations

@@ -12,8 +12,10 @@ import os
 import sys
 from collections.abc import Sequence
 
+from components.core.errors import NewsloopError
 from components.core.offline import stay_home
 from components.core.paths import Paths
+from components.core.progress import say
 
 # Read by Dask in this process and inherited by the process that it starts and watches.
 MEMORY_ONLY = {
@@ -41,4 +43,8 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except NewsloopError as error:
+        say(f"error: {error}")
+        sys.exit(error.exit_status)
