@@ -108,16 +108,16 @@ def settings(entities: dict[str, str], seconds: float = 60) -> parameters.Params
 
 
 # Ingest by itself; the work's module must have a name that the cluster knows too.
-_PATH = {"PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"}
+_PATH = {"PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}", "PATIENCE": "60"}
 _RUN = """
-import sys
+import os, sys
 from pathlib import Path
 from components import ingest
 from components.core.errors import NewsloopError
 from components.core.paths import Paths
 import test_dask
 root = Path(sys.argv[1])
-params = test_dask.settings(test_dask.PATTERNS, seconds=10)
+params = test_dask.settings(test_dask.PATTERNS, seconds=float(os.environ["PATIENCE"]))
 work = test_dask.Slow(sys.argv[2]) if len(sys.argv) > 2 else test_dask.mask
 try:
     ingest.run(params, Paths(root, root / "home"), work)
@@ -168,7 +168,7 @@ def test_a_worker_is_killed_in_the_middle_and_the_bytes_are_the_same(
         env={**os.environ, **_PATH, SCHEDULER: cluster.address}, stderr=subprocess.PIPE,
     )  # fmt: skip
     victim = workers[0]
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180
     while sum(mark.name.startswith(f"{victim.pid}-") for mark in marks.iterdir()) < 3:
         assert time.monotonic() < deadline and runner.poll() is None, "no work came to the worker"
         time.sleep(0.02)
@@ -201,7 +201,7 @@ def test_with_certificates_nobody_works_without_one(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The settings are those of docs/scale.md."""
-    params = settings(PATTERNS, seconds=10)
+    params = settings(PATTERNS)
     snapshot.run(params, paths)
     folder = tmp_path / "cluster"
     folder.mkdir()
@@ -214,7 +214,7 @@ def test_with_certificates_nobody_works_without_one(
         assert (paths.ingested / "documents.parquet").exists()
         plain = cluster.address.replace("tls://", "tcp://")
         for address in (cluster.address, plain):
-            refused = run_elsewhere(tmp_path, {SCHEDULER: address})
+            refused = run_elsewhere(tmp_path, {SCHEDULER: address, "PATIENCE": "5"})
             assert refused.returncode == 1
             assert f"Expected a Dask scheduler at {address}" in refused.stderr
     finally:
