@@ -4,11 +4,11 @@
                                       [--busy]
 
 Documents are made from BBC News, each another one (many_documents.py). Each stage runs as its own
-process tree, patterns only (no persons); its memory is the highest sum of the resident sizes of all
-its processes, looked at 20 times a second. `--scrubber identity` takes the scrubber out. `--busy`
-writes down that other work ran beside it. Prints a table, writes benchmarks/ingest_scale.json, one
-entry for each scrubber, and draws docs/ingest_scale.png. Its own files lie under
-.newsloop/benchmarks and are removed.
+process tree, patterns only (no persons), and nothing is remembered (scrub_cache.py measures that).
+Memory is the highest sum of the resident sizes of all its processes, looked at 20 times a second.
+`--scrubber identity` takes the scrubber out. `--busy` writes down that other work ran beside it.
+Prints a table, writes benchmarks/ingest_scale.json, one entry for each scrubber, and draws
+docs/ingest_scale.png. Its own files lie under .newsloop/benchmarks and are removed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ GIB = 1 << 30
 
 def stage(name: str, scrubber: str) -> None:
     """Runs one stage here."""
-    params = many_documents.settings(FILE)
+    params = many_documents.settings(FILE, remember="never")
     paths = Paths(FOLDER, FOLDER / "home")
     if name == "validate":
         validate.run(params, paths)

@@ -102,7 +102,10 @@ def settings(entities: dict[str, str], seconds: float = 60) -> parameters.Params
     changes = {
         "sources": [source],
         "scrub": ours.scrub.model_copy(update={"entities": entities, "batch": 10, "workers": 2}),
-        "stream": ours.stream.model_copy(update={"rows": 50, "cluster_seconds": seconds}),
+        # Nothing is remembered: what was done here is done there again.
+        "stream": ours.stream.model_copy(
+            update={"rows": 50, "cluster_seconds": seconds, "remember": "never"}
+        ),
     }
     return PROJECT.model_copy(update={"ingest": ours.model_copy(update=changes)})
 
