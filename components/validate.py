@@ -18,10 +18,8 @@ of the sample on which wrong labels are looked for.
 
 from __future__ import annotations
 
-import re
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,14 +50,11 @@ from components.validation_suite import (
     row_expectations,
     table_expectations,
 )
+from components.validation_words import column_problems, counts_by_class, problems_of, summary_of
 
 _COLUMNS = "Columns and their types"
 _TOGETHER = "The documents together"
-_SHOWN_LABELS = 5
-_KEPT_LABELS = 1000  # unknown ones that are counted: a column of texts must not fill the memory
 _QUARANTINE = {**schema.DOCUMENT, "reasons": pl.List(pl.String())}
-# A column that is no label at all may hold personal data, which no message may repeat.
-_LIKE_A_LABEL = re.compile(r"(?!.*\d{5})[\w &/.+-]{1,30}")
 
 
 @dataclass(frozen=True)
@@ -98,7 +93,7 @@ def judge(
     """
     columns = checker.check(columns_of(documents.columns), "columns", column_expectations())
     if not columns.success:
-        return Verdict(_column_problems(documents.columns), None, results={_COLUMNS: columns})
+        return Verdict(column_problems(documents.columns), None, results={_COLUMNS: columns})
     measured = (measurer.measure(batch) for batch in documents.batches())
     count = -(-documents.height // streams.BATCH)
     batches = track(measured, "validate: measuring", count, f"batches of {streams.BATCH}")
@@ -119,13 +114,13 @@ def judge(
     }
     if any(check.value is not None for check in checks):
         results[_TOGETHER] = checker.check(facts(checks), "together", fact_expectations(checks))
-    problems = _problems(rows, documents, settings, labels)
+    problems = problems_of(rows, documents, settings, labels)
     problems += [check.problem for check in checks if check.passed is False]
     failed = [a for r in results.values() for a in described(r) if not a["success"]]
     if failed and not problems:
         names = ", ".join(sorted({f"{a['name']} ({a['column']})" for a in failed}))
         problems = [f"Great Expectations finds fault that newsloop does not: {names}"]
-    return Verdict(problems, rows, _summary(rows, labels, checks, repeats, results), results)
+    return Verdict(problems, rows, summary_of(rows, labels, checks, repeats, results), results)
 
 
 def _checks(
@@ -137,7 +132,7 @@ def _checks(
     baseline: Baseline,
 ) -> tuple[list[Check], dict[str, int]]:
     good = rows.good
-    by_class, by_source = _counts(good, ingest.labels), counted(good["source"])
+    by_class, by_source = counts_by_class(good, ingest.labels), counted(good["source"])
     sources = [source.name for source in ingest.sources]
     feedback = [source.name for source in ingest.sources if source.kind == "feedback"]
     repeats, counts = validation_checks.repeats(good, settings)
@@ -177,117 +172,6 @@ def chosen(documents: Batches, measurer: Measurer, rows: pl.Series) -> Iterator[
         mended, _ = measurer.mend(batch.select(pl.all().gather(here["row"] - start)))
         yield mended
         start += batch.height
-
-
-def _column_problems(columns: Mapping[str, pl.DataType]) -> list[str]:
-    expected = {name: str(kind) for name, kind in schema.DOCUMENT.items()}
-    found = {name: str(kind) for name, kind in columns.items()}
-    return [
-        f"column {name}: expected {expected.get(name, 'none')}, got {found.get(name, 'none')}"
-        for name in [*expected, *(name for name in found if name not in expected)]
-        if expected.get(name) != found.get(name)
-    ] or ["the columns did not pass Great Expectations"]
-
-
-def _problems(
-    rows: Rows, documents: Batches, settings: parameters.Validate, labels: Sequence[str]
-) -> list[str]:
-    total, good = rows.judged.height, rows.good
-    if not total:
-        if rows.unlabelled:
-            return [f"none of {rows.unlabelled} documents has a label"]
-        return ["no documents came in"]
-    problems = []
-    if rows.bad.height / total > settings.max_bad_share:
-        told = "; ".join(
-            f"{reason}: {n}{_labels(documents, labels) if reason.startswith('label') else ''}"
-            for reason, n in rows.reasons().items()
-        )
-        problems.append(
-            f"{rows.bad.height} of {total} rows are bad ({rows.bad.height / total:.1%}, at most "
-            f"{settings.max_bad_share:.1%}): {told}"
-        )
-    if good.height < settings.min_documents:
-        left_out = f", and {rows.unlabelled} without label" if rows.unlabelled else ""
-        problems.append(
-            f"expected at least {settings.min_documents} good documents, got {good.height}"
-            f"{left_out}"
-        )
-    if good["label"].n_unique() < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
-        problems.append(f"expected at least two classes, got {good['label'].n_unique()}")
-    few = {k: n for k, n in _counts(good, labels).items() if n < settings.min_class_documents}
-    if few:
-        problems.append(
-            f"expected at least {settings.min_class_documents} documents of each class, got "
-            + ", ".join(f"{n} of {label}" for label, n in few.items())
-        )
-    return problems
-
-
-def _labels(documents: Batches, labels: Sequence[str]) -> str:
-    """A few of the labels that are not in the list, with their counts."""
-    counts: Counter[str] = Counter()
-    others: Counter[str] = Counter()
-    for batch in documents.batches():
-        unknown = batch["label"].drop_nulls().filter(~batch["label"].drop_nulls().is_in(labels))
-        for label, n in unknown.value_counts().sort("label").iter_rows():
-            if _LIKE_A_LABEL.fullmatch(label) and (label in counts or len(counts) < _KEPT_LABELS):
-                counts[label] += n
-            else:
-                others["values"] += 1
-    like = counts.most_common(_SHOWN_LABELS)
-    shown = [f"{label!r} {n}" for label, n in like]
-    hidden = others["values"] + len(counts) - len(like)
-    if hidden:
-        shown.append(f"{hidden} other values")
-    return f" ({', '.join(shown)})"
-
-
-def _counts(good: pl.DataFrame, labels: Sequence[str]) -> dict[str, int]:
-    counts = Counter(good["label"].to_list())
-    return {label: counts[label] for label in labels}
-
-
-def _summary(
-    rows: Rows,
-    labels: Sequence[str],
-    checks: Sequence[Check],
-    repeats: Mapping[str, int],
-    results: Mapping[str, Any],
-) -> dict[str, Any]:
-    good, lengths = rows.good, rows.good["characters"]
-    times = good["time"].drop_nulls()
-    return {
-        "rows": rows.judged.height + rows.unlabelled,
-        "documents": good.height,
-        "unlabelled": rows.unlabelled,
-        "quarantined": rows.bad.height,
-        "reasons": rows.reasons(),
-        "by_class": _counts(good, labels),
-        "by_source": counted(good["source"]),
-        "by_language": counted(good["language"]),
-        "mended": int(good["mended"].sum()),
-        "characters": {
-            "least": lengths.min(),
-            "median": lengths.median(),
-            "most": lengths.max(),
-        },
-        "times": {
-            "documents": times.len(),
-            "oldest": _iso(times.min()),
-            "newest": _iso(times.max()),
-        },
-        "repeats": dict(repeats),
-        "checks": [
-            {"name": c.name, "asked": c.words, "value": c.value, "told": c.told, "passed": c.passed}
-            for c in checks
-        ],
-        "expectations": {title: described(result) for title, result in results.items()},
-    }
-
-
-def _iso(time: Any) -> str | None:
-    return None if time is None else str(time.isoformat())
 
 
 def read_faults(value: object) -> dict[str, str]:
