@@ -118,6 +118,11 @@ class Ledger:
         with self._transaction() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
+    def execute(self, statement: sa.Update | sa.Delete) -> int:
+        """Changes or deletes rows; how many. For erasure and retention, see ledger_privacy.py."""
+        with self._transaction() as connection:
+            return int(connection.execute(statement).rowcount)
+
     # Versions and deployments
 
     def champion(self) -> Champion | None:

@@ -1,0 +1,91 @@
+"""Stand-ins for people: pseudonyms, and names of documents that tell nothing about anybody.
+
+A keyed hash (HMAC-SHA256, RFC 2104) is the same for the same person, and nobody can compute it
+without the key. Cut to 64 bits it is still so long that two people never meet.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import unicodedata
+
+_LENGTH = 16  # hexadecimal characters
+EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_HASHED = re.compile(r"anon-[0-9a-f]{16}")
+# What names a document and nobody else: a word in lower case, a few digits, a word with digits, a
+# date, a UUID or another long hexadecimal number, each perhaps with a file's ending.
+_PLAIN = re.compile(
+    r"(?:[a-z]{1,20}|[A-Za-z]{0,10}[-_.]?\d{1,8}|\d{4}-\d\d-\d\d"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[^\n]*[a-f])[0-9a-f]{12,64})"
+    r"(?:\.[a-z]{2,5})?"
+)
+
+
+def keyed(value: str, secret: bytes) -> str:
+    """HMAC-SHA256 of `value` in hexadecimal, 64 characters."""
+    return hmac.digest(secret, value.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+def normal(value: str) -> str:
+    """What counts as the same name or address: without case, outer space and Unicode variants.
+
+    >>> normal(" Ann@Example.com ")
+    'ann@example.com'
+    """
+    return unicodedata.normalize("NFKC", value).strip().casefold()
+
+
+def pseudonym(author: str | None, secret: bytes) -> str | None:
+    """A stable stand-in for a person, which nobody can compute without the secret."""
+    return None if author is None else keyed(author.strip().casefold(), secret)[:_LENGTH]
+
+
+def emails(text: str) -> set[str]:
+    """The e-mail addresses in `text`, in their normal form.
+
+    >>> sorted(emails("Ann <Ann@Example.com>, bob@example.org."))
+    ['ann@example.com', 'bob@example.org']
+    """
+    return {normal(found) for found in EMAIL.findall(text)} if "@" in text else set()
+
+
+def is_plain(name: str) -> bool:
+    """Whether a part of an id, a file name or a label says nothing about a person.
+
+    >>> [is_plain(name) for name in ("012.txt", "T-1234", "sports", "john_smith", "a@example.org")]
+    [True, True, True, False, False]
+    """
+    return _PLAIN.fullmatch(name) is not None or _HASHED.fullmatch(name) is not None
+
+
+def plain_id(id_: str, secret: bytes, known: frozenset[str] = frozenset()) -> str:
+    """`id_` itself if every part of it is plain, else its source and a keyed hash of it.
+
+    Args:
+        id_: "<source>/<name in the source>".
+        secret: key of the hash.
+        known: parts that are plain whatever they look like: the labels.
+
+    >>> plain_id("mine/sports/012.txt", b"key")
+    'mine/sports/012.txt'
+    >>> plain_id("mine/ann@example.org", b"key").startswith("mine/anon-")
+    True
+    """
+    source, _, name = id_.partition("/")
+    if all(part in known or is_plain(part) for part in name.split("/")):
+        return id_
+    return f"{source}/anon-{keyed(id_, secret)[:_LENGTH]}"
+
+
+def plain_label(label: str | None, secret: bytes, known: frozenset[str]) -> str | None:
+    """`label` itself if it is a known class or plain, else a masked form of it.
+
+    A column that was taken for the label by mistake may hold names. Equal labels stay equal.
+
+    >>> plain_label("Ann Smith", b"key", frozenset({"sports"})).startswith("anon-")
+    True
+    """
+    if label is None or label in known or is_plain(label):
+        return label
+    return f"anon-{keyed(label, secret)[:_LENGTH]}"
