@@ -142,7 +142,14 @@ def models(versions: list[dict[str, Any]], champion: int | None, json_wanted: bo
         metrics = row["metrics"]
         table.add_row(
             f"v{row['version']}",
-            "champion" if row["version"] == champion else "",
+            ", ".join(
+                word
+                for word, holds in (
+                    ("champion", row["version"] == champion),
+                    ("retired", row.get("retired")),
+                )
+                if holds
+            ),
             row["time"].strftime("%Y-%m-%d %H:%M"),
             metrics["architecture"],
             f"{metrics['accuracy']['value']:.4f}",

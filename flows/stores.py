@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,17 @@ class Store:
         except Exception as error:
             raise self._unreachable(error) from error
         return True
+
+    def changed(self, id_: str) -> datetime:
+        """When the object was put here, UTC."""
+        try:
+            moment = self._database.fs.info(self._database.oid_to_path(id_))
+        except Exception as error:
+            raise self._unreachable(error) from error
+        found = moment.get("mtime") or moment.get("LastModified")
+        if isinstance(found, datetime):
+            return found.astimezone(UTC)
+        return datetime.fromtimestamp(float(found), UTC)
 
     def forget_runs(self, gone: set[str]) -> int:
         """Removes the remembered runs that speak of one of these objects; how many."""

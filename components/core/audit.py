@@ -28,10 +28,11 @@ from components.core import audit_readers
 from components.core.audit_readers import CHUNK, Piece
 from components.core.canaries import LONGEST, Canaries
 from components.core.errors import UsageError
+from components.core.params import Params
 from components.core.progress import track
 from components.core.scrub import Finding
 
-__all__ = ["CANARY", "STATISTICAL", "Canaries", "Hit", "Report", "findings", "scan"]
+__all__ = ["CANARY", "STATISTICAL", "Canaries", "Hit", "Report", "findings", "scan", "searcher"]
 
 CANARY = "canary"
 STATISTICAL = frozenset({"PERSON"})
@@ -144,6 +145,19 @@ def scan(
         report.bytes += size
         report.hits += [Hit(str(path), *place, count) for place, count in hits.items()]
     return report
+
+
+def searcher(params: Params, entities: Sequence[str]) -> Scrubber | None:
+    """The scrubber of these settings, for some of its entities; None for none.
+
+    Raises:
+        ScrubError: it cannot be loaded.
+    """
+    if not entities:
+        return None
+    from components.core.scrub import Scrubber as Real
+
+    return Real(params.ingest.scrub.model_copy(update={"entities": list(entities)}))
 
 
 def findings(text: str, found: Iterable[Finding]) -> Iterator[Finding]:

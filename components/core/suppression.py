@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from components.core import identity, keys, tables
-from components.core.errors import DataError
+from components.core.errors import DataError, UsageError
 from components.core.paths import Paths
 
 Kind = Literal["author", "email", "document"]
@@ -56,22 +56,22 @@ class Subject:
         """The subject that `key` names; without a kind an address is one, "a/b" a document's id.
 
         Raises:
-            DataError: `key` is empty, or `kind` is none of KINDS.
+            UsageError: `key` is empty, or `kind` is none of KINDS.
 
         >>> [Subject.of(key).kind for key in ("Ann", "ann@example.org", "mine/12")]
         ['author', 'email', 'document']
         """
         if kind is not None and kind not in KINDS:
-            raise DataError(f"Expected one of {', '.join(KINDS)} as the kind, got {kind}.")
+            raise UsageError(f"Expected one of {', '.join(KINDS)} as the kind, got {kind}.")
         key = key.strip()
         if not key:
-            raise DataError("Expected an author, an e-mail address or a document's id, got none.")
+            raise UsageError("Expected an author, an e-mail address or a document's id, got none.")
         guess: Kind = "document" if "/" in key else "author"
         if identity.EMAIL.fullmatch(key):
             guess = "email"
         chosen: Kind = next((one for one in KINDS if one == kind), guess)
         if chosen == "email" and not identity.EMAIL.fullmatch(key):
-            raise DataError("Expected an e-mail address such as ann@example.org, got another text.")
+            raise UsageError("Expected an address such as ann@example.org, got another text.")
         return cls(chosen, key)
 
     def hash(self, secret: bytes) -> str:

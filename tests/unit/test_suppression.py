@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.core import identity, keys, suppression, tables
-from components.core.errors import DataError
+from components.core.errors import DataError, UsageError
 from components.core.paths import Paths
 from components.core.suppression import Guard, Subject
 from components.sources import RawDocument
@@ -160,7 +160,7 @@ def test_the_kind_is_guessed(key: str, kind: str | None, expected: str) -> None:
 
 @pytest.mark.parametrize(("key", "kind"), [("", None), ("Ann", "email"), ("Ann", "person")])
 def test_what_is_no_subject_is_refused(key: str, kind: str | None) -> None:
-    with pytest.raises(DataError):
+    with pytest.raises(UsageError):
         Subject.of(key, kind)
 
 
