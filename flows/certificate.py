@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,34 @@ NOT_REACHED = [
 ]
 
 
-def entry(
-    where: str, what: str, before: str | None = None, after: str | None = None
-) -> dict[str, str | None]:
-    """One thing that was done; `before` and `after` are hashes, None where there is none."""
-    return {"where": where, "what": what, "before": before, "after": after}
+class Deeds:
+    """What an erasure has done so far, also before it was killed: a line a deed, in a file.
+
+    Args:
+        path: of the file; made at the first deed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:  # a killed run left half of a line
+            tables.write_text(whole, path)
+        self.all: list[dict[str, Any]] = [json.loads(line) for line in whole.splitlines()]
+        self.new = 0
+
+    def add(
+        self, where: str, what: str, before: str | None = None, after: str | None = None
+    ) -> None:
+        """Notes one thing that was done; `before` and `after` are hashes, None where none is."""
+        deed = {"where": where, "what": what, "before": before, "after": after}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(deed) + "\n")
+        self.all.append(deed)
+        self.new += 1
+
+    def forget(self) -> None:
+        self._path.unlink(missing_ok=True)
 
 
 def folder(paths: Paths) -> Path:

@@ -155,7 +155,7 @@ def _audit(
 def _entities(params: Params, wanted: str) -> list[str]:
     from components.core.audit import STATISTICAL
 
-    known = list(params.ingest.scrub.entities)
+    known = [name for name, policy in params.ingest.scrub.entities.items() if policy != "keep"]
     if wanted == "none":
         return []
     if wanted == "all":

@@ -34,6 +34,7 @@ from components.core.progress import say
 from components.core.suppression import Guard, Subject
 from components.sources import open_source
 from flows import certificate, lineage, workspace
+from flows.certificate import Deeds
 from flows.lineage import Held, Traces
 from flows.stores import Library, Store, open_stores, people_columns, remove_tree
 
@@ -121,32 +122,35 @@ def erase(
             return {**plan.summary(), "dry_run": True, "trees": trees}
         suppression.add(paths, subject, now)
         journal = _write_journal(paths, plan)
-        done = _retire(paths, ledger, plan, replacement, now)
+        deeds = Deeds(journal.with_suffix(".done"))
+        _retire(paths, ledger, plan, replacement, now, deeds)
         for root in roots:
-            done += lineage.clean_tree(root, plan.traces, plan.held, dry_run=False)
+            for deed in lineage.clean_tree(root, plan.traces, plan.held, dry_run=False):
+                deeds.add(**deed)
             if root != paths.root:
                 suppression.pin(Paths(root, paths.home))
-        done += _forget(paths, ledger, plan)
-        done += _purge(plan, stores)
+        _forget(paths, ledger, plan, deeds)
+        _purge(plan, stores, deeds)
         asked = _ask_for_retraining(ledger, plan, now)
         left = _search(params, paths, subject, plan, stores)
-        written = None
-        if done or not certificate.exists(paths, plan.id):
-            facts = {**plan.summary(), "time": now.isoformat(), "done": done, "left": left}
+        written = certificate.newest(paths, plan.id)
+        if deeds.all or written is None:
+            facts = {**plan.summary(), "time": now.isoformat(), "done": deeds.all, "left": left}
             facts["subject"] = subject.hash(keys.suppression_key(paths.keys))
             facts["not_reached"] = certificate.NOT_REACHED + plan.unread
             written = certificate.write(paths, plan.id, facts, now)
         if not left:
+            deeds.forget()
             _remove_journal(journal)
     champion = ledger.champion()
     return {
         **plan.summary(),
         "dry_run": False,
-        "done": len(done),
+        "done": deeds.new,
         "champion": champion.tag if champion else None,
         "champion_retired": bool(champion and champion.version in ledger.retired()),
         "retrain": asked,
-        "certificate": str(written or certificate.newest(paths, plan.id)),
+        "certificate": str(written),
         "left": left,
     }
 
@@ -239,22 +243,25 @@ def _replacement(ledger: Ledger, plan: Plan) -> int | None:
 
 
 def _retire(
-    paths: Paths, ledger: Ledger, plan: Plan, replacement: int | None, now: datetime
-) -> list[dict[str, Any]]:
+    paths: Paths,
+    ledger: Ledger,
+    plan: Plan,
+    replacement: int | None,
+    now: datetime,
+    deeds: Deeds,
+) -> None:
     """Marks versions, changes the champion if that was asked for, removes bundles."""
-    done = []
     rows = {row["version"]: row for row in ledger.versions()}
     for version in sorted(plan.learned):
         row = rows[version]
         if ledger.retire(version, row["bundle"], now, f"erasure {plan.id}"):
-            done.append(certificate.entry("ledger", f"{row['tag']} retired", row["bundle"]))
+            deeds.add("ledger", f"{row['tag']} retired", row["bundle"])
     if replacement is not None:
-        ledger.deploy(replacement, now, f"erasure {plan.id}: {rows[replacement]['tag']} instead")
-        done.append(certificate.entry("ledger", f"{rows[replacement]['tag']} made the champion"))
-    return done + [
-        certificate.entry(str(paths.bundles / name), "bundle removed", name)
-        for name in sweep(paths, ledger)
-    ]
+        tag = rows[replacement]["tag"]
+        ledger.deploy(replacement, now, f"erasure {plan.id}: {tag} instead")
+        deeds.add("ledger", f"{tag} made the champion")
+    for name in sweep(paths, ledger):
+        deeds.add(str(paths.bundles / name), "bundle removed", name)
 
 
 def sweep(paths: Paths, ledger: Ledger) -> list[str]:
@@ -265,20 +272,18 @@ def sweep(paths: Paths, ledger: Ledger) -> list[str]:
     return [name for name in sorted(retired) if remove_tree(paths.bundles / name)]
 
 
-def _forget(paths: Paths, ledger: Ledger, plan: Plan) -> list[dict[str, Any]]:
+def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
     """The ledger's texts, the scrub cache, and copies that are made anew when they are needed."""
-    done = []
     if count := ledger_privacy.forget(ledger, sorted(plan.predictions)):
-        done.append(certificate.entry("ledger", f"{count} texts emptied"))
+        deeds.add("ledger", f"{count} texts emptied")
     ledger_privacy.compact(ledger)
     if plan.traces.texts and paths.scrub_cache.exists():
         before = tables.file_hash(paths.scrub_cache)
         if what := _clean_scrub_cache(paths.scrub_cache, plan.traces.texts):
             after = tables.file_hash(paths.scrub_cache) if paths.scrub_cache.exists() else None
-            done.append(certificate.entry(str(paths.scrub_cache), what, before, after))
+            deeds.add(str(paths.scrub_cache), what, before, after)
     if plan.traces.ids and remove_tree(paths.home / "demo"):
-        done.append(certificate.entry(str(paths.home / "demo"), "sandbox of the demo removed"))
-    return done
+        deeds.add(str(paths.home / "demo"), "sandbox of the demo removed")
 
 
 def _clean_scrub_cache(path: Path, texts: set[str]) -> str:
@@ -302,21 +307,18 @@ def _clean_scrub_cache(path: Path, texts: set[str]) -> str:
     return f"{count} rows deleted" if count else ""
 
 
-def _purge(plan: Plan, stores: list[Store]) -> list[dict[str, Any]]:
+def _purge(plan: Plan, stores: list[Store], deeds: Deeds) -> None:
     """Removes the objects from every store."""
-    done = []
     for store in stores:
-        there = store.ids()
-        for id_ in sorted(plan.objects & there):
+        for id_ in sorted(plan.objects & store.ids()):
             # The cache keeps the lists of tables' folders: a later erasure asks them which
             # version learned from what. They hold names of files and hashes only.
             if store.name == "cache" and id_ in plan.held.tables:
                 continue
             if store.delete(id_):
-                done.append(certificate.entry(f"DVC {store.name}", "object removed", id_))
+                deeds.add(f"DVC {store.name}", "object removed", id_)
         if count := store.forget_runs(plan.objects - plan.held.tables):
-            done.append(certificate.entry(f"DVC {store.name}", f"{count} remembered runs removed"))
-    return done
+            deeds.add(f"DVC {store.name}", f"{count} remembered runs removed")
 
 
 def _ask_for_retraining(ledger: Ledger, plan: Plan, now: datetime) -> str | None:

@@ -7,7 +7,7 @@ of its rows, a report that was drawn over one, a bundle that wraps such a model.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -185,50 +185,51 @@ def learned(library: Library, steps: list[Step] | None, held: Held) -> bool | No
     return None if any(content is None for content in there) else False
 
 
-def clean_tree(root: Path, traces: Traces, held: Held, *, dry_run: bool) -> list[dict[str, Any]]:
+def clean_tree(
+    root: Path, traces: Traces, held: Held, *, dry_run: bool
+) -> Iterator[dict[str, Any]]:
     """Takes the subject's rows out of the tables under root/data, with what was made of them.
 
-    Returns:
-        For each file or folder: `where`, `what`, `before` and `after` (SHA-256 of a file; None
-        where there is none any more).
+    Yields:
+        After each deed: `where`, `what`, `before` and `after` (SHA-256 of a file; None where there
+        is none any more).
     """
-    done: list[dict[str, Any]] = []
     lock = steps_of_lock((root / "dvc.lock").read_text()) if (root / "dvc.lock").is_file() else []
     outs = {path: id_ for one in lock for path, id_ in one.outs.items()}
-    hit: set[str] = set()
+    found: dict[Path, pl.DataFrame] = {}
     for path in sorted((root / "data").glob("0[123]_*/*.parquet")):
         table = tables.read_table(path)
         rows = traces.rows(table)
-        if not rows.any():
-            continue
-        hit.add(str(path.relative_to(root)))
-        entry = {"where": str(path), "what": f"{rows.sum()} rows removed", "after": None}
-        entry["before"] = tables.file_hash(path)
+        if rows.any():
+            found[path] = table.filter(~rows)
+    split = {path.name for path in found if path.is_relative_to(root / SPLIT)}
+    trained = bool(split & set(LEARNED_FROM))
+    # What was made from the tables goes first: as long as they have the rows, they tell of it.
+    for name, made in ((TRAINED, trained), (EVALUATED, bool(split)), (PACKAGED, trained)):
+        folder = root / name
+        if folder.exists() and (made or outs.get(name) in held.folders):
+            if not dry_run:
+                remove_tree(folder)
+            yield _deed(folder, "made from it, removed", None)
+    for path, kept in found.items():
+        before = tables.file_hash(path)
         if not dry_run:
-            tables.write_table(table.filter(~rows), path)
-            entry["after"] = tables.file_hash(path)
-        done.append(entry)
+            tables.write_table(kept, path)
+        yield _deed(path, "rows removed", before)
     faults = root / "data" / "01_ingested" / "faults.json"
     if faults.is_file():
         listed = tables.read_json(faults)
-        kept = [one for one in listed if one["id"] not in traces.ids]
-        if len(kept) < len(listed):
-            entry = {"where": str(faults), "what": "entries removed", "after": None}
-            entry["before"] = tables.file_hash(faults)
+        left = [one for one in listed if one["id"] not in traces.ids]
+        if len(left) < len(listed):
+            before = tables.file_hash(faults)
             if not dry_run:
-                tables.write_json(kept, faults)
-                entry["after"] = tables.file_hash(faults)
-            done.append(entry)
-    trained = any(f"{SPLIT}/{name}" in hit for name in LEARNED_FROM)
-    drawn = trained or any(name.startswith(SPLIT) for name in hit)
-    for path_, made in ((TRAINED, trained), (EVALUATED, drawn), (PACKAGED, trained)):
-        folder = root / path_
-        if folder.exists() and (made or outs.get(path_) in held.folders):
-            entry = {"where": str(folder), "what": "made from it, removed", "before": None}
-            done.append({**entry, "after": None})
-            if not dry_run:
-                remove_tree(folder)
-    return done
+                tables.write_json(left, faults)
+            yield _deed(faults, "entries removed", before)
+
+
+def _deed(path: Path, what: str, before: str | None) -> dict[str, Any]:
+    after = tables.file_hash(path) if path.is_file() else None
+    return {"where": str(path), "what": what, "before": before, "after": after}
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -51,7 +51,7 @@ _OF_MACHINES = re.compile(
     r"(?<![0-9A-Za-z])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}|(?=[0-9]*[a-f])[0-9a-f]{16}"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9A-Za-z])"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?|\d{8}T\d{6}Z"
-    r"|-?\d+\.\d{4,}(?:[eE][+-]?\d+)?|<[A-Z][A-Z_]+>"
+    r"|-?\d+\.\d{4,}(?:[eE][+-]?\d+)?|<[A-Z][A-Z_]+(?:_[0-9a-f]{12})?>"
 )
 
 
@@ -157,7 +157,8 @@ def searcher(params: Params, entities: Sequence[str]) -> Scrubber | None:
         return None
     from components.core.scrub import Scrubber as Real
 
-    return Real(params.ingest.scrub.model_copy(update={"entities": list(entities)}))
+    masks = dict.fromkeys(entities, "mask")
+    return Real(params.ingest.scrub.model_copy(update={"entities": masks}))
 
 
 def findings(text: str, found: Iterable[Finding]) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ _LARGEST_MEMBER = 1024 * 1024 * 1024  # bytes of an archive's member that is ope
 _PRINTABLE = re.compile(rb"[\x20-\x7e\xc2-\xf4\x80-\xbf]{6,}")
 _WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
 _NO_TEXT = re.compile(r"<(script|style|svg)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
-_PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]+>")
+_PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]+(?:_[0-9a-f]{12})?>")
 SQLITE, GZIP, ZIP = b"SQLite format 3\0", b"\x1f\x8b", b"PK\x03\x04"
 PARQUET, NUMPY = b"PAR1", b"\x93NUMPY"
 

@@ -7,6 +7,8 @@ emptied text, so that the numbers never seem to run backwards.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -22,6 +24,7 @@ from components.core.ledger_tables import (
     WINDOWS,
 )
 
+_PLACEHOLDER = re.compile(r"<([A-Z][A-Z_]+[A-Z])(?:_[0-9a-f]{12})?>")
 _TOGETHER = 400  # values in one statement; SQLite takes 999 at least
 
 
@@ -112,12 +115,9 @@ def expire(
 
 def masked(ledger: Ledger) -> dict[str, int]:
     """How often the service masked what, by the placeholders in the texts that it kept."""
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for row in ledger.query(sa.select(TEXTS.c.text).where(TEXTS.c.text.like("%<%>%"))):
-        for part in str(row["text"]).split("<")[1:]:
-            entity, closed, _ = part.partition(">")
-            if closed and entity.isupper() and entity.replace("_", "").isalpha():
-                counts[entity] = counts.get(entity, 0) + 1
+        counts.update(_PLACEHOLDER.findall(str(row["text"])))
     return dict(sorted(counts.items()))
 
 

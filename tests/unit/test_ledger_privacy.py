@@ -125,6 +125,6 @@ def test_the_last_window_and_the_last_request_stay(ledger: Ledger) -> None:
 
 def test_the_service_s_masks_are_counted_by_their_placeholders(ledger: Ledger) -> None:
     predict(ledger, "a", 1, SECRET)
-    predict(ledger, "b", 1, "<PERSON> alone")
+    predict(ledger, "b", 1, "<PERSON_0123456789ab> alone")
     predict(ledger, "c", 1, None)
     assert ledger_privacy.masked(ledger) == {"EMAIL_ADDRESS": 1, "PERSON": 3}
