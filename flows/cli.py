@@ -17,7 +17,7 @@ from components.core.errors import LedgerError, NewsloopError, UsageError
 from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
-from flows import cli_privacy, environment, show
+from flows import cli_privacy, environment, privacy_report, show
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
@@ -71,6 +71,7 @@ def run(
     from flows.learning import learning
 
     summary = learning(str(paths.root), str(paths.home), reason, in_place=True)
+    summary["privacy"] = privacy_report.write(paths, privacy_report.collect(paths, _ledger(paths)))
     show.learning(summary, paths, environment.server_url(params), as_json)
 
 

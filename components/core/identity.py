@@ -11,7 +11,9 @@ import re
 import unicodedata
 
 _LENGTH = 16  # hexadecimal characters
-EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+EMAIL = re.compile(r"[\w.!#$%&'*+=?^`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+# Ten digits and more, perhaps in groups, that are no part of a hash or of a fraction.
+_LONG_NUMBER = re.compile(r"(?<![\w.])\+?\d(?:[ -]?\d){9,}(?![\w.]?\w)")
 _HASHED = re.compile(r"anon-[0-9a-f]{16}")
 # What names a document and nobody else: a word in lower case, a few digits, a word with digits, a
 # date, a UUID or another long hexadecimal number, each perhaps with a file's ending.
@@ -48,6 +50,15 @@ def emails(text: str) -> set[str]:
     ['ann@example.com', 'bob@example.org']
     """
     return {normal(found) for found in EMAIL.findall(text)} if "@" in text else set()
+
+
+def redact(message: str) -> str:
+    """An error's message fit for records that others read: a file's name may be an address.
+
+    >>> redact("Expected a readable file texts/ann@example.org.txt, got 0207 946 0123.")
+    'Expected a readable file texts/<EMAIL_ADDRESS>, got <NUMBER>.'
+    """
+    return _LONG_NUMBER.sub("<NUMBER>", EMAIL.sub("<EMAIL_ADDRESS>", message))
 
 
 def is_plain(name: str) -> bool:
