@@ -29,7 +29,7 @@ def settle(params: Params, paths: Paths) -> None:
         # The server that we start forgets old runs with their logs, and old events.
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": _seconds(params.privacy.log_days),
-        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": _seconds(params.privacy.log_days),
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{params.privacy.log_days}D",
         "BENTOML_HOME": str(paths.home / "bentoml"),
     }
     for name, value in settings.items():
