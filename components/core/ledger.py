@@ -224,6 +224,16 @@ class Ledger:
                 last = last.where(LABELS.c.seq < first)
             return connection.execute(last).scalar() or 0
 
+    def feedback_without_text(self, until: int) -> int:
+        """How many labels with sequence number <= `until` have no text (any more) to learn from."""
+        statement = (
+            sa.select(sa.func.count().label("n"))
+            .select_from(LABELS)
+            .join(TEXTS, LABELS.c.prediction_id == TEXTS.c.prediction_id)
+            .where(LABELS.c.seq <= until, TEXTS.c.text.is_(None))
+        )
+        return int(self.query(statement)[0]["n"])
+
     def feedback(self, until: int) -> list[dict[str, Any]]:
         """Labelled texts: for each prediction the last label with sequence number <= `until`.
 

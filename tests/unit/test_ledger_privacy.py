@@ -60,6 +60,7 @@ def test_a_text_is_forgotten_and_its_label_leaves_the_feedback(ledger: Ledger) -
     assert texts(ledger) == {"a": None, "b": "another text", "c": None}
     assert [row["prediction_id"] for row in ledger.feedback(watermark)] == ["b"]
     assert ledger.feedback_watermark() == watermark
+    assert ledger.feedback_without_text(watermark) == 2
     features = {row["id"]: row["features"] for row in ledger.query(sa.select(PREDICTIONS))}
     assert features == {"a": [], "b": [1.0], "c": []}
     assert ledger_privacy.find(ledger, [SECRET], ["c"]) == []
