@@ -14,6 +14,8 @@ _LENGTH = 16  # hexadecimal characters
 EMAIL = re.compile(r"[\w.!#$%&'*+=?^`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 # Ten digits and more, perhaps in groups, that are no part of a hash or of a fraction.
 _LONG_NUMBER = re.compile(r"(?<![\w.])\+?\d(?:[ -]?\d){9,}(?![\w.]?\w)")
+# Texts in folders have names of their own; other files are named in params.yaml.
+_TEXT_FILE = re.compile(r"/([^/\n]{1,120}?\.txt)(?!\w|\.\w)")
 _HASHED = re.compile(r"anon-[0-9a-f]{16}")
 # What names a document and nobody else: a word in lower case, a few digits, a word with digits, a
 # date, a UUID or another long hexadecimal number, each perhaps with a file's ending.
@@ -56,8 +58,15 @@ def redact(message: str) -> str:
     """An error's message fit for records that others read: a file's name may be an address.
 
     >>> redact("Expected a readable file texts/ann@example.org.txt, got 0207 946 0123.")
-    'Expected a readable file texts/<EMAIL_ADDRESS>, got <NUMBER>.'
+    'Expected a readable file texts/<name withheld>.txt, got <NUMBER>.'
+    >>> redact("Expected text in /desk/tech/Ann Smith.txt, and in /desk/tech/012.txt.")
+    'Expected text in /desk/tech/<name withheld>.txt, and in /desk/tech/012.txt.'
     """
+
+    def withhold(found: re.Match[str]) -> str:
+        return found[0] if is_plain(found[1]) else "/<name withheld>.txt"
+
+    message = _TEXT_FILE.sub(withhold, message)
     return _LONG_NUMBER.sub("<NUMBER>", EMAIL.sub("<EMAIL_ADDRESS>", message))
 
 
