@@ -225,7 +225,11 @@ def _retrain(sandbox: Sandbox, ledger: Ledger, client: Client, timeline: Timelin
 
 def _raw_texts(params: Params, paths: Paths) -> dict[str, str]:
     """The articles as they were before scrubbing, by id: what people send is not scrubbed."""
-    return {document.id: document.text for _, document in ingest.read(params, paths)}
+    return {
+        document.id: document.text
+        for _, documents in ingest.read(params, paths)
+        for document in documents
+    }
 
 
 def _send(client: Client, documents: pl.DataFrame) -> tuple[float, list[str]]:
