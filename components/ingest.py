@@ -10,7 +10,6 @@ memory does not grow with their number; the table is the same whoever did the sc
 
 from __future__ import annotations
 
-import hmac
 import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,15 +21,16 @@ from typing import Any
 from components.core import keys, schema, stage, tables
 from components.core import params as parameters
 from components.core.errors import SourceError
+from components.core.identity import pseudonym
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say, track
 from components.core.scrub import Scrubbed, policy_hash
 from components.core.scrub_cache import ScrubCache
+from components.core.suppression import Guard
 from components.core.workers import ScrubWork, Task, Work, Workers, open_workers
 from components.sources import RawDocument, open_source
 
-_PSEUDONYM_LENGTH = 16  # hexadecimal characters: 64 bits, enough that two people never meet
 _FIELDS = len(RawDocument._fields)
 _DROPPED = "DROPPED_DOCUMENTS"  # beside the entities in privacy.json
 _BATCHES_AHEAD = 4  # read before the first is written, however many workers wait
@@ -85,14 +85,6 @@ class Tally:
         return {source: dict(sorted(found.items())) for source, found in self.masked.items()}
 
 
-def pseudonym(author: str | None, secret: bytes) -> str | None:
-    """A stable stand-in for a person, which nobody can compute without the secret."""
-    if author is None:
-        return None
-    digest = hmac.digest(secret, author.strip().casefold().encode(), "sha256")
-    return digest.hex()[:_PSEUDONYM_LENGTH]
-
-
 def columns(batch: Batch, scrubbed: Sequence[Scrubbed], secret: bytes) -> dict[str, Sequence[Any]]:
     """The batch's rows as columns of DOCUMENT, with scrubbed texts and pseudonyms.
 
@@ -113,7 +105,7 @@ def columns(batch: Batch, scrubbed: Sequence[Scrubbed], secret: bytes) -> dict[s
 
 
 def read(params: Params, paths: Paths) -> Iterator[tuple[str, Iterator[RawDocument]]]:
-    """(source, its raw documents) pairs, exactly as the snapshot pins them.
+    """(source, its raw documents) pairs, as the snapshot pins them, without erased subjects.
 
     Raises:
         SourceError: the snapshot is of other sources, or a source changed since.
@@ -126,8 +118,11 @@ def read(params: Params, paths: Paths) -> Iterator[tuple[str, Iterator[RawDocume
             f"{[pin['name'] for pin in pins]}. Run `newsloop run`, or `python -m "
             "components.snapshot`, to take a new one."
         )
+    guard = Guard.load(paths, params.ingest.labels)
     for source, pin in zip(params.ingest.sources, pins, strict=True):
-        yield source.name, open_source(source, paths).read(pin)
+        yield source.name, guard.admit_all(open_source(source, paths).read(pin))
+    if guard.left_out:
+        say(f"ingest: {guard.left_out} documents of erased subjects left out")
 
 
 def batches(

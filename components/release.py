@@ -22,7 +22,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components.core import baseline, bundle, tables
+from components.core import baseline, bundle, suppression, tables
 from components.core.errors import ReleaseError
 from components.core.ledger import Champion, Ledger
 from components.core.paths import Paths
@@ -149,7 +149,9 @@ def _commit(paths: Paths, now: datetime, message: str) -> str:
         own = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         _git(paths, "read-tree", "HEAD", env=own)
         _git(paths, "add", "--update", ".", env=own)
-        _git(paths, "add", "--force", *_PINNED, env=own)
+        suppressed = suppression.pinned_file(paths.root)
+        listed = [str(suppressed)] if suppressed.exists() else []
+        _git(paths, "add", "--force", *_PINNED, *listed, env=own)
         facts = Path(folder) / "released.json"
         tables.write_json(_facts(paths), facts)
         blob = _git(paths, "hash-object", "-w", str(facts))

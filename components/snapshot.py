@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from components.core import baseline, stage, tables
+from components.core import baseline, stage, suppression, tables
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
@@ -65,6 +65,7 @@ def run(
         now: UTC; default: the clock's.
     """
     taken = take(params, paths)
+    suppression.pin(paths)
     known = paths.snapshot.exists() and tables.read_json(paths.snapshot) == taken
     if known and paths.baseline.exists():
         untimed = tables.read_json(paths.baseline).get("taken") is None

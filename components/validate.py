@@ -26,7 +26,7 @@ from typing import Any
 
 import polars as pl
 
-from components import label_noise, validation_checks, validation_report
+from components import label_noise, leak_test, validation_checks, validation_report
 from components.core import baseline as baselines
 from components.core import keys, schema, stage, streams, tables
 from components.core import params as parameters
@@ -38,7 +38,7 @@ from components.core.progress import say, track
 from components.core.scrub import Scrubber
 from components.core.streams import Batches
 from components.validation_checks import Check, counted
-from components.validation_rows import Measurer, Rows, Scrub, sort_out
+from components.validation_rows import LEAK, Measurer, Rows, Scrub, sort_out
 from components.validation_suite import (
     Checker,
     column_expectations,
@@ -195,7 +195,10 @@ def quarantined(
     """The bad rows with their `reasons`, as `chosen`."""
     start = 0
     for batch in chosen(documents, measurer, bad["row"]):
-        yield batch.with_columns(reasons=bad["reasons"][start : start + batch.height])
+        reasons = bad["reasons"][start : start + batch.height]
+        # What leaked goes no further, not even into quarantine.
+        text = pl.when(~pl.col("reasons").list.contains(LEAK)).then("text")
+        yield batch.with_columns(reasons=reasons).with_columns(text=text)
         start += batch.height
 
 
@@ -224,7 +227,9 @@ def run(params: Params, paths: Paths) -> None:
     documents = streams.Stored(paths.ingested / "documents.parquet")
     faults = read_faults(tables.read_json(paths.ingested / "faults.json"))
     settings, ingest = params.validate_, params.ingest
-    measurer = Measurer(settings, ingest.labels, faults, again(ingest.scrub, paths.keys))
+    measurer = Measurer(
+        settings, ingest.labels, faults, again(ingest.scrub, paths.keys), leak_test.counter(params)
+    )
     baseline = baselines.read(paths.baseline)
     verdict = judge(documents, measurer, settings, ingest, baseline, Checker())
     page = validation_report.render(verdict.problems, verdict.summary, verdict.results)

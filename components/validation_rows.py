@@ -28,8 +28,10 @@ MEASURES: dict[str, pl.DataType] = {
     "language": pl.String(),  # ISO 639 code, or SHORT where it was not asked or not told
     "damage": pl.UInt32(),  # traces of a wrong decoding
     "mended": pl.Boolean(),  # whether it had such traces and was mended
+    "leaks": pl.UInt32(),  # personal data that scrubbing left behind, see components/leak_test.py
     "fault": pl.String(),  # why the row could not be read; null where it could
 }
+LEAK = "the leak test found personal data that was not masked"
 OTHER = "(other)"  # any label that is not in ingest.labels: it may be anything, a name even
 SHORT = "(not asked)"
 LOST = "\ufffd"  # stands where a decoder gave up
@@ -70,6 +72,7 @@ class Measurer:
         faults: id -> why the row could not be read.
         scrub: searches mended texts again for personal data, which the damage may have hidden;
             asked only where settings.damaged is "mend".
+        leaks: counts personal data in each of some texts; None: not looked for.
     """
 
     def __init__(
@@ -78,9 +81,10 @@ class Measurer:
         labels: Sequence[str],
         faults: Mapping[str, str],
         scrub: Scrub,
+        leaks: Callable[[list[str]], list[int]] | None = None,
     ) -> None:
         self._settings, self._labels, self._faults = settings, list(labels), faults
-        self._scrub = scrub
+        self._scrub, self._leaks = scrub, leaks
         self._detect = language_detector() if settings.languages else None
 
     @staticmethod
@@ -118,6 +122,7 @@ class Measurer:
         batch, mended = self.mend(batch)
         texts: list[str | None] = batch["text"].to_list()
         faults = [self._faults.get(id_) if id_ else None for id_ in batch["id"]]
+        leaks = self._leaks([text or "" for text in texts]) if self._leaks else [0] * len(texts)
         named = [pl.when(pl.col(name) != "").then(name) for name in ("id", "source")]
         return (
             batch.with_columns(named)
@@ -136,6 +141,7 @@ class Measurer:
                 language=pl.Series([self._language(t) for t in texts], dtype=pl.String),
                 damage=pl.Series([damage(t) if t else 0 for t in texts], dtype=pl.UInt32),
                 mended=pl.Series(mended, dtype=pl.Boolean),
+                leaks=pl.Series(leaks, dtype=pl.UInt32),
                 fault=pl.Series(faults, dtype=pl.String),
             )
             .with_columns(pl.when(pl.col("id").is_not_null()).then("id"))
@@ -231,6 +237,7 @@ def _rules(settings: parameters.Validate) -> dict[str, pl.Expr]:
         f"text longer than {most} characters": read & (pl.col("characters") > most),
         "label not in ingest.labels": pl.col("label") == OTHER,
         "no source": pl.col("source").is_null(),
+        LEAK: pl.col("leaks") > 0,
         "characters damaged by a wrong decoding": pl.col("damage") >= settings.damage_marks,
     }
 

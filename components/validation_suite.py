@@ -77,7 +77,7 @@ def numbers(rows: pl.DataFrame) -> pl.DataFrame:
     # A hash would lose digits on its way through pandas; its place among the others does not.
     places = [pl.col(name).rank("dense").cast(pl.UInt32) for name in ("id", "source")]
     codes = [pl.col(name).cast(pl.Categorical) for name in ("label", "language")]
-    return rows.select(*places, "characters", *codes, "damage")
+    return rows.select(*places, "characters", *codes, "damage", "leaks")
 
 
 def facts(checks: Sequence[Check]) -> pl.DataFrame:
@@ -122,6 +122,7 @@ def row_expectations(
             mostly=mostly,
         ),
         between(column="damage", max_value=settings.damage_marks - 1, mostly=mostly),
+        between(column="leaks", max_value=0, mostly=mostly),
         gxe.ExpectColumnValuesToBeInSet(column="label", value_set=list(labels), mostly=mostly),
     ]
     if settings.languages:

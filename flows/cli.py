@@ -17,7 +17,7 @@ from components.core.errors import LedgerError, NewsloopError, UsageError
 from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
-from flows import environment, show
+from flows import cli_privacy, environment, privacy_report, show
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
@@ -71,6 +71,7 @@ def run(
     from flows.learning import learning
 
     summary = learning(str(paths.root), str(paths.home), reason, in_place=True)
+    summary["privacy"] = privacy_report.write(paths, privacy_report.collect(paths, _ledger(paths)))
     show.learning(summary, paths, environment.server_url(params), as_json)
 
 
@@ -182,7 +183,8 @@ def models(as_json: Json = False) -> None:
     _, paths = _project()
     ledger = _ledger(paths)
     champion = ledger.champion()
-    show.models(ledger.versions(), champion.version if champion else None, as_json)
+    rows = [{**row, "retired": row["version"] in ledger.retired()} for row in ledger.versions()]
+    show.models(rows, champion.version if champion else None, as_json)
 
 
 @app.command()
@@ -210,7 +212,12 @@ def rollback(as_json: Json = False) -> None:
     _, paths = _project()
     ledger = _ledger(paths)
     champion = _champion(paths)
-    earlier = [row["version"] for row in ledger.versions() if row["version"] < champion.version]
+    retired = ledger.retired()
+    earlier = [
+        row["version"]
+        for row in ledger.versions()
+        if row["version"] < champion.version and row["version"] not in retired
+    ]
     if not earlier:
         raise LedgerError(
             f"Expected a version before {champion.tag} to go back to, there is none. "
@@ -235,9 +242,17 @@ def demo(
     demonstration.run(params, paths, keep)
 
 
+cli_privacy.add(app, _project, _ledger)
+
+
 def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bool) -> None:
     from components.core import bundle
 
+    if version in ledger.retired():
+        raise UsageError(
+            f"Expected a version that may serve, v{version} is retired: it was trained on a "
+            "subject that was erased. `newsloop models` lists the others."
+        )
     row = next(row for row in ledger.versions() if row["version"] == version)
     bundle.verify(paths.bundles / row["bundle"], paths.keys)
     ledger.deploy(version, datetime.now(UTC), reason)

@@ -24,13 +24,13 @@ import polars as pl
 import sqlalchemy as sa
 import yaml
 
+from components import ingest
 from components.core import ledger as ledgers
 from components.core import tables
 from components.core.errors import DataError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
-from components.sources import open_source
 from flows.monitoring import DRIFT
 from flows.show import say
 from flows.stack import free_ports
@@ -225,11 +225,10 @@ def _retrain(sandbox: Sandbox, ledger: Ledger, client: Client, timeline: Timelin
 
 def _raw_texts(params: Params, paths: Paths) -> dict[str, str]:
     """The articles as they were before scrubbing, by id: what people send is not scrubbed."""
-    pins = tables.read_json(paths.snapshot)["sources"]
     return {
         document.id: document.text
-        for source, pin in zip(params.ingest.sources, pins, strict=True)
-        for document in open_source(source, paths).read(pin)
+        for _, documents in ingest.read(params, paths)
+        for document in documents
     }
 
 

@@ -1,4 +1,7 @@
-"""The deployments: learning weekly and on drift, monitoring hourly. `newsloop up` runs it."""
+"""The deployments: learning weekly and on drift, monitoring hourly, retention daily.
+
+`newsloop up` runs it.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,18 @@ from components.core.paths import Paths
 from flows import environment
 
 LEARNING, MONITORING = "learning/newsloop", "monitoring/newsloop"
+RETENTION = "retention/newsloop"
 
 
 def run(params: Params, paths: Paths) -> None:
-    """Serves both deployments until it is told to end."""
+    """Serves the deployments until it is told to end."""
     environment.settle(params, paths)
     from prefect import serve
     from prefect.events import DeploymentEventTrigger
 
     from flows.learning import learning
     from flows.monitoring import DRIFT, monitor
+    from flows.retention import retention
 
     where = {"root": str(paths.root), "home": str(paths.home)}
     on_drift = DeploymentEventTrigger(
@@ -43,6 +48,12 @@ def run(params: Params, paths: Paths) -> None:
         monitor.to_deployment(
             "newsloop",
             cron=params.flow.monitoring_cron,
+            parameters=where,
+            concurrency_limit=1,
+        ),
+        retention.to_deployment(
+            "newsloop",
+            cron=params.privacy.retention_cron,
             parameters=where,
             concurrency_limit=1,
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from components.core.offline import stay_home
@@ -25,12 +26,20 @@ def settle(params: Params, paths: Paths) -> None:
         "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # the default is pickle
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_CLI_PROMPT": "false",
+        # The server that we start forgets old runs with their logs, and old events.
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": _seconds(params.privacy.log_days),
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{params.privacy.log_days}D",
         "BENTOML_HOME": str(paths.home / "bentoml"),
     }
     for name, value in settings.items():
         os.environ.setdefault(name, value)
     for name in ("PREFECT_HOME", "BENTOML_HOME"):
         Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
+
+
+def _seconds(days: int) -> str:
+    return str(int(timedelta(days=days).total_seconds()))
 
 
 def quiet_console() -> None:

@@ -25,7 +25,8 @@ from components import gate, release, snapshot
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core import tables
-from components.core.errors import Busy, GateRefused
+from components.core.errors import Busy, GateRefused, SourceError
+from components.core.identity import redact
 from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
@@ -60,7 +61,11 @@ def take_snapshot(params: Params, paths: Paths, ledger: Ledger) -> str:
     before = paths.snapshot.read_bytes() if paths.snapshot.exists() else b""
     champion = ledger.champion()
     released = release.left_by(paths, champion) if champion else None
-    snapshot.run(params, paths, released)
+    try:
+        snapshot.run(params, paths, released)
+    except SourceError as error:
+        # Prefect keeps what a task raised, and a file's name may be somebody's.
+        raise SourceError(redact(str(error))) from None
     return "unchanged" if paths.snapshot.read_bytes() == before else "ran"
 
 

@@ -16,6 +16,7 @@ from typing import IO
 
 from components.core import tables
 from components.core.errors import GateRefused, NewsloopError
+from components.core.identity import redact
 from components.core.paths import Paths
 
 STAGES = ("ingest", "validate", "split", "train", "evaluate", "package")
@@ -132,11 +133,11 @@ def _relay(stream: IO[bytes], paragraphs: list[str]) -> None:
             continue
         text = line.decode(errors="replace").strip()
         if text.startswith(_ERROR):
-            paragraphs.append(text.removeprefix(_ERROR))
+            paragraphs.append(redact(text.removeprefix(_ERROR)))
             own = True
         elif text.startswith("ERROR:"):
             if not own:
-                paragraphs.append(text.removeprefix("ERROR:").strip())
+                paragraphs.append(redact(text.removeprefix("ERROR:").strip()))
         elif text and not _NOISE.match(text):
             sys.stderr.write(line.decode(errors="replace"))
             sys.stderr.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.core.paths import Paths
+from flows import privacy_report
+
+_MASKED_SHOWN = 6  # entities in the table at the end of a run; the page has them all
 
 
 def _console() -> Console:
@@ -67,6 +71,7 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
     links = {
         "Data Docs": _file(paths.data_docs / "index.html"),
         "evaluation": _file(paths.evaluated / "report.html"),
+        "privacy": _file(Path(summary["privacy"]["page"])),
         "Prefect run": f"{server.removesuffix('/api')}/runs/flow-run/{summary['flow_run']}",
     }
     if json_wanted:
@@ -93,6 +98,15 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
         passed = sum(check["passed"] for check in decision["checks"])
         console.print(f"gate        {passed} of {len(decision['checks'])} checks passed")
     console.print(f"version     {summary['version']} ({summary['outcome']})")
+    masked = privacy_report.rows(summary["privacy"]["masked"])
+    if len(masked) > 1:
+        console.print()
+        shown = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+        for i, name in enumerate(masked[0]):
+            shown.add_column(name, justify="right" if i else "left")
+        for row in masked[1 : _MASKED_SHOWN + 1]:
+            shown.add_row(*row)
+        console.print(shown)
     console.print()
     for name, place in links.items():
         console.print(f"{name:<12}{escape(place)}")
@@ -142,7 +156,14 @@ def models(versions: list[dict[str, Any]], champion: int | None, json_wanted: bo
         metrics = row["metrics"]
         table.add_row(
             f"v{row['version']}",
-            "champion" if row["version"] == champion else "",
+            ", ".join(
+                word
+                for word, holds in (
+                    ("champion", row["version"] == champion),
+                    ("retired", row.get("retired")),
+                )
+                if holds
+            ),
             row["time"].strftime("%Y-%m-%d %H:%M"),
             metrics["architecture"],
             f"{metrics['accuracy']['value']:.4f}",

@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.core import keys
+from components.core import keys, suppression
 from components.core.errors import Busy, NewsloopError, ReleaseError
 from components.core.ledger import Champion
 from components.core.paths import Paths
@@ -78,6 +78,12 @@ def prepare(paths: Paths, champion: Champion) -> Paths:
     _git(clone.root, "fetch", "--quiet", "--tags", "--force", "origin")
     _git(clone.root, "checkout", "--quiet", "--force", "--detach", champion.commit)
     _configure_dvc(clone, paths.root / ".dvc" / "cache")
+    knows = (clone.root / "components" / "core" / "suppression.py").is_file()
+    if suppression.read(paths)["subjects"] and not knows:
+        raise ReleaseError(
+            f"Expected {champion.tag} to know the list of erased subjects, it is older than that. "
+            "Run `newsloop run` in the checkout to release a version that leaves them out."
+        )
     return clone
 
 

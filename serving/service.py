@@ -30,6 +30,7 @@ from serving.batcher import Batcher
 from serving.explain import explain
 from serving.follower import Served
 from serving.intake import ClassifyBody, ExplainBody, FeedbackBody, Refused
+from serving.metrics import hide_unknown_paths
 from serving.recorder import Recorder, utc_now
 from serving.scrubbing import ScrubbingProcess, command
 
@@ -77,6 +78,9 @@ async def _respond(answer: Awaitable[dict[str, Any]]) -> Response:
         return JSONResponse(await answer)
     except Refused as refusal:
         return refusal.response()
+
+
+hide_unknown_paths()
 
 
 @bentoml.service(

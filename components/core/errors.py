@@ -57,5 +57,9 @@ class StackError(NewsloopError):
     """A server or process of the stack could not be started, reached or stopped."""
 
 
+class LeakFound(NewsloopError):
+    """An audit found personal data, or an erasure left something of its subject."""
+
+
 class Busy(NewsloopError):
     """Another learning run holds the lock."""

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from components.core.errors import BundleError, NewsloopError
 
-SIGNING, PUBLIC, PSEUDONYM = "signing.pem", "signing.pub.pem", "pseudonym.key"
-_PSEUDONYM_BYTES = 32
+SIGNING, PUBLIC = "signing.pem", "signing.pub.pem"
+PSEUDONYM, SUPPRESSION = "pseudonym.key", "suppression.key"
+_SECRET_BYTES = 32
 
 
 def ensure(folder: Path) -> Path:
@@ -43,8 +44,9 @@ def ensure(folder: Path) -> Path:
                     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
                 ),
             )
-        if not (folder / PSEUDONYM).exists():
-            _write_secret(folder / PSEUDONYM, secrets.token_bytes(_PSEUDONYM_BYTES))
+        for name in (PSEUDONYM, SUPPRESSION):
+            if not (folder / name).exists():
+                _write_secret(folder / name, secrets.token_bytes(_SECRET_BYTES))
     except OSError as error:
         raise NewsloopError(
             f"Expected to keep the keys in {folder}, got: {error.strerror}. Give this user the "
@@ -82,6 +84,34 @@ def public_key(folder: Path) -> Ed25519PublicKey:
 def pseudonym_key(folder: Path) -> bytes:
     """The secret of the keyed hashes that stand for people."""
     return (ensure(folder) / PSEUDONYM).read_bytes()
+
+
+def suppression_key(folder: Path) -> bytes:
+    """The secret of the list of erased subjects; it is never rotated."""
+    return (ensure(folder) / SUPPRESSION).read_bytes()
+
+
+def rotate_pseudonym_key(folder: Path) -> None:
+    """Replaces the pseudonym key; the old one is overwritten first, then gone.
+
+    A disk that moves its blocks about (an SSD), a snapshot or a backup may keep the old bytes.
+
+    Raises:
+        NewsloopError: the folder cannot be written.
+    """
+    path = ensure(folder) / PSEUDONYM
+    try:
+        with path.open("r+b") as file:
+            file.write(secrets.token_bytes(_SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+    except OSError as error:
+        raise NewsloopError(
+            f"Expected to replace {path}, got: {error.strerror}. The old key may still be there; "
+            "give this user the right to write it, then rotate again."
+        ) from error
+    ensure(folder)
 
 
 def _write_secret(path: Path, value: bytes) -> None:

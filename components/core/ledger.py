@@ -2,7 +2,8 @@
 
 SQLite (write-ahead log) by default; any SQLAlchemy URL by NEWSLOOP_DATABASE_URL. Rows are only
 ever added, so that "everything up to sequence number n" names the same rows for ever: that is
-what a snapshot of the feedback source pins.
+what a snapshot of the feedback source pins. Two exceptions, both in core/ledger_privacy.py: the
+text of an erased person is emptied, and what is older than the retention times goes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,131 +19,36 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from components.core.errors import LedgerError
-
-
-class UtcTime(sa.types.TypeDecorator[datetime]):
-    """Times come in and go out aware and in UTC, whatever the database thinks of zones."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise LedgerError(f"Expected a time with a zone, got {value.isoformat()}.")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        del dialect
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-METADATA = sa.MetaData()
-_SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
-
-def _seq() -> sa.Column[int]:
-    return sa.Column("seq", _SEQ, primary_key=True, autoincrement=True)
-
-
-# One answer of the service. `features` are the model's own, as the bundle projects them.
-PREDICTIONS = sa.Table(
-    "predictions",
+from components.core.ledger_tables import (
+    DECISIONS,
+    DEPLOYMENTS,
+    LABELS,
     METADATA,
-    _seq(),
-    sa.Column("id", sa.String(32), nullable=False, unique=True),
-    sa.Column("time", UtcTime, nullable=False, index=True),
-    sa.Column("bundle", sa.String(64), nullable=False, index=True),
-    sa.Column("label", sa.String, nullable=False),
-    sa.Column("confidence", sa.Float, nullable=False),
-    sa.Column("probabilities", sa.JSON, nullable=False),
-    sa.Column("words", sa.Integer, nullable=False),
-    sa.Column("unknown_share", sa.Float, nullable=False),
-    sa.Column("features", sa.JSON, nullable=False),
-    sqlite_autoincrement=True,
+    PREDICTIONS,
+    RETIRED,
+    RUNS,
+    TEXTS,
+    VERSIONS,
+    WINDOWS,
+    UtcTime,
 )
-# The scrubbed text of a prediction; null when the scrubber failed, so that nothing waits for it.
-TEXTS = sa.Table(
-    "texts",
-    METADATA,
-    sa.Column("prediction_id", sa.String(32), primary_key=True),
-    sa.Column("text", sa.Text, nullable=True),
-)
-# What people said about a prediction; the last word counts.
-LABELS = sa.Table(
-    "labels",
-    METADATA,
-    _seq(),
-    sa.Column("prediction_id", sa.String(32), nullable=False, index=True),
-    sa.Column("label", sa.String, nullable=False),
-    sa.Column("time", UtcTime, nullable=False),
-    sqlite_autoincrement=True,
-)
-# A released bundle: where it came from and what the gate said.
-VERSIONS = sa.Table(
-    "versions",
-    METADATA,
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("bundle", sa.String(64), nullable=False, unique=True),
-    sa.Column("time", UtcTime, nullable=False),
-    sa.Column("tag", sa.String, nullable=False),
-    sa.Column("commit", sa.String(40), nullable=False),
-    sa.Column("dvc_lock", sa.String(64), nullable=False),
-    sa.Column("snapshot", sa.String(64), nullable=False),
-    sa.Column("metrics", sa.JSON, nullable=False),
-    sa.Column("decision", sa.JSON, nullable=False),
-)
-# Who served when: the last row names the champion.
-DEPLOYMENTS = sa.Table(
-    "deployments",
-    METADATA,
-    _seq(),
-    sa.Column("version", sa.Integer, sa.ForeignKey("versions.version"), nullable=False),
-    sa.Column("time", UtcTime, nullable=False),
-    sa.Column("reason", sa.String, nullable=False),
-    sqlite_autoincrement=True,
-)
-# What the gate and the governor decided, and why.
-DECISIONS = sa.Table(
-    "decisions",
-    METADATA,
-    _seq(),
-    sa.Column("id", sa.String(32), nullable=False, unique=True),
-    sa.Column("kind", sa.String(16), nullable=False),  # gate | governor
-    sa.Column("time", UtcTime, nullable=False),
-    sa.Column("verdict", sa.String(16), nullable=False),  # release, refuse | retrain, wait, alert
-    sa.Column("reasons", sa.JSON, nullable=False),
-    sa.Column("details", sa.JSON, nullable=False),
-    sqlite_autoincrement=True,
-)
-# What became of a request to retrain. One row for each decision that a run took up.
-RUNS = sa.Table(
-    "runs",
-    METADATA,
-    _seq(),
-    sa.Column("decision_id", sa.String(32), nullable=False, unique=True),
-    sa.Column("flow_run", sa.String, nullable=False),
-    sa.Column("time", UtcTime, nullable=False),
-    sqlite_autoincrement=True,
-)
-# A stretch of predictions that monitoring judged together: seq in (after, until].
-WINDOWS = sa.Table(
-    "windows",
-    METADATA,
-    _seq(),
-    sa.Column("time", UtcTime, nullable=False),
-    sa.Column("bundle", sa.String(64), nullable=False),
-    sa.Column("after", _SEQ, nullable=False),
-    sa.Column("until", _SEQ, nullable=False),
-    sa.Column("rows", sa.Integer, nullable=False),
-    sa.Column("verdict", sa.String(16), nullable=False),  # drift | none | cannot say
-    sa.Column("details", sa.JSON, nullable=False),
-    sqlite_autoincrement=True,
-)
+
+__all__ = [
+    "DECISIONS",
+    "DEPLOYMENTS",
+    "LABELS",
+    "METADATA",
+    "PREDICTIONS",
+    "RETIRED",
+    "RUNS",
+    "TEXTS",
+    "VERSIONS",
+    "WINDOWS",
+    "Champion",
+    "Ledger",
+    "UtcTime",
+    "url",
+]
 
 
 @dataclass(frozen=True)
@@ -212,6 +118,11 @@ class Ledger:
         with self._transaction() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
+    def execute(self, statement: sa.Update | sa.Delete) -> int:
+        """Changes or deletes rows; how many. For erasure and retention, see ledger_privacy.py."""
+        with self._transaction() as connection:
+            return int(connection.execute(statement).rowcount)
+
     # Versions and deployments
 
     def champion(self) -> Champion | None:
@@ -249,6 +160,18 @@ class Ledger:
     def deploy(self, version: int, time: datetime, reason: str) -> None:
         """Makes an earlier version the champion."""
         self.insert(DEPLOYMENTS, [{"version": version, "time": time, "reason": reason}])
+
+    def retire(self, version: int, bundle: str, time: datetime, reason: str) -> bool:
+        """Marks a version that must not serve again. True the first time, False after that."""
+        if version in self.retired():
+            return False
+        row = {"version": version, "bundle": bundle, "time": time, "reason": reason}
+        self.insert(RETIRED, [row])
+        return True
+
+    def retired(self) -> dict[int, dict[str, Any]]:
+        """Version -> its row (version, bundle, time, reason), of those that must not serve."""
+        return {row["version"]: row for row in self.query(sa.select(RETIRED))}
 
     # Feedback
 
@@ -300,6 +223,16 @@ class Ledger:
             if first is not None:
                 last = last.where(LABELS.c.seq < first)
             return connection.execute(last).scalar() or 0
+
+    def feedback_without_text(self, until: int) -> int:
+        """How many labels with sequence number <= `until` have no text (any more) to learn from."""
+        statement = (
+            sa.select(sa.func.count().label("n"))
+            .select_from(LABELS)
+            .join(TEXTS, LABELS.c.prediction_id == TEXTS.c.prediction_id)
+            .where(LABELS.c.seq <= until, TEXTS.c.text.is_(None))
+        )
+        return int(self.query(statement)[0]["n"])
 
     def feedback(self, until: int) -> list[dict[str, Any]]:
         """Labelled texts: for each prediction the last label with sequence number <= `until`.
@@ -417,6 +350,7 @@ def _tune_sqlite(connection: Any, record: object) -> None:
         "synchronous=NORMAL",
         "busy_timeout=30000",
         "foreign_keys=ON",
+        "secure_delete=ON",  # what was erased must not stay in free pages
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

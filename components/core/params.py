@@ -190,6 +190,25 @@ class Governor(Settings):
     reconcile_minutes: Annotated[float, Field(ge=0)]
 
 
+class Privacy(Settings):
+    text_days: Positive
+    labelled_text_days: Positive
+    ledger_days: Positive
+    quarantine_days: Positive
+    log_days: Positive
+    page_days: Positive
+    retention_cron: str
+
+    @model_validator(mode="after")
+    def ordered(self) -> Privacy:
+        if not self.text_days <= self.labelled_text_days <= self.ledger_days:
+            raise ValueError(
+                "text_days must not be more than labelled_text_days, nor that more than "
+                f"ledger_days, got {self.text_days}, {self.labelled_text_days}, {self.ledger_days}"
+            )
+        return self
+
+
 class Flow(Settings):
     server_port: Annotated[int, Field(gt=0, lt=65536)]
     learning_cron: str
@@ -209,6 +228,7 @@ class Params(Settings):
     serve: Serve
     monitor: Monitor
     governor: Governor
+    privacy: Privacy
     flow: Flow
 
 

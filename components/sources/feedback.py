@@ -20,7 +20,10 @@ class FeedbackReader(SourceReader):
         if not self._exists():
             return {"watermark": 0}
         with closing(self._open()) as book:
-            return {"watermark": book.feedback_watermark()}
+            mark = book.feedback_watermark()
+            # Texts that expired or were erased are gone from the same rows: another snapshot.
+            gone = book.feedback_without_text(mark)
+            return {"watermark": mark} | ({"without_text": gone} if gone else {})
 
     def _documents(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
         pinned = pin.get("watermark")

@@ -31,7 +31,7 @@ SETTINGS = PARAMS.validate_.model_copy(
     }
 )
 DAMAGED = "characters damaged by a wrong decoding"
-SECRET = "Ann Example of 5 Mill Lane"
+SECRET = "Ann Example of the old mill"
 GERMAN = (
     "Der Minister sagte am Montag, die Regierung werde die Steuern im nächsten Jahr nicht erhöhen."
 )

@@ -1,0 +1,116 @@
+"""Stand-ins for people: pseudonyms, and names of documents that tell nothing about anybody.
+
+A keyed hash (HMAC-SHA256, RFC 2104) is the same for the same person, and nobody can compute it
+without the key. Cut to 64 bits it is still so long that two people never meet.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import unicodedata
+
+_LENGTH = 16  # hexadecimal characters
+EMAIL = re.compile(r"[\w.!#$%&'*+=?^`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+# Ten digits and more, perhaps in groups, that are no part of a hash or of a fraction.
+_LONG_NUMBER = re.compile(r"(?<![\w.])\+?\d(?:[ -]?\d){9,}(?![\w.]?\w)")
+# Texts in folders have names of their own; other files are named in params.yaml.
+_TEXT_FILE = re.compile(r"/([^/\n]{1,120}?\.txt)(?!\w|\.\w)")
+_HASHED = re.compile(r"anon-[0-9a-f]{16}")
+# What names a document and nobody else: a word in lower case, a few digits, a word with digits, a
+# date, a UUID or another long hexadecimal number, each perhaps with a file's ending.
+_PLAIN_PART = (
+    r"(?:\d{1,8}|[a-z]{1,20}|[A-Za-z]{0,10}[-_.]?\d{1,8}|\d{4}-\d\d-\d\d"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=\d*[a-f])[0-9a-f]{12,64})"
+    r"(?:\.[a-z]{2,5})?"
+)
+_PLAIN = re.compile(_PLAIN_PART)
+# Most ids are plain: one look at the whole of them costs least.
+_PLAIN_ID = re.compile(rf"[^/]*(?:/{_PLAIN_PART})+")
+
+
+def keyed(value: str, secret: bytes) -> str:
+    """HMAC-SHA256 of `value` in hexadecimal, 64 characters."""
+    return hmac.digest(secret, value.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+def normal(value: str) -> str:
+    """What counts as the same name or address: without case, outer space and Unicode variants.
+
+    >>> normal(" Ann@Example.com ")
+    'ann@example.com'
+    """
+    return unicodedata.normalize("NFKC", value).strip().casefold()
+
+
+def pseudonym(author: str | None, secret: bytes) -> str | None:
+    """A stable stand-in for a person, which nobody can compute without the secret."""
+    return None if author is None else keyed(author.strip().casefold(), secret)[:_LENGTH]
+
+
+def emails(text: str) -> set[str]:
+    """The e-mail addresses in `text`, in their normal form.
+
+    >>> sorted(emails("Ann <Ann@Example.com>, bob@example.org."))
+    ['ann@example.com', 'bob@example.org']
+    """
+    return {normal(found) for found in EMAIL.findall(text)} if "@" in text else set()
+
+
+def redact(message: str) -> str:
+    """An error's message fit for records that others read: a file's name may be an address.
+
+    >>> redact("Expected a readable file texts/ann@example.org.txt, got 0207 946 0123.")
+    'Expected a readable file texts/<name withheld>.txt, got <NUMBER>.'
+    >>> redact("Expected text in /desk/tech/Ann Smith.txt, and in /desk/tech/012.txt.")
+    'Expected text in /desk/tech/<name withheld>.txt, and in /desk/tech/012.txt.'
+    """
+
+    def withhold(found: re.Match[str]) -> str:
+        return found[0] if is_plain(found[1]) else "/<name withheld>.txt"
+
+    message = _TEXT_FILE.sub(withhold, message)
+    return _LONG_NUMBER.sub("<NUMBER>", EMAIL.sub("<EMAIL_ADDRESS>", message))
+
+
+def is_plain(name: str) -> bool:
+    """Whether a part of an id, a file name or a label says nothing about a person.
+
+    >>> [is_plain(name) for name in ("012.txt", "T-1234", "sports", "john_smith", "a@example.org")]
+    [True, True, True, False, False]
+    """
+    return _PLAIN.fullmatch(name) is not None or _HASHED.fullmatch(name) is not None
+
+
+def plain_id(id_: str, secret: bytes, known: frozenset[str] = frozenset()) -> str:
+    """`id_` itself if every part of it is plain, else its source and a keyed hash of it.
+
+    Args:
+        id_: "<source>/<name in the source>".
+        secret: key of the hash.
+        known: parts that are plain whatever they look like: the labels.
+
+    >>> plain_id("mine/sports/012.txt", b"key")
+    'mine/sports/012.txt'
+    >>> plain_id("mine/ann@example.org", b"key").startswith("mine/anon-")
+    True
+    """
+    if _PLAIN_ID.fullmatch(id_):
+        return id_
+    source, _, name = id_.partition("/")
+    if all(part in known or is_plain(part) for part in name.split("/")):
+        return id_
+    return f"{source}/anon-{keyed(id_, secret)[:_LENGTH]}"
+
+
+def plain_label(label: str | None, secret: bytes, known: frozenset[str]) -> str | None:
+    """`label` itself if it is a known class or plain, else a masked form of it.
+
+    A column that was taken for the label by mistake may hold names. Equal labels stay equal.
+
+    >>> plain_label("Ann Smith", b"key", frozenset({"sports"})).startswith("anon-")
+    True
+    """
+    if label is None or label in known or is_plain(label):
+        return label
+    return f"anon-{keyed(label, secret)[:_LENGTH]}"

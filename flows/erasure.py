@@ -1,0 +1,408 @@
+"""newsloop erase: takes one subject out of everything that this installation keeps.
+
+1. Hold the learning lock; put the subject's keyed hash on the suppression list, so that nothing
+   takes it in again while the rest is done.
+2. Find its traces: rows by pseudonym and id, repeats by text, in the trees, every store of DVC and,
+   where only the raw text can tell (an e-mail address), in the sources.
+3. Write down what is to go (.newsloop/erasures/, mode 0600): a run that was killed goes on from it.
+4. Retire the versions that were trained on it; take rows out of trees, ledger and caches; remove
+   objects from the cache and the remotes; ask for a retraining.
+5. Search everything for what should be gone, and write a signed certificate.
+
+Each step does nothing when it was done before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from components.core import keys, ledger_privacy, suppression, tables
+from components.core.audit import Canaries, scan
+from components.core.errors import SourceError, UsageError
+from components.core.identity import emails, plain_id, pseudonym
+from components.core.ledger import Ledger
+from components.core.params import Params
+from components.core.paths import Paths
+from components.core.progress import say
+from components.core.suppression import Guard, Subject
+from components.sources import open_source
+from flows import certificate, lineage, workspace
+from flows.certificate import Deeds
+from flows.lineage import Held, Traces
+from flows.stores import Library, Store, open_stores, people_columns, remove_tree
+
+_ID_LENGTH = 12  # hexadecimal characters of the subject's keyed hash that name its erasure
+_DISTINCT = 8  # characters from which an id or a name can be searched for without false hits
+_EXCERPT = 60  # characters of a text that is searched for
+
+
+@dataclass
+class Plan:
+    """What an erasure found and will do. Only the journal holds `traces`.
+
+    Attributes:
+        id: of the erasure: the same for the same subject.
+        kind: of the subject.
+        traces: pseudonyms, ids and texts.
+        held: where they are in DVC's stores.
+        objects: ids of objects to remove from the stores.
+        learned: versions that were trained on the subject, or may have been.
+        unknown: those of them of which nobody can say.
+        predictions: ids of predictions in the ledger that hold one of its texts.
+        unread: sources that could not be searched, with the reason.
+    """
+
+    id: str
+    kind: str
+    traces: Traces = field(default_factory=Traces)
+    held: Held = field(default_factory=Held)
+    objects: set[str] = field(default_factory=set)
+    learned: set[int] = field(default_factory=set)
+    unknown: set[int] = field(default_factory=set)
+    predictions: set[str] = field(default_factory=set)
+    unread: list[str] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """Counts and versions, without a trace of the subject."""
+        return {
+            "erasure": self.id,
+            "kind": self.kind,
+            "documents": len(self.traces.ids),
+            "objects": len(self.objects),
+            "predictions": len(self.predictions),
+            "versions": sorted(self.learned),
+            "unknown_versions": sorted(self.unknown),
+            "unread_sources": self.unread,
+        }
+
+
+def erase(
+    params: Params,
+    paths: Paths,
+    ledger: Ledger,
+    subject: Subject,
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    retire_now: bool = False,
+) -> dict[str, Any]:
+    """Erases `subject`.
+
+    Args:
+        params, paths: of the checkout.
+        ledger: open; it is left open.
+        subject: who, or which document.
+        now: UTC.
+        dry_run: find and tell, change nothing.
+        retire_now: let an earlier version that never learned from the subject serve at once.
+
+    Returns:
+        The plan's summary; after the deed also `champion`, `retrain`, `certificate`, `left`.
+
+    Raises:
+        Busy: a learning run is at work.
+        UsageError: `retire_now` without another version to serve.
+        NewsloopError: a store, the ledger or a source cannot be reached.
+    """
+    with workspace.alone(paths):
+        roots = [root for root in (paths.root, paths.workspace) if (root / "dvc.yaml").is_file()]
+        stores = open_stores(paths.root)
+        plan = _plan(params, paths, ledger, subject, roots, Library(stores))
+        replacement = _replacement(ledger, plan) if retire_now else None
+        if dry_run:
+            trees = [one for root in roots for one in lineage.clean_tree(
+                root, plan.traces, plan.held, dry_run=True)]  # fmt: skip
+            return {**plan.summary(), "dry_run": True, "trees": trees}
+        suppression.add(paths, subject, now)
+        journal = _write_journal(paths, plan)
+        deeds = Deeds(journal.with_suffix(".done"))
+        _retire(paths, ledger, plan, replacement, now, deeds)
+        for root in roots:
+            for deed in lineage.clean_tree(root, plan.traces, plan.held, dry_run=False):
+                deeds.add(**deed)
+            if root != paths.root:
+                suppression.pin(Paths(root, paths.home))
+        _forget(paths, ledger, plan, deeds)
+        _purge(plan, stores, deeds)
+        asked = _ask_for_retraining(ledger, plan, now)
+        left = _search(params, paths, subject, plan, stores)
+        written = certificate.newest(paths, plan.id)
+        if deeds.all or written is None:
+            facts = {**plan.summary(), "time": now.isoformat(), "done": deeds.all, "left": left}
+            facts["subject"] = subject.hash(keys.suppression_key(paths.keys))
+            facts["not_reached"] = certificate.NOT_REACHED + plan.unread
+            written = certificate.write(paths, plan.id, facts, now)
+        if not left:
+            deeds.forget()
+            _remove_journal(journal)
+    champion = ledger.champion()
+    return {
+        **plan.summary(),
+        "dry_run": False,
+        "done": deeds.new,
+        "champion": champion.tag if champion else None,
+        "champion_retired": bool(champion and champion.version in ledger.retired()),
+        "retrain": asked,
+        "certificate": str(written),
+        "left": left,
+    }
+
+
+def _plan(
+    params: Params,
+    paths: Paths,
+    ledger: Ledger,
+    subject: Subject,
+    roots: list[Path],
+    library: Library,
+) -> Plan:
+    """Finds the subject everywhere; what an earlier, killed run had found is taken over."""
+    plan = Plan(subject.hash(keys.suppression_key(paths.keys))[:_ID_LENGTH], subject.kind)
+    _read_journal(paths, plan)
+    _first_traces(params, paths, subject, plan)
+    for root in roots:
+        for path in sorted((root / "data").glob("0[123]_*/*.parquet")):
+            table = people_columns(path)
+            if table is not None:
+                plan.traces.learn(table)
+    ids = {id_ for store in library.stores for id_ in store.ids()}
+    say(f"erase: looking through {len(ids)} objects of DVC")
+    files = lineage.search(library, ids, plan.traces) | plan.held.files
+    known = {commit: steps for root in roots for commit, steps in lineage.locks(root).items()}
+    steps = [one for found in known.values() for one in found]
+    steps += [one for store in library.stores for one in store.remembered()]
+    held = lineage.follow(library, steps, files)
+    for name in ("files", "tables", "drawn", "models"):
+        getattr(plan.held, name).update(getattr(held, name))
+    plan.objects |= lineage.objects(library, steps, plan.held)
+    retired = ledger.retired()
+    plan.learned |= {v for v, row in retired.items() if row["reason"] == f"erasure {plan.id}"}
+    for row in ledger.versions():
+        locks = (lineage.lock_of(root, row["commit"]) for root in roots)
+        lock = next((found for found in locks if found), None)
+        answer = lineage.learned(library, lock, plan.held)
+        # One that was retired before is no news, unless we know that it learned from this one.
+        if answer or (answer is None and row["version"] not in retired and plan.traces.ids):
+            plan.learned.add(row["version"])
+            if answer is None:
+                plan.unknown.add(row["version"])
+    named = [one.rpartition("/")[2] for one in plan.traces.ids]
+    plan.predictions.update(ledger_privacy.find(ledger, plan.traces.texts, named))
+    return plan
+
+
+def _first_traces(params: Params, paths: Paths, subject: Subject, plan: Plan) -> None:
+    """What the subject's key says by itself, and what the raw sources say of it."""
+    secret = keys.pseudonym_key(paths.keys)
+    labels = frozenset(params.ingest.labels)
+    if subject.kind == "document":
+        plan.traces.ids.update({subject.key, plain_id(subject.key, secret, labels)})
+        return
+    plan.traces.authors.add(pseudonym(subject.key, secret) or "")
+    if subject.kind == "author" and not suppression.read(paths)["rotations"]:
+        return
+    # An address is masked in every text that we keep; only the sources know where it stood.
+    hash_ = subject.hash(keys.suppression_key(paths.keys))
+    guard = Guard([(subject.kind, hash_)], keys.suppression_key(paths.keys), secret, labels)
+    for source in params.ingest.sources:
+        reader = open_source(source, paths)
+        try:
+            for raw in reader.read(reader.pin()):
+                if guard.admit(raw) is None:
+                    plan.traces.ids.add(plain_id(raw.id, secret, labels))
+                    if raw.author and subject.key.casefold() in emails(raw.author):
+                        plan.traces.authors.add(pseudonym(raw.author, secret) or "")
+        except SourceError:
+            plan.unread.append(
+                f"source {source.name} cannot be read now: documents that only its raw texts would "
+                "show were not looked for"
+            )
+
+
+def _replacement(ledger: Ledger, plan: Plan) -> int | None:
+    """The version to serve in place of a champion that was trained on the subject."""
+    champion = ledger.champion()
+    if champion is None or champion.version not in plan.learned:
+        return None
+    bad = plan.learned | set(ledger.retired())
+    good = [row["version"] for row in ledger.versions() if row["version"] not in bad]
+    if not good:
+        raise UsageError(
+            f"Expected a version that never learned from the subject to serve instead of "
+            f"{champion.tag}, there is none. Erase without --retire-now and then `newsloop run`, "
+            "or stop the service with `newsloop down` first."
+        )
+    return max(int(version) for version in good)
+
+
+def _retire(
+    paths: Paths,
+    ledger: Ledger,
+    plan: Plan,
+    replacement: int | None,
+    now: datetime,
+    deeds: Deeds,
+) -> None:
+    """Marks versions, changes the champion if that was asked for, removes bundles."""
+    rows = {row["version"]: row for row in ledger.versions()}
+    for version in sorted(plan.learned):
+        row = rows[version]
+        if ledger.retire(version, row["bundle"], now, f"erasure {plan.id}"):
+            deeds.add("ledger", f"{row['tag']} retired", row["bundle"])
+    if replacement is not None:
+        tag = rows[replacement]["tag"]
+        ledger.deploy(replacement, now, f"erasure {plan.id}: {tag} instead")
+        deeds.add("ledger", f"{tag} made the champion")
+    for name in sweep(paths, ledger):
+        deeds.add(str(paths.bundles / name), "bundle removed", name)
+
+
+def sweep(paths: Paths, ledger: Ledger) -> list[str]:
+    """Removes the bundles of retired versions that do not serve any more; their names."""
+    champion = ledger.champion()
+    serving = champion.bundle if champion else None
+    retired = {row["bundle"] for row in ledger.retired().values()} - {serving}
+    return [name for name in sorted(retired) if remove_tree(paths.bundles / name)]
+
+
+def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
+    """The ledger's texts, the scrub cache, and copies that are made anew when they are needed."""
+    if count := ledger_privacy.forget(ledger, sorted(plan.predictions)):
+        deeds.add("ledger", f"{count} texts emptied")
+    ledger_privacy.compact(ledger)
+    if plan.traces.texts and paths.scrub_cache.exists():
+        before = tables.file_hash(paths.scrub_cache)
+        if what := _clean_scrub_cache(paths.scrub_cache, plan.traces.texts):
+            after = tables.file_hash(paths.scrub_cache) if paths.scrub_cache.exists() else None
+            deeds.add(str(paths.scrub_cache), what, before, after)
+    if plan.traces.ids and remove_tree(paths.home / "demo"):
+        deeds.add(str(paths.home / "demo"), "sandbox of the demo removed")
+
+
+def _clean_scrub_cache(path: Path, texts: set[str]) -> str:
+    """Deletes the rows with these texts; the whole cache if it is built in a way unknown here."""
+    try:
+        database = sqlite3.connect(path, timeout=30, isolation_level=None)
+        try:
+            database.execute("PRAGMA secure_delete=ON")
+            count = sum(
+                database.execute("DELETE FROM scrubbed WHERE text = ?", (text,)).rowcount
+                for text in sorted(texts)
+            )
+            for command in ("wal_checkpoint(TRUNCATE)", None, "wal_checkpoint(TRUNCATE)"):
+                database.execute(f"PRAGMA {command}" if command else "VACUUM").fetchall()
+        finally:
+            database.close()
+    except sqlite3.Error:
+        for file in path.parent.glob(f"{path.name}*"):
+            file.unlink(missing_ok=True)
+        return "removed; it is made anew"
+    return f"{count} rows deleted" if count else ""
+
+
+def _purge(plan: Plan, stores: list[Store], deeds: Deeds) -> None:
+    """Removes the objects from every store."""
+    for store in stores:
+        for id_ in sorted(plan.objects & store.ids()):
+            # The cache keeps the lists of tables' folders: a later erasure asks them which
+            # version learned from what. They hold names of files and hashes only.
+            if store.name == "cache" and id_ in plan.held.tables:
+                continue
+            if store.delete(id_):
+                deeds.add(f"DVC {store.name}", "object removed", id_)
+        if count := store.forget_runs(plan.objects - plan.held.tables):
+            deeds.add(f"DVC {store.name}", f"{count} remembered runs removed")
+
+
+def _ask_for_retraining(ledger: Ledger, plan: Plan, now: datetime) -> str | None:
+    """A decision that the next monitoring run hands to the learning deployment; its id."""
+    champion = ledger.champion()
+    if champion is None or champion.version not in ledger.retired():
+        return None
+    id_ = hashlib.sha256(f"erasure {plan.id} {champion.bundle}".encode()).hexdigest()[:32]
+    if not ledger.has_decision(id_):
+        reason = f"{champion.tag} was trained on a subject that was erased (erasure {plan.id})."
+        ledger.add_decision(
+            {
+                "id": id_,
+                "kind": "governor",
+                "time": now,
+                "verdict": "retrain",
+                "reasons": [reason],
+                "details": {"bundle": champion.bundle, "erasure": plan.id},
+            }
+        )
+    return id_
+
+
+def _search(
+    params: Params, paths: Paths, subject: Subject, plan: Plan, stores: list[Store]
+) -> list[str]:
+    """Looks for everything that should be gone; the places where it still is."""
+    traces = plan.traces
+    needles = {one for one in traces.authors if one}
+    needles |= {one for one in traces.ids if len(one) >= _DISTINCT}
+    needles |= {text.strip()[:_EXCERPT] for text in traces.texts}
+    if len(subject.key) >= _DISTINCT:
+        needles.add(subject.key)
+    canaries = Canaries.of(needles, whole_words=True)
+    ours = [paths.home / "erasures", paths.keys]
+    sources = [paths.sources / source.path for source in params.ingest.sources if source.path]
+    places = [paths.root / "data", paths.root / ".dvc", paths.home]
+    left = [
+        f"{hit.file}: {hit.where}"
+        for hit in scan(places, canaries, leave_out=[*ours, *sources]).hits
+    ]
+    for store in stores:
+        left += [f"DVC {store.name}: {id_}" for id_ in sorted(plan.held.files & store.ids())]
+    return sorted(set(left))
+
+
+def _journal(paths: Paths, plan: Plan) -> Path:
+    return paths.home / "erasures" / f"{plan.id}.json"
+
+
+def _write_journal(paths: Paths, plan: Plan) -> Path:
+    """What was found, for a run after a kill; only this user may read it."""
+    path = _journal(paths, plan)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    value = asdict(plan)
+    text = json.dumps(value, default=sorted)
+
+    def write(place: Path) -> None:
+        with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+
+    return tables.write_atomic(path, write)
+
+
+def _read_journal(paths: Paths, plan: Plan) -> None:
+    path = _journal(paths, plan)
+    if not path.exists():
+        return
+    found = tables.read_json(path)
+    for name in ("authors", "ids", "texts"):
+        getattr(plan.traces, name).update(found["traces"][name])
+    for name in ("files", "tables", "drawn", "models"):
+        getattr(plan.held, name).update(found["held"][name])
+    for name in ("objects", "learned", "unknown", "predictions"):
+        getattr(plan, name).update(found[name])
+    say(f"erase: going on with erasure {plan.id}, which was not finished")
+
+
+def _remove_journal(path: Path) -> None:
+    """Overwrites and removes it."""
+    if path.exists():
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.write(b"\0" * size)
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()

@@ -1,0 +1,67 @@
+"""The privacy report of a run: what was masked, by source and entity; counts, never a value.
+
+.newsloop/reports/privacy.json, privacy.html  the same for programs and for people
+"""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from components.core import ledger_privacy, tables
+from components.core.ledger import Ledger
+from components.core.paths import Paths
+
+SERVICE = "service"  # what people sent to it, by the placeholders in the texts that it kept
+_STYLE = (
+    "body{font:14px/1.5 sans-serif;max-width:900px;margin:24px auto;padding:0 16px}"
+    "td,th{padding:4px 16px 4px 0;text-align:right}th:first-child,td:first-child{text-align:left}"
+)
+
+
+def collect(paths: Paths, ledger: Ledger) -> dict[str, dict[str, int]]:
+    """Source -> entity -> how many were masked; the service's requests last."""
+    ingested = paths.ingested / "privacy.json"
+    found: dict[str, dict[str, int]] = tables.read_json(ingested) if ingested.exists() else {}
+    return {**found, SERVICE: ledger_privacy.masked(ledger)}
+
+
+def rows(report: dict[str, dict[str, int]]) -> list[list[str]]:
+    """The report as a table: a row an entity, a column a source, the commonest entity first."""
+    totals: dict[str, int] = {}
+    for counts in report.values():
+        for entity, count in counts.items():
+            totals[entity] = totals.get(entity, 0) + count
+    ordered = sorted(totals, key=lambda entity: (-totals[entity], entity))
+    head = ["masked", *report, "together"]
+    return [
+        head,
+        *[
+            [
+                entity,
+                *(str(counts.get(entity, 0)) for counts in report.values()),
+                str(totals[entity]),
+            ]
+            for entity in ordered
+        ],
+    ]
+
+
+def write(paths: Paths, report: dict[str, dict[str, int]]) -> dict[str, Any]:
+    """Writes both files; where the page is, and the report."""
+    folder = paths.home / "reports"
+    tables.write_json(report, folder / "privacy.json")
+    head, *body = rows(report)
+    lines = [f"<tr>{''.join(f'<th>{html.escape(cell)}</th>' for cell in head)}</tr>"]
+    lines += [
+        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in body
+    ]
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "style-src 'unsafe-inline'\">"
+        f"<title>Privacy report</title><style>{_STYLE}</style></head><body>"
+        "<h1>Privacy report</h1><p>What was masked before anything was kept: counts by entity and "
+        f"source.</p><table>{''.join(lines)}</table></body></html>\n"
+    )
+    return {"page": str(tables.write_text(page, folder / "privacy.html")), "masked": report}

@@ -1,0 +1,236 @@
+"""DVC's stores by content: the cache and every remote, object by object.
+
+DVC's command line has no way to remove the objects of one document's versions, so its library is
+asked where they lie. Nothing here runs a stage.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from components.core.errors import DataError, NewsloopError
+
+DIRECTORY = ".dir"  # how the id of a folder's list of files ends
+_PARQUET = b"PAR1"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of a stage that DVC remembers, in a dvc.lock or in its cache of runs.
+
+    Attributes:
+        stage: its name, such as train.
+        deps, outs: path -> id of the object.
+    """
+
+    stage: str
+    deps: dict[str, str]
+    outs: dict[str, str]
+
+
+class Store:
+    """The objects of one store.
+
+    Args:
+        name: for messages, such as "cache" or "remote local".
+        database: DVC's own object for it.
+        runs: its folder of remembered runs; None where there is none on this machine.
+    """
+
+    def __init__(self, name: str, database: Any, runs: Path | None = None) -> None:
+        self.name, self._database, self.runs = name, database, runs
+
+    def ids(self) -> set[str]:
+        """The ids of all objects.
+
+        Raises:
+            NewsloopError: the store cannot be reached.
+        """
+        try:
+            return set(self._database.all()) if self._exists() else set()
+        except Exception as error:
+            raise self._unreachable(error) from error
+
+    def read(self, id_: str) -> bytes | None:
+        """An object's bytes; None if it is not here."""
+        try:
+            with self._database.fs.open(self._database.oid_to_path(id_), "rb") as file:
+                content: bytes = file.read()
+                return content
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise self._unreachable(error) from error
+
+    def delete(self, id_: str) -> bool:
+        """Removes an object; False if it was not here."""
+        path = self._database.oid_to_path(id_)
+        try:
+            if not self._database.fs.exists(path):
+                return False
+            self._database.fs.remove(path)
+        except FileNotFoundError:
+            return False
+        except Exception as error:
+            raise self._unreachable(error) from error
+        return True
+
+    def changed(self, id_: str) -> datetime:
+        """When the object was put here, UTC."""
+        try:
+            moment = self._database.fs.info(self._database.oid_to_path(id_))
+        except Exception as error:
+            raise self._unreachable(error) from error
+        found = moment.get("mtime") or moment.get("LastModified")
+        if isinstance(found, datetime):
+            return found.astimezone(UTC)
+        return datetime.fromtimestamp(float(found), UTC)
+
+    def forget_runs(self, gone: set[str]) -> int:
+        """Removes the remembered runs that speak of one of these objects; how many."""
+        count = 0
+        for file in self._run_files():
+            if gone & set(file.read_text(encoding="utf-8", errors="replace").split()):
+                file.unlink(missing_ok=True)
+                count += 1
+        return count
+
+    def remembered(self) -> list[Step]:
+        """The runs in DVC's cache of runs, those of failed learning runs too."""
+        found = []
+        for file in self._run_files():
+            entry = yaml.safe_load(file.read_text(encoding="utf-8"))
+            stage = str(entry.get("cmd", "")).rpartition("components.")[2]
+            found.append(step(stage, entry))
+        return found
+
+    def _run_files(self) -> list[Path]:
+        if self.runs is None or not self.runs.is_dir():
+            return []
+        return [file for file in self.runs.rglob("*") if file.is_file()]
+
+    def _exists(self) -> bool:
+        return bool(self._database.fs.exists(self._database.path))
+
+    def _unreachable(self, error: Exception) -> NewsloopError:
+        return NewsloopError(
+            f"Expected to reach DVC's {self.name}, got: {type(error).__name__}: {error}. Mend that "
+            "and run the same command again; what was done is not done twice."
+        )
+
+
+def open_stores(root: Path) -> list[Store]:
+    """The cache of the project at `root`, then each of its remotes.
+
+    Raises:
+        NewsloopError: DVC cannot read the project or a remote's settings.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        repo = Repo(str(root))
+        cache = repo.cache.local
+        runs = Path(repo.cache.local_cache_dir) / "runs"
+        stores = [Store("cache", cache, runs)]
+        for name in sorted(repo.config["remote"]):
+            remote = repo.cloud.get_remote(name)
+            local = Path(remote.path) / "runs" if remote.fs.protocol == "local" else None
+            stores.append(Store(f"remote {name}", remote.odb, local))
+    except DvcException as error:
+        raise NewsloopError(
+            f"Expected DVC to open the project at {root} and its remotes, got: {error}. Mend "
+            ".dvc/config and run this again."
+        ) from error
+    return stores
+
+
+def step(stage: str, entry: dict[str, Any]) -> Step:
+    """A step from its entry in a dvc.lock or in the cache of runs."""
+    deps, outs = (
+        {one["path"]: str(one["md5"]) for one in entry.get(key) or [] if "md5" in one}
+        for key in ("deps", "outs")
+    )
+    return Step(stage, deps, outs)
+
+
+def steps_of_lock(text: str) -> list[Step]:
+    """The steps of a dvc.lock.
+
+    Raises:
+        DataError: it is none.
+    """
+    try:
+        stages = (yaml.safe_load(text) or {}).get("stages") or {}
+        return [step(name, entry) for name, entry in stages.items()]
+    except (yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
+        raise DataError(
+            f"Expected a dvc.lock, got something else ({type(error).__name__}). Restore it with "
+            "git."
+        ) from error
+
+
+class Library:
+    """All stores together: an object is read from the first that has it, folders are remembered."""
+
+    def __init__(self, stores: list[Store]) -> None:
+        self.stores = stores
+        self._folders: dict[str, dict[str, str] | None] = {}
+
+    def read(self, id_: str) -> bytes | None:
+        for store in self.stores:
+            content = store.read(id_)
+            if content is not None:
+                return content
+        return None
+
+    def files(self, folder: str) -> dict[str, str] | None:
+        """Relative path -> id of the files of a folder; None if nobody has its list any more."""
+        if folder not in self._folders:
+            content = self.read(folder)
+            self._folders[folder] = (
+                None
+                if content is None
+                else {one["relpath"]: str(one["md5"]) for one in json.loads(content)}
+            )
+        return self._folders[folder]
+
+    def tables(self, ids: set[str]) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Those of the objects that are Parquet tables with an id or an author, and the tables."""
+        for id_ in sorted(ids):
+            content = None if id_.endswith(DIRECTORY) else self.read(id_)
+            if content is None or not content.startswith(_PARQUET):
+                continue
+            table = people_columns(io.BytesIO(content))
+            if table is not None:
+                yield id_, table
+
+
+def people_columns(file: Path | io.BytesIO) -> pl.DataFrame | None:
+    """The columns id, author and text of a Parquet table, as far as it has them; None if no id."""
+    names = pl.read_parquet_schema(file)
+    if isinstance(file, io.BytesIO):
+        file.seek(0)
+    wanted: list[str] = [name for name in ("id", "author", "text") if name in names]
+    return pl.read_parquet(file, columns=wanted) if "id" in names else None
+
+
+def remove_tree(path: Path) -> bool:
+    """Removes a file or a folder, links included; False if it was not there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+        return True
+    if path.exists() or path.is_symlink():
+        path.unlink()
+        return True
+    return False
