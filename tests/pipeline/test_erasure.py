@@ -65,6 +65,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
             ],
             "gate.min_accuracy": 0.0,
             "gate.min_macro_f1": 0.0,
+            "gate.max_calibration_error": 1.0,
             "train.epochs": 2,
             "train.textcnn.members": 1,
         }

@@ -203,7 +203,7 @@ def test_great_expectations_sees_numbers_and_no_text() -> None:
 
     measured = Measurer(SETTINGS, LABELS, {}, not_asked).measure(spoiled(label=SECRET))
     seen = validation_suite.numbers(sort_out(measured, SETTINGS).judged)
-    assert seen.columns == ["id", "source", "characters", "label", "language", "damage"]
+    assert seen.columns == ["id", "source", "characters", "label", "language", "damage", "leaks"]
     assert set(seen["label"].cast(pl.String)) == {"sports", "tech", "(other)"}
     assert not {"Ann", SECRET} & set(seen.cast(pl.String).unpivot()["value"])
 
