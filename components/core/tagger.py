@@ -89,6 +89,7 @@ class Features:
         return found
 
 
+_BLOCK = 512  # tokens that are multiplied together
 _BELIEVED = 0.05  # probability from which a name that is sure elsewhere in the text is one here
 _REMEMBERED = 200_000  # tokens; more than a language has, less than memory
 
@@ -119,7 +120,7 @@ class Tagger:
         self._glove = glove.vectors()
 
     def probabilities(self, ids: Array) -> Array:
-        """(N, kinds) float32 from features (N, 5) int64."""
+        """(N, kinds) float32 from features (N, 5) int64; N is a multiple of _BLOCK."""
         import numpy as np
 
         w = self._weights
@@ -130,15 +131,16 @@ class Tagger:
         ]
         x = np.concatenate([vectors, *hashed], axis=1)  # (N, E)
         inside = (ids[:, 4:] > 0).astype(np.float32)  # (N, 1), no gap
-        x = np.maximum(x @ w["in_kernel"] + w["in_bias"], 0) * inside  # (N, H)
+        x = np.maximum(_product(x, w["in_kernel"]) + w["in_bias"], 0) * inside  # (N, H)
         for i, dilation in enumerate(DILATIONS):
             around = np.zeros((len(x), 3 * x.shape[1]), np.float32)
             width = x.shape[1]
             around[dilation:, :width] = x[:-dilation]
             around[:, width : 2 * width] = x
             around[:-dilation, 2 * width :] = x[dilation:]
-            x = (x + np.maximum(around @ w[f"conv{i}_kernel"] + w[f"conv{i}_bias"], 0)) * inside
-        logits = x @ w["out_kernel"] + w["out_bias"]  # (N, kinds)
+            seen = _product(around, w[f"conv{i}_kernel"]) + w[f"conv{i}_bias"]
+            x = (x + np.maximum(seen, 0)) * inside
+        logits = _product(x, w["out_kernel"]) + w["out_bias"]  # (N, kinds)
         logits -= logits.max(axis=1, keepdims=True)
         exponents = np.exp(logits)
         return exponents / exponents.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
@@ -157,12 +159,13 @@ class Tagger:
 
         found = [tokens(text) for text in texts]
         features = self._features.of
-        flat: list[tuple[int, ...]] = [(0,) * 5] * GAP
+        flat: list[tuple[int, ...]] = [(0,) * 5] * GAP  # padded to whole blocks below
         starts = []
         for text, spans in zip(texts, found, strict=True):
             starts.append(len(flat))
             flat += [features(text[a:b]) for a, b in spans]
             flat += [(0,) * 5] * GAP
+        flat += [(0,) * 5] * (-len(flat) % _BLOCK)
         said = self.probabilities(np.array(flat, dtype=np.int64))
         best = said[:, 1:].argmax(axis=1) + 1
         scores = said[:, 1:].max(axis=1)
@@ -173,6 +176,15 @@ class Tagger:
             _again(text, spans, kinds, said[here, KINDS.index("PERSON")].tolist())
             marks.append(join(text, spans, kinds, scores[here].tolist()))
         return marks
+
+
+def _product(rows: Array, kernel: Array) -> Array:
+    """(N, A) @ (A, B), N a multiple of _BLOCK, the same for a row whatever stands around it.
+
+    Libraries of linear algebra sum in another order where a matrix has another number of rows.
+    """
+    blocks = rows.reshape(-1, _BLOCK, rows.shape[1])
+    return (blocks @ kernel).reshape(len(rows), -1)
 
 
 def _again(
@@ -208,6 +220,10 @@ def join(
         if not kinds[i] and kinds[i - 1] == kinds[i + 1] and (initial or here in "-'’/"):
             kinds[i] = kinds[i - 1]
             scores[i] = scores[i - 1]
+        # "Brown. Blair said": a sentence ends there, and so does the name.
+        ends = here == "\n" or (here == "." and before[1] - before[0] > _FIX)
+        if ends and KINDS[kinds[i]] == "PERSON":
+            kinds[i] = 0
     marks, i = [], 0
     while i < len(kinds):
         if not kinds[i]:

@@ -16,6 +16,7 @@ _TYPES = (
 )
 _UNIT = r"(?:apt|apartment|suite|ste|unit|flat|room|rm|floor|fl|bldg|building)\.? ?#?\d{1,5}[a-z]?"
 _NAME = r"(?:[^\W\d_](?:[^\W\d_]|[.'’-])*|\d{1,3}(?:st|nd|rd|th))"
+_WORD = r"[^\d\s,;:!?()]{1,30}"  # bytes, for gates
 _AFTER = (
     "straße|strasse|str|gasse|weg|platz|allee|ring|damm|ufer|laan|straat|plein|dreef|kade|gatan|gata|"
     "vägen|veien|vegen|veg|vej|gade|stræde|katu|tie|kuja|polku|utca|út|tér|körút"
@@ -24,6 +25,10 @@ _BEFORE = (
     "rue|avenue|boulevard|chemin|impasse|allée|place|quai|via|viale|piazza|corso|vicolo|calle|avenida|"
     "paseo|plaza|camino|carrer|rua|travessa|praça|largo|estrada|ulica|ul|aleja|al|ulice|nám|náměstí|"
     "rúa|strada|bulevardul|odos"
+)
+_TRAILING = (  # those that news do not use for something else before a number
+    "rue|via|viale|piazza|corso|vicolo|calle|avenida|paseo|rua|travessa|praça|estrada|ulica|ul|aleja|"
+    "ulice|nám|náměstí|rúa|strada|bulevardul|odos"
 )
 # Hyperscan's case-insensitivity ends with ASCII: gates name accented capitals apart.
 _STATES = (
@@ -89,9 +94,9 @@ RULES = (
     ),
     Rule(
         "STREET_ADDRESS",
-        rf"(?<!\w)(?:\d{{1,4}}(?: ?bis| ?ter)?,? )?(?:{_BEFORE})\.? (?:{_NAME} ){{0,4}}{_NAME}"
-        r",? (?:n[º°o]\.? ?)?\d{1,4}(?!\w)",
-        (rf"(?i)(?:{_BEFORE}|{_BEFORE.upper()})\.? [^\d\n]{{2,80}}\d",), 0.6, refine=_capitalised,
+        rf"(?<!\w)(?:{_TRAILING})\.? (?:{_NAME} ){{0,4}}{_NAME},? (?:n[º°o]\.? ?)?\d{{1,4}}(?!\w)",
+        (rf"(?i)\b(?:{_TRAILING}|{_TRAILING.upper()})\.? [^\d\n]{{2,80}}\d",), 0.6,
+        refine=_capitalised,
     ),
     Rule(
         "STREET_ADDRESS",
