@@ -105,4 +105,4 @@ def test_keys_are_private_and_stay(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     keys.ensure(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    assert set(before) == {keys.SIGNING, keys.PUBLIC, keys.PSEUDONYM}
+    assert set(before) == {keys.SIGNING, keys.PUBLIC, keys.PSEUDONYM, keys.SUPPRESSION}
