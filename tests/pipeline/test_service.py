@@ -207,6 +207,14 @@ def test_model(service: Project) -> None:
     assert found["facts"]["labels"] == list(tiny.LABELS)
 
 
+def test_what_somebody_writes_into_an_address_is_in_no_metric(service: Project) -> None:
+    assert service.http.get("/ann.author@example.org").status_code == 404
+    assert service.http.post("/classify/ann.author@example.org", json={}).status_code == 404
+    told = service.http.get("/metrics").text
+    assert 'endpoint="/-"' in told
+    assert "ann.author" not in told
+
+
 def test_livez_and_metrics(service: Project) -> None:
     assert service.http.get("/livez").status_code == 200
     metrics = service.http.get("/metrics").text
