@@ -98,6 +98,7 @@ class Project:
                 "gate.min_accuracy": 0.4,
                 "gate.min_macro_f1": 0.3,
                 "gate.min_class_recall": 0.0,
+                "gate.max_calibration_error": 1.0,
                 "gate.margin": 1.0,
                 "monitor.min_rows": 40,
                 "governor.min_new_labels": 20,
