@@ -124,7 +124,8 @@ class Model:
             words=found["words"],
             unknown_share=found["unknown_share"],
             features=found["features"],
-            abstained=found["abstained"],
+            # Bundles of before abstention are sure of everything.
+            abstained=found.get("abstained", np.zeros(len(best), bool)),
         )
 
 

@@ -106,3 +106,23 @@ def test_keys_are_private_and_stay(tmp_path: Path) -> None:
     keys.ensure(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert set(before) == {keys.SIGNING, keys.PUBLIC, keys.PSEUDONYM, keys.SUPPRESSION}
+
+
+def test_a_bundle_of_before_abstention_is_sure_of_everything(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    class Old(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
+        def predict(self, texts):  # type: ignore[no-untyped-def]
+            count = tf.shape(texts)[0]
+            return {
+                "probabilities": tf.tile([[0.4, 0.6]], [count, 1]),
+                "features": tf.zeros([count, 1]),
+                "words": tf.ones([count], tf.int32),
+                "unknown_share": tf.zeros([count]),
+            }
+
+    old = Old()
+    tf.saved_model.save(old, str(tmp_path), signatures={"serving_default": old.predict})
+    found = bundle.Model(tmp_path, ["a", "b"]).predict(["x", "y"])
+    assert (found.labels, found.abstained.tolist()) == (["b", "b"], [False, False])
