@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components.core import keys, ledger_privacy, suppression, tables
+from components.core import keys, ledger_privacy, scrub_cache, suppression, tables
 from components.core.audit import Canaries, scan
 from components.core.errors import SourceError, UsageError
 from components.core.identity import emails, plain_id, pseudonym
@@ -32,7 +32,7 @@ from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
 from components.core.suppression import Guard, Subject
-from components.sources import open_source
+from components.sources import feed_store, open_source
 from flows import certificate, lineage, workspace
 from flows.certificate import Deeds
 from flows.lineage import Held, Traces
@@ -282,6 +282,11 @@ def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
         if what := _clean_scrub_cache(paths.scrub_cache, plan.traces.texts):
             after = tables.file_hash(paths.scrub_cache) if paths.scrub_cache.exists() else None
             deeds.add(str(paths.scrub_cache), what, before, after)
+    if plan.traces.texts and paths.feeds.exists():
+        before = tables.file_hash(paths.feeds)
+        if count := feed_store.forget(paths.feeds, plan.traces.texts):
+            what = f"{count} seen entries of feeds emptied"
+            deeds.add(str(paths.feeds), what, before, tables.file_hash(paths.feeds))
     if plan.traces.ids and remove_tree(paths.home / "demo"):
         deeds.add(str(paths.home / "demo"), "sandbox of the demo removed")
 
@@ -289,17 +294,7 @@ def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
 def _clean_scrub_cache(path: Path, texts: set[str]) -> str:
     """Deletes the rows with these texts; the whole cache if it is built in a way unknown here."""
     try:
-        database = sqlite3.connect(path, timeout=30, isolation_level=None)
-        try:
-            database.execute("PRAGMA secure_delete=ON")
-            count = sum(
-                database.execute("DELETE FROM scrubbed WHERE text = ?", (text,)).rowcount
-                for text in sorted(texts)
-            )
-            for command in ("wal_checkpoint(TRUNCATE)", None, "wal_checkpoint(TRUNCATE)"):
-                database.execute(f"PRAGMA {command}" if command else "VACUUM").fetchall()
-        finally:
-            database.close()
+        count = scrub_cache.forget(path, texts)
     except sqlite3.Error:
         for file in path.parent.glob(f"{path.name}*"):
             file.unlink(missing_ok=True)

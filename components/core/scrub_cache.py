@@ -10,6 +10,7 @@ import hmac
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
@@ -126,3 +127,27 @@ class ScrubCache:
 def _restored(raw: str, text: str | None, facts: str | None) -> Scrubbed:
     known = json.loads(facts) if facts else {"counts": {}}
     return Scrubbed(text=raw if text is None else text, **known)
+
+
+def forget(path: Path, texts: Iterable[str]) -> int:
+    """Deletes the rows that hold one of these scrubbed texts; how many there were.
+
+    The file is written anew, so that no free page holds them. A text in which nothing was found is
+    here as a keyed hash alone, which stays.
+
+    Raises:
+        sqlite3.Error: the file is no cache of this version.
+    """
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as database:
+        database.execute("PRAGMA secure_delete=ON")
+        count = sum(
+            database.execute("DELETE FROM texts WHERE text = ?", (text,)).rowcount
+            for text in sorted(texts)
+        )
+        for command in (
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+            "VACUUM",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+        ):
+            database.execute(command).fetchall()
+    return count

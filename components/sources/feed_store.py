@@ -12,7 +12,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -59,8 +59,9 @@ class SeenEntries:
         if self._path.is_file():
             with self._open() as database:
                 for name in list(fresh):
-                    query = "SELECT 1 FROM entries WHERE source = ? AND id = ?"
-                    if database.execute(query, (self._source, name)).fetchone():
+                    query = "SELECT 1 FROM entries WHERE source = ? AND id IN (?, ?)"
+                    seen = (self._source, name, forgotten(name))
+                    if database.execute(query, seen).fetchone():
                         del fresh[name]
         return list(fresh.values())
 
@@ -129,6 +130,39 @@ class SeenEntries:
             f"Source {self._source}: expected to use the seen entries in {self._path}, got: "
             f"{error}. Free some room, or put that file back."
         )
+
+
+def forget(path: Path, texts: Iterable[str]) -> int:
+    """Empties the entries that hold one of these scrubbed texts; how many there were.
+
+    Of such an entry a hash of its id is kept, so that it is not new when the feed shows it again.
+
+    Raises:
+        sqlite3.Error: the file cannot be used.
+    """
+    with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)) as database:
+        database.execute("PRAGMA secure_delete=ON")
+        database.create_function("forgotten", 1, forgotten, deterministic=True)
+        count = sum(
+            database.execute(
+                "UPDATE entries SET id = forgotten(id), text = NULL, tags = '[]', time = NULL "
+                "WHERE text = ?",
+                (text,),
+            ).rowcount
+            for text in sorted(texts)
+        )
+        for command in (
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+            "VACUUM",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+        ):
+            database.execute(command).fetchall()
+    return count
+
+
+def forgotten(name: str) -> str:
+    """What stands for the id of an entry that was erased."""
+    return f"erased:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _iso(time: datetime | None) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ import pytest
 from components.core import keys, tables
 from components.core.errors import BundleError, DataError
 from components.core.paths import Paths
+from components.core.scrub import Scrubbed
+from components.core.scrub_cache import ScrubCache
 from flows import certificate, erasure, lineage
 from flows.certificate import Deeds
 from flows.lineage import Held, Traces
@@ -197,12 +198,8 @@ def test_a_certificate_is_signed_and_an_altered_one_is_refused(tmp_path: Path) -
 
 def test_the_scrub_cache_loses_the_texts_or_itself(tmp_path: Path) -> None:
     path = tmp_path / "cache.sqlite"
-    database = sqlite3.connect(path)
-    database.execute("CREATE TABLE scrubbed (key BLOB PRIMARY KEY, text TEXT, counts TEXT)")
-    rows = [(b"1", LONG * 50, "{}"), (b"2", "kept", "{}")]
-    database.executemany("INSERT INTO scrubbed VALUES (?, ?, ?)", rows)
-    database.commit()
-    database.close()
+    with ScrubCache(path, "policy", b"key") as cache:
+        cache.put([("raw", Scrubbed(LONG * 50, {})), ("other", Scrubbed("kept", {}))])
     assert erasure._clean_scrub_cache(path, {LONG * 50}) == "1 rows deleted"
     assert LONG.encode() not in path.read_bytes()
     assert b"kept" in path.read_bytes()

@@ -12,8 +12,9 @@ import pytest
 from components.core.errors import SourceError
 from components.core.params import Limits, Source
 from components.core.paths import Paths
-from components.sources import RawDocument, SourceReader, open_source
-from components.sources.feed_entries import entries, html_text
+from components.core.scrub import Scrubbed
+from components.sources import RawDocument, SourceReader, feed_store, open_source
+from components.sources.feed_entries import Entry, entries, html_text
 
 PROJECT = Path(__file__).parents[2] / "params.yaml"
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -205,3 +206,15 @@ def test_saved_feeds_that_changed_are_refused(paths: Paths) -> None:
     saved(paths, b=rss())
     with pytest.raises(SourceError, match=r"pinned.*newsloop run"):
         list(opened.read(pin))
+
+
+def test_an_erased_entry_is_gone_and_not_new_again(tmp_path: Path) -> None:
+    path = tmp_path / "feeds.sqlite"
+    store = feed_store.SeenEntries(path, "s")
+    told = [Entry(name, f"text of {name}", (), NOON, None) for name in ("anns-story", "other")]
+    store.add([(entry, Scrubbed(entry.text, {})) for entry in told], "http://h/", None, None)
+    assert feed_store.forget(path, {"text of anns-story", "never seen"}) == 1
+    assert [entry.id for _, entry in store.read()] == ["other"]
+    assert store.unknown(told) == []
+    assert b"anns-story" not in path.read_bytes()
+    assert feed_store.forget(path, {"text of anns-story"}) == 0
