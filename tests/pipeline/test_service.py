@@ -434,7 +434,7 @@ def test_only_loopback_is_served(host: str) -> None:
     open_to_all = params.model_copy(
         update={"serve": params.serve.model_copy(update={"host": host})}
     )
-    with pytest.raises(StackError, match="API keys are not built yet"):
+    with pytest.raises(StackError, match="there is none"):
         command(open_to_all, Paths(PROJECT, PROJECT / ".newsloop"))
 
 
