@@ -83,6 +83,8 @@ class Server:
     def stop(self) -> None:
         self.client.close()
         self.http.close()
+        if self.process.poll() is not None:
+            return
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(40)

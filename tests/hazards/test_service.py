@@ -49,8 +49,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         drain_seconds=1.0,
     )
     yield project
-    if project.process.poll() is None:
-        project.stop()
+    project.stop()
     project.ledger.close()
 
 
@@ -291,7 +290,10 @@ def test_fuzzed_requests_never_make_it_fail(service: Project) -> None:
     for i in range(warm_up + FUZZED):
         if i == warm_up:
             before = process.memory_info().rss
-        answer = send(service, fuzzed(chance, service.key))
+        asked = fuzzed(chance, service.key)
+        answer = send(service, asked)
+        if status_of(answer) == 504 and b"X-Deadline-Ms: " in asked:
+            continue  # it asked for an answer within a few milliseconds
         found[status_of(answer)] += 1
         _, _, body = answer.partition(b"\r\n\r\n")
         if status_of(answer) >= 400:
