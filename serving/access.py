@@ -22,18 +22,20 @@ class Route:
     Attributes:
         scope: that a key needs for it; see api_keys.SCOPES.
         work: it costs the model or the ledger something, so it counts against the limits.
+        methods: that it takes.
     """
 
     scope: str
     work: bool = False
+    methods: tuple[str, ...] = ("GET", "HEAD")
 
 
 # A path that is not here does not exist: a new route is closed until somebody writes its scope.
 ROUTES = {
-    "/classify": Route("predict", work=True),
-    "/explain": Route("predict", work=True),
+    "/classify": Route("predict", work=True, methods=("POST",)),
+    "/explain": Route("predict", work=True, methods=("POST",)),
     "/model": Route("predict"),
-    "/feedback": Route("feedback", work=True),
+    "/feedback": Route("feedback", work=True, methods=("POST",)),
     "/metrics": Route("admin"),
     "/": Route("admin"),
     "/docs.json": Route("admin"),

@@ -11,18 +11,20 @@ import resource
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.config import HTTP_PROTOCOLS, WS_PROTOCOLS
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as Base
 else:
-    from uvicorn.protocols.http.auto import AutoHTTPProtocol as Base
+    Base = object
 
 _OTHER_FILES = 256  # descriptors that the service needs besides connections
 _GRACE_SECONDS = 2  # after the time in which the guard answers 408, for a body that is slow
 
 
-class Watched(Base):
-    """Uvicorn's protocol with a time for each request to arrive, and a number of connections.
+class Watch(Base):
+    """Goes before one of uvicorn's protocols: a time for each request to arrive, and a number of
+    connections. `watched` puts the two together.
 
     Attributes:
         seconds: from the first byte (or the connection) to the last one of a request.
@@ -42,10 +44,12 @@ class Watched(Base):
 
     def data_received(self, data: bytes) -> None:
         # Between two requests the connection is idle; any byte begins a new one.
-        if self._timer is None and (self.cycle is None or self.cycle.response_complete):
+        idle = self.cycle is None or self.cycle.response_complete
+        last = self.cycle if idle else None
+        if idle and self._timer is None:
             self._start()
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.more_body:
+        if self.cycle is not last and not self.cycle.more_body:
             self._stop()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -53,7 +57,7 @@ class Watched(Base):
         super().connection_lost(exc)
 
     def _start(self) -> None:
-        self._timer = self.loop.call_later(self.seconds + _GRACE_SECONDS, self.transport.abort)
+        self._timer = self.loop.call_later(self.seconds, self.transport.abort)
 
     def _stop(self) -> None:
         if self._timer is not None:
@@ -61,11 +65,16 @@ class Watched(Base):
             self._timer = None
 
 
+def watched(protocol: Any, seconds: float, most: int) -> Any:
+    """`protocol`, one of uvicorn's for HTTP, with these limits; see Watch."""
+    return type("Watched", (Watch, protocol), {"seconds": seconds, "most": most})
+
+
 def watch(seconds: float, most: int) -> None:
-    """Lets the next uvicorn server of this process speak `Watched`, and no WebSockets."""
+    """Lets the next uvicorn server of this process keep these limits, and speak no WebSockets."""
     allowed = _raise_file_limit(most + _OTHER_FILES) - _OTHER_FILES
     WS_PROTOCOLS["auto"] = None  # there are none here; an upgrade is a request like any other
-    chosen: Any = type("Watched", (Watched,), {"seconds": seconds, "most": min(most, allowed)})
+    chosen = watched(AutoHTTPProtocol, seconds + _GRACE_SECONDS, min(most, allowed))
     HTTP_PROTOCOLS["auto"] = chosen
 
 

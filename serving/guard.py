@@ -1,7 +1,7 @@
 """The door of the service: what comes in, when, and how it leaves. It stands before BentoML.
 
-    key --> route, scope --> media type --> rate --> size, room --> body --> place --> app
-    401     404, 403         415            429      413, 429       408      429       504
+    key --> route, scope, method --> media type --> rate --> size, room --> body --> place --> app
+    401     404, 403, 405            415            429      413, 429       408      429       504
 
 BentoML's own middlewares stand behind it: its metrics keep a series for each path that anybody asks
 for, so nobody may ask for any path.
@@ -119,6 +119,9 @@ class Guard:
         key = self._access.identify(scope, headers)
         _check_media_type(headers, only_pickle=True)
         found = route(path, raw_path, key, self._static)
+        if scope["method"] not in found.methods:
+            allowed = ", ".join(found.methods)
+            raise Refused(405, f"Expected the method {allowed} here.", {"Allow": allowed})
         if found.work:
             _check_media_type(headers)
         await self._work(scope, receive, send, found, headers, key)
@@ -236,6 +239,8 @@ class Guard:
 
     def _hurry(self, last: float) -> None:
         for timeout in self._timeouts:
+            if timeout.expired():  # it is over, though its request does not know yet
+                continue
             timeout.reschedule(min(timeout.when() or last, last))
 
     @contextlib.asynccontextmanager

@@ -185,7 +185,7 @@ class Serve(Settings):
     max_connections: Positive
     receive_seconds: Rate
     deadline_seconds: Rate
-    drain_seconds: Annotated[float, Field(ge=0, le=10)]
+    drain_seconds: Annotated[float, Field(ge=0, le=5)]
 
 
 class Monitor(Settings):

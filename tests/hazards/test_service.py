@@ -345,9 +345,10 @@ def test_a_thousand_slow_clients_stop_nobody_and_are_cut(service: Project) -> No
     with connect(service) as peer:
         cut = False
         deadline = time.monotonic() + 30
+        peer.sendall(b"POST /classify HTTP/1.1\r\n")
         while not cut and time.monotonic() < deadline:
             try:
-                peer.sendall(b"G")
+                peer.sendall(b"a: b\r\n")
                 time.sleep(0.2)
             except OSError:
                 cut = True

@@ -175,7 +175,8 @@ def test_a_key_opens_what_its_scopes_say(tmp_path: Path) -> None:
     }
     for scope, statuses in expected.items():
         for route, status in statuses.items():
-            asked = ask(guard, route, headers=bearer(keys[scope]), server=ELSEWHERE)
+            method = "POST" if route in ("/classify", "/feedback") else "GET"
+            asked = ask(guard, route, method, bearer(keys[scope]), server=ELSEWHERE)
             assert asyncio.run(asked)[0] == status, (scope, route)
     # The same key is nothing after it was revoked.
     api_keys.revoke(path, "admin", TIME)
@@ -222,6 +223,9 @@ def test_a_key_in_another_place_is_no_key(tmp_path: Path) -> None:
         ("/classify", "POST", [(b"x-deadline-ms", b"1.5")], (b"",), 400),
         ("/classify", "POST", [(b"x-deadline-ms", "٣".encode())], (b"",), 400),
         ("/nowhere", "POST", [], (b"",), 404),
+        ("/classify", "GET", [], (b"",), 405),
+        ("/model", "POST", [], (b"",), 405),
+        ("/metrics", "PROPFIND", [], (b"",), 405),
     ],
 )
 def test_what_gets_through(
