@@ -10,24 +10,19 @@ for, so nobody may ask for any path.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-import logging
 import re
-import signal
-import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from types import FrameType
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from components.core.params import Serve
 from serving.access import OPEN, Access, Headers, Route, route
 from serving.admission import Places, Rates
 from serving.api_keys import ApiKey
+from serving.ending import Ending
 from serving.refused import Refused
 
-LOG = logging.getLogger("newsloop.serving")
 Message = MutableMapping[str, Any]
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -35,9 +30,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 DEADLINE = b"x-deadline-ms"  # header: milliseconds after which the client needs no answer any more
-# At shutdown no request has longer than this, so that all is over within 30 s: 2 s for load
-# balancers to notice, 12 s here, 10 s for what is not yet recorded.
-LAST_SECONDS = 12
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _CLOSE = (b"connection", b"close")
 SECURITY = [
@@ -66,7 +58,7 @@ class Guard:
 
     Attributes:
         requests: places of requests that are being answered.
-        draining: the process was told to end: not ready any more, but it answers still.
+        ending: whether the process was told to end.
     """
 
     def __init__(
@@ -77,9 +69,7 @@ class Guard:
         self.requests = Places(limits.max_requests, "requests")
         self._bytes = Places(limits.max_body_bytes_held, "bytes of requests")
         self._refused: Counter[int] = Counter()
-        self._timeouts: set[asyncio.Timeout] = set()
-        self._last: float | None = None  # when all must be over, once the end was asked for
-        self.draining = False
+        self.ending = Ending(limits.drain_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -107,12 +97,17 @@ class Guard:
                 lines.append(f"newsloop_{name}_in_flight{suffix} {value}")
         return "\n".join(lines) + "\n"
 
+    async def _started(self, send: Send, message: Message) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            self.ending.listen()
+        await send(message)
+
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, raw_path = scope["path"], scope.get("raw_path") or scope["path"].encode()
         headers = Headers(scope)
         if path in OPEN and raw_path == path.encode() and scope["method"] in ("GET", "HEAD"):
             _check_media_type(headers, only_pickle=True)
-            if self.draining and path == "/readyz":
+            if self.ending.begun and path == "/readyz":
                 raise Refused(503, "This service is about to end; ask another one.")
             await self._app(scope, receive, send)
             return
@@ -150,7 +145,7 @@ class Guard:
                 return
             with self.requests.held():
                 try:
-                    async with self._until(ends):
+                    async with self.ending.until(ends):
                         await self._app(scope, _replay(body, receive), send)
                 except TimeoutError:
                     raise Refused(
@@ -190,7 +185,7 @@ class Guard:
         parts: list[bytes] = []
         ends = asyncio.get_running_loop().time() + self._limits.receive_seconds
         try:
-            async with self._until(ends):
+            async with self.ending.until(ends):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -208,52 +203,6 @@ class Guard:
                 f"Expected the whole body within {self._limits.receive_seconds:g} s.",
                 {"Connection": "close"},
             ) from None
-
-    async def _started(self, send: Send, message: Message) -> None:
-        """Takes over the signals that end the process, once the server has set its own."""
-        if message["type"] == "lifespan.startup.complete" and (
-            threading.current_thread() is threading.main_thread()
-        ):
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                before = signal.getsignal(number)
-                signal.signal(number, functools.partial(self._end, loop, before))
-        await send(message)
-
-    def _end(
-        self, loop: asyncio.AbstractEventLoop, before: Any, number: int, frame: FrameType | None
-    ) -> None:
-        """Readiness goes first; the server hears of the signal `drain_seconds` later."""
-
-        def end() -> None:
-            if callable(before):
-                before(number, frame)
-
-        if self.draining:  # asked twice: at once
-            loop.call_soon_threadsafe(end)
-        else:
-            self.draining = True
-            self._last = loop.time() + self._limits.drain_seconds + LAST_SECONDS
-            loop.call_soon_threadsafe(loop.call_later, self._limits.drain_seconds, end)
-            loop.call_soon_threadsafe(self._hurry, self._last)
-
-    def _hurry(self, last: float) -> None:
-        for timeout in self._timeouts:
-            if timeout.expired():  # it is over, though its request does not know yet
-                continue
-            timeout.reschedule(min(timeout.when() or last, last))
-
-    @contextlib.asynccontextmanager
-    async def _until(self, ends: float) -> AsyncIterator[None]:
-        """Raises TimeoutError in the block at `ends`, or when all must be over."""
-        if self._last is not None:
-            ends = min(ends, self._last)
-        async with asyncio.timeout_at(ends) as timeout:
-            self._timeouts.add(timeout)
-            try:
-                yield
-            finally:
-                self._timeouts.discard(timeout)
 
 
 class _Held:
@@ -283,7 +232,7 @@ class _Answer:
             kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"server"]
             own = {name.lower() for name, _ in kept}
             kept += [pair for pair in SECURITY if pair[0] not in own]
-            if self._guard.draining and b"connection" not in own:
+            if self._guard.ending.begun and b"connection" not in own:
                 kept.append(_CLOSE)  # the next request of this client goes elsewhere
             message = {**message, "headers": kept}
         await self._send(message)
