@@ -4,7 +4,7 @@
     401     404, 403, 405            415            429      413, 429       408      429       504
 
 BentoML's own middlewares stand behind it: its metrics keep a series for each path that anybody asks
-for, so nobody may ask for any path.
+for, in files; a name in a mistyped address would stay there. So only paths that exist get through.
 """
 
 from __future__ import annotations

@@ -37,7 +37,6 @@ from serving.explain import explain
 from serving.follower import Served
 from serving.guard import App, Guard
 from serving.intake import ClassifyBody, ExplainBody, FeedbackBody
-from serving.metrics import hide_unknown_paths
 from serving.recorder import Recorder, utc_now
 from serving.refused import Refused, later
 from serving.scrubbing import ScrubbingProcess, command
@@ -84,9 +83,6 @@ async def _respond(answer: Awaitable[dict[str, Any]]) -> Response:
         return JSONResponse(await answer)
     except Refused as refusal:
         return refusal.response()
-
-
-hide_unknown_paths()
 
 
 class Guarded(bentoml.Service):  # type: ignore[misc]

@@ -173,6 +173,19 @@ def test_the_documentation_is_behind_the_door_and_loads_nothing_foreign(service:
     assert service.http.get("/schema.json").status_code == 200
 
 
+def test_an_address_that_does_not_exist_leaves_no_trace(service: Project) -> None:
+    for path in (
+        "/ann.lee@example.org",
+        "/classify/ann.lee",
+        "/static_content/ann.lee",
+        "//ann.lee",
+    ):
+        assert service.http.get(path).status_code == 404
+    assert "ann.lee" not in service.http.get("/metrics").text
+    for file in service.paths.home.rglob("*"):
+        assert not file.is_file() or b"ann.lee" not in file.read_bytes(), file
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_a_bento_does_not_open_to_others_without_keys(tmp_path: Path, host: str) -> None:
     code = tmp_path / "src"
