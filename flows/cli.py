@@ -13,11 +13,11 @@ import typer
 
 from components.core import ledger as ledgers
 from components.core import params as parameters
-from components.core.errors import LedgerError, NewsloopError, UsageError
+from components.core.errors import LedgerError, NewsloopError, StackError, UsageError
 from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
-from flows import cli_privacy, environment, privacy_report, show
+from flows import cli_keys, cli_privacy, environment, privacy_report, show
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
@@ -243,6 +243,7 @@ def demo(
 
 
 cli_privacy.add(app, _project, _ledger)
+cli_keys.add(app)
 
 
 def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bool) -> None:
@@ -287,8 +288,13 @@ def _status(params: Params, paths: Paths) -> dict[str, Any]:
         name: (asdict(process) if (process := stack.find(paths, name)) else None)
         for name in (stack.SERVER, stack.RUNNER, stack.SERVICE)
     }
+    serving = None
     with Client(stack.service_url(params)) as client:
-        serving = client.model() if processes[stack.SERVICE] and client.ready() else None
+        if processes[stack.SERVICE] and client.ready():
+            try:
+                serving = client.model()
+            except StackError as error:  # it runs, but wants a key that this shell does not have
+                show.say(str(error))
     return {
         "home": str(paths.home),
         "prefect": {"url": url, "answers": stack.server_answers(url)},

@@ -62,7 +62,7 @@ def find(paths: Paths, name: str) -> Process | None:
 
 
 def service_url(params: Params) -> str:
-    return f"http://{params.serve.host}:{params.serve.port}"
+    return service_command.url(params)
 
 
 def ensure_server(params: Params, paths: Paths) -> str:

@@ -48,10 +48,16 @@ class Batcher(Generic[M, A]):
         self._max_batch = max_batch
         self._max_wait = max_wait_ms / 1000
         self._waiting: deque[_Request[M, A]] = deque()
+        self._texts_waiting = 0
         self._arrived = asyncio.Event()
         self._had_company = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batcher")
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Texts that no batch has taken yet."""
+        return self._texts_waiting
 
     async def answer(self, texts: Sequence[str]) -> tuple[M, Sequence[A]]:
         """The model that answered and its answers, in the order of `texts`.
@@ -63,6 +69,7 @@ class Batcher(Generic[M, A]):
             self._task = asyncio.create_task(self._run())
         future: asyncio.Future[tuple[M, Sequence[A]]] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Request(texts, future))
+        self._texts_waiting += len(texts)
         self._arrived.set()
         return await future
 
@@ -103,6 +110,7 @@ class Batcher(Generic[M, A]):
             if batch and size + len(request.texts) > self._max_batch:
                 break
             self._waiting.popleft()
+            self._texts_waiting -= len(request.texts)
             if not request.future.done():
                 batch.append(request)
                 size += len(request.texts)

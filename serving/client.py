@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -11,8 +13,11 @@ import httpx
 
 from components.core.errors import StackError
 
-TIMEOUT = 70.0  # seconds; the service itself gives up after 60
+TIMEOUT = 30.0  # seconds for one answer; the service itself gives up after 20, see params.yaml
 CONNECT_TIMEOUT = 5.0
+PATIENCE = 60.0  # seconds in all that a request is sent again while the service has no room
+API_KEY = "NEWSLOOP_API_KEY"  # the environment variable with the key
+_LATER = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 # While its worker starts, BentoML accepts connections and answers nothing.
 READY_TIMEOUT = 2.0
 
@@ -42,16 +47,35 @@ class Client:
     Args:
         url: of the service, such as "http://127.0.0.1:3000".
         transport: stands in for the network in tests.
+        key: the API key; default: that of the environment variable NEWSLOOP_API_KEY, if it is set.
+        timeout: seconds for one answer; the service is told, and drops what would come later.
+        patience: seconds in all for waiting as Retry-After says, after a 429 or 503; 0: never.
+        sleep, clock: stand in for the time in tests; seconds.
 
     Raises:
         StackError: from every method but `ready`, when the service cannot be reached or refuses.
     """
 
-    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        key: str | None = None,
+        timeout: float = TIMEOUT,
+        patience: float = PATIENCE,
+        sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._url = url
+        self._patience, self._sleep, self._clock = patience, sleep, clock
+        headers = {"X-Deadline-Ms": str(max(1, round(timeout * 1000)))}
+        if key := key or os.environ.get(API_KEY):
+            headers["Authorization"] = f"Bearer {key}"
         self._http = httpx.Client(
             base_url=url,
-            timeout=httpx.Timeout(TIMEOUT, connect=CONNECT_TIMEOUT),
+            timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
+            headers=headers,
             transport=transport,
             trust_env=False,  # no proxy stands between this machine and itself
         )
@@ -103,16 +127,28 @@ class Client:
             return False
 
     def _ask(self, method: str, route: str, body: dict[str, Any] | None = None) -> Any:
-        try:
-            response = self._http.request(method, route, json=body)
-        except httpx.HTTPError as error:
-            raise StackError(
-                f"Expected the service at {self._url} to answer, got {type(error).__name__}. Start "
-                "it with `newsloop serve`, or see `newsloop status`."
-            ) from error
-        if response.is_success:
-            return response.json()
+        until = self._clock() + self._patience
+        while True:
+            try:
+                response = self._http.request(method, route, json=body)
+            except httpx.HTTPError as error:
+                raise StackError(
+                    f"Expected the service at {self._url} to answer, got {type(error).__name__}. "
+                    "Start it with `newsloop serve`, or see `newsloop status`."
+                ) from error
+            if response.is_success:
+                return response.json()
+            wait = _retry_after(response)
+            if wait is None or self._clock() + wait > until:
+                break
+            self._sleep(wait)
         raise StackError(f"The service at {self._url} refused {route}: {_reason(response)}")
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds that the service asks to wait; None if it does not want this again."""
+    asked = response.headers.get("Retry-After", "")
+    return float(asked) if response.status_code in _LATER and asked.isdecimal() else None
 
 
 def _reason(response: httpx.Response) -> str:

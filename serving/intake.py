@@ -1,7 +1,8 @@
 """Reads and checks what clients send: the answer is data or one sentence, whatever they send.
 
-BentoML's own reading is passed by: its errors put the input, which is a raw text, into the log, its
-answers to bad input are lists of pydantic's internals, and it takes forms and bodies of any size.
+BentoML's own reading is passed by: its errors put the input, which is a raw text, into the log, and
+its answers to bad input are lists of pydantic's internals. What is too large or of another media
+type does not get here; see guard.py.
 """
 
 from __future__ import annotations
@@ -12,30 +13,17 @@ from typing import Any
 
 import bentoml
 import pydantic
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request
 
 from components.core import params as parameters
+from serving.refused import Refused
 
-# Bytes of a request's body: 80 of the longest texts in plain letters, or 256 of 60,000 letters.
-MAX_BODY = 16 * 2**20
 MAX_LABELS = 1000  # in one request for feedback: each is looked up in the ledger
 _PREDICTION_ID = re.compile(r"[0-9a-f]{32}")
 _JSON_TYPES = {
     dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number",
     bool: "true or false", type(None): "null",
 }  # fmt: skip
-
-
-class Refused(Exception):
-    """What was sent cannot be served: an HTTP status and one sentence for the client."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-    def response(self) -> Response:
-        return JSONResponse({"error": str(self)}, self.status)
 
 
 class _Body(bentoml.IODescriptor):  # type: ignore[misc]
@@ -54,7 +42,7 @@ class _Body(bentoml.IODescriptor):  # type: ignore[misc]
         """The JSON value that the client sent.
 
         Raises:
-            Refused: it is no JSON (400), too large (413) or of another media type (415).
+            Refused: it is no JSON (400). Its size and media type were the guard's business.
         """
         return await read_json(self._request)
 
@@ -78,22 +66,8 @@ class FeedbackBody(_Body):
 
 async def read_json(request: Request) -> Any:
     """As `_Body.read`."""
-    media_type = request.headers.get("content-type", "application/json").split(";")[0].strip()
-    if media_type.lower() != "application/json":
-        raise Refused(415, "Expected a body of Content-Type application/json.")
-    parts, size = [], 0
     try:
-        async for part in request.stream():
-            parts.append(part)
-            size += len(part)
-            if size > MAX_BODY:
-                raise Refused(
-                    413, f"Expected a body of at most {MAX_BODY} bytes; send fewer texts at a time."
-                )
-    except ClientDisconnect:
-        raise Refused(400, "The connection ended within the body.") from None
-    try:
-        return json.loads(b"".join(parts))
+        return json.loads(await request.body())
     except (ValueError, RecursionError):  # its message holds a piece of the body
         raise Refused(400, "Expected a body in JSON; it cannot be parsed.") from None
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from pathlib import Path
 
 from components.core.errors import StackError
 from components.core.offline import SWITCHES
 from components.core.params import Params
 from components.core.paths import Paths
-from serving.setting import CODE, FOLLOW, ROOT
+from serving.api_keys import FILE, Keys
+from serving.setting import API_KEYS, CODE, FOLLOW, ROOT, need_keys
 
 KEEP_ALIVE = 30  # seconds that an idle connection stays open
 
@@ -21,15 +23,17 @@ def command(params: Params, paths: Paths) -> tuple[list[str], dict[str, str]]:
     Send SIGTERM to that process, not to its group: it ends its children in order.
 
     Raises:
-        StackError: `serve.host` is not a loopback address.
+        StackError: `serve.host` is no address, or one that others reach while no API key is valid.
     """
+    host = address(params.serve.host)
     argv = [
         sys.executable, "-m", "bentoml", "serve", "serving.service:Newsloop",
-        "--host", loopback(params.serve.host),
+        "--host", host,
         "--port", str(params.serve.port),
         "--working-dir", str(CODE),
         "--timeout-keep-alive", str(KEEP_ALIVE),
     ]  # fmt: skip
+    need_keys(Keys(api_keys_file(paths)), params.serve.keys == "always", host)
     environment = SWITCHES | os.environ
     environment |= {
         FOLLOW: "1",
@@ -40,22 +44,33 @@ def command(params: Params, paths: Paths) -> tuple[list[str], dict[str, str]]:
     return argv, environment
 
 
-def loopback(host: str) -> str:
-    """`host` as an address of this machine's own.
+def api_keys_file(paths: Paths) -> Path:
+    """Where a project's API keys lie."""
+    return Path(os.environ.get(API_KEYS) or paths.keys / FILE)
+
+
+def address(host: str) -> str:
+    """`host` as an IP address, as BentoML wants it.
 
     Raises:
-        StackError: it is another one.
+        StackError: it is none.
 
-    >>> loopback("localhost")
+    >>> address("localhost")
     '127.0.0.1'
     """
     try:
-        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+        return str(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host))
     except ValueError:
-        address = None
-    if address is None or not address.is_loopback:
         raise StackError(
-            f"Expected serve.host to be a loopback address such as 127.0.0.1, got {host}: whoever "
-            "reaches another one could use the service, and API keys are not built yet."
-        )
-    return str(address)
+            "Expected serve.host to be an IP address such as 127.0.0.1 or 0.0.0.0, got "
+            f"{host!r}. Mend it in params.yaml."
+        ) from None
+
+
+def url(params: Params) -> str:
+    """Where this machine reaches the service."""
+    found = ipaddress.ip_address(address(params.serve.host))
+    if found.is_unspecified:
+        found = ipaddress.ip_address("127.0.0.1" if found.version == 4 else "::1")  # noqa: PLR2004
+    name = f"[{found}]" if found.version == 6 else str(found)  # noqa: PLR2004
+    return f"http://{name}:{params.serve.port}"

@@ -1,7 +1,7 @@
 """The BentoML service: its routes, and how its parts are joined.
 
-    request --> intake --> batcher --> bundle of the follower --> answer
-                                                  \\--> recorder --> ledger, scrubbing process
+    request --> guard --> intake --> batcher --> bundle of the follower --> answer
+                                               \\--> recorder --> ledger, scrubbing process
 
 `newsloop serve` runs it in a project, where it follows the ledger; `bentoml serve <bento>` runs it
 with the one bundle that lies in the bento. serving/setting.py tells the two apart.
@@ -13,29 +13,34 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import bentoml
+import click
 import pydantic
+from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from components.core.errors import LedgerError
 from components.core.offline import stay_home
-from serving import intake, setting
+from serving import connections, intake, setting
+from serving.access import Access
+from serving.admission import RETRY_SECONDS
 from serving.answer import Answer, answers
 from serving.batcher import Batcher
 from serving.explain import explain
 from serving.follower import Served
-from serving.intake import ClassifyBody, ExplainBody, FeedbackBody, Refused
-from serving.metrics import hide_unknown_paths
+from serving.guard import App, Guard
+from serving.intake import ClassifyBody, ExplainBody, FeedbackBody
 from serving.recorder import Recorder, utc_now
+from serving.refused import Refused, later
 from serving.scrubbing import ScrubbingProcess, command
 
-TIMEOUT = 60  # seconds, then 504; the largest request takes about one
-MAX_CONCURRENCY = 512  # requests at once, then 429: more only wait for each other
 FLUSH_SECONDS = 5.0  # that feedback waits for its predictions to reach the ledger
 DRAIN_SECONDS = 10.0  # at shutdown, for what is not yet recorded
 
@@ -80,13 +85,45 @@ async def _respond(answer: Awaitable[dict[str, Any]]) -> Response:
         return refusal.response()
 
 
-hide_unknown_paths()
+class Guarded(bentoml.Service):  # type: ignore[misc]
+    """A BentoML service behind a Guard.
+
+    Attributes:
+        guard: what stands before it; None before the app is made.
+    """
+
+    guard: Guard | None = None
+
+    def to_asgi(self, is_main: bool = True) -> App:
+        """The app that BentoML's worker gives to uvicorn."""
+        app: Any = super().to_asgi(is_main)
+        # BentoML's time limit leaves the work running that it gave up, and keeps a timer of each
+        # request for its whole time.
+        app.user_middleware = [
+            one for one in app.user_middleware if one.cls is not TimeoutMiddleware
+        ]
+        params, keys = setting.entrance()
+        connections.watch(params.serve.receive_seconds, params.serve.max_connections)
+        self.guard = Guard(app, Access(keys, params.serve.keys), params.serve, _static(app))
+        return self.guard
+
+
+def _static(app: Starlette) -> frozenset[str]:
+    """The paths of the files that belong to BentoML's page of documentation."""
+    return frozenset(
+        f"{mount.path}/{file.relative_to(folder).as_posix()}"
+        for mount in app.routes
+        if isinstance(mount, Mount) and isinstance(mount.app, StaticFiles)
+        for folder in [Path(str(mount.app.directory))]
+        for file in folder.rglob("*")
+        if file.is_file()
+    )
 
 
 @bentoml.service(
     name="Newsloop",
+    service_class=Guarded,
     workers=1,
-    traffic={"timeout": TIMEOUT, "max_concurrency": MAX_CONCURRENCY},
     http={"host": "127.0.0.1"},  # BentoML's own default is every address
     logging={"access": {"enabled": False}},  # a line a request; /metrics counts them
 )
@@ -98,7 +135,9 @@ class Newsloop:
     @staticmethod
     def check() -> None:
         """Once, before any worker starts."""
-        setting.check()
+        # What `bentoml serve --host` was told; the guard asks each request anyway where it came to.
+        context = click.get_current_context(silent=True)
+        setting.check(host=context.params.get("host") if context is not None else None)
 
     def __init__(self) -> None:
         stay_home()
@@ -131,11 +170,12 @@ class Newsloop:
         return self._models.current is not None
 
     def __metrics__(self, text: str) -> str:
-        """BentoML's metrics, and what the recorder lost."""
+        """BentoML's metrics, what the recorder lost, and what the guard refused."""
         counts = self._recorder.counts if self._recorder is not None else {}
         for name, count in counts.items():
             text += f"# TYPE newsloop_{name}_total counter\nnewsloop_{name}_total {count}\n"
-        return text
+        service: Any = Newsloop  # the decorator made a Guarded of it
+        return text + str(service.guard.metrics())
 
     @bentoml.api(output_spec=Classified)  # type: ignore[untyped-decorator]
     async def classify(self, body: ClassifyBody, /) -> Any:
@@ -159,6 +199,13 @@ class Newsloop:
     async def _classify(self, body: ClassifyBody) -> dict[str, Any]:
         texts = intake.texts(await body.read(), self._limits)
         self._served()
+        waiting = self._batcher.waiting
+        if waiting and waiting + len(texts) > self._limits.max_waiting_texts:
+            raise later(
+                f"Expected at most {self._limits.max_waiting_texts} texts to wait for the model, "
+                f"and {waiting} do already; send this again later.",
+                RETRY_SECONDS,
+            )
         served, found = await self._batcher.answer(texts)
         if self._recorder is not None:
             self._recorder.record(served.bundle.name, found, texts)

@@ -15,14 +15,18 @@ from components.core import bundle as bundles
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.bundle import Bundle
-from components.core.errors import LedgerError, NewsloopError
+from components.core.errors import LedgerError, NewsloopError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
+from serving import api_keys
+from serving.access import is_loopback
+from serving.api_keys import Keys
 from serving.follower import Follower, Served, warm
 
 LOG = logging.getLogger("newsloop.serving")
 FOLLOW, ROOT, DATABASE = "NEWSLOOP_FOLLOW", "NEWSLOOP_ROOT", "NEWSLOOP_DATABASE_URL"
+API_KEYS = "NEWSLOOP_API_KEYS"  # the file of API keys, where it lies elsewhere
 CODE = Path(__file__).resolve().parents[1]
 
 
@@ -68,17 +72,54 @@ def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> Setting:
     return _bento(place, environ.get(DATABASE))
 
 
-def check(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> None:
-    """Raises what `find` would, without loading anything slow.
+def check(
+    environ: Mapping[str, str] = os.environ, code: Path = CODE, host: str | None = None
+) -> None:
+    """Raises what `find` would, without loading anything slow, or that API keys are missing.
 
     BentoML starts a worker that cannot start again and again; this is for before the first time.
+
+    Args:
+        host: the address that the service is to listen at; None for that of BentoML's settings,
+            which is loopback unless somebody changed it.
+    """
+    place = _place(environ, code)
+    params, keys = entrance(environ, code)
+    if not isinstance(place, Paths):
+        bundles.verify(place / "bundle", place / "keys")
+    need_keys(keys, params.serve.keys == "always", host or "127.0.0.1")
+
+
+def entrance(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> tuple[Params, Keys]:
+    """The settings, and who may come in.
+
+    The API keys lie in the project's state beside its other keys, or where NEWSLOOP_API_KEYS says.
+    A bento holds none: it has them from NEWSLOOP_API_KEYS, or from NEWSLOOP_HOME.
     """
     place = _place(environ, code)
     if isinstance(place, Paths):
-        parameters.load(place.params)
+        params, folder = parameters.load(place.params), place.keys
     else:
-        parameters.load(place / "params.yaml")
-        bundles.verify(place / "bundle", place / "keys")
+        params = parameters.load(place / "params.yaml")
+        home = environ.get("NEWSLOOP_HOME")
+        folder = Path(home) / "keys" if home else place / "keys"
+    path = environ.get(API_KEYS)
+    return params, Keys(Path(path) if path else folder / api_keys.FILE)
+
+
+def need_keys(keys: Keys, always: bool, host: str) -> None:
+    """Refuses an address that others reach, or `serve.keys: always`, while no key is valid.
+
+    Raises:
+        StackError: nobody could use the service, or everybody.
+    """
+    if len(keys) == 0 and (always or not is_loopback(host)):
+        why = "serve.keys is always" if always else f"{host} can be reached from elsewhere"
+        raise StackError(
+            f"Expected an API key, because {why}, and there is none. Make one by `newsloop api-key "
+            f"add NAME --scope predict`, or name a file of keys by {API_KEYS}; or serve at "
+            "127.0.0.1."
+        )
 
 
 def _place(environ: Mapping[str, str], code: Path) -> Paths | Path:

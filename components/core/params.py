@@ -175,6 +175,17 @@ class Serve(Settings):
     max_texts: Positive
     max_characters: Positive
     follow_seconds: Rate
+    keys: Literal["remote", "always"]
+    key_requests_per_second: Rate
+    key_burst: Positive
+    max_requests: Positive
+    max_waiting_texts: Positive
+    max_body_bytes: Positive
+    max_body_bytes_held: Positive
+    max_connections: Positive
+    receive_seconds: Rate
+    deadline_seconds: Rate
+    drain_seconds: Annotated[float, Field(ge=0, le=5)]
 
 
 class Monitor(Settings):

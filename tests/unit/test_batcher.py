@@ -165,3 +165,21 @@ def test_close_cancels_who_waits() -> None:
         assert isinstance(results[1], asyncio.CancelledError)
 
     asyncio.run(main())
+
+
+def test_it_knows_how_many_texts_wait() -> None:
+    async def scenario(model: Model, batcher: Batcher[str, str]) -> None:
+        model.free.clear()
+        first = asyncio.create_task(batcher.answer(["first"]))
+        while not model.batches:
+            await asyncio.sleep(0)
+        assert batcher.waiting == 0  # it is computed, it does not wait
+        tasks = [asyncio.create_task(batcher.answer(texts)) for texts in (["a"], ["b", "c"])]
+        await asyncio.sleep(0)
+        assert batcher.waiting == 3
+        tasks[0].cancel()
+        model.free.set()
+        await asyncio.gather(first, *tasks, return_exceptions=True)
+        assert batcher.waiting == 0
+
+    run(scenario)

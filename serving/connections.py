@@ -1,0 +1,88 @@
+"""Connections that take too long to send a request are cut; uvicorn would keep them for ever.
+
+A request counts only once it is here whole, so slow clients take no place of others; but each holds
+a connection. Uvicorn has a time limit for idle connections only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.config import HTTP_PROTOCOLS, WS_PROTOCOLS
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.h11_impl import H11Protocol as Base
+else:
+    Base = object
+
+_OTHER_FILES = 256  # descriptors that the service needs besides connections
+_GRACE_SECONDS = 2  # after the time in which the guard answers 408, for a body that is slow
+
+
+class Watch(Base):
+    """Goes before one of uvicorn's protocols: a time for each request to arrive, and a number of
+    connections. `watched` puts the two together.
+
+    Attributes:
+        seconds: from the first byte (or the connection) to the last one of a request.
+        most: connections at once; one more is closed at once.
+    """
+
+    seconds: float = 0
+    most: int = 0
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            transport.abort()
+        else:
+            self._start()
+
+    def data_received(self, data: bytes) -> None:
+        # Between two requests the connection is idle; any byte begins a new one.
+        idle = self.cycle is None or self.cycle.response_complete
+        last = self.cycle if idle else None
+        if idle and self._timer is None:
+            self._start()
+        super().data_received(data)
+        if self.cycle is not last and not self.cycle.more_body:
+            self._stop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    def _start(self) -> None:
+        self._timer = self.loop.call_later(self.seconds, self.transport.abort)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def watched(protocol: Any, seconds: float, most: int) -> Any:
+    """`protocol`, one of uvicorn's for HTTP, with these limits; see Watch."""
+    return type("Watched", (Watch, protocol), {"seconds": seconds, "most": most})
+
+
+def watch(seconds: float, most: int) -> None:
+    """Lets the next uvicorn server of this process keep these limits, and speak no WebSockets."""
+    allowed = _raise_file_limit(most + _OTHER_FILES) - _OTHER_FILES
+    WS_PROTOCOLS["auto"] = None  # there are none here; an upgrade is a request like any other
+    chosen = watched(AutoHTTPProtocol, seconds + _GRACE_SECONDS, min(most, allowed))
+    HTTP_PROTOCOLS["auto"] = chosen
+
+
+def _raise_file_limit(wanted: int) -> int:
+    """Descriptors that this process may have now: `wanted`, or fewer where the system says so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most

@@ -1,0 +1,30 @@
+"""What the service does not do: an HTTP status and one sentence, which never repeats the input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse, Response
+
+
+class Refused(Exception):
+    """What was sent cannot be served.
+
+    Args:
+        status: of the answer, 400 or more.
+        message: one sentence for the client.
+        headers: of the answer, such as Retry-After.
+    """
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = dict(headers or {})
+
+    def response(self) -> Response:
+        return JSONResponse({"error": str(self)}, self.status, self.headers)
+
+
+def later(message: str, seconds: int) -> Refused:
+    """A 429 that says after how many seconds to try again."""
+    return Refused(429, message, {"Retry-After": str(seconds)})
