@@ -311,7 +311,10 @@ class Sandbox:
         settings["gate"]["min_class_recall"] = 0.0
         settings["gate"]["min_macro_f1"] = 0.0
         settings["gate"]["max_calibration_error"] = 1.0
-        settings["serve"] |= {"host": "127.0.0.1", "keys": "remote"}  # it is its own only client
+        settings["serve"] |= {
+            "host": "127.0.0.1",
+            "ask_keys": "remote",
+        }  # it is its own only client
         settings["serve"]["port"], settings["flow"]["server_port"] = self._ports
         path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
         (self.root / "data" / "sources.json").unlink(missing_ok=True)

@@ -33,7 +33,7 @@ def command(params: Params, paths: Paths) -> tuple[list[str], dict[str, str]]:
         "--working-dir", str(CODE),
         "--timeout-keep-alive", str(KEEP_ALIVE),
     ]  # fmt: skip
-    need_keys(Keys(api_keys_file(paths)), params.serve.keys == "always", host)
+    need_keys(Keys(api_keys_file(paths)), params.serve.ask_keys == "always", host)
     environment = SWITCHES | os.environ
     environment |= {
         FOLLOW: "1",

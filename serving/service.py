@@ -104,7 +104,7 @@ class Guarded(bentoml.Service):  # type: ignore[misc]
         ]
         params, keys = setting.entrance()
         connections.watch(params.serve.receive_seconds, params.serve.max_connections)
-        self.guard = Guard(app, Access(keys, params.serve.keys), params.serve, _static(app))
+        self.guard = Guard(app, Access(keys, params.serve.ask_keys), params.serve, _static(app))
         return self.guard
 
 

@@ -87,7 +87,7 @@ def check(
     params, keys = entrance(environ, code)
     if not isinstance(place, Paths):
         bundles.verify(place / "bundle", place / "keys")
-    need_keys(keys, params.serve.keys == "always", host or "127.0.0.1")
+    need_keys(keys, params.serve.ask_keys == "always", host or "127.0.0.1")
 
 
 def entrance(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> tuple[Params, Keys]:
@@ -108,13 +108,13 @@ def entrance(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> tupl
 
 
 def need_keys(keys: Keys, always: bool, host: str) -> None:
-    """Refuses an address that others reach, or `serve.keys: always`, while no key is valid.
+    """Refuses an address that others reach, or `serve.ask_keys: always`, while no key is valid.
 
     Raises:
         StackError: nobody could use the service, or everybody.
     """
     if len(keys) == 0 and (always or not is_loopback(host)):
-        why = "serve.keys is always" if always else f"{host} can be reached from elsewhere"
+        why = "serve.ask_keys is always" if always else f"{host} can be reached from elsewhere"
         raise StackError(
             f"Expected an API key, because {why}, and there is none. Make one by `newsloop api-key "
             f"add NAME --scope predict`, or name a file of keys by {API_KEYS}; or serve at "

@@ -104,7 +104,7 @@ class Project(Server):
         self.ledger = Ledger(f"sqlite:///{self.paths.ledger}")
         params = parameters.load(self.paths.params)
         key = None
-        if params.serve.keys == "always":
+        if params.serve.ask_keys == "always":
             file = self.paths.keys / api_keys.FILE
             key = api_keys.add(file, "tests", ["admin"], tiny.NOW)
         super().__init__(*command(params, self.paths), port, root / "log", key)

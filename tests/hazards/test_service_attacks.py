@@ -41,7 +41,7 @@ BODY = json.dumps({"texts": ["a film", "a match"]}).encode()
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = Project(
         tmp_path_factory.mktemp("project"),
-        keys="always",
+        ask_keys="always",
         key_requests_per_second=1e6,
         key_burst=1_000_000,
         max_requests=MAX_REQUESTS,

@@ -345,7 +345,7 @@ def test_a_bento_with_an_altered_bundle_does_not_start(tmp_path: Path) -> None:
         ({"host": "0.0.0.0"}, "0.0.0.0 can be reached from elsewhere, and there is none"),
         ({"host": "192.168.1.5"}, "newsloop api-key add NAME"),
         ({"host": "::"}, "there is none"),
-        ({"keys": "always"}, "serve.keys is always, and there is none"),
+        ({"ask_keys": "always"}, "serve.ask_keys is always, and there is none"),
         ({"host": "example.com"}, "to be an IP address"),
         ({"host": ""}, "to be an IP address"),
     ],

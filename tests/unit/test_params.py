@@ -88,3 +88,10 @@ def test_settings_cannot_be_changed() -> None:
     settings = params.load(PROJECT)
     with pytest.raises(ValueError, match="frozen"):
         settings.train.epochs = 1
+
+
+def test_prefect_can_look_into_every_section() -> None:
+    """It takes whatever has an attribute `keys` for a mapping."""
+    project = params.load(Path(__file__).parents[2] / "params.yaml")
+    for name in type(project).model_fields:
+        assert dict(getattr(project, name))
