@@ -16,6 +16,7 @@ from pathlib import Path
 
 from components.core.errors import ScrubError
 from components.core.scrub import Scrubbed
+from components.core.sqlite import rewrite
 
 _KEY_BYTES = 16  # of the hash: 128 bits, so that no two of a billion texts ever meet
 _MOST = 30_000  # keys in one query; SQLite takes 32,766
@@ -144,10 +145,5 @@ def forget(path: Path, texts: Iterable[str]) -> int:
             database.execute("DELETE FROM texts WHERE text = ?", (text,)).rowcount
             for text in sorted(texts)
         )
-        for command in (
-            "PRAGMA wal_checkpoint(TRUNCATE)",
-            "VACUUM",
-            "PRAGMA wal_checkpoint(TRUNCATE)",
-        ):
-            database.execute(command).fetchall()
+        rewrite(database)
     return count

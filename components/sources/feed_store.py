@@ -18,6 +18,7 @@ from pathlib import Path
 
 from components.core.errors import SourceError
 from components.core.scrub import Scrubbed
+from components.core.sqlite import rewrite
 from components.sources.feed_entries import Entry
 
 _TABLES = (
@@ -151,12 +152,7 @@ def forget(path: Path, texts: Iterable[str]) -> int:
             ).rowcount
             for text in sorted(texts)
         )
-        for command in (
-            "PRAGMA wal_checkpoint(TRUNCATE)",
-            "VACUUM",
-            "PRAGMA wal_checkpoint(TRUNCATE)",
-        ):
-            database.execute(command).fetchall()
+        rewrite(database)
     return count
 
 
