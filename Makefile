@@ -37,10 +37,12 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Writes the lock anew from requirements.in; uv is no part of the product.
+# Writes the lock anew from requirements.in and requirements-models.in; uv is no part of the product.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --no-header --output-file requirements.txt requirements.in
+	@$(COMPILE) --output-file requirements.txt requirements.in
+	@$(COMPILE) --no-deps requirements-models.in >> requirements.txt
 
 clean:
 	@-test -x $(BIN)/newsloop && $(BIN)/newsloop down
