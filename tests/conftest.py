@@ -1,8 +1,15 @@
-"""What all tests share with pytest itself."""
+"""What all tests share with pytest itself, and the databases that a ledger may lie in."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+from components.core.ledger import Ledger
+from tests import postgres
 
 _READABLE = 20  # bytes that still say something as a test's name
 
@@ -12,3 +19,29 @@ def pytest_make_parametrize_id(val: Any, argname: str) -> str | None:
     if isinstance(val, bytes) and len(val) > _READABLE:
         return argname
     return None
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server with the right to make databases."""
+    programs = postgres.binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with postgres.server(programs) as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, of each kind that a ledger may lie in."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    return postgres.new_database(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def ledger(database: str) -> Iterator[Ledger]:
+    """An empty ledger in each kind of database."""
+    opened = Ledger(database)
+    yield opened
+    opened.close()

@@ -7,9 +7,12 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from tests.project import free_ports
 
@@ -23,6 +26,16 @@ def binaries() -> Path | None:
         return Path(on_path).parent
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return found[-1].parent if found else None
+
+
+def new_database(server: str) -> str:
+    """Makes an empty database on the server; gives its address."""
+    address = sa.make_url(server)
+    name = f"t{uuid.uuid4().hex}"
+    engine = sa.create_engine(address, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE template0"))
+    return address.set(database=name).render_as_string(hide_password=False)
 
 
 @contextmanager

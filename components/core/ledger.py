@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from components.core import migrations
 from components.core.errors import LedgerError
 from components.core.ledger_tables import (
     DECISIONS,
@@ -77,14 +78,17 @@ class Ledger:
 
     Args:
         database: an SQLAlchemy URL; see `url`.
-        create: make the tables where they are missing.
+        create: make the tables where they are missing, and bring older ones up to date.
+
+    Attributes:
+        name: the address, without a password.
 
     Raises:
         LedgerError: from every method, when the database cannot be reached or refuses.
     """
 
     def __init__(self, database: str, *, create: bool = True) -> None:
-        target = sa.make_url(database)
+        target = _target(database)
         if target.get_backend_name() == "sqlite" and target.database:
             try:
                 Path(target.database).parent.mkdir(parents=True, exist_ok=True)
@@ -93,34 +97,46 @@ class Ledger:
                     f"Expected to write the ledger {target.database}, got: {error.strerror}. Give "
                     "this user the right to write there, or set NEWSLOOP_HOME."
                 ) from error
-        self._name = target.render_as_string(hide_password=True)
-        self.engine = sa.create_engine(target, pool_pre_ping=True)
+        self.name = target.render_as_string(hide_password=True)
+        try:
+            self.engine = sa.create_engine(target, pool_pre_ping=True)
+        except (SQLAlchemyError, ImportError) as error:
+            raise LedgerError(
+                f"Expected a database of a kind that is installed here (sqlite, "
+                f"postgresql+psycopg), got {self.name}: {error}."
+            ) from error
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _tune_sqlite)
         if create:
-            with self._transaction() as connection:
-                METADATA.create_all(connection, checkfirst=True)
+            try:
+                migrations.upgrade(self.engine)
+            except SQLAlchemyError as error:
+                raise _explained(error, self.name) from error
+            except LedgerError:
+                self.close()
+                raise
 
     def close(self) -> None:
         self.engine.dispose()
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self.engine, self._name)
+    def transaction(self) -> Transaction:
+        """A transaction whose failures are LedgerErrors; gives a connection."""
+        return Transaction(self.engine, self.name)
 
     def insert(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         """Adds `rows` to `table` in one transaction."""
         if rows:
-            with self._transaction() as connection:
+            with self.transaction() as connection:
                 connection.execute(sa.insert(table), list(rows))
 
     def query(self, statement: sa.Select[Any]) -> list[dict[str, Any]]:
         """The rows of `statement`, each as a dictionary."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
     def execute(self, statement: sa.Update | sa.Delete) -> int:
         """Changes or deletes rows; how many. For erasure and retention, see ledger_privacy.py."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return int(connection.execute(statement).rowcount)
 
     # Versions and deployments
@@ -150,7 +166,7 @@ class Ledger:
 
     def add_version(self, row: dict[str, Any], reason: str) -> None:
         """Registers a version and makes it the champion, both or neither."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(sa.insert(VERSIONS), [row])
             connection.execute(
                 sa.insert(DEPLOYMENTS),
@@ -187,7 +203,7 @@ class Ledger:
             prediction).
         """
         counts = {"accepted": 0, "duplicate": 0, "unknown": 0}
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             for prediction_id, label in labels:
                 known = sa.select(PREDICTIONS.c.seq).where(PREDICTIONS.c.id == prediction_id)
                 if connection.execute(known).first() is None:
@@ -217,7 +233,7 @@ class Ledger:
             .join_from(LABELS, TEXTS, LABELS.c.prediction_id == TEXTS.c.prediction_id, isouter=True)
             .where(TEXTS.c.prediction_id.is_(None))
         )
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             first = connection.execute(waiting).scalar()
             last = sa.select(sa.func.max(LABELS.c.seq))
             if first is not None:
@@ -284,7 +300,7 @@ class Ledger:
         Raises:
             LedgerError: another run has judged some of these predictions in the meantime.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             # SQLite has one writer from its first insert on; PostgreSQL waits at the locked row.
             ours = connection.execute(sa.insert(WINDOWS).values(window)).inserted_primary_key
             newest = sa.select(DEPLOYMENTS.c.seq).order_by(DEPLOYMENTS.c.seq.desc()).limit(1)
@@ -312,34 +328,47 @@ class Ledger:
         return True
 
 
-class _Transaction:
+class Transaction:
     """A database transaction whose failures are LedgerErrors."""
 
     def __init__(self, engine: sa.Engine, name: str) -> None:
         self._context = engine.begin()
-        self._name = name
+        self.name = name
 
     def __enter__(self) -> sa.Connection:
         try:
             return self._context.__enter__()
         except SQLAlchemyError as error:
-            raise self._explain(error) from error
+            raise _explained(error, self.name) from error
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         try:
             self._context.__exit__(kind, error, trace)
         except SQLAlchemyError as failure:
-            raise self._explain(failure) from failure
+            raise _explained(failure, self.name) from failure
         if isinstance(error, SQLAlchemyError):
-            raise self._explain(error) from error
+            raise _explained(error, self.name) from error
 
-    def _explain(self, error: SQLAlchemyError) -> LedgerError:
-        # str(error) repeats the parameters, which may be a text: only the cause is shown.
-        cause = str(getattr(error, "orig", None) or type(error).__name__)
-        return LedgerError(
-            f"Expected to reach the ledger at {self._name}, got: {cause}. See that the database "
-            "runs and that this user may write to it."
-        )
+
+def _target(database: str) -> sa.URL:
+    try:
+        return sa.make_url(database)
+    except SQLAlchemyError as error:
+        # It may hold a password: it is not shown.
+        raise LedgerError(
+            "Expected the address of the ledger as an SQLAlchemy URL, such as "
+            "postgresql+psycopg://user:password@host/newsloop, got something else. See "
+            "NEWSLOOP_DATABASE_URL."
+        ) from error
+
+
+def _explained(error: SQLAlchemyError, name: str) -> LedgerError:
+    # str(error) repeats the parameters, which may be a text: only the cause is shown.
+    cause = str(getattr(error, "orig", None) or type(error).__name__)
+    return LedgerError(
+        f"Expected to reach the ledger at {name}, got: {cause}. See that the database "
+        "runs and that this user may write to it."
+    )
 
 
 def _tune_sqlite(connection: Any, record: object) -> None:

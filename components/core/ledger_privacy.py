@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from components.core import sqlite
 from components.core.ledger import Ledger
 from components.core.ledger_tables import (
     DECISIONS,
@@ -132,12 +133,7 @@ def compact(ledger: Ledger) -> None:
     with ledger.engine.connect() as connection:
         raw: Any = connection.connection.dbapi_connection
         raw.isolation_level = None
-        for command in (
-            "PRAGMA wal_checkpoint(TRUNCATE)",
-            "VACUUM",
-            "PRAGMA wal_checkpoint(TRUNCATE)",
-        ):
-            raw.execute(command).fetchall()
+        sqlite.rewrite(raw)
         connection.detach()  # its changed settings go to no other user
 
 

@@ -41,19 +41,10 @@ def reader(paths: Paths, **settings: Any) -> SourceReader:
 # PostgreSQL
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    programs = postgres.binaries()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    with postgres.server(programs) as url:
-        yield url
-
-
 @pytest.fixture
-def database(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.Engine]:
-    monkeypatch.setenv("TICKETS_URL", address)
-    engine = sa.create_engine(address, poolclass=sa.NullPool)
+def tickets(postgresql: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.Engine]:
+    monkeypatch.setenv("TICKETS_URL", postgresql)
+    engine = sa.create_engine(postgresql, poolclass=sa.NullPool)
     with engine.begin() as connection:
         connection.execute(sa.text("DROP TABLE IF EXISTS tickets"))
         connection.execute(
@@ -67,8 +58,8 @@ def database(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.Engin
     engine.dispose()
 
 
-def insert(database: sa.Engine, *rows: dict[str, Any]) -> None:
-    with database.begin() as connection:
+def insert(tickets: sa.Engine, *rows: dict[str, Any]) -> None:
+    with tickets.begin() as connection:
         for row in rows:
             names = ", ".join(row)
             marks = ", ".join(f":{name}" for name in row)
@@ -83,12 +74,12 @@ def row(text: str, hour: str, **more: Any) -> dict[str, Any]:
     return {"text": text, "label": "a", "time": when, "seen": when, **more}
 
 
-def test_postgres_times_of_any_zone_are_one_order(paths: Paths, database: sa.Engine) -> None:
+def test_postgres_times_of_any_zone_are_one_order(paths: Paths, tickets: sa.Engine) -> None:
     """The session's zone is not ours, and the watermark has microseconds."""
-    with database.begin() as connection:
+    with tickets.begin() as connection:
         connection.execute(sa.text("ALTER ROLE tester SET timezone TO 'America/New_York'"))
     insert(
-        database,
+        tickets,
         row("third", "12:00:00.000001+00:00"),
         row("first", "13:30:00+02:00"),
         row("second", "07:45:00-04:00"),
@@ -96,7 +87,7 @@ def test_postgres_times_of_any_zone_are_one_order(paths: Paths, database: sa.Eng
     opened = reader(paths, **SQL, watermark="seen")
     pin = json.loads(json.dumps(opened.pin()))
     assert pin["watermark"] == ["datetime", "2024-05-01T12:00:00.000001+00:00"]
-    insert(database, row("later", "12:00:00.000002+00:00"), row("tied", "12:00:00.000001+00:00"))
+    insert(tickets, row("later", "12:00:00.000002+00:00"), row("tied", "12:00:00.000001+00:00"))
     assert [(d.text, d.time) for d in opened.read(pin)] == [
         ("first", NOON.replace(hour=11, minute=30)),
         ("second", NOON.replace(hour=11, minute=45)),
@@ -114,25 +105,25 @@ def test_postgres_times_of_any_zone_are_one_order(paths: Paths, database: sa.Eng
     ],
 )
 def test_postgres_watermarks_of_each_type(
-    paths: Paths, database: sa.Engine, watermark: str, key: str, types: list[str]
+    paths: Paths, tickets: sa.Engine, watermark: str, key: str, types: list[str]
 ) -> None:
     def numbered(i: int) -> dict[str, Any]:
         local = datetime(2024, 3, 31, 2, 30, i)  # an hour that Berlin does not have
         return row(f"text {i}", "12:00:00Z", local=local, price=f"{i}.5")
 
-    insert(database, *(numbered(i) for i in range(5)))
+    insert(tickets, *(numbered(i) for i in range(5)))
     opened = reader(paths, **SQL | {"id": key}, watermark=watermark)
     pin = json.loads(json.dumps(opened.pin()))
     assert [pin["watermark"][0], pin["last_id"][0]] == types
-    insert(database, numbered(7))
+    insert(tickets, numbered(7))
     assert [d.text for d in opened.read(pin)] == [f"text {i}" for i in range(5)]
-    with database.begin() as connection:
+    with tickets.begin() as connection:
         connection.execute(sa.text("DELETE FROM tickets WHERE text = 'text 3'"))
     with pytest.raises(SourceError, match="4 rows up to the watermark: some were deleted"):
         list(opened.read(pin))
 
 
-def test_postgres_streams_a_query(paths: Paths, database: sa.Engine) -> None:
+def test_postgres_streams_a_query(paths: Paths, tickets: sa.Engine) -> None:
     """A cursor of the server is used: rows come before all of them have."""
     query = (
         "SELECT n AS number, 'text ' || n AS text, 'a'::text AS label"
@@ -144,7 +135,7 @@ def test_postgres_streams_a_query(paths: Paths, database: sa.Engine) -> None:
     assert pin["rows"] == 50000
     stream = opened.read(pin)
     assert next(stream) == RawDocument("s/1", "text 1", "a")
-    with database.connect() as other:
+    with tickets.connect() as other:
         cursors = other.scalar(
             sa.text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'FETCH FORWARD%'")
         )
@@ -162,7 +153,7 @@ def test_postgres_streams_a_query(paths: Paths, database: sa.Engine) -> None:
     ],
 )  # fmt: skip
 def test_postgres_says_what_is_wrong_without_values(
-    paths: Paths, database: sa.Engine, change: dict[str, Any], words: str
+    paths: Paths, tickets: sa.Engine, change: dict[str, Any], words: str
 ) -> None:
     settings = {**SQL, "watermark": "number", **change}
     with pytest.raises(SourceError, match=words) as caught:
@@ -171,15 +162,15 @@ def test_postgres_says_what_is_wrong_without_values(
 
 
 def test_postgres_refuses_a_wrong_password_and_to_write(
-    paths: Paths, database: sa.Engine, address: str, monkeypatch: pytest.MonkeyPatch
+    paths: Paths, tickets: sa.Engine, postgresql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    insert(database, row("one", "12:00:00Z"))
+    insert(tickets, row("one", "12:00:00Z"))
     with pytest.raises(SourceError, match=r"InternalError|ReadOnly"):
         reader(paths, kind="sql", url_env="TICKETS_URL", watermark="number", id="number",
                query="SELECT setval('tickets_number_seq', 99) AS number, 'a' AS text, 'b' AS label",
                ).pin()  # fmt: skip
     wrong = "another-secret"
-    monkeypatch.setenv("TICKETS_URL", address.replace(postgres.PASSWORD, wrong))
+    monkeypatch.setenv("TICKETS_URL", postgresql.replace(postgres.PASSWORD, wrong))
     with pytest.raises(SourceError, match="password authentication failed") as caught:
         reader(paths, **SQL, watermark="number").pin()
     assert wrong not in str(caught.value)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 
-from components.core import ledger as ledgers
 from components.core import ledger_privacy
 from components.core.ledger import DECISIONS, LABELS, PREDICTIONS, TEXTS, WINDOWS, Ledger
 
@@ -19,13 +16,6 @@ SECRET = "the quick brown fox wrote to <EMAIL_ADDRESS> and <PERSON> and <PERSON>
 
 def days(count: float) -> datetime:
     return NOW - timedelta(days=count)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = Ledger(ledgers.url(tmp_path / "ledger.sqlite"))
-    yield opened
-    opened.close()
 
 
 def predict(

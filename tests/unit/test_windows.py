@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +12,6 @@ from monitoring import windows
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 A, B = "a" * 64, "b" * 64
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    yield ledger
-    ledger.close()
 
 
 def prediction(number: int, bundle: str = A, **changes: Any) -> dict[str, Any]:
