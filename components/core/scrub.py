@@ -147,6 +147,8 @@ class Scrubber:
                 ]
         return [
             [Finding(*one.span(f.start, f.end), f.entity, f.score) for f in merge(one.text, found)]
+            if found
+            else []  # most documents, without persons
             for one, found in zip(shown, spans, strict=True)
         ]
 
@@ -199,6 +201,8 @@ def replace(
     Scrubbed(text='Call <PERSON> now', counts={'PERSON': 1}, dropped=False)
     """
     findings = sorted(findings)
+    if not findings:
+        return Scrubbed(text, {})
     counts = Counter(finding.entity for finding in findings)
     if any(policy.get(finding.entity) == "drop" for finding in findings):
         return Scrubbed("", dict(counts), dropped=True)
