@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from components.core.ledger import Ledger
-from tests import postgres
+from tests import object_store, postgres
 
 _READABLE = 20  # bytes that still say something as a test's name
 
@@ -28,6 +28,13 @@ def postgresql() -> Iterator[str]:
     if programs is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     with postgres.server(programs) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """The address of an S3-compatible server."""
+    with object_store.server() as address:
         yield address
 
 

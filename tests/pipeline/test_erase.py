@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -25,12 +26,14 @@ from components.core.errors import BundleError
 from components.core.ledger import PREDICTIONS, TEXTS, Ledger
 from components.core.paths import Paths
 from flows import certificate
+from tests import object_store
 from tests.project import LABELS, Project, articles
 
 ANN = "Ann Author <ann.author@example.org>"
 BOB = "bob.builder@example.org"
 COMMON = "qzannword"  # in all of Ann's texts: it gets into the vocabulary
 PER_CLASS, OF_ANN = 24, 4
+BUCKET = "erasure"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -55,7 +58,18 @@ def write_texts(root: Path, with_ann: bool) -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def bucket(s3_address: str) -> Iterator[Any]:
+    """What an object store holds that is a second remote of the project."""
+    client = object_store.client(s3_address)
+    client.create_bucket(Bucket=BUCKET)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def project(
+    tmp_path_factory: pytest.TempPathFactory, bucket: Any, s3_address: str
+) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("erasure") / "project", per_class=1)
     made.settle(
         {
@@ -77,6 +91,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     assert made.newsloop("run", "--json").json["version"] == "newsloop@v1.0.0"
     write_texts(made.root, with_ann=True)
     assert made.newsloop("run", "--json").json["version"] == "newsloop@v2.0.0"
+    settings = {"endpointurl": s3_address, "access_key_id": "t", "secret_access_key": "t"}
+    made.command("dvc", "remote", "add", "--local", "far", f"s3://{BUCKET}/dvc")
+    for name, value in settings.items():
+        made.command("dvc", "remote", "modify", "--local", "far", name, value)
+    pushed = made.command("dvc", "push", "--remote", "far")
+    assert pushed.status == 0, pushed.err
     yield made
     made.newsloop("down")
 
@@ -101,6 +121,14 @@ def hits(project: Project, words: list[str]) -> set[str]:
     return {str(Path(hit.file).relative_to(project.root)) for hit in report.hits}
 
 
+def far(bucket: Any) -> bytes:
+    """All that lies in the object store."""
+    found = bucket.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    return b"".join(
+        bucket.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read() for one in found
+    )
+
+
 def of_ann(project: Project) -> list[str]:
     secret = keys.pseudonym_key(project.home / "keys")
     words = [marker(label, i) for label in LABELS for i in range(OF_ANN)]
@@ -119,7 +147,7 @@ def state(project: Project) -> dict[str, str]:
     }
 
 
-def test_the_author_is_in_many_places_before(project: Project, ledger: Ledger) -> None:
+def test_the_author_is_in_many_places_before(project: Project, ledger: Ledger, bucket: Any) -> None:
     documents = pl.read_parquet(project.root / "data" / "01_ingested" / "documents.parquet")
     text = documents.filter(pl.col("text").str.contains(marker("sports", 1)))["text"][0]
     row = {"bundle": "b", "label": "sports", "confidence": 0.5, "probabilities": {}, "words": 9,
@@ -133,6 +161,9 @@ def test_the_author_is_in_many_places_before(project: Project, ledger: Ledger) -
                   ".newsloop/ledger.sqlite", ".newsloop/scrub-cache.sqlite"):  # fmt: skip
         assert any(name.startswith(place) for name in found), place
     assert any(name.startswith(".newsloop/bundles") for name in hits(project, [COMMON]))
+    assert identity.pseudonym(ANN, keys.pseudonym_key(project.home / "keys")).encode() in far(
+        bucket
+    )
 
 
 def test_a_dry_run_changes_nothing(project: Project) -> None:
@@ -180,8 +211,11 @@ def test_killed_anywhere_it_can_be_run_again(project: Project) -> None:
     assert "Ann" not in answer.out + answer.err
 
 
-def test_nothing_of_the_author_is_left(project: Project, ledger: Ledger) -> None:
+def test_nothing_of_the_author_is_left(project: Project, ledger: Ledger, bucket: Any) -> None:
     assert hits(project, of_ann(project)) == set()
+    stored = far(bucket)
+    assert stored
+    assert not [word for word in of_ann(project) if word.encode() in stored]
     # What is left of them is in the bundle that still serves, as words of its vocabulary.
     assert {name.split("/")[1] for name in hits(project, [COMMON])} == {"bundles"}
     assert ledger_privacy.find(ledger, [], ["a" * 32, "b" * 32]) == ["b" * 32]

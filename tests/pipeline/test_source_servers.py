@@ -17,13 +17,12 @@ import botocore.session
 import polars as pl
 import pytest
 import sqlalchemy as sa
-from moto.server import ThreadedMotoServer
 
 from components.core.errors import SourceError
 from components.core.params import Source
 from components.core.paths import Paths
 from components.sources import RawDocument, SourceReader, open_source
-from tests import postgres
+from tests import object_store, postgres
 from tests.project import Project, articles
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -179,19 +178,10 @@ def test_postgres_refuses_a_wrong_password_and_to_write(
 # Object stores
 
 
-@pytest.fixture(scope="module")
-def s3_address() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
 def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An S3 client whose bucket `news` is empty; the readers find the server by the environment."""
-    for name, value in s3_environment(s3_address).items():
+    for name, value in object_store.environment(s3_address).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     client = botocore.session.get_session().create_client("s3")
@@ -202,15 +192,6 @@ def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             client.delete_object(Bucket="news", Key=entry["Key"])
     client.delete_bucket(Bucket="news")
     client.close()
-
-
-def s3_environment(address: str) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": address,
-        "AWS_ACCESS_KEY_ID": "tester",
-        "AWS_SECRET_ACCESS_KEY": "hunter2",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
 
 
 def put(bucket: Any, name: str, content: bytes) -> None:
@@ -323,7 +304,7 @@ def test_a_store_that_has_not_is_said(paths: Paths, bucket: Any, path: str, word
 def test_a_store_that_cannot_be_reached_is_said_without_its_key(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in s3_environment("http://127.0.0.1:9").items():
+    for name, value in object_store.environment("http://127.0.0.1:9").items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(SourceError, match="EndpointConnectionError") as caught:
@@ -345,7 +326,7 @@ def test_a_snapshot_and_ingest_from_s3_by_fsspecs_own_environment(
             "ingest.scrub.entities": {"EMAIL_ADDRESS": "mask"},  # the quickest to find
         }
     )
-    env = s3_environment(s3_address)
+    env = object_store.environment(s3_address)
     env["FSSPEC_S3_ENDPOINT_URL"] = env.pop("AWS_ENDPOINT_URL")
     env["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     for stage in ("components.snapshot", "components.ingest"):
