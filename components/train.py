@@ -10,12 +10,27 @@ Validation data choose the epoch; the test side is never read.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.core import bundle, calibration, glove, network, stage, tables, text
+from components.core import (
+    bundle,
+    calibration,
+    checkpoints,
+    feeding,
+    fitting,
+    glove,
+    hardware,
+    network,
+    stage,
+    tables,
+    text,
+)
 from components.core.calibration import Calibration
+from components.core.checkpoints import Checkpoint
+from components.core.fitting_settings import Fitting
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from components.core.progress import say
@@ -75,102 +90,113 @@ def principal_directions(features: Array, count: int) -> tuple[Array, Array]:
     return centre, (directions / np.maximum(spread, 1e-6)[:, None]).T
 
 
-def one_hot(labels: Sequence[str], classes: Sequence[str]) -> Array:
-    """(N, C) float32."""
-    import numpy as np
-
-    position = {name: i for i, name in enumerate(classes)}
-    return np.eye(len(classes), dtype=np.float32)[[position[label] for label in labels]]
-
-
-def device() -> str:
-    """The device that training will use, as TensorFlow names it."""
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return "CPU"
-    details = tf.config.experimental.get_device_details(gpus[0])
-    return f"GPU ({details.get('device_name', gpus[0].name)})"
-
-
 def fit(
-    name: Candidate, params: Params, train: pl.DataFrame, validation: pl.DataFrame, live: Any
+    name: Candidate,
+    params: Params,
+    train: pl.DataFrame | Path,
+    validation: pl.DataFrame | Path,
+    live: Any,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Trains one candidate with early stopping on the validation loss; the best epoch is kept.
 
     Args:
         name: of the architecture.
         params: all settings; `text` and `train` are read.
-        train, validation: documents with text and label.
+        train, validation: documents with text and label: a table, or a Parquet file, which is
+            read block by block.
         live: a dvclive.Live, or anything with `log_metric` and `next_step`.
+        checkpoint: see core/fitting.py.
 
     Returns:
         The trained network, the encoder of its texts, and facts: words, epochs, best_epoch,
         validation accuracy and loss, weights, device, share of the vocabulary in GloVe.
     """
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
-    settings = params.train.architecture(name)
+    where = hardware.strategy(params.train.hardware)
+    settings, fitting_ = params.train.architecture(name), params.train.fitting
     classes = params.ingest.labels
-    words = text.vocabulary(train["text"], params.text.vocabulary, params.text.min_count)
+    learned = (
+        one for block in feeding.blocks(train, fitting_.read_rows) for one in block["text"]
+    )
+    words = text.vocabulary(learned, params.text.vocabulary, params.text.min_count)
     encoder = text.make_encoder(words, settings.words)
+    side, held = (
+        feeding.encode(one, encoder, classes, fitting_.read_rows) for one in (train, validation)
+    )
     table, covered = embedding(words, params.train.embedding, params.train.seed)
-    model = network.build(settings, table, len(classes), params.train.seed)
-    learner = _learner(model, settings.learning_rate, params.train.label_smoothing)
-    where = device()
+    model = build(settings, table, len(classes), params, where)
     say(
-        f"train: {name} on {where}, {len(train)} documents, {len(words)} words "
+        f"train: {name} on {hardware.describe(where)}, {len(side)} documents, {len(words)} words "
         f"({covered:.0%} of them in GloVe), {model.count_params():,} weights"
     )
-    stop = keras.callbacks.EarlyStopping(
-        f"val_{network.PROBABILITIES}_loss",
-        mode="min",
-        patience=params.train.patience,
-        restore_best_weights=True,
+    feed = feeding.Feed(
+        side,
+        feeding.weights(side.labels, len(classes), fitting_.class_weights),
+        near(words, table, fitting_),
+        fitting_,
+        settings.batch_size * fitting_.accumulate,
+        where.num_replicas_in_sync * fitting_.accumulate,
+        params.train.seed,
     )
-    members = model.output[network.MEMBERS].shape[1]
-
-    def pairs(documents: pl.DataFrame) -> tuple[Array, dict[str, Array]]:
-        """Ids, and what each output should say about them."""
-        answers = one_hot(documents["label"].to_list(), classes)
-        ids = encoder(tf.constant(documents["text"].to_list()))[0].numpy()
-        return ids, {
-            network.PROBABILITIES: answers,
-            network.MEMBERS: np.repeat(answers[:, None], members, axis=1),
-        }
-
-    history = learner.fit(
-        *pairs(train),
-        validation_data=pairs(validation),
-        epochs=params.train.epochs,
-        batch_size=settings.batch_size,
-        callbacks=[stop, _report_epochs(live, params.train.epochs)],
-        verbose=0,
-    ).history
-    best = stop.best_epoch
-    kept = {
-        name: round(float(history[f"val_{network.PROBABILITIES}_{name}"][best]), 6)
-        for name in ("accuracy", "loss")
-    }
+    recipe = fitting.Recipe(
+        fitting_, settings.learning_rate, params.train.label_smoothing,
+        params.train.epochs, params.train.patience,
+    )  # fmt: skip
+    own = checkpoint.of(name) if checkpoint else None
+    state = fitting.fit(model, feed, held, recipe, where, live, own)
+    best = state.history[state.best - 1]
     facts = {
         "architecture": name,
-        "device": where.split(" ", maxsplit=1)[0],
+        "device": hardware.describe(where).split(" (", maxsplit=1)[0],
         "words": len(words),
         "words_in_glove": round(covered, 4),
         "weights": int(model.count_params()),
-        "epochs": len(history["val_loss"]),
-        "best_epoch": best + 1,
-        "validation_accuracy": round(
-            float(history[f"val_{network.PROBABILITIES}_accuracy"][best]), 6
-        ),
-        "validation_loss": kept["loss"],
-        "train_documents": len(train),
-        "validation_documents": len(validation),
+        "epochs": state.epochs,
+        "best_epoch": state.best,
+        "validation_accuracy": round(best["validation/accuracy"], 6),
+        "validation_loss": round(best["validation/loss"], 6),
+        "train_documents": len(side),
+        "validation_documents": len(held),
     }
-    return model, encoder, facts
+    return served(model, settings, table, len(classes), params), encoder, facts
+
+
+def build(settings: Any, table: Array, classes: int, params: Params, where: Any) -> Any:
+    """The network, with its variables where `where` wants them, computing as precisely as asked."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(hardware.policy(params.train.fitting.precision))
+    try:
+        with where.scope():
+            return network.build(settings, table, classes, params.train.seed)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def served(model: Any, settings: Any, table: Array, classes: int, params: Params) -> Any:
+    """The same network in float32 and on one device: what is saved knows no training hardware."""
+    where = hardware.strategy(params.train.hardware)
+    if where.num_replicas_in_sync == 1 and hardware.policy(params.train.fitting.precision) == "float32":
+        return model
+    plain = network.build(settings, table, classes, params.train.seed)
+    plain.set_weights(model.get_weights())
+    return plain
+
+
+def near(words: Sequence[str], table: Array, settings: Fitting) -> Array | None:
+    """See `feeding.neighbours`; None where no word is exchanged.
+
+    Raises:
+        DataError: the package with GloVe is not installed.
+    """
+    import numpy as np
+
+    if not settings.neighbours:
+        return None
+    rows = glove.rows()
+    known = np.array([False] * text.FIRST_WORD + [word in rows for word in words])
+    return feeding.neighbours(table, known, settings.neighbour_count)
 
 
 def calibrate(
@@ -197,49 +223,37 @@ def calibrate(
     return Calibration(heat, least), float((confidence >= least).mean())
 
 
-def _learner(model: Any, learning_rate: float, label_smoothing: float) -> Any:
-    """What is trained: each member by its own loss; their mean is only looked at."""
-    import keras
-
-    learner = keras.Model(
-        model.input, {name: model.output[name] for name in (network.PROBABILITIES, network.MEMBERS)}
-    )
-    loss = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
-    learner.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss={network.PROBABILITIES: loss, network.MEMBERS: loss},
-        loss_weights={network.PROBABILITIES: 0.0, network.MEMBERS: 1.0},
-        metrics={network.PROBABILITIES: [keras.metrics.CategoricalAccuracy(name="accuracy")]},
-    )
-    return learner
+def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) -> str:
+    """Of all that this training depends on: recipe, data, code, libraries, devices."""
+    code = sorted((paths.root / "components" / "core").rglob("*.py"))
+    sides = [paths.split / f"{side}.parquet" for side in ("train", "validation")]
+    parts = {
+        "candidate": name,
+        "text": params.text.model_dump(),
+        "train": params.train.model_dump(),
+        "labels": params.ingest.labels,
+        "versions": {one: version(one) for one in ("keras", "numpy", "tensorflow")},
+        "device": hardware.describe(where),
+    }
+    return checkpoints.key(parts, [*sides, paths.root / "components" / "train.py", *code])
 
 
-def _report_epochs(live: Any, epochs: int) -> Any:
-    """A Keras callback: each epoch to DVCLive and to the person who watches."""
-    import keras
+def look_back(
+    model: Any, encoder: Any, params: Params, train: Path, validation: Path
+) -> tuple[Array, Array, Array, Array]:
+    """What a trained network makes of documents.
 
-    class ReportEpochs(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            del epoch, logs
-            self.started = time.monotonic()
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            found = {
-                f"{side}/{name}": float(logs[f"{prefix}{network.PROBABILITIES}_{name}"])
-                for side, prefix in (("train", ""), ("validation", "val_"))
-                for name in ("loss", "accuracy")
-            }
-            for name, value in found.items():
-                live.log_metric(name, round(value, 6))
-            live.next_step()
-            say(
-                f"train: epoch {epoch + 1}/{epochs}  loss {found['train/loss']:.4f}  "
-                f"validation accuracy {found['validation/accuracy']:.4f}  "
-                f"loss {found['validation/loss']:.4f}  "
-                f"{time.monotonic() - self.started:.1f} s"
-            )
-
-    return ReportEpochs()
+    Returns:
+        Features (N, F) of the first `feature_documents` of the training side; probabilities
+        (N, C) of the validation side, and its classes (N,).
+    """
+    settings, classes = params.train.fitting, params.ingest.labels
+    seen = feeding.encode(train, encoder, classes, settings.read_rows, settings.feature_documents)
+    held = feeding.encode(validation, encoder, classes, settings.read_rows)
+    look = fitting.make_look(model, [network.FEATURES, network.PROBABILITIES])
+    features = fitting.outputs(model, look, seen, settings.padding_step)[network.FEATURES]
+    said = fitting.outputs(model, look, held, settings.padding_step)[network.PROBABILITIES]
+    return features, said, held.labels
 
 
 def run(params: Params, paths: Paths) -> None:
@@ -249,18 +263,25 @@ def run(params: Params, paths: Paths) -> None:
 
     # The same snapshot, params and machine give the same bytes.
     tf.config.experimental.enable_op_determinism()
+    where = hardware.strategy(params.train.hardware)
     name: Candidate = tables.read_json(paths.candidate)["architecture"]
-    train = tables.read_table(paths.split / "train.parquet")
-    validation = tables.read_table(paths.split / "validation.parquet")
+    sides = paths.split / "train.parquet", paths.split / "validation.parquet"
+    if not hardware.is_chief(where):
+        fit(name, params, *sides, Unheard())
+        say("train: done; the first worker writes the model")
+        return
+    checkpoint = None
+    if hardware.alone(where):
+        key = checkpoint_key(name, params, paths, where)
+        keep = params.train.fitting.keep_checkpoints
+        checkpoint = Checkpoint(paths.checkpoints, key, keep)
     with Live(str(paths.trained / "live"), save_dvc_exp=False, dvcyaml=None, report=None) as live:
-        model, encoder, facts = fit(name, params, train, validation, live)
-    ids = encoder(tf.constant(train["text"].to_list()))[0]
-    features = model.predict(ids, batch_size=128, verbose=0)[network.FEATURES]
+        model, encoder, facts = fit(name, params, *sides, live, checkpoint)
+    features, said, actual = look_back(model, encoder, params, *sides)
     centre, directions = principal_directions(features, params.train.feature_directions)
-    held = encoder(tf.constant(validation["text"].to_list()))[0]
-    said = model.predict(held, batch_size=128, verbose=0)[network.PROBABILITIES]
+    classes = params.ingest.labels
     settled, answered = calibrate(
-        said, validation["label"].to_list(), params.ingest.labels, params.train.answered_accuracy
+        said, [classes[i] for i in actual], classes, params.train.answered_accuracy
     )
     facts |= {
         "temperature": settled.temperature,
@@ -269,11 +290,21 @@ def run(params: Params, paths: Paths) -> None:
     }
     bundle.save_model(paths.trained / "model", model, encoder, centre, directions, settled)
     tables.write_json(facts, paths.trained / "training.json")
+    if checkpoint:
+        checkpoint.remove()
     say(
         f"train: best epoch {facts['best_epoch']} of {facts['epochs']}, validation accuracy "
         f"{facts['validation_accuracy']:.4f}; temperature {settled.temperature:.2f}, unsure below "
         f"{settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side)"
     )
+
+
+class Unheard:
+    """Stands where DVCLive stands in a worker that is not the first."""
+
+    def log_metric(self, name: str, value: float) -> None: ...
+
+    def next_step(self) -> None: ...
 
 
 if __name__ == "__main__":

@@ -39,19 +39,19 @@ def build(
         seed: of the first weights and of dropout.
 
     Returns:
-        A keras.Model from ids (B, L) int32 to a dictionary: PROBABILITIES (B, C), the mean of the
+        A keras.Model from ids (B, any L) int32 to a dictionary: PROBABILITIES (B, C), the mean of the
         members; MEMBERS (B, M, C), what each says; FEATURES (B, F), what they saw.
     """
     import keras
 
     keras.utils.set_random_seed(seed)
-    ids = keras.Input((settings.words,), dtype="int32", name="ids")  # (B, L)
+    ids = keras.Input((None,), dtype="int32", name="ids")  # (B, L)
     if isinstance(settings, parameters.TextCnn):
         seen = _textcnn(ids, settings, embedding, seed)
     else:
         seen = _bilstm(ids, settings, embedding, seed)
     said = [
-        keras.layers.Dense(classes, activation="softmax", name=f"dense_{i}")(
+        keras.layers.Dense(classes, activation="softmax", name=f"dense_{i}", dtype="float32")(
             keras.layers.Dropout(settings.dropout, seed=seed + i)(one)
         )
         for i, one in enumerate(seen, start=1)
@@ -62,7 +62,7 @@ def build(
         {
             PROBABILITIES: keras.ops.mean(answers, axis=1),
             MEMBERS: answers,
-            FEATURES: keras.ops.concatenate(seen, axis=-1),
+            FEATURES: keras.ops.cast(keras.ops.concatenate(seen, axis=-1), "float32"),
         },
     )
 
@@ -85,7 +85,7 @@ def _embed(
     )(ids)
     # Word dropout (Iyyer et al. 2015): whole words vanish, not single numbers of their vectors.
     return keras.layers.Dropout(
-        settings.word_dropout, noise_shape=(None, settings.words, 1), seed=seed
+        settings.word_dropout, noise_shape=(None, None, 1), seed=seed
     )(vectors)
 
 
@@ -95,21 +95,27 @@ def _textcnn(
     """Features of each member, (B, its part of F): those that read phrases, then the bag."""
     seeds = [seed + _SEED_STEP * (i + 1) for i in range(settings.members)]
     phrases = [
-        _phrases(_embed(ids, settings, embedding, one, masked=False), settings) for one in seeds
+        _phrases(ids, _embed(ids, settings, embedding, one, masked=False), settings)
+        for one in seeds
     ]
     return [*phrases, _bag(ids, settings, embedding.shape[0], seed)]
 
 
-def _phrases(vectors: Any, settings: parameters.TextCnn) -> Any:
-    """Kim 2014, "Convolutional Neural Networks for Sentence Classification"."""
+def _phrases(ids: Any, vectors: Any, settings: parameters.TextCnn) -> Any:
+    """Kim 2014, "Convolutional Neural Networks for Sentence Classification".
+
+    A phrase begins at a word, and what follows the last word is nought: so it does not matter how
+    far a text is padded.
+    """
     import keras
 
+    words = keras.ops.cast(keras.ops.expand_dims(keras.ops.not_equal(ids, 0), -1), vectors.dtype)
+    longer = keras.layers.ZeroPadding1D((0, max(settings.widths) - 1))(vectors * words)
     pooled = []
     for width in settings.widths:
-        seen = keras.layers.Conv1D(settings.filters, width, activation="relu")(
-            vectors
-        )  # (B, L - width + 1, filters)
-        pooled.append(keras.layers.GlobalMaxPooling1D()(seen))  # (B, filters)
+        seen = keras.layers.Conv1D(settings.filters, width, activation="relu")(longer)
+        started = seen[:, : -(max(settings.widths) - width) or None]  # (B, L, filters)
+        pooled.append(keras.layers.GlobalMaxPooling1D()(started * words))  # (B, filters)
     return keras.ops.concatenate(pooled, axis=-1)
 
 
@@ -126,7 +132,7 @@ def _bag(ids: Any, settings: parameters.TextCnn, vocabulary: int, seed: int) -> 
     )(ids)  # (B, L, bag)
     inside = keras.ops.expand_dims(keras.ops.not_equal(ids, 0), -1)  # (B, L, 1), no padding
     inside = keras.layers.Dropout(
-        settings.word_dropout, noise_shape=(None, settings.words, 1), seed=seed
+        settings.word_dropout, noise_shape=(None, None, 1), seed=seed
     )(keras.ops.cast(inside, "float32"))
     count = keras.ops.maximum(keras.ops.sum(inside, axis=1), 1.0)  # (B, 1)
     return _BAG_SCALE * keras.ops.sum(vectors * inside, axis=1) / keras.ops.sqrt(count)

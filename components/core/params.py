@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from components.core.errors import ParamsError
+from components.core.fitting_settings import Fitting, Hardware
 from components.core.settings import Positive, Rate, Settings, Share
 from components.core.source_settings import Limits, Source
 
@@ -141,6 +142,8 @@ class Train(Settings):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     answered_accuracy: Share
     feature_directions: Positive
+    hardware: Hardware
+    fitting: Fitting
     textcnn: TextCnn
     bilstm: BiLstm
 

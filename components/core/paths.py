@@ -121,6 +121,10 @@ class Paths:
         return self.home / "ledger.sqlite"
 
     @property
+    def checkpoints(self) -> Path:
+        return self.home / "checkpoints"
+
+    @property
     def scrub_cache(self) -> Path:
         return self.home / "scrub-cache.sqlite"
 

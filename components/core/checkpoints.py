@@ -1,0 +1,86 @@
+"""An unfinished training in one file: it is there whole, or not at all.
+
+    .newsloop/checkpoints/<key>-<network>.npz   arrays by name, and the loop's state as JSON
+
+The key is a hash of all that the training depends on, so what it finds is its own. No pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.core import tables
+
+Array = np.ndarray[Any, Any]
+_STATE = "state"
+
+
+def key(parts: Mapping[str, Any], files: Sequence[Path]) -> str:
+    """SHA-256 of `parts` (JSON values) and of the contents of `files`, in their order."""
+    known = {**parts, "files": [tables.file_hash(file) for file in files]}
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One training's file.
+
+    Attributes:
+        folder: of all checkpoints.
+        key: see `key`.
+        keep: newest files of `folder` that stay; a killed run may leave half of one.
+    """
+
+    folder: Path
+    key: str
+    keep: int
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self.key}.npz"
+
+    def of(self, name: str) -> Checkpoint:
+        """The file of one network, where a training has several."""
+        return replace(self, key=f"{self.key}-{name}")
+
+    def save(self, state: Mapping[str, Any], arrays: Mapping[str, Sequence[Array]]) -> None:
+        """Replaces what was there.
+
+        Args:
+            state: JSON values.
+            arrays: lists of arrays by name.
+        """
+        flat = {f"{name}/{i}": a for name, found in arrays.items() for i, a in enumerate(found)}
+        packed = np.frombuffer(json.dumps(state).encode(), np.uint8)
+
+        def write(path: Path) -> None:
+            with path.open("wb") as file:
+                np.savez(file, **{_STATE: packed}, **flat)
+
+        tables.write_atomic(self.path, write)
+        others = sorted(self.folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        for old in others[: -self.keep]:
+            old.unlink(missing_ok=True)
+
+    def load(self) -> tuple[dict[str, Any], dict[str, list[Array]]] | None:
+        """What `save` was given last; None where there is nothing."""
+        if not self.path.exists():
+            return None
+        with np.load(self.path, allow_pickle=False) as file:
+            arrays: dict[str, list[Array]] = {}
+            for name in file.files:  # in the order of writing
+                if name != _STATE:
+                    arrays.setdefault(name.rsplit("/", 1)[0], []).append(file[name])
+            return json.loads(file[_STATE].tobytes()), arrays
+
+    def remove(self) -> None:
+        """The training is complete: its files go."""
+        for path in self.folder.glob(f"{self.key}*"):
+            path.unlink(missing_ok=True)
