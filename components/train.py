@@ -115,9 +115,7 @@ def fit(
     where = hardware.strategy(params.train.hardware)
     settings, fitting_ = params.train.architecture(name), params.train.fitting
     classes = params.ingest.labels
-    learned = (
-        one for block in feeding.blocks(train, fitting_.read_rows) for one in block["text"]
-    )
+    learned = (one for block in feeding.blocks(train, fitting_.read_rows) for one in block["text"])
     words = text.vocabulary(learned, params.text.vocabulary, params.text.min_count)
     encoder = text.make_encoder(words, settings.words)
     side, held = (
@@ -177,7 +175,10 @@ def build(settings: Any, table: Array, classes: int, params: Params, where: Any)
 def served(model: Any, settings: Any, table: Array, classes: int, params: Params) -> Any:
     """The same network in float32 and on one device: what is saved knows no training hardware."""
     where = hardware.strategy(params.train.hardware)
-    if where.num_replicas_in_sync == 1 and hardware.policy(params.train.fitting.precision) == "float32":
+    if (
+        where.num_replicas_in_sync == 1
+        and hardware.policy(params.train.fitting.precision) == "float32"
+    ):
         return model
     plain = network.build(settings, table, classes, params.train.seed)
     plain.set_weights(model.get_weights())
@@ -225,7 +226,8 @@ def calibrate(
 
 def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) -> str:
     """Of all that this training depends on: recipe, data, code, libraries, devices."""
-    code = sorted((paths.root / "components" / "core").rglob("*.py"))
+    here = Path(__file__)
+    code = [here, *sorted((here.parent / "core").rglob("*.py"))]
     sides = [paths.split / f"{side}.parquet" for side in ("train", "validation")]
     parts = {
         "candidate": name,
@@ -235,7 +237,7 @@ def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) ->
         "versions": {one: version(one) for one in ("keras", "numpy", "tensorflow")},
         "device": hardware.describe(where),
     }
-    return checkpoints.key(parts, [*sides, paths.root / "components" / "train.py", *code])
+    return checkpoints.key(parts, [*sides, *code])
 
 
 def look_back(

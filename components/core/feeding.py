@@ -50,7 +50,9 @@ class Side:
         """(B, width) int32: the ids of `rows`, padded at the end."""
         place = np.arange(width)
         inside = place < self.lengths[rows, None]
-        found = self.ids[np.where(inside, self.starts[rows, None] + place, 0)] if inside.any() else 0
+        found = (
+            self.ids[np.where(inside, self.starts[rows, None] + place, 0)] if inside.any() else 0
+        )
         return np.where(inside, found, text.PAD).astype(np.int32)
 
 

@@ -240,7 +240,9 @@ def fit(
             seconds.append(time.monotonic() - started)
             _tell(state, row, seconds, recipe)
     except KeyboardInterrupt:
-        kept = f"the next run goes on after epoch {state.epochs}" if checkpoint else "nothing is kept"
+        kept = (
+            f"the next run goes on after epoch {state.epochs}" if checkpoint else "nothing is kept"
+        )
         say(f"train: interrupted; {kept}.")
         raise
     net.set_weights(best)

@@ -37,5 +37,3 @@ class Fitting(Settings):
         if self.schedule == "cosine" and self.warmup_share == 0:
             raise ValueError("warmup_share must be above 0 where schedule is cosine")
         return self
-
-

@@ -84,9 +84,9 @@ def _embed(
         mask_zero=masked,
     )(ids)
     # Word dropout (Iyyer et al. 2015): whole words vanish, not single numbers of their vectors.
-    return keras.layers.Dropout(
-        settings.word_dropout, noise_shape=(None, None, 1), seed=seed
-    )(vectors)
+    return keras.layers.Dropout(settings.word_dropout, noise_shape=(None, None, 1), seed=seed)(
+        vectors
+    )
 
 
 def _textcnn(
@@ -131,9 +131,9 @@ def _bag(ids: Any, settings: parameters.TextCnn, vocabulary: int, seed: int) -> 
         vocabulary, settings.bag, embeddings_initializer=weights, name="bag"
     )(ids)  # (B, L, bag)
     inside = keras.ops.expand_dims(keras.ops.not_equal(ids, 0), -1)  # (B, L, 1), no padding
-    inside = keras.layers.Dropout(
-        settings.word_dropout, noise_shape=(None, None, 1), seed=seed
-    )(keras.ops.cast(inside, "float32"))
+    inside = keras.layers.Dropout(settings.word_dropout, noise_shape=(None, None, 1), seed=seed)(
+        keras.ops.cast(inside, "float32")
+    )
     count = keras.ops.maximum(keras.ops.sum(inside, axis=1), 1.0)  # (B, 1)
     return _BAG_SCALE * keras.ops.sum(vectors * inside, axis=1) / keras.ops.sqrt(count)
 
