@@ -12,16 +12,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components.core import feeding, network
 from components.core.checkpoints import Checkpoint
 from components.core.feeding import Array, Feed, Side
 from components.core.fitting_settings import Fitting
 from components.core.progress import say
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _LOOKED_AT = 128  # documents computed together where nothing is learned
 _LEAST = 1e-7  # probability that a logarithm is taken of

@@ -39,8 +39,8 @@ def build(
         seed: of the first weights and of dropout.
 
     Returns:
-        A keras.Model from ids (B, any L) int32 to a dictionary: PROBABILITIES (B, C), the mean of the
-        members; MEMBERS (B, M, C), what each says; FEATURES (B, F), what they saw.
+        A keras.Model from ids (B, L) int32, any L, to a dictionary: PROBABILITIES (B, C), the mean
+        of the members; MEMBERS (B, M, C), what each says; FEATURES (B, F), what they saw.
     """
     import keras
 

@@ -33,7 +33,7 @@ def main(run: Callable[[Params, Paths], None]) -> int:
     except NewsloopError as error:
         return _say(f"error: {error}", error.exit_status)
     except KeyboardInterrupt:
-        return _say("error: interrupted; run it again to start this stage anew.", INTERRUPTED)
+        return _say("error: interrupted; run it again to go on.", INTERRUPTED)
     except OSError as error:
         place = f" at {error.filename}" if error.filename else ""
         return _say(
