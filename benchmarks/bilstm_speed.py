@@ -15,6 +15,7 @@ Prints both times and writes benchmarks/bilstm_speed.json.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -59,10 +60,8 @@ def ours(
     params: parameters.Params, sides: dict[str, pl.DataFrame], accuracy: float
 ) -> dict[str, Any]:
     watch, started = Watch(accuracy), time.perf_counter()
-    try:
+    with contextlib.suppress(Reached):
         train.fit("bilstm", params, sides["train"], sides["validation"], watch)
-    except Reached:
-        pass
     return {
         "seconds": time.perf_counter() - started, "epochs": watch.epochs,
         "accuracy": watch.best, "words": params.train.bilstm.words,
@@ -107,6 +106,7 @@ def stock(
         epochs, best, gave_up = 0, 0.0, False
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            del batch, logs
             if time.perf_counter() - started > most:
                 self.gave_up = self.model.stop_training = True
 

@@ -24,8 +24,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from components.core import tables, text
 from components.core import params as parameters
+from components.core import tables, text
 from components.core.offline import stay_home
 from components.core.paths import Paths
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from components.core import tables
+from components.core.progress import say
 
 Array = np.ndarray[Any, Any]
 _STATE = "state"
@@ -70,15 +72,20 @@ class Checkpoint:
             old.unlink(missing_ok=True)
 
     def load(self) -> tuple[dict[str, Any], dict[str, list[Array]]] | None:
-        """What `save` was given last; None where there is nothing."""
+        """What `save` was given last; None where there is nothing, or nothing that can be read."""
         if not self.path.exists():
             return None
-        with np.load(self.path, allow_pickle=False) as file:
-            arrays: dict[str, list[Array]] = {}
-            for name in file.files:  # in the order of writing
-                if name != _STATE:
-                    arrays.setdefault(name.rsplit("/", 1)[0], []).append(file[name])
-            return json.loads(file[_STATE].tobytes()), arrays
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                found = {name: file[name] for name in file.files}  # in the order of writing
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            say(f"train: {self.path} cannot be read ({error}); it begins anew")
+            return None
+        state = json.loads(found.pop(_STATE).tobytes())
+        arrays: dict[str, list[Array]] = {}
+        for name, values in found.items():
+            arrays.setdefault(name.rsplit("/", 1)[0], []).append(values)
+        return state, arrays
 
     def remove(self) -> None:
         """The training is complete: its files go."""

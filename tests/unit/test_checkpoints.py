@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from components.core import checkpoints
 from components.core.checkpoints import Checkpoint
@@ -24,6 +26,19 @@ def test_what_is_saved_comes_back_as_it_was(tmp_path: Path) -> None:
     for ours, theirs in zip(arrays, values["network"], strict=True):
         assert (ours.dtype, ours.tobytes()) == (theirs.dtype, theirs.tobytes())
     assert [path.name for path in known.folder.iterdir()] == ["k-net.npz"]
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda raw: raw[:-40], lambda raw: raw.replace(b"epochs", b"epoch5")]
+)
+def test_what_was_spoilt_is_not_used(
+    harm: Callable[[bytes], bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = Checkpoint(tmp_path, "k", keep=1)
+    known.save({"epochs": 3}, {"network": [np.ones(3)]})
+    known.path.write_bytes(harm(known.path.read_bytes()))
+    assert known.load() is None
+    assert "cannot be read" in capsys.readouterr().err
 
 
 def test_old_ones_go_and_complete_ones_go(tmp_path: Path) -> None:
