@@ -76,7 +76,7 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 found = {name: file[name] for name in file.files}  # in the order of writing
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             say(f"train: {self.path} cannot be read ({error}); it begins anew")

@@ -104,18 +104,19 @@ def _textcnn(
 def _phrases(ids: Any, vectors: Any, settings: parameters.TextCnn) -> Any:
     """Kim 2014, "Convolutional Neural Networks for Sentence Classification".
 
-    A phrase begins at a word, and what follows the last word is nought: so it does not matter how
+    Padding is nought, and each text ends with a phrase of nothing else: so it does not matter how
     far a text is padded.
     """
     import keras
 
     words = keras.ops.cast(keras.ops.expand_dims(keras.ops.not_equal(ids, 0), -1), vectors.dtype)
-    longer = keras.layers.ZeroPadding1D((0, max(settings.widths) - 1))(vectors * words)
+    ended = keras.layers.ZeroPadding1D((0, max(settings.widths)))(vectors * words)
     pooled = []
     for width in settings.widths:
-        seen = keras.layers.Conv1D(settings.filters, width, activation="relu")(longer)
-        started = seen[:, : -(max(settings.widths) - width) or None]  # (B, L, filters)
-        pooled.append(keras.layers.GlobalMaxPooling1D()(started * words))  # (B, filters)
+        seen = keras.layers.Conv1D(settings.filters, width, activation="relu")(
+            ended
+        )  # (B, L + longest width - width + 1, filters)
+        pooled.append(keras.layers.GlobalMaxPooling1D()(seen))  # (B, filters)
     return keras.ops.concatenate(pooled, axis=-1)
 
 
