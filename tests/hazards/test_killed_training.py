@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -95,16 +94,3 @@ def test_killed_and_interrupted_it_ends_with_the_same_bytes(
     assert (f"goes on after epoch {EPOCHS}" in said, f"{EPOCHS}/{EPOCHS}" in said) == (True, False)
     assert digest(project) == whole
     assert list((tmp_path / "checkpoints").iterdir()) == []
-
-
-def test_another_recipe_finds_no_checkpoint(project: Path, tmp_path: Path) -> None:
-    status, said = train(project, tmp_path, "epoch 1/", signal.SIGINT)
-    assert status == 130, said
-    assert "interrupted; the next run goes on after epoch" in said
-    (kept,) = (tmp_path / "checkpoints").iterdir()
-    changed: dict[str, Any] = yaml.safe_load((project / "params.yaml").read_text("utf-8"))
-    changed["train"]["seed"] += 1
-    (project / "params.yaml").write_text(yaml.safe_dump(changed), "utf-8")
-    status, said = train(project, tmp_path, "epoch 1/", signal.SIGKILL)
-    assert "goes on" not in said
-    assert kept.exists()
