@@ -32,7 +32,7 @@ class Side:
     """N documents as ids, one after the other.
 
     Attributes:
-        ids: (all words,) uint16 or int32, without padding.
+        ids: (all words,) uint16 or int32, without the padding at their ends.
         starts: (N,) int64, where each document begins in `ids`.
         lengths: (N,) int64, its words.
         labels: (N,) int32, its class.
@@ -107,10 +107,11 @@ def encode(
     for whole in blocks(documents, rows):
         block = whole if most is None else whole.head(most - len(labels))
         found = encoder(tf.constant(block["text"].to_list()))[0].numpy()
-        inside = found != text.PAD
-        kept = found[inside]
+        place = np.arange(1, found.shape[1] + 1)
+        ends = np.where(found != text.PAD, place, 0).max(axis=1)
+        kept = found[place <= ends[:, None]]
         ids.append(kept.astype(np.uint16) if kept.max(initial=0) <= _SMALL else kept)
-        lengths.append(inside.sum(axis=1))
+        lengths.append(ends)
         labels += [position[label] for label in block["label"]]
         if len(labels) == most:
             break

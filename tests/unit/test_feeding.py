@@ -32,7 +32,7 @@ def feed(lengths: list[int], batch: int, parts: int = 1, **changes: Any) -> Feed
 
 
 class Encoder:
-    """Each letter is its place in the alphabet; three are read."""
+    """Each letter is its place in the alphabet, ` is padding; three are read."""
 
     def __call__(self, texts: Any) -> tuple[Any, Any, Any]:
         import tensorflow as tf
@@ -43,16 +43,16 @@ class Encoder:
 
 @pytest.mark.parametrize("rows", [1, 2, 10])
 def test_a_file_is_encoded_block_by_block(rows: int, tmp_path: Path) -> None:
-    table = pl.DataFrame({"text": ["ab", "", "cdef"], "label": ["y", "x", "y"], "id": [1, 2, 3]})
+    table = pl.DataFrame({"text": ["a`b", "", "cdef"], "label": ["y", "x", "y"], "id": [1, 2, 3]})
     file = tables.write_table(table, tmp_path / "side.parquet")
     for documents in (table, file):
         found = feeding.encode(documents, Encoder(), ["x", "y"], rows)
-        assert found.ids.tolist() == [1, 2, 3, 4, 5]
+        assert found.ids.tolist() == [1, 0, 2, 3, 4, 5]
         assert found.ids.dtype == np.uint16
-        assert (found.starts.tolist(), found.lengths.tolist()) == ([0, 2, 2], [2, 0, 3])
+        assert (found.starts.tolist(), found.lengths.tolist()) == ([0, 3, 3], [3, 0, 3])
         assert found.labels.tolist() == [1, 0, 1]
         assert found.padded(np.array([0, 1, 2]), 4).tolist() == [
-            [1, 2, 0, 0], [0, 0, 0, 0], [3, 4, 5, 0],
+            [1, 0, 2, 0], [0, 0, 0, 0], [3, 4, 5, 0],
         ]  # fmt: skip
     assert len(feeding.encode(file, Encoder(), ["x", "y"], rows, most=2)) == 2
 
