@@ -112,6 +112,7 @@ def fit(
         The trained network, the encoder of its texts, and facts: words, epochs, best_epoch,
         validation accuracy and loss, weights, device, share of the vocabulary in GloVe.
     """
+    hardware.keep_memory()
     where = hardware.strategy(params.train.hardware)
     settings, fitting_ = params.train.architecture(name), params.train.fitting
     classes = params.ingest.labels
