@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from cryptography.exceptions import InvalidSignature
 
-from components.core import keys, tables
+from components.core import keys, saved_model, tables
 from components.core.calibration import Calibration
 from components.core.errors import BundleError
 
@@ -208,8 +208,7 @@ def save_model(
 
     module = Module()
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.predict})
-    # It holds a random identifier: with it, equal models would have unequal hashes.
-    (folder / "fingerprint.pb").unlink(missing_ok=True)
+    saved_model.make_canonical(folder)
 
 
 def write(folder: Path, facts: Mapping[str, Any], reference: pl.DataFrame, key_folder: Path) -> str:
