@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,7 @@ def train(project: Path, home: Path, until: str | None = None, sent: int = 0) ->
     """The stage in a process of its own, which gets the signal `sent` when it has said `until`."""
     env = {**os.environ, **SWITCHES, "PYTHONPATH": str(ROOT), "NEWSLOOP_HOME": str(home)}
     command = [sys.executable, "-m", "components.train"]
+    shutil.rmtree(project / "data" / "04_trained", ignore_errors=True)  # as DVC does
     said = ""
     with subprocess.Popen(
         command, cwd=project, env=env, stderr=subprocess.PIPE, text=True
