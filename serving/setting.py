@@ -23,6 +23,7 @@ from serving import api_keys
 from serving.access import is_loopback
 from serving.api_keys import Keys
 from serving.follower import Follower, Served, warm
+from serving.shelf import Shelf
 
 LOG = logging.getLogger("newsloop.serving")
 FOLLOW, ROOT, DATABASE = "NEWSLOOP_FOLLOW", "NEWSLOOP_ROOT", "NEWSLOOP_DATABASE_URL"
@@ -163,7 +164,8 @@ def _project(paths: Paths) -> Setting:
             )
         return warm(loaded, params.serve.max_batch)
 
-    follower = Follower(ledger, load, params.serve.follow_seconds)
+    shelf = Shelf(load, params.serve.keep_seconds)
+    follower = Follower(ledger, shelf, params.serve.follow_seconds)
     return Setting(params, paths.params, follower, ledger)
 
 
