@@ -40,8 +40,10 @@ from serving.intake import ClassifyBody, ExplainBody, FeedbackBody
 from serving.recorder import Recorder, utc_now
 from serving.refused import Refused, later
 from serving.scrubbing import ScrubbingProcess, command
+from serving.spool import Spool
 
 FLUSH_SECONDS = 5.0  # that feedback waits for its predictions to reach the ledger
+MIB = 2**20
 DRAIN_SECONDS = 10.0  # at shutdown, for what is not yet recorded
 
 
@@ -151,7 +153,9 @@ class Newsloop:
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")  # explain: one at a time
         self._recorder = None
         if self._ledger is not None:
-            self._recorder = Recorder(self._ledger, ScrubbingProcess(command(found.params_file)))
+            spool = found.spool and Spool(found.spool, self._limits.spool_mib * MIB)
+            scrubber = ScrubbingProcess(command(found.params_file))
+            self._recorder = Recorder(self._ledger, scrubber, spool=spool)
             self._recorder.start()
         self._models.start()
 
@@ -174,6 +178,9 @@ class Newsloop:
         counts = self._recorder.counts if self._recorder is not None else {}
         for name, count in counts.items():
             text += f"# TYPE newsloop_{name}_total counter\nnewsloop_{name}_total {count}\n"
+        levels = self._recorder.levels if self._recorder is not None else {}
+        for name, level in levels.items():
+            text += f"# TYPE newsloop_{name} gauge\nnewsloop_{name} {level}\n"
         service: Any = Newsloop  # the decorator made a Guarded of it
         return text + str(service.guard.metrics())
 

@@ -18,7 +18,7 @@ from components.core.bundle import Bundle
 from components.core.errors import LedgerError, NewsloopError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
-from components.core.paths import Paths
+from components.core.paths import SPOOL, Paths
 from serving import api_keys
 from serving.access import is_loopback
 from serving.api_keys import Keys
@@ -52,12 +52,14 @@ class Setting:
         params: the settings, and the file they came from.
         models: whose `current` is the model that answers; None while there is none.
         ledger: where predictions are recorded; None in a bento without a database.
+        spool: the folder where they wait while the ledger is away; None in a bento without a home.
     """
 
     params: Params
     params_file: Path
     models: Follower | Pinned
     ledger: Ledger | None
+    spool: Path | None = None
 
 
 def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> Setting:
@@ -70,7 +72,8 @@ def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> Setting:
     place = _place(environ, code)
     if isinstance(place, Paths):
         return _project(place)
-    return _bento(place, environ.get(DATABASE))
+    home = environ.get("NEWSLOOP_HOME")
+    return _bento(place, environ.get(DATABASE), Path(home) / SPOOL if home else None)
 
 
 def check(
@@ -166,17 +169,17 @@ def _project(paths: Paths) -> Setting:
 
     shelf = Shelf(load, params.serve.keep_seconds)
     follower = Follower(ledger, shelf, params.serve.follow_seconds)
-    return Setting(params, paths.params, follower, ledger)
+    return Setting(params, paths.params, follower, ledger, paths.spool)
 
 
-def _bento(code: Path, database: str | None) -> Setting:
+def _bento(code: Path, database: str | None, spool: Path | None) -> Setting:
     params = parameters.load(code / "params.yaml")
     freeze_libraries()
     loaded = warm(bundles.load(code / "bundle", code / "keys"), params.serve.max_batch)
     ledger = _open(database) if database else None
     served = Served(loaded, _version(ledger, loaded.name))
     LOG.info("%s serves, pinned in this bento.", served.title)
-    return Setting(params, code / "params.yaml", Pinned(served), ledger)
+    return Setting(params, code / "params.yaml", Pinned(served), ledger, spool)
 
 
 def _open(database: str) -> Ledger:

@@ -176,6 +176,7 @@ class Serve(Settings):
     max_characters: Positive
     follow_seconds: Rate
     keep_seconds: Annotated[float, Field(ge=0)]
+    spool_mib: Positive
     ask_keys: Literal["remote", "always"]  # `keys` would make Prefect take it for a mapping
     key_requests_per_second: Rate
     key_burst: Positive

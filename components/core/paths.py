@@ -8,6 +8,8 @@ from pathlib import Path
 
 from components.core.errors import UsageError
 
+SPOOL = "spool"  # what the service could not yet write to the ledger
+
 
 def state_of(root: Path) -> Path:
     """Where the project at `root` keeps its state: NEWSLOOP_HOME, or `.newsloop` in it."""
@@ -119,6 +121,10 @@ class Paths:
     @property
     def ledger(self) -> Path:
         return self.home / "ledger.sqlite"
+
+    @property
+    def spool(self) -> Path:
+        return self.home / SPOOL
 
     @property
     def scrub_cache(self) -> Path:
