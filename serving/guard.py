@@ -14,9 +14,11 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from typing import Any
 
 from components.core.params import Serve
+from serving import ui
 from serving.access import OPEN, Access, Headers, Route, route
 from serving.admission import Places, Rates
 from serving.api_keys import ApiKey
@@ -84,7 +86,9 @@ class Guard:
         except Refused as refusal:
             self._refused[refusal.status] += 1
             if not answer.begun:
-                await refusal.response()(scope, receive, answer)
+                keyless = refusal.status == HTTPStatus.UNAUTHORIZED and scope["path"] == ui.PATH
+                response = ui.door(refusal) if keyless else refusal.response()
+                await response(scope, receive, answer)
 
     def metrics(self) -> str:
         """The guard's numbers, as Prometheus reads them."""

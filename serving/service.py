@@ -28,7 +28,7 @@ from starlette.staticfiles import StaticFiles
 
 from components.core.errors import LedgerError
 from components.core.offline import stay_home
-from serving import connections, intake, setting
+from serving import connections, intake, setting, ui
 from serving.access import Access
 from serving.admission import RETRY_SECONDS
 from serving.answer import Answer, answers
@@ -77,6 +77,11 @@ async def _model(request: Request) -> Response:
     del request
     service: Any = bentoml.get_current_service()
     return await _respond(service.describe())
+
+
+async def _ui(request: Request) -> Response:
+    del request
+    return ui.page()
 
 
 async def _respond(answer: Awaitable[dict[str, Any]]) -> Response:
@@ -129,7 +134,7 @@ def _static(app: Starlette) -> frozenset[str]:
     http={"host": "127.0.0.1"},  # BentoML's own default is every address
     logging={"access": {"enabled": False}},  # a line a request; /metrics counts them
 )
-@bentoml.asgi_app(Starlette(routes=[Route("/model", _model)]))
+@bentoml.asgi_app(Starlette(routes=[Route("/model", _model), Route(ui.PATH, _ui)]))
 class Newsloop:
     """Sorts texts into classes, says why, and takes people's word on its answers."""
 
