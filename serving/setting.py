@@ -53,6 +53,7 @@ class Setting:
         models: whose `current` is the model that answers; None while there is none.
         ledger: where predictions are recorded; None in a bento without a database.
         spool: the folder where they wait while the ledger is away; None in a bento without a home.
+        shelf: of bundles; None in a bento, which has the one.
     """
 
     params: Params
@@ -60,6 +61,7 @@ class Setting:
     models: Follower | Pinned
     ledger: Ledger | None
     spool: Path | None = None
+    shelf: Shelf | None = None
 
 
 def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> Setting:
@@ -169,7 +171,7 @@ def _project(paths: Paths) -> Setting:
 
     shelf = Shelf(load, params.serve.keep_seconds)
     follower = Follower(ledger, shelf, params.serve.follow_seconds)
-    return Setting(params, paths.params, follower, ledger, paths.spool)
+    return Setting(params, paths.params, follower, ledger, paths.spool, shelf)
 
 
 def _bento(code: Path, database: str | None, spool: Path | None) -> Setting:

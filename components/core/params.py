@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from components.core.challenger_settings import Challenger
 from components.core.errors import ParamsError
 from components.core.settings import Positive, Rate, Settings, Share
 from components.core.source_settings import Limits, Source
@@ -188,6 +189,7 @@ class Serve(Settings):
     receive_seconds: Rate
     deadline_seconds: Rate
     drain_seconds: Annotated[float, Field(ge=0, le=5)]
+    challenger: Challenger
 
 
 class Monitor(Settings):

@@ -28,6 +28,7 @@ ARTICLE = (
     "The MINISTER's film, a film of <b>films</b>.\n\n"
     "An election follows <img src=x onerror=alert(1)>"
 )
+SCREENSHOTS = os.environ.get("NEWSLOOP_SCREENSHOTS")
 
 
 @pytest.fixture(scope="module")
