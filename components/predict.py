@@ -105,7 +105,7 @@ def predict(
 class _Csv:
     """Cells stay the text that they are; quoting follows the csv module's rules."""
 
-    total = None
+    total: int | None = None
 
     def __init__(
         self, data: IO[bytes], output: IO[bytes], column: str, names: list[str], stack: ExitStack
@@ -143,7 +143,7 @@ class _Csv:
 class _JsonLines:
     """Each line an object; its own keys may differ from those of others."""
 
-    total = None
+    total: int | None = None
 
     def __init__(
         self, data: IO[bytes], output: IO[bytes], column: str, names: list[str], stack: ExitStack
@@ -185,7 +185,7 @@ class _Parquet:
     _GROUP = 8192  # rows of a row group written
 
     def __init__(
-        self, data: IO[bytes], output: IO[bytes], column: str, names: list[str], stack: ExitStack
+        self, data: Any, output: IO[bytes], column: str, names: list[str], stack: ExitStack
     ) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -193,7 +193,7 @@ class _Parquet:
         if isinstance(data, gzip.GzipFile):
             raise UsageError("Expected .parquet without .gz: Parquet is packed inside already.")
         self._file = pq.ParquetFile(data)
-        self.total = self._file.metadata.num_rows
+        self.total: int | None = self._file.metadata.num_rows
         schema = self._file.schema_arrow
         _check_columns(schema.names, column, names)
         if not (pa.types.is_string(kind := schema.field(column).type)

@@ -17,7 +17,7 @@ from components.core.errors import LedgerError, NewsloopError, StackError, Usage
 from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
-from flows import cli_keys, cli_ledger, cli_predict, cli_privacy, environment, privacy_report, show
+from flows import cli_challenger, cli_keys, cli_ledger, cli_predict, cli_privacy, environment, privacy_report, show
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
@@ -246,6 +246,7 @@ cli_privacy.add(app, _project, _ledger)
 cli_keys.add(app)
 cli_ledger.add(app)
 cli_predict.add(app, _project, _ledger)
+cli_challenger.add(app, _project, _ledger)
 
 
 def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bool) -> None:

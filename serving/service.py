@@ -165,7 +165,9 @@ class Newsloop:
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")  # explain: one at a time
         self._recorder = None
         if self._ledger is not None:
-            spool = found.spool and Spool(found.spool, self._limits.spool_mib * MIB)
+            spool = None
+            if found.spool is not None:
+                spool = Spool(found.spool, self._limits.spool_mib * MIB)
             scrubber = ScrubbingProcess(command(found.params_file))
             self._recorder = Recorder(self._ledger, scrubber, spool=spool)
             self._recorder.start()

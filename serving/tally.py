@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from components.core.counts import Counts
 
@@ -13,6 +13,9 @@ from components.core.counts import Counts
 class _Given(Protocol):
     @property
     def confidence(self) -> float: ...
+
+
+G = TypeVar("G", bound=_Given)
 
 
 class Tally:
@@ -32,8 +35,8 @@ class Tally:
         self._lock = threading.Lock()
 
     def compute(
-        self, bundle: str, count: int, work: Callable[[], Sequence[_Given]], *, probe: bool = False
-    ) -> Sequence[_Given]:
+        self, bundle: str, count: int, work: Callable[[], Sequence[G]], *, probe: bool = False
+    ) -> Sequence[G]:
         """What `work` gives for `count` texts; counted, and so is what it raises.
 
         Args:

@@ -25,8 +25,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
 ARTICLE = (
-    "The MINISTER's film, a film of <b>films</b>.\n\n"
-    "An election follows <img src=x onerror=alert(1)>"
+    "The MINISTER's film, a film of <b>films</b>.\n\nThe day after: <img src=x onerror=alert(1)>"
 )
 SCREENSHOTS = os.environ.get("NEWSLOOP_SCREENSHOTS")
 
@@ -99,7 +98,7 @@ def test_an_article_is_pasted_answered_explained_and_corrected(
         (mark.inner_text(), mark.get_attribute("class")) for mark in page.locator("mark").all()
     ]
     assert marks == [
-        ("MINISTER", "against"), ("film", "for"), ("film", "for"), ("election", "against"),
+        ("MINISTER", "against"), ("film", "for"), ("film", "for"),
     ]  # fmt: skip
     picture(page, "answer")
 
