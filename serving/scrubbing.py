@@ -20,7 +20,7 @@ from typing import TextIO
 from components.core.errors import ScrubError
 
 CODE = Path(__file__).resolve().parents[1]
-NICENESS = 19  # the lowest: answers come first
+NICENESS = 10
 LONGEST_BATCH = 120  # seconds that a batch may take; a process that needs more is stuck
 
 

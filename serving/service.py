@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import os
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,7 +33,7 @@ from components.core import ledger_challenger
 from components.core.errors import LedgerError
 from components.core.ledger import Ledger
 from components.core.offline import stay_home
-from serving import connections, direct, intake, setting, ui
+from serving import connections, direct, intake, setting, telemetry, ui
 from serving.access import Access
 from serving.desk import Desk
 from serving.explain import explain
@@ -140,6 +141,7 @@ def _static(app: Starlette) -> frozenset[str]:
     workers=1,
     http={"host": "127.0.0.1"},  # BentoML's own default is every address
     logging={"access": {"enabled": False}},  # a line a request; /metrics counts them
+    tracing=telemetry.tracing(os.environ),
 )
 @bentoml.asgi_app(Starlette(routes=[Route("/model", _model), Route(ui.PATH, _ui)]))
 class Newsloop:
@@ -158,6 +160,8 @@ class Newsloop:
         logging.getLogger("newsloop").setLevel(logging.INFO)
         found = setting.find()
         self._limits = found.params.serve
+        if self._limits.log == "json":
+            telemetry.log_json()
         self._models, self._ledger = found.models, found.ledger
         self._metrics = Metrics()
         tally = Tally(self._limits.challenger.slow_ms, self._limits.max_batch)

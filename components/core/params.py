@@ -189,6 +189,7 @@ class Serve(Settings):
     receive_seconds: Rate
     deadline_seconds: Rate
     drain_seconds: Annotated[float, Field(ge=0, le=5)]
+    log: Literal["json", "text"]
     challenger: Challenger
 
 

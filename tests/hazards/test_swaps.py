@@ -5,11 +5,13 @@ HAZARDS 10, 13, 27, and the spool's part of 9. NEWSLOOP_SWAPS sets the number of
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import sqlalchemy as sa
@@ -25,6 +27,7 @@ from tests.served import PROJECT, Project, wait_for
 
 SWAPS = int(os.environ.get("NEWSLOOP_SWAPS", "40"))
 CLIENTS = 4
+PAUSE = 0.01  # seconds between two requests of a client: each text has to be scrubbed, too
 TRIED = {
     "report_seconds": 0.2, "absent_seconds": 4, "probation_seconds": 600, "step_seconds": 1,
     "shadow_seconds": 1, "min_texts": 20, "shares": [1.0],
@@ -32,12 +35,42 @@ TRIED = {
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def collector() -> Iterator[ThreadingHTTPServer]:
+    """An OpenTelemetry collector that keeps what it gets."""
+
+    class Keep(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            size = int(self.headers["Content-Length"])
+            self.server.kept.append((self.path, self.rfile.read(size)))  # type: ignore[attr-defined]
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Keep)
+    server.kept = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def service(
+    tmp_path_factory: pytest.TempPathFactory, collector: ThreadingHTTPServer
+) -> Iterator[Project]:
     values = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
-    project = Project(
-        tmp_path_factory.mktemp("project"),
-        challenger={**values["serve"]["challenger"], **TRIED},
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        endpoint = f"http://127.0.0.1:{collector.server_port}"
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")  # milliseconds between two sendings
+        project = Project(
+            tmp_path_factory.mktemp("project"),
+            challenger={**values["serve"]["challenger"], **TRIED},
+        )
     project.second = tiny.make_champion(project.paths, seed=1)  # type: ignore[attr-defined]
     yield project
     project.stop()
@@ -62,7 +95,7 @@ def serving(service: Project, champion: Champion) -> None:
 
 @contextmanager
 def load(service: Project) -> Iterator[list[tuple[str, str, float]]]:
-    """Clients that ask without a pause; each answer's model, prediction id and confidence."""
+    """Clients that ask all the time; each answer's model, prediction id and confidence."""
     stop = threading.Event()
     found: list[tuple[str, str, float]] = []
     failures: list[StackError] = []
@@ -236,3 +269,17 @@ def test_metrics_speak_of_models_stages_and_answers(service: Project) -> None:
         "newsloop_texts_in_queue ",
     ]:
         assert line in found, line
+
+
+def test_traces_and_logs_hold_no_text(service: Project, collector: ThreadingHTTPServer) -> None:
+    kept: list[tuple[str, bytes]] = collector.kept  # type: ignore[attr-defined]
+    kept.clear()
+    service.client.classify(["Zaphod has a film"])
+    wait_for("a trace", lambda: any(b"/classify" in body for _, body in kept))
+    assert {path for path, _ in kept} == {"/v1/traces"}
+    assert not any(b"Zaphod" in body for _, body in kept)
+    lines = [line for line in service.log.read_text().splitlines() if "newsloop.serving" in line]
+    events = [json.loads(line) for line in lines]
+    assert {"time", "level", "logger", "message"} == set(events[0])
+    assert any("serves from now on" in event["message"] for event in events)
+    assert not any("film" in event["message"] for event in events)
