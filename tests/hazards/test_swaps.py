@@ -124,30 +124,6 @@ def load(service: Project) -> Iterator[list[tuple[str, str, float]]]:
     assert failures == []
 
 
-def test_swaps_under_load_fail_nothing_and_each_answer_names_its_model(
-    service: Project, second: Champion
-) -> None:
-    champions = [service.champion, second]
-    with load(service) as found:
-        for i in range(SWAPS):
-            champion = champions[i % 2]
-            service.ledger.deploy(champion.version, tiny.NOW, f"swap {i}")
-            wait_for(f"swap {i}", lambda c=champion: found and found[-1][0] == title(c))  # type: ignore[misc]
-    assert {model for model, _, _ in found} == {title(one) for one in champions}
-    # Each model has a confidence of its own for this text: no answer is a mixture of two.
-    said = {
-        model: {round(value, 6) for m, _, value in found if m == model} for model, _, _ in found
-    }
-    assert [len(values) for values in said.values()] == [1, 1]
-    assert len(set.union(*said.values())) == 2
-    short = {title(one): one.bundle for one in champions}
-    given = {id_: short[model] for model, id_, _ in found}
-    service.client.feedback([(found[-1][1], "tech")])  # it flushes
-    kept = {row["id"]: row["bundle"] for row in service.rows(PREDICTIONS)}
-    assert {id_: kept.get(id_) for id_ in given} == given
-    assert service.log.read_text().count("cannot be served") == 0
-
-
 def test_labels_late_twice_out_of_order_and_unknown(service: Project, second: Champion) -> None:
     serving(service, service.champion)
     ids = [p.prediction_id for p in service.client.classify(["a film"] * 6).predictions]
@@ -201,6 +177,30 @@ def test_while_the_ledger_is_away_answers_go_on_and_arrive_later(service: Projec
         "My name is <PERSON>, a film"
     }
     assert service.client.feedback([(ids[0], "tech")])["accepted"] == 1
+
+
+def test_swaps_under_load_fail_nothing_and_each_answer_names_its_model(
+    service: Project, second: Champion
+) -> None:
+    champions = [service.champion, second]
+    with load(service) as found:
+        for i in range(SWAPS):
+            champion = champions[i % 2]
+            service.ledger.deploy(champion.version, tiny.NOW, f"swap {i}")
+            wait_for(f"swap {i}", lambda c=champion: found and found[-1][0] == title(c))  # type: ignore[misc]
+    assert {model for model, _, _ in found} == {title(one) for one in champions}
+    # Each model has a confidence of its own for this text: no answer is a mixture of two.
+    said = {
+        model: {round(value, 6) for m, _, value in found if m == model} for model, _, _ in found
+    }
+    assert [len(values) for values in said.values()] == [1, 1]
+    assert len(set.union(*said.values())) == 2
+    short = {title(one): one.bundle for one in champions}
+    given = {id_: short[model] for model, id_, _ in found}
+    service.client.feedback([(found[-1][1], "tech")])  # it flushes
+    kept = {row["id"]: row["bundle"] for row in service.rows(PREDICTIONS)}
+    assert {id_: kept.get(id_) for id_ in given} == given
+    assert service.log.read_text().count("cannot be served") == 0
 
 
 def metrics(service: Project) -> str:

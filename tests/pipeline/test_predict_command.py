@@ -34,10 +34,10 @@ def test_predict_by_the_champion_and_by_a_version(
         status = cli.main()
         return status, *capfd.readouterr()
 
-    status, out, _ = run("in.csv", "out.csv", "--version", "v1")
+    status, out, err = run("in.csv", "out.csv", "--version", "v1")
     assert (status, out) == (
         0, "3 rows by newsloop@v1.0.0, 0 unsure, 0 without text: out.csv\n",
-    )  # fmt: skip
+    ), err  # fmt: skip
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert lines[0] == "id,text,label,confidence,abstained"
     assert lines[1].startswith('007,"A film, again",entertainment,0.9')
