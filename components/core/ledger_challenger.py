@@ -199,12 +199,12 @@ def labelled(ledger: Ledger, bundle: str, since: datetime | None = None) -> tupl
         shadow = shadow.where(PREDICTIONS.c.time >= since)
     answers = sa.union_all(given, shadow).subquery()
     right = sa.func.sum(sa.case((answers.c.label == LABELS.c.label, 1), else_=0))
-    counted: sa.Select[Any] = (
-        sa.select(right.label("right"), sa.func.count().label("n"))
+    columns: list[Any] = [right.label("right"), sa.func.count().label("n")]
+    row = ledger.query(
+        sa.select(*columns)
         .select_from(answers.join(LABELS, LABELS.c.prediction_id == answers.c.id))
         .where(LABELS.c.seq.in_(last))
-    )
-    row = ledger.query(counted)[0]
+    )[0]
     return int(row["right"] or 0), int(row["n"])
 
 
