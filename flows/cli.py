@@ -17,7 +17,16 @@ from components.core.errors import LedgerError, NewsloopError, StackError, Usage
 from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
-from flows import cli_challenger, cli_keys, cli_ledger, cli_predict, cli_privacy, environment, privacy_report, show
+from flows import (
+    cli_challenger,
+    cli_keys,
+    cli_ledger,
+    cli_predict,
+    cli_privacy,
+    environment,
+    privacy_report,
+    show,
+)
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 

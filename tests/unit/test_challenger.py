@@ -30,16 +30,14 @@ from serving.watch import Watch
 PROJECT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 SERVE = parameters.load(PROJECT / "params.yaml").serve
-SERVE = SERVE.model_copy(
-    update={
-        "challenger": SERVE.challenger.model_copy(
-            update={
-                "min_texts": 10, "min_labels": 5, "shadow_seconds": 60, "step_seconds": 60,
-                "probation_seconds": 600, "absent_seconds": 30, "patience_ms": 200, "level": 0.05,
-            }
-        )
-    }
-)  # fmt: skip
+
+
+def serve_limits(patience_ms: float) -> parameters.Serve:
+    changed = {
+        "min_texts": 10, "min_labels": 5, "shadow_seconds": 60, "step_seconds": 60, "level": 0.05,
+        "probation_seconds": 600, "absent_seconds": 30, "patience_ms": patience_ms,
+    }  # fmt: skip
+    return SERVE.model_copy(update={"challenger": SERVE.challenger.model_copy(update=changed)})
 
 
 class Bundle:
@@ -96,19 +94,20 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 class World:
     """One service's parts around a ledger, with a clock that tests turn."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, patience_ms: float = 30_000) -> None:
         self.ledger, self.now = ledger, NOW
+        limits = serve_limits(patience_ms)
         self.bundles = {f"{i:064x}": Bundle(f"{i:064x}") for i in (1, 2, 3)}
         self.broken: set[str] = set()
         self.tally = Tally(SERVE.challenger.slow_ms, SERVE.max_batch)
         self.models = SimpleNamespace(current=self.served(1))
         metrics: Any = Silent()
-        self.desk = Desk(self.models, self.tally, SERVE, metrics)
+        self.desk = Desk(self.models, self.tally, limits, metrics)
         self.rival = Rival(
             lambda: trials.newest(ledger), Shelf(self.load), self.tally, lambda: False, 30, 8
         )
         self.desk.rival = self.rival
-        self.watch = Watch(ledger, self.models, self.rival, self.tally, SERVE, lambda: self.now)
+        self.watch = Watch(ledger, self.models, self.rival, self.tally, limits, lambda: self.now)
 
     def load(self, name: str) -> Any:
         if name in self.broken:
@@ -288,7 +287,8 @@ def test_a_canary_answers_its_share_and_names_itself(world: World) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["fails", "hangs"])
-def test_a_bad_canary_never_reaches_a_client_and_is_counted(world: World, trouble: str) -> None:
+def test_a_bad_canary_never_reaches_a_client_and_is_counted(ledger: Ledger, trouble: str) -> None:
+    world = World(ledger, patience_ms=100)
     world.start(1.0)
     if trouble == "fails":
         world.bundle(2).fails = True
@@ -304,6 +304,7 @@ def test_a_bad_canary_never_reaches_a_client_and_is_counted(world: World, troubl
 
     assert serve(world, ask()) == [world.served(1).title] * 3
     assert world.tally.take()[f"{2:064x}"].errors >= 3
+    world.watch.close()
 
 
 def test_a_shadow_never_answers_and_cannot_slow_an_answer(world: World) -> None:
