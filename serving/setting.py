@@ -19,7 +19,7 @@ from components.core.errors import LedgerError, NewsloopError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import SPOOL, Paths
-from serving import api_keys
+from serving import api_keys, attempts
 from serving.access import is_loopback
 from serving.api_keys import Keys
 from serving.follower import Follower, Served, warm
@@ -169,7 +169,9 @@ def _project(paths: Paths) -> Setting:
             )
         return warm(loaded, params.serve.max_batch)
 
-    shelf = Shelf(load, params.serve.keep_seconds)
+    shelf = Shelf(
+        lambda name: attempts.attempt(paths.loading, name, load), params.serve.keep_seconds
+    )
     follower = Follower(ledger, shelf, params.serve.follow_seconds)
     return Setting(params, paths.params, follower, ledger, paths.spool, shelf)
 

@@ -127,6 +127,10 @@ class Paths:
         return self.home / SPOOL
 
     @property
+    def loading(self) -> Path:
+        return self.home / "loading"
+
+    @property
     def scrub_cache(self) -> Path:
         return self.home / "scrub-cache.sqlite"
 
