@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -28,9 +29,11 @@ def attempt(folder: Path, name: str, load: Callable[[str], T]) -> T:
             f"Expected to load bundle {name[:12]}; the service ended {begun} times while it tried. "
             f"It is not tried again. Release another one, or remove {mark} to try it once more."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.write_bytes(b"." * (begun + 1))
+    with contextlib.suppress(OSError):  # a full disk must not keep a model from serving
+        folder.mkdir(parents=True, exist_ok=True)
+        mark.write_bytes(b"." * (begun + 1))
     try:
         return load(name)
     finally:
-        mark.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            mark.unlink(missing_ok=True)

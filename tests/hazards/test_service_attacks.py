@@ -115,7 +115,7 @@ def alive_within_a_second(service: Project, stop: threading.Event, slowest: list
 LINES = [
     f"{method} {path}"
     for path in (
-        "/classify", "/explain", "/feedback", "/model", "/metrics", "/", "/docs.json",
+        "/classify", "/explain", "/feedback", "/model", "/ui", "/metrics", "/", "/docs.json",
         "/schema.json", "/healthz", "/static_content/index.css", "/nowhere", "//livez",
         "/livez/", "/%6civez", "/./livez", "/x/../livez", "/livez/%2e%2e/model", "/%2e%2e/livez",
         "/classify?key=KEY", "http://localhost/model", "http://localhost/livez/../model",

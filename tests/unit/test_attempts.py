@@ -43,3 +43,8 @@ def test_one_kill_is_forgiven(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", CRASH, str(tmp_path)], check=False)
     assert attempt(tmp_path, "bad", str.upper) == "BAD"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_room_on_the_disk_it_is_loaded_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert attempt(tmp_path / "file" / "loading", "good", str.upper) == "GOOD"
