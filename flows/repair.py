@@ -105,10 +105,11 @@ def _dead_locks(root: Path) -> list[Path]:
 
 def _lock_files(root: Path) -> Iterator[Path]:
     folder = root / ".dvc" / "tmp"
-    for name in ("rwlock", "lock", "rwlock.lock"):
-        path = folder / name
-        if path.is_file() and (name == "rwlock" or len(_claim(path)) == _CLAIM_PARTS):
+    for name in ("lock", "rwlock.lock"):
+        if (path := folder / name).is_file() and len(_claim(path)) == _CLAIM_PARTS:
             yield path
+    if (path := folder / "rwlock").is_file() and _readers_and_writers(path) != {}:
+        yield path
     if not _git_at_work(root):
         yield from (root / ".git" / "refs" / "tags").glob("newsloop@*.lock")
 
@@ -120,7 +121,7 @@ def _held(path: Path) -> bool:
         Busy: it does, and it is a DVC that somebody else runs.
     """
     if path.name == "rwlock":
-        holders = _readers_and_writers(path)
+        holders = _readers_and_writers(path) or {}
     elif path.suffix == ".lock" and "refs" in path.parts:
         return False
     else:
@@ -137,15 +138,15 @@ def _held(path: Path) -> bool:
     return False
 
 
-def _readers_and_writers(path: Path) -> dict[int, str]:
-    """Process -> command of DVC's table; empty where there is nobody, or no table."""
+def _readers_and_writers(path: Path) -> dict[int, str] | None:
+    """Process -> command of DVC's table; None where it is torn."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         entries = [*table.get("write", {}).values()]
         entries += [one for readers in table.get("read", {}).values() for one in readers]
         return {int(one["pid"]): str(one["cmd"]) for one in entries}
     except (ValueError, AttributeError, TypeError, KeyError):
-        return {}
+        return None
 
 
 def _claim(path: Path) -> list[str]:
