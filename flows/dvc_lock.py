@@ -7,6 +7,7 @@ that is older than the data, or missing, costs no training: reproducing finds wh
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from components.core.errors import ReleaseError
 from components.core.paths import Paths
 
 _STAGE = {"cmd", "deps", "params", "outs"}
+_HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 def sound(text: str) -> bool:
@@ -31,11 +33,15 @@ def sound(text: str) -> bool:
         if not isinstance(lock, dict) or lock.get("schema") != "2.0":
             return False
         return all(
-            set(stage) <= _STAGE
-            and all("path" in one for key in ("deps", "outs") for one in stage.get(key, []))
+            {"cmd", "outs"} <= set(stage) <= _STAGE
+            and all(
+                "path" in one and _HASH.fullmatch(str(one["md5"]))
+                for key in ("deps", "outs")
+                for one in stage.get(key, [])
+            )
             for stage in lock.get("stages", {}).values()
         )
-    except (yaml.YAMLError, AttributeError, TypeError):
+    except (yaml.YAMLError, AttributeError, TypeError, KeyError):
         return False
 
 

@@ -118,8 +118,12 @@ def configure_dvc(paths: Paths, cache: Path | None = None) -> None:
     theirs = paths.sources / ".dvc" / "config.local"
     if paths.checkout and theirs.is_file():
         shutil.copy(theirs, folder / "config.local")
-    with Config(str(folder)).edit("local") as settings:
-        settings.setdefault("remote", {})["local"] = {"url": str(paths.home / "remote")}
+    config = Config(str(folder), validate=False)
+    # The clone's commit may be older than a remote whose keys stand here.
+    known = {name for name, remote in config["remote"].items() if "url" in remote}
+    with config.edit("local", validate=False) as settings:
+        remotes = {name: keys for name, keys in settings.get("remote", {}).items() if name in known}
+        settings["remote"] = {**remotes, "local": {"url": str(paths.home / "remote")}}
         settings.setdefault("cache", {}).pop("dir", None)
         if cache is not None:
             settings["cache"]["dir"] = str(cache)
