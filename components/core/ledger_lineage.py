@@ -82,7 +82,7 @@ def roll_back(
     target = way_back(ledger, rows, version)
     reason = f"rolled back from {rows[-1]['tag']}" + (f": {because}" if because else "")
     row = {"version": target["version"], "time": now, "reason": reason, "returns_to": target["seq"]}
-    with ledger._transaction() as connection:
+    with ledger.transaction() as connection:
         # SQLite has one writer from its first insert on; PostgreSQL waits at the locked row.
         ours = connection.execute(sa.insert(DEPLOYMENTS).values(row)).inserted_primary_key
         newest = sa.select(DEPLOYMENTS.c.seq).order_by(DEPLOYMENTS.c.seq.desc()).limit(1)
