@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -27,6 +28,19 @@ from components.core.ledger import Champion, Ledger
 from components.core.paths import Paths
 from components.release_git import Taken, tag_name
 
+_ADVERTISEMENT = re.compile(r"\s*Having any troubles\?.*?happy to help!")
+# How S3 and the libraries that talk to it put it, and what it means.
+_HINTS = (
+    (
+        "Forbidden|AccessDenied|InvalidAccessKey|SignatureDoesNotMatch|credentials",
+        "DVC's remote does not let us in: see its keys (docs/versions.md).",
+    ),
+    ("NoSuchBucket", "Make the bucket, or name another one by `dvc remote modify`."),
+    (
+        "Could not connect|Connection was closed|IncompleteRead|timed? ?out",
+        "DVC's remote cannot be reached, or not for long: see that it runs.",
+    ),
+)
 ATTEMPTS = 20  # to find a number that nobody else takes at the same moment
 
 
@@ -223,4 +237,14 @@ def _register(ledger: Ledger, entry: Entry, version: int, now: datetime) -> None
 
 
 def _dvc(paths: Paths, *arguments: str) -> None:
-    repository.run([sys.executable, "-m", "dvc", *arguments], paths.root, {})
+    try:
+        repository.run([sys.executable, "-m", "dvc", *arguments], paths.root, {})
+    except ReleaseError as error:
+        raise ReleaseError(explained(str(error))) from error
+
+
+def explained(said: str) -> str:
+    """What DVC said of its remote, without its advertisement, and what to do."""
+    said = _ADVERTISEMENT.sub("", said)
+    hint = next((text for words, text in _HINTS if re.search(words, said)), "")
+    return f"{said} {hint}".strip()

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from components import release_git
+from components import release, release_git
 from components.core import bundle, tables
 from components.core.errors import ReleaseError, UsageError
 from components.core.paths import Paths
@@ -43,8 +43,8 @@ def restore(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
 
     Raises:
         UsageError: the folder holds something.
-        ReleaseError: the commit is not here, data are missing, or a hash is another.
-        StageFailed: DVC cannot reach its remote.
+        ReleaseError: the commit is not here, the remote cannot be reached, data are missing, or a
+            hash is another.
     """
     folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -63,7 +63,7 @@ def restore(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
         release_git.git(place.root, "checkout", "--quiet", "--detach", row["commit"])
         workspace.configure_dvc(place)
         say("data ...")
-        pipeline.pull(place)
+        _pull(place)
         say("proof ...")
         proven, gone = _prove(place, row)
         if folder.exists():
@@ -100,6 +100,15 @@ def retrain(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
             f"the same kind of processor and of device; the new one is in {place.bundle}."
         )
     return {"bundle": name, "same": True}
+
+
+def _pull(place: Paths) -> None:
+    try:
+        pipeline.pull(place)
+    except pipeline.StageFailed as error:
+        raise ReleaseError(
+            release.explained(f"Expected to bring the data from DVC's remote, got: {error}")
+        ) from error
 
 
 def _prove(place: Paths, row: dict[str, Any]) -> tuple[int, list[str]]:

@@ -83,10 +83,10 @@ def roll_back(
     reason = f"rolled back from {rows[-1]['tag']}" + (f": {because}" if because else "")
     row = {"version": target["version"], "time": now, "reason": reason, "returns_to": target["seq"]}
     with ledger.transaction() as connection:
-        # SQLite has one writer from its first insert on; PostgreSQL waits at the locked row.
+        # PostgreSQL waits at the locked row; SQLite has one writer from its first insert on.
+        last = sa.select(DEPLOYMENTS.c.seq).where(DEPLOYMENTS.c.seq == rows[-1]["seq"])
+        connection.execute(last.with_for_update()).first()
         ours = connection.execute(sa.insert(DEPLOYMENTS).values(row)).inserted_primary_key
-        newest = sa.select(DEPLOYMENTS.c.seq).order_by(DEPLOYMENTS.c.seq.desc()).limit(1)
-        connection.execute(newest.with_for_update()).first()
         others = sa.select(DEPLOYMENTS.c.seq).where(
             DEPLOYMENTS.c.seq > rows[-1]["seq"],
             DEPLOYMENTS.c.seq != (ours[0] if ours else None),

@@ -37,10 +37,24 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture
-def paths(learned: Path, tmp_path: Path) -> Paths:
-    root = tmp_path / "project"
+@pytest.fixture(scope="module")
+def packaged(learned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same project with another bundle, so that only the release is left to do."""
+    root = tmp_path_factory.mktemp("packaged") / "project"
     shutil.copytree(learned, root, symlinks=True)
+    paths = Paths(root, root / ".newsloop")
+    shutil.rmtree(paths.bundle)
+    killing.bundle_of(paths.bundle, paths.keys, "anew")
+    command = [sys.executable, "-m", "dvc", "commit", "--force", "--quiet", "package"]
+    subprocess.run(command, cwd=root, check=True)
+    return root
+
+
+@pytest.fixture
+def paths(request: pytest.FixtureRequest, tmp_path: Path) -> Paths:
+    """A copy of the project that the test names."""
+    root = tmp_path / "project"
+    shutil.copytree(request.getfixturevalue(request.param), root, symlinks=True)
     return Paths(root, root / ".newsloop")
 
 
@@ -105,11 +119,12 @@ def check_in_the_end(paths: Paths, ledger: Ledger, old: str, new: str) -> None:
     assert status.stdout.strip() == "{}"
 
 
+@pytest.mark.parametrize("paths", ["packaged"], indirect=True)
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_each_step_of_a_release(paths: Paths, ledger: Ledger, step: str) -> None:
     champion = ledger.champion()
     assert champion is not None
-    old, new = champion.bundle, repackage(paths)
+    old, new = champion.bundle, bundle.verify(paths.bundle, paths.keys)
     # Nobody passes the last step, the ledger row, while we hold the ledger.
     with ledger.engine.connect() as writer:
         writer.exec_driver_sql("BEGIN IMMEDIATE")
@@ -127,24 +142,7 @@ def test_killed_at_each_step_of_a_release(paths: Paths, ledger: Ledger, step: st
     check_in_the_end(paths, ledger, old, new)
 
 
-def repackage(paths: Paths) -> str:
-    """Another bundle, made by the last stage alone, so that only the release is left to do."""
-    last = paths.root / killing.source("package")
-    text = last.read_text().replace("evaluate", "evaluated anew")
-    last.write_text(text)
-    subprocess.run(
-        [sys.executable, "-m", "dvc", "commit", "--force", "--quiet", "evaluate"],
-        cwd=paths.root, check=True,
-    )  # fmt: skip
-    subprocess.run(
-        [sys.executable, "-m", "dvc", "repro", "--quiet", "--single-item", "package"],
-        cwd=paths.root, check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]),
-             "NEWSLOOP_HOME": str(paths.home)},
-    )  # fmt: skip
-    return bundle.verify(paths.bundle, paths.keys)
-
-
+@pytest.mark.parametrize("paths", ["learned"], indirect=True)
 def test_killed_at_random_times_of_a_run(paths: Paths, ledger: Ledger) -> None:
     champion = ledger.champion()
     assert champion is not None
@@ -166,11 +164,12 @@ def test_killed_at_random_times_of_a_run(paths: Paths, ledger: Ledger) -> None:
     check_in_the_end(paths, ledger, old, new)
 
 
+@pytest.mark.parametrize("paths", ["packaged"], indirect=True)
 def test_ten_runs_at_once_are_one(paths: Paths, ledger: Ledger) -> None:
     """The others say that somebody is at work; nothing is done twice, nothing is lost."""
     champion = ledger.champion()
     assert champion is not None
-    old, new = champion.bundle, repackage(paths)
+    old, new = champion.bundle, bundle.verify(paths.bundle, paths.keys)
     runs = [killing.start(paths.root) for _ in range(10)]
     ended = [one.wait(MOST_SECONDS) for one in runs]
     assert 0 in ended

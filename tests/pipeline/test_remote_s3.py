@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -19,13 +21,15 @@ from moto.server import ThreadedMotoServer
 
 from components import release
 from components.core import bundle, tables
-from components.core.errors import NewsloopError, ReleaseError, UsageError
+from components.core.errors import ReleaseError, UsageError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
 from flows import restoring, versions
 from tests import killing
 from tests.tiny import make_bundle
 
+# The server, which runs in this process, leaves files of its answers open.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 SECRET = "hunter2-hunter2"
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'  # noqa: E501
@@ -142,9 +146,7 @@ def test_restore_proves_every_hash(paths: Paths, ledger: Ledger, tmp_path: Path)
 def test_restore_finds_an_altered_object(paths: Paths, ledger: Ledger, tmp_path: Path) -> None:
     row = ledger.versions()[0]
     file = paths.data / "03_split" / "split.json"
-    id_ = versions.Recorded(paths, row)._library.files(
-        versions.Recorded(paths, row).outs["data/03_split"]
-    )["split.json"]  # type: ignore[index]
+    id_ = hashlib.md5(file.read_bytes()).hexdigest()
     s3 = botocore.session.get_session().create_client("s3")
     key = f"newsloop/files/md5/{id_[:2]}/{id_[2:]}"
     try:
@@ -152,9 +154,6 @@ def test_restore_finds_an_altered_object(paths: Paths, ledger: Ledger, tmp_path:
         with pytest.raises(ReleaseError, match=r"03_split/split\.json"):
             restoring.restore(paths, row, tmp_path / "old", print)
         assert list(tmp_path.iterdir()) == []
-        s3.delete_object(Bucket="store", Key=key)
-        with pytest.raises(ReleaseError, match=r"03_split/split\.json"):
-            restoring.restore(paths, row, tmp_path / "old", print)
     finally:
         s3.put_object(Bucket="store", Key=key, Body=file.read_bytes())
         s3.close()
@@ -186,44 +185,43 @@ class Cutter:
         self.thread.join()
 
 
+@pytest.fixture(scope="module")
+def unpublished(paths: Paths, tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    """The same project with a third bundle, which no remote has."""
+    root = tmp_path_factory.mktemp("unpublished") / "project"
+    shutil.copytree(paths.root, root, symlinks=True)
+    copy = Paths(root, root / ".newsloop")
+    killing.bundle_of(copy.packaged / "new", copy.keys, "new")
+    shutil.rmtree(copy.bundle)
+    (copy.packaged / "new").rename(copy.bundle)
+    dvc(root, "commit", "--force", "package")
+    return copy
+
+
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("wrong key", "AccessKeyId|Forbidden|403"),
-        ("no bucket", "no-such-store|NoSuchBucket|bucket"),
-        ("nobody", "connect"),
-        ("cut", "[Cc]onnection|closed|incomplete"),
+        ("wrong key", r"403.*does not let us in"),
+        ("no bucket", r"NoSuchBucket.*Make the bucket"),
+        ("cut", r"Connection was closed.*cannot be reached"),
     ],
 )
 def test_what_is_wrong_is_said_and_the_champion_stays(
-    paths: Paths, s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, words: str
+    unpublished: Paths, s3: str, monkeypatch: pytest.MonkeyPatch, fault: str, words: str
 ) -> None:
-    root = tmp_path / "project"
-    shutil.copytree(paths.root, root, symlinks=True)
-    copy = Paths(root, root / ".newsloop")
-    shutil.rmtree(copy.bundles)
-    (copy.packaged / "bundle" / "more").write_text("more")
-    name = bundle.write(copy.bundle, {"labels": []}, tables.pl.DataFrame({"a": [1]}), copy.keys)
-    dvc(root, "commit", "--force")
-    cutter = Cutter(s3, 20)
-    address = {"cut": cutter.url, "nobody": "http://127.0.0.1:9"}.get(fault, s3)
-    configure(root, "s3://no-such-store/x" if fault == "no bucket" else "s3://store/x", address)
+    cutter = Cutter(s3, after=20)
+    url = "s3://no-such-store/x" if fault == "no bucket" else "s3://store/x"
+    configure(unpublished.root, url, cutter.url if fault == "cut" else s3)
     if fault == "wrong key":
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAWRONGWRONGWRONG0")
-    ledger = Ledger(f"sqlite:///{copy.ledger}")
-    before = ledger.champion()
+    ledger = Ledger(f"sqlite:///{unpublished.ledger}")
+    before = ledger.deployments()
     try:
-        with pytest.raises(NewsloopError) as caught:
-            release.publish(copy, ledger, {}, 0, NOW, "a test")
-        message = str(caught.value)
-        print(message)
-        import re
-
-        assert re.search(words, message), message
-        assert "dvc push" in message
-        assert os.environ["AWS_SECRET_ACCESS_KEY"] not in message
-        assert ledger.champion() == before
-        assert name not in {row["bundle"] for row in ledger.versions()}
+        with pytest.raises(ReleaseError, match=words) as caught:
+            release.publish(unpublished, ledger, {}, 0, NOW, "a test")
+        assert re.match(r"Expected `dvc push` to work", str(caught.value))
+        assert os.environ["AWS_SECRET_ACCESS_KEY"] not in str(caught.value)
+        assert ledger.deployments() == before
     finally:
         cutter.close()
         ledger.close()
