@@ -23,6 +23,7 @@ from flows import (
     cli_ledger,
     cli_predict,
     cli_privacy,
+    cli_versions,
     environment,
     privacy_report,
     show,
@@ -187,16 +188,6 @@ def serve() -> None:
 
 
 @app.command()
-def models(as_json: Json = False) -> None:
-    """List the released versions, the newest first, and which one serves."""
-    _, paths = _project()
-    ledger = _ledger(paths)
-    champion = ledger.champion()
-    rows = [{**row, "retired": row["version"] in ledger.retired()} for row in ledger.versions()]
-    show.models(rows, champion.version if champion else None, as_json)
-
-
-@app.command()
 def promote(
     version: Annotated[str, typer.Argument(help="Such as v3, or 3.")],
     because: Annotated[str, typer.Option(help="The reason; kept in the ledger.")],
@@ -205,34 +196,8 @@ def promote(
     """Let a released version serve. A running service follows within seconds."""
     _, paths = _project()
     ledger = _ledger(paths)
-    number = _number(version)
-    known = sorted(row["version"] for row in ledger.versions())
-    if number not in known:
-        raise UsageError(
-            f"Expected one of the released versions {[f'v{one}' for one in known]}, got {version}. "
-            "`newsloop models` lists them."
-        )
-    _deploy(paths, ledger, number, f"promoted: {because}", as_json)
-
-
-@app.command()
-def rollback(as_json: Json = False) -> None:
-    """Let the version before the champion serve again; once more goes further back."""
-    _, paths = _project()
-    ledger = _ledger(paths)
-    champion = _champion(paths)
-    retired = ledger.retired()
-    earlier = [
-        row["version"]
-        for row in ledger.versions()
-        if row["version"] < champion.version and row["version"] not in retired
-    ]
-    if not earlier:
-        raise LedgerError(
-            f"Expected a version before {champion.tag} to go back to, there is none. "
-            "`newsloop models` lists what was released."
-        )
-    _deploy(paths, ledger, max(earlier), f"rolled back from {champion.tag}", as_json)
+    row = cli_versions.released(ledger, version)
+    _deploy(paths, ledger, row["version"], f"promoted: {because}", as_json)
 
 
 @app.command()
@@ -256,6 +221,7 @@ cli_keys.add(app)
 cli_ledger.add(app)
 cli_predict.add(app, _project, _ledger)
 cli_challenger.add(app, _project, _ledger)
+cli_versions.add(app, _project, _ledger)
 
 
 def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bool) -> None:
@@ -273,13 +239,6 @@ def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bo
     show.lines([line], {"version": version, "tag": row["tag"], "reason": reason}, as_json)
 
 
-def _number(version: str) -> int:
-    text = version.removeprefix("newsloop@").removeprefix("v").split(".")[0]
-    if not text.isdigit():
-        raise UsageError(f"Expected a version such as v3, got {version}.")
-    return int(text)
-
-
 def _champion(paths: Paths) -> ledgers.Champion:
     champion = _ledger(paths).champion()
     if champion is None:
@@ -291,11 +250,12 @@ def _champion(paths: Paths) -> ledgers.Champion:
 
 
 def _status(params: Params, paths: Paths) -> dict[str, Any]:
-    from flows import stack
+    from flows import stack, versions
     from serving.client import Client
 
     url = environment.server_url(params)
-    champion = _ledger(paths).champion()
+    ledger = _ledger(paths)
+    champion = ledger.champion()
     processes = {
         name: (asdict(process) if (process := stack.find(paths, name)) else None)
         for name in (stack.SERVER, stack.RUNNER, stack.SERVICE)
@@ -313,6 +273,7 @@ def _status(params: Params, paths: Paths) -> dict[str, Any]:
         "processes": processes,
         "service": {"url": stack.service_url(params), "model": serving},
         "champion": champion and {**asdict(champion), "time": champion.time.isoformat()},
+        "disagreements": versions.disagreements(paths, ledger),
     }
 
 

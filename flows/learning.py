@@ -1,6 +1,7 @@
 """The learning flow: from sources to a released model.
 
-1. Hold the lock; take up the request, if a decision of the governor asked for this run.
+1. Hold the lock; put right what a killed run left; take up the request, if a decision of the
+   governor asked for this run.
 2. Go to the workspace: the checkout for a person, the clone for a schedule or an event.
 3. Pin what the sources hold now: the snapshot.
 4. For each candidate of train.candidates: ingest, validate, split, train, evaluate, package through
@@ -30,7 +31,8 @@ from components.core.identity import redact
 from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
-from flows import pipeline, workspace
+from components.core.progress import say
+from flows import pipeline, repair, workspace
 
 _DECIDING = ("gate", "release")
 
@@ -85,10 +87,12 @@ def judge(params: Params, paths: Paths, ledger: Ledger) -> gate.Decision:
 
 
 @task(name="release", task_run_name="release")
-def publish(paths: Paths, ledger: Ledger, decision: gate.Decision, reason: str) -> str:
+def publish(
+    params: Params, paths: Paths, ledger: Ledger, decision: gate.Decision, reason: str
+) -> str:
     watermark = snapshot.feedback_watermark(paths)
-    now = datetime.now(UTC)
-    champion = release.publish(paths, ledger, asdict(decision), watermark, now, reason)
+    now, remote = datetime.now(UTC), params.release.git_remote
+    champion = release.publish(paths, ledger, asdict(decision), watermark, now, reason, remote)
     get_run_logger().info("release: %s", champion.tag)
     return champion.tag
 
@@ -118,6 +122,8 @@ def learning(
     summary = Summary(flow_run=str(flow_run.get_id() or ""))
     try:
         with workspace.alone(paths):
+            for line in repair.run(paths, ledger, datetime.now(UTC)):
+                say(f"repair: {line}")
             if decision_id and not ledger.claim(decision_id, summary.flow_run, datetime.now(UTC)):
                 summary.outcome = "merged"
                 return asdict(summary)
@@ -161,7 +167,8 @@ def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: 
         decision: gate.Decision = _timed(summary, "gate", judge, params, paths, ledger)
         summary.decision = asdict(decision)
         if decision.released:
-            summary.version = _timed(summary, "release", publish, paths, ledger, decision, reason)
+            release_ = (params, paths, ledger, decision, reason)
+            summary.version = _timed(summary, "release", publish, *release_)
             summary.outcome = "released"
             return
         refused.append(decision)

@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from components.core import tables
+from components.core import orphans, tables
 from components.core.errors import GateRefused, NewsloopError
 from components.core.identity import redact
 from components.core.paths import Paths
+from flows import dvc_lock
 
 STAGES = ("ingest", "validate", "split", "train", "evaluate", "package")
 _ERROR = "error: "  # how a stage begins its paragraph, see core/stage.py
@@ -40,8 +41,8 @@ def changed_stages(paths: Paths) -> set[str]:
     return set(json.loads(answer or "{}"))
 
 
-def repro(stage: str, paths: Paths) -> str:
-    """Brings one stage up to date.
+def repro(stage: str, paths: Paths, *, force: bool = False) -> str:
+    """Brings one stage up to date; with `force` runs it also where nothing changed.
 
     Returns:
         "ran", "restored" (from DVC's cache of earlier runs) or "unchanged".
@@ -49,7 +50,10 @@ def repro(stage: str, paths: Paths) -> str:
     Raises:
         StageFailed: with the stage's own paragraph.
     """
-    answer, _ = _dvc(paths, ["repro", "--single-item", stage])
+    forced = ["--force"] if force else []
+    answer, _ = _dvc(paths, ["repro", "--single-item", *forced, stage])
+    if not force:
+        dvc_lock.keep(paths)
     if f"Stage '{stage}' is cached" in answer:
         return "restored"
     return "ran" if f"Running stage '{stage}'" in answer else "unchanged"
@@ -59,6 +63,15 @@ def checkout(paths: Paths) -> None:
     """Brings the outputs that dvc.lock names into the workspace, as far as the cache has them."""
     with contextlib.suppress(StageFailed):
         _dvc(paths, ["checkout", "--force", "--quiet"])
+
+
+def pull(paths: Paths) -> None:
+    """Brings what dvc.lock names from the default remote; what is not there stays missing.
+
+    Raises:
+        StageFailed: the remote cannot be reached, or does not let us in.
+    """
+    _dvc(paths, ["pull", "--force", "--quiet", "--allow-missing"])
 
 
 @contextlib.contextmanager
@@ -85,7 +98,7 @@ def earlier_data_kept(paths: Paths) -> Iterator[None]:
 def _dvc(paths: Paths, arguments: Sequence[str]) -> tuple[str, str]:
     """DVC's standard output and the last error paragraph; a stage's progress goes to our stderr."""
     env = {
-        **os.environ,
+        **orphans.marked(paths.root),
         "NEWSLOOP_HOME": str(paths.home),
         "NEWSLOOP_CHECKOUT": str(paths.sources),
     }

@@ -93,6 +93,8 @@ DEPLOYMENTS = sa.Table(
     sa.Column("version", sa.Integer, sa.ForeignKey("versions.version"), nullable=False),
     sa.Column("time", UtcTime, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
+    # Of a way back: `seq` of the deployment that stands again. Null for a step forward.
+    sa.Column("returns_to", _SEQ, nullable=True),
     sqlite_autoincrement=True,
 )
 # What the gate and the governor decided, and why.

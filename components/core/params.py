@@ -168,6 +168,10 @@ class Gate(Settings):
     seed: int
 
 
+class Release(Settings):
+    git_remote: str | None
+
+
 class Serve(Settings):
     host: str
     port: Annotated[int, Field(gt=0, lt=65536)]
@@ -241,6 +245,7 @@ class Params(Settings):
     train: Train
     evaluate: Evaluate
     gate: Gate
+    release: Release
     serve: Serve
     monitor: Monitor
     governor: Governor

@@ -165,3 +165,7 @@ class Paths:
     @property
     def lock(self) -> Path:
         return self.home / "learning.lock"
+
+    @property
+    def journal(self) -> Path:
+        return self.home / "release.json"

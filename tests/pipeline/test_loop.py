@@ -4,6 +4,7 @@ Evidently. The tests tell one story and run in the order of this file.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import socket
 import subprocess
@@ -20,7 +21,7 @@ import pytest
 from components.core import bundle
 from components.core import ledger as ledgers
 from components.core.errors import StackError
-from components.core.ledger import Ledger
+from components.core.ledger import PREDICTIONS, Ledger
 from components.core.paths import Paths
 from flows.pipeline import STAGES
 from serving.client import Client
@@ -202,6 +203,46 @@ def test_the_loop_closes_by_itself(project: Project, ledger: Ledger) -> None:
     assert project.git("tag", "--list").split() == ["newsloop@v1.0.0", "newsloop@v2.0.0"]
     assert project.git("log", "--format=%s") == "start"
     assert project.git("rev-parse", "newsloop@v2.0.0^{commit}") == champion.commit
+
+
+def test_an_answer_is_traced_to_its_data(project: Project, ledger: Ledger) -> None:
+    with Client(project.service) as client:
+        (answer,) = client.classify([articles("tech", 0, 1)[0]]).predictions
+    wait("its row", lambda: any(r["id"] == answer.prediction_id for r in rows(ledger, PREDICTIONS)))
+    found = project.newsloop("why", answer.prediction_id, "--json").json
+    champion = ledger.champion()
+    assert champion is not None
+    assert found["prediction"]["label"] == answer.label
+    assert found["bundle"] == {"name": champion.bundle, "verified": True, "fault": None}
+    assert (found["version"]["tag"], found["commit"]["id"]) == (champion.tag, champion.commit)
+    lock = project.git("show", f"{champion.tag}:dvc.lock") + "\n"
+    assert found["data"]["dvc_lock"] == hashlib.sha256(lock.encode()).hexdigest()
+    assert len(found["data"]["outs"]) == len(STAGES)
+    assert found["validation"]["rows"] == 5 * project.per_class + 60
+    assert all(check["passed"] for check in found["gate"]["checks"])
+    assert project.newsloop("why", "0" * 32).status == 1
+    assert project.newsloop("status", "--json").json["disagreements"] == []
+
+
+def test_two_versions_are_compared(project: Project) -> None:
+    found = project.newsloop("diff", "v1", "v2", "--json").json
+    assert sum(side["added"] for side in found["data"].values()) > 0
+    assert sum(side["removed"] for side in found["data"].values()) == 0
+    assert [pin["watermark"] for pin in found["sources"]["feedback"]] == [0, 60]
+    assert found["params"] == {}
+    answers = found["answers"]
+    assert len(answers["disagree"]) >= answers["first_right"] + answers["second_right"]
+    assert answers["documents"] == found["data"]["test"]["documents"][0]
+    assert project.newsloop("diff", "v1", "v9").status == 2
+
+
+def test_a_version_is_restored_and_trained_again(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    found = project.newsloop("restore", "v1", str(folder), "--retrain", "--json").json
+    assert (found["tag"], found["gone"]) == ("newsloop@v1.0.0", [])
+    assert found["files"] > 30
+    assert found["retrained"] == {"bundle": found["bundle"], "same": True}
+    assert project.git("status", "--porcelain", "--untracked-files=no") == ""
 
 
 def test_one_drift_makes_one_run(project: Project, ledger: Ledger) -> None:
