@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from keras import ops
+from keras import layers, ops
 
 from components.core import presets
 from components.core.architecture_settings import Pretrained
@@ -26,6 +26,9 @@ def features(
 ) -> list[Any]:
     """The mean over the word pieces of what the last layer says of them, (B, its width).
 
+    It is normalised: models differ in how large their numbers are, and the answer's weights, which
+    start from nothing, learn slowly from small ones.
+
     Raises:
         ParamsError: the preset cannot be read, or has fewer layers than are to be trained.
     """
@@ -40,7 +43,8 @@ def features(
     }
     found = backbone({name: known[name] for name in backbone.input})
     sequence = found["sequence_output"] if isinstance(found, dict) else found  # (B, L, width)
-    return [parts.mean(sequence, parts.inside(ids))]
+    pooled = parts.mean(sequence, parts.inside(ids))
+    return [layers.LayerNormalization(center=False, scale=False)(pooled)]
 
 
 def _freeze(backbone: Any, trained: int | str) -> None:
