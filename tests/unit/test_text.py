@@ -46,7 +46,7 @@ def test_the_graph_counts_the_words_that_split_finds(texts: list[str], unit: tex
 )
 def test_characters_and_placeholders(raw: str, found: list[str]) -> None:
     assert text.split(raw, "chars") == found
-    encoder = text.make_encoder(list(dict.fromkeys(found)), 20, "chars")
+    encoder = text.make_encoder(list(dict.fromkeys(["x", *found])), 20, "chars")
     ids, words, unknown = encoder([raw.encode()])
     assert words.numpy().tolist() == [len(found)]
     assert unknown.numpy().tolist() == [0.0 if found else 1.0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import keras
 from keras import layers, ops
 
 from components.core import presets
@@ -35,14 +36,16 @@ def features(
     del embedding, seed  # it brings its own vectors
     backbone = presets.backbone(settings)
     _freeze(backbone, settings.trained_layers)
-    present = ops.not_equal(ids, 0)
     known = {
         "token_ids": ids,
-        "padding_mask": ops.cast(present, "int32"),
+        "padding_mask": ops.cast(ops.not_equal(ids, 0), "int32"),
         "segment_ids": ops.zeros_like(ids),
     }
-    found = backbone({name: known[name] for name in backbone.input})
-    sequence = found["sequence_output"] if isinstance(found, dict) else found  # (B, L, width)
+    found = backbone.output
+    last = found["sequence_output"] if isinstance(found, dict) else found
+    # BERT's own pooling is left out: nothing would teach it.
+    body = keras.Model(backbone.input, last, name="body")
+    sequence = body({name: known[name] for name in backbone.input})  # (B, L, width)
     pooled = parts.mean(sequence, parts.inside(ids))
     return [layers.LayerNormalization(center=False, scale=False)(pooled)]
 
