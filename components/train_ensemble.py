@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from components.core import network, text
-from components.core.params import Params, Single
+from components.core.architecture_settings import Single
+from components.core.params import Params
 
 
 def combine(

@@ -6,7 +6,7 @@ B is the batch, L the words of a document, F the features, M the members, C the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from components.core import architecture_settings as architectures
@@ -40,16 +40,16 @@ def build(
 
     from components.core.networks import bilstm, linear, pretrained, textcnn, transformer
 
-    features = {
+    features: dict[type, Callable[..., list[Any]]] = {
         architectures.TextCnn: textcnn.features,
         architectures.BiLstm: bilstm.features,
         architectures.Transformer: transformer.features,
         architectures.Pretrained: pretrained.features,
         architectures.Linear: linear.features,
-    }[type(settings)]
+    }
     keras.utils.set_random_seed(seed)
     ids = keras.Input((None,), dtype="int32", name="ids")  # (B, L)
-    seen = features(ids, settings, embedding, seed)
+    seen = features[type(settings)](ids, settings, embedding, seed)
     said = [
         keras.layers.Dense(classes, activation="softmax", name=f"dense_{i}")(
             keras.layers.Dropout(settings.dropout, seed=seed + i)(one)

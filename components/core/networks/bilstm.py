@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from keras import layers
+from keras import layers, ops
 
 from components.core.architecture_settings import BiLstm
 from components.core.networks import parts
@@ -21,11 +21,12 @@ def features(ids: Any, settings: BiLstm, embedding: np.ndarray[Any, Any], seed: 
     Representations", found max the best).
     """
     vectors = parts.embed(ids, embedding, settings.word_dropout, seed, masked=True)
-    sequence = layers.Bidirectional(layers.LSTM(settings.units, return_sequences=True))(
+    first = layers.Bidirectional(layers.LSTM(settings.units, return_sequences=True))(
         vectors
     )  # (B, L, 2 units)
     if settings.pooling == "last":
-        return [layers.Bidirectional(layers.LSTM(settings.units))(sequence)]
-    sequence = layers.Bidirectional(layers.LSTM(settings.units, return_sequences=True))(sequence)
+        return [layers.Bidirectional(layers.LSTM(settings.units))(first)]
+    second = layers.Bidirectional(layers.LSTM(settings.units, return_sequences=True))(first)
     pool = parts.mean if settings.pooling == "mean" else parts.largest
-    return [pool(sequence, parts.inside(ids))]
+    seen = ops.concatenate([second, first, vectors], axis=-1)  # (B, L, 4 units + E)
+    return [pool(seen, parts.inside(ids))]
