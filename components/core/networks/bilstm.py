@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 
 def features(ids: Any, settings: BiLstm, embedding: np.ndarray[Any, Any], seed: int) -> list[Any]:
-    """What the second LSTM makes of a text, (B, 2 units): Graves and Schmidhuber 2005.
+    """What the LSTMs make of a text (Graves and Schmidhuber 2005).
 
-    `last` keeps its two last states, which have to remember all of a long text. `mean` and `max`
-    look at every word's state (Conneau et al. 2017, "Supervised Learning of Universal Sentence
-    Representations", found max the best).
+    `last`: the second one's last states, (B, 2 units). They have to remember all of a long text.
+    `mean` and `max` pool over all words what both LSTMs say of each, and its vector: a word that
+    gives a class away need not pass through the LSTMs (Lai et al. 2015, "Recurrent Convolutional
+    Neural Networks for Text Classification"). (B, 4 units + E).
     """
     vectors = parts.embed(ids, embedding, settings.word_dropout, seed, masked=True)
     first = layers.Bidirectional(layers.LSTM(settings.units, return_sequences=True))(
