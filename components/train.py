@@ -14,7 +14,19 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from components.core import bundle, calibration, glove, network, stage, tables, text
+from components import train_ensemble
+from components.core import (
+    bundle,
+    calibration,
+    glove,
+    network,
+    presets,
+    stage,
+    tables,
+    text,
+    wordpiece,
+)
+from components.core.architecture_settings import Network, Pretrained
 from components.core.calibration import Calibration
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
@@ -94,6 +106,13 @@ def device() -> str:
     return f"GPU ({details.get('device_name', gpus[0].name)})"
 
 
+def make_encoder(settings: Network, words: Sequence[str], unit: text.Unit) -> Any:
+    """What turns raw strings into the ids that the architecture of `settings` reads."""
+    if isinstance(settings, Pretrained):
+        return wordpiece.make_encoder(settings, words, unit)
+    return text.make_encoder(words, settings.words, unit)
+
+
 def fit(
     name: Candidate, params: Params, train: pl.DataFrame, validation: pl.DataFrame, live: Any
 ) -> tuple[Any, Any, dict[str, Any]]:
@@ -113,10 +132,16 @@ def fit(
     import numpy as np
     import tensorflow as tf
 
+    if name == "ensemble":
+        found = {
+            one: fit(one, params, train, validation, live) for one in params.train.trained(name)
+        }
+        return train_ensemble.combine(found, params, validation)
     settings = params.train.architecture(name)
     classes = params.ingest.labels
-    words = text.vocabulary(train["text"], params.text.vocabulary, params.text.min_count)
-    encoder = text.make_encoder(words, settings.words)
+    unit = params.text.unit
+    words = text.vocabulary(train["text"], params.text.vocabulary, params.text.min_count, unit)
+    encoder = make_encoder(settings, words, unit)
     table, covered = embedding(words, params.train.embedding, params.train.seed)
     model = network.build(settings, table, len(classes), params.train.seed)
     learner = _learner(model, settings.learning_rate, params.train.label_smoothing)
@@ -170,6 +195,8 @@ def fit(
         "train_documents": len(train),
         "validation_documents": len(validation),
     }
+    if isinstance(settings, Pretrained):
+        facts["pretrained"] = presets.fingerprint(settings)
     return model, encoder, facts
 
 

@@ -93,8 +93,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help="What to measure; again for more, which are compared with the first. An "
-            "architecture of params.yaml, or linear: TF-IDF + LinearSVC. Default: the first of "
-            "train.candidates, and linear."
+            "architecture of params.yaml, or svm: TF-IDF + LinearSVC. Default: the first of "
+            "train.candidates, and svm."
         ),
     ] = None,
     as_json: Json = False,

@@ -89,6 +89,7 @@ class Model:
 
     def __init__(self, folder: Path, labels: Sequence[str]) -> None:
         import tensorflow as tf
+        import tensorflow_text  # noqa: F401 - brings the operations that cut words into pieces
 
         self.labels = list(labels)
         self._module = tf.saved_model.load(str(folder))  # kept alive: the signature needs it

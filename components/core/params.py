@@ -8,15 +8,27 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from components.core.architecture_settings import (
+    BiLstm,
+    Candidate,
+    Ensemble,
+    Linear,
+    Network,
+    Pretrained,
+    Single,
+    TextCnn,
+    Transformer,
+)
 from components.core.challenger_settings import Challenger
 from components.core.errors import ParamsError
 from components.core.settings import Positive, Rate, Settings, Share
 from components.core.source_settings import Limits, Source
 
 # What others import from here, though it is defined beside.
-__all__ = ["Limits", "Params", "Positive", "Rate", "Settings", "Share", "Source", "load", "parse"]
-
-Candidate = Literal["textcnn", "bilstm"]
+__all__ = [
+    "BiLstm", "Candidate", "Limits", "Network", "Params", "Positive", "Rate", "Settings", "Share",
+    "Source", "TextCnn", "load", "parse",
+]  # fmt: skip
 
 
 class Scrub(Settings):
@@ -110,27 +122,7 @@ class Split(Settings):
 class Text(Settings):
     vocabulary: Positive
     min_count: Positive
-
-
-class TextCnn(Settings):
-    words: Positive
-    members: Positive
-    filters: Positive
-    bag: Positive
-    widths: Annotated[list[Positive], Field(min_length=1)]
-    dropout: Share
-    word_dropout: Share
-    batch_size: Positive
-    learning_rate: Rate
-
-
-class BiLstm(Settings):
-    words: Positive
-    units: Positive
-    dropout: Share
-    word_dropout: Share
-    batch_size: Positive
-    learning_rate: Rate
+    unit: Literal["words", "chars"] = "words"
 
 
 class Train(Settings):
@@ -144,10 +136,18 @@ class Train(Settings):
     feature_directions: Positive
     textcnn: TextCnn
     bilstm: BiLstm
+    transformer: Transformer
+    pretrained: Pretrained
+    linear: Linear
+    ensemble: Ensemble
 
-    def architecture(self, name: Candidate) -> TextCnn | BiLstm:
-        """The settings of one candidate."""
-        return self.textcnn if name == "textcnn" else self.bilstm
+    def architecture(self, name: Single) -> Network:
+        """The settings of one architecture that is trained by itself."""
+        return getattr(self, name)  # type: ignore[no-any-return]
+
+    def trained(self, name: Candidate) -> list[Single]:
+        """The architectures that a candidate is made of."""
+        return list(self.ensemble.of) if name == "ensemble" else [name]
 
 
 class Evaluate(Settings):
