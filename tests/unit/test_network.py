@@ -25,7 +25,12 @@ SMALL = {
     "linear": architectures.Linear(**COMMON, grams=3, buckets=50, size=4),
 }
 MEMBERS = {"textcnn": 3}
-FEATURES = {"textcnn": 2 * 2 * 4 + 3, "linear": 4, "bilstm-mean": 4 * 4 + 5, "bilstm-max": 4 * 4 + 5}
+FEATURES = {
+    "textcnn": 2 * 2 * 4 + 3,
+    "linear": 4,
+    "bilstm-mean": 4 * 4 + 5,
+    "bilstm-max": 4 * 4 + 5,
+}
 TABLE = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
 TABLE[0] = 0
 IDS = np.array([[2, 3, 4, 5, 0, 0], [6, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]], np.int32)
