@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -113,12 +113,23 @@ def start_service(params: Params, paths: Paths) -> Process:
     running = find(paths, SERVICE)
     if running is not None:
         return running
-    command, env = service_command.command(params, paths)
-    _need_port(params.serve.host, params.serve.port, "serve.port")
-    process = _start(paths, SERVICE, command, env, service_url(params))
+    process = launch_service(params, paths)
     with Client(process.url) as client:
         _wait(paths, SERVICE, client.ready)
     return process
+
+
+def launch_service(
+    params: Params, paths: Paths, environment: Mapping[str, str] | None = None
+) -> Process:
+    """As `start_service`, but does not wait until it answers.
+
+    Args:
+        environment: stands over what the service would inherit.
+    """
+    command, env = service_command.command(params, paths)
+    _need_port(params.serve.host, params.serve.port, "serve.port")
+    return _start(paths, SERVICE, command, {**env, **(environment or {})}, service_url(params))
 
 
 def stop(paths: Paths, name: str) -> bool:

@@ -86,6 +86,7 @@ def check(
     place = _place(environ, code)
     params, keys = entrance(environ, code)
     if not isinstance(place, Paths):
+        bundles.verify(place, place / "keys")  # code and settings, too
         bundles.verify(place / "bundle", place / "keys")
     need_keys(keys, params.serve.ask_keys == "always", host or "127.0.0.1")
 

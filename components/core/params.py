@@ -9,11 +9,23 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from components.core.errors import ParamsError
+from components.core.gate_settings import Gate
 from components.core.settings import Positive, Rate, Settings, Share
 from components.core.source_settings import Limits, Source
 
 # What others import from here, though it is defined beside.
-__all__ = ["Limits", "Params", "Positive", "Rate", "Settings", "Share", "Source", "load", "parse"]
+__all__ = [
+    "Gate",
+    "Limits",
+    "Params",
+    "Positive",
+    "Rate",
+    "Settings",
+    "Share",
+    "Source",
+    "load",
+    "parse",
+]
 
 Candidate = Literal["textcnn", "bilstm"]
 
@@ -153,17 +165,6 @@ class Evaluate(Settings):
     confidence: Annotated[float, Field(gt=0, lt=1)]
     resamples: Positive
     calibration_bins: Positive
-    seed: int
-
-
-class Gate(Settings):
-    min_accuracy: Share
-    min_macro_f1: Share
-    min_class_recall: Share
-    max_calibration_error: Share
-    margin: Share
-    level: Annotated[float, Field(gt=0, lt=1)]
-    resamples: Positive
     seed: int
 
 
