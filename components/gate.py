@@ -102,7 +102,7 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
         elif set(model.labels) != set(params_.ingest.labels):
             reasons.append(f"{champion.tag} sorts into other classes and cannot be compared")
         else:
-            rows = compared(params_, paths, model, _newest(params_, ledger, champion))
+            rows = compared(paths, model, _newest(params_, ledger, champion))
             found = comparison.compare(rows, settings)
             checks += against_champion(found, settings)
     return _decide(params_, paths, candidate, champion, measured, checks, reasons, found)
@@ -118,9 +118,7 @@ def _rehearsal(paths: Paths, candidate: str) -> dict[str, Any] | None:
     return tables.read_json(file) if file.exists() else None
 
 
-def compared(
-    params_: params.Params, paths: Paths, champion: bundle.Model, newest: set[str]
-) -> pl.DataFrame:
+def compared(paths: Paths, champion: bundle.Model, newest: set[str]) -> pl.DataFrame:
     """One row a text of the test side: what `comparison.compare` wants.
 
     A text that stands there twice counts once: repeats are no new evidence.

@@ -17,7 +17,15 @@ from components.core.errors import LedgerError, NewsloopError, StackError, Usage
 from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
-from flows import cli_keys, cli_ledger, cli_privacy, environment, privacy_report, show
+from flows import (
+    cli_gate,
+    cli_keys,
+    cli_ledger,
+    cli_privacy,
+    environment,
+    privacy_report,
+    show,
+)
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
@@ -189,13 +197,30 @@ def models(as_json: Json = False) -> None:
 
 @app.command()
 def promote(
-    version: Annotated[str, typer.Argument(help="Such as v3, or 3.")],
+    version: Annotated[
+        str,
+        typer.Argument(
+            help="Such as v3, or 3; or a refused candidate as `newsloop gate` lists it."
+        ),
+    ],
     because: Annotated[str, typer.Option(help="The reason; kept in the ledger.")],
     as_json: Json = False,
 ) -> None:
-    """Let a released version serve. A running service follows within seconds."""
+    """Let a version serve, or release the last candidate although the gate said no.
+
+    A running service follows within seconds. `newsloop models` shows who was released against the
+    gate, and why.
+    """
     _, paths = _project()
     ledger = _ledger(paths)
+    if not because.strip():
+        raise UsageError('Expected a reason, such as --because "the old one fails on tech".')
+    if cli_gate.is_bundle(version):
+        released = cli_gate.release_anyway(paths, ledger, version, because)
+        line = f"{released.tag} serves from now on ({released.reason})"
+        found = {key: getattr(released, key) for key in ("version", "tag", "reason")}
+        show.lines([line], found, as_json)
+        return
     number = _number(version)
     known = sorted(row["version"] for row in ledger.versions())
     if number not in known:
@@ -245,6 +270,7 @@ def demo(
 cli_privacy.add(app, _project, _ledger)
 cli_keys.add(app)
 cli_ledger.add(app)
+cli_gate.add(app, _project, _ledger)
 
 
 def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bool) -> None:

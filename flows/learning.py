@@ -74,6 +74,8 @@ def take_snapshot(params: Params, paths: Paths, ledger: Ledger) -> str:
 @task(name="stage", task_run_name="{stage}")
 def run_stage(stage: str, paths: Paths) -> str:
     outcome = pipeline.repro(stage, paths)
+    if outcome == "restored":
+        pipeline.verify(paths, [stage])
     get_run_logger().info("%s: %s", stage, outcome)
     return outcome
 
@@ -150,6 +152,7 @@ def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: S
     if not in_place and champion is not None:
         paths = workspace.prepare(paths, champion)
         pipeline.checkout(paths)
+        pipeline.verify(paths)
     params = parameters.load(paths.params)
     try:
         with pipeline.earlier_data_kept(paths):
@@ -203,6 +206,7 @@ def _train(candidate: Candidate, paths: Paths, summary: Summary) -> None:
             _timed(summary, stage, run_stage, stage, paths)
         else:
             summary.stages.append((stage, "unchanged", 0.0))
+    pipeline.verify(paths)
 
 
 def _is_champion(paths: Paths, ledger: Ledger, summary: Summary) -> bool:

@@ -72,6 +72,7 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
         "Data Docs": _file(paths.data_docs / "index.html"),
         "evaluation": _file(paths.evaluated / "report.html"),
         "privacy": _file(Path(summary["privacy"]["page"])),
+        **({"gate": page} if (page := _decision_page(summary, paths)) else {}),
         "Prefect run": f"{server.removesuffix('/api')}/runs/flow-run/{summary['flow_run']}",
     }
     if json_wanted:
@@ -97,6 +98,11 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
     if decision:
         passed = sum(check["passed"] for check in decision["checks"])
         console.print(f"gate        {passed} of {len(decision['checks'])} checks passed")
+        if summary["outcome"] == "kept":
+            for reason in decision["reasons"]:
+                console.print(f"            {escape(reason)}")
+            promote = f"`newsloop promote {decision['candidate'][:12]} --because ...`"
+            console.print(f"            {promote} releases it anyway")
     console.print(f"version     {summary['version']} ({summary['outcome']})")
     masked = privacy_report.rows(summary["privacy"]["masked"])
     if len(masked) > 1:
@@ -150,7 +156,9 @@ def models(versions: list[dict[str, Any]], champion: int | None, json_wanted: bo
         as_json(versions)
         return
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
-    for name in ("version", "", "released (UTC)", "architecture", "accuracy", "macro F1", "bundle"):
+    columns = ("version", "", "released (UTC)", "architecture", "accuracy", "macro F1", "bundle")
+    against = any(row["decision"].get("promoted") for row in versions)
+    for name in (*columns, *(["against the gate, because"] if against else [])):
         table.add_column(name)
     for row in versions:
         metrics = row["metrics"]
@@ -169,8 +177,14 @@ def models(versions: list[dict[str, Any]], champion: int | None, json_wanted: bo
             f"{metrics['accuracy']['value']:.4f}",
             f"{metrics['macro_f1']['value']:.4f}",
             row["bundle"][:12],
+            *([escape(row["decision"].get("promoted", ""))] if against else []),
         )
     _console().print(table if versions else "none yet: `newsloop run` makes one")
+
+
+def _decision_page(summary: dict[str, Any], paths: Paths) -> str | None:
+    page = paths.decisions / f"{(summary['decision'] or {}).get('id')}.html"
+    return _file(page) if page.exists() else None
 
 
 def _file(path: Any) -> str:

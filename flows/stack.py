@@ -33,6 +33,8 @@ _START_SECONDS = 120  # a cold start on two busy cores
 _STOP_SECONDS = 30
 _LOOK_EVERY = 0.2
 _LAST_LINES = 3  # of a log, in an error message
+# What this process started itself. Python warns of a child that nobody knows of any more.
+_CHILDREN: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def stop(paths: Paths, name: str) -> bool:
     for one in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
+    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
     (paths.processes / f"{name}.json").unlink(missing_ok=True)
     return True
 
@@ -178,6 +181,7 @@ def _start(paths: Paths, name: str, command: list[str], env: dict[str, str], url
             command, cwd=paths.root, env=env, stdin=subprocess.DEVNULL,
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
+    _CHILDREN.append(child)
     process = Process(name, child.pid, psutil.Process(child.pid).create_time(), url)
     tables.write_json(asdict(process), paths.processes / f"{name}.json")
     return process

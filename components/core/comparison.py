@@ -1,8 +1,8 @@
 """Two models on the same documents: which one is better, and may that be luck?
 
 McNemar's exact test judges accuracy: it looks only at the documents on which one model is right and
-the other wrong. The paired bootstrap gives bounds for differences, of macro F1 too. The parts of the
-test side are judged one by one, and corrected for being many by Holm's procedure.
+the other wrong. The paired bootstrap gives bounds for differences, of macro F1 too. The parts of
+the test side are judged one by one, and corrected for being many by Holm's procedure.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Comparison:
 
     @property
     def better(self) -> float:
-        """The least p-value of `better` of the sides, times their number (Bonferroni), at most 1."""
+        """The least p-value of `better` of the sides, times their number (Bonferroni)."""
         return min(1.0, len(self.sides) * min(side.better for side in self.sides))
 
 
