@@ -169,6 +169,8 @@ def _dvc(paths: Paths, arguments: Sequence[str]) -> tuple[str, str]:
     except BaseException:
         _end(process)
         raise
+    finally:
+        process.stdout.close()
     said = paragraphs[-1] if paragraphs else ""
     if status:
         if status in (-signal.SIGINT, 130):
@@ -183,21 +185,22 @@ def _relay(stream: IO[bytes], paragraphs: list[str]) -> None:
     """Passes on what a stage says; keeps its errors, and DVC's own where the stage had none."""
     line = b""
     own = False
-    while byte := stream.read(1):
-        line += byte
-        if byte not in b"\r\n":
-            continue
-        text = line.decode(errors="replace").strip()
-        if text.startswith(_ERROR):
-            paragraphs.append(redact(text.removeprefix(_ERROR)))
-            own = True
-        elif text.startswith("ERROR:"):
-            if not own:
-                paragraphs.append(redact(text.removeprefix("ERROR:").strip()))
-        elif text and not _NOISE.match(text):
-            sys.stderr.write(line.decode(errors="replace"))
-            sys.stderr.flush()
-        line = b""
+    with stream:
+        while byte := stream.read(1):
+            line += byte
+            if byte not in b"\r\n":
+                continue
+            text = line.decode(errors="replace").strip()
+            if text.startswith(_ERROR):
+                paragraphs.append(redact(text.removeprefix(_ERROR)))
+                own = True
+            elif text.startswith("ERROR:"):
+                if not own:
+                    paragraphs.append(redact(text.removeprefix("ERROR:").strip()))
+            elif text and not _NOISE.match(text):
+                sys.stderr.write(line.decode(errors="replace"))
+                sys.stderr.flush()
+            line = b""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

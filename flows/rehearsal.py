@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -149,7 +149,8 @@ def _play(params: Params, scene: Paths, name: str, golden: list[dict[str, Any]])
             return Found(name, problem)
         seconds = time.monotonic() - started
         try:
-            return _ask(params, http, process, Found(name, seconds=round(seconds, 1)), golden)
+            found = ask(params, http, golden, Found(name, seconds=round(seconds, 1)))
+            return replace(found, memory_mib=_memory(process))
         except (httpx.HTTPError, psutil.NoSuchProcess) as error:
             return Found(name, f"it stopped answering in the rehearsal: {type(error).__name__}")
 
@@ -184,13 +185,17 @@ def _wait(scene: Paths, http: httpx.Client, patience: float) -> str | None:
         time.sleep(_LOOK_EVERY)
 
 
-def _ask(
-    params: Params,
-    http: httpx.Client,
-    process: stack.Process,
-    found: Found,
-    golden: list[dict[str, Any]],
-) -> Found:
+def ask(params: Params, http: httpx.Client, golden: list[dict[str, Any]], found: Found) -> Found:
+    """`found`, with all that the service answers; its memory is for others to measure.
+
+    Args:
+        http: a client of the service.
+        golden: texts with the evaluation's answers: text, predicted, confidence; two at least.
+
+    Raises:
+        httpx.HTTPError: it does not answer.
+    """
+
     def classify(one: dict[str, Any]) -> bool:
         """Whether the answer is the evaluation's."""
         answer = http.post("/classify", json={"texts": [one["text"]]})
@@ -209,17 +214,20 @@ def _ask(
     share = statistics.mean(map(refused, hostile(params)))
     unharmed = classify(golden[0]) == timed[0][0]
     milliseconds = [seconds * 1000 for _, seconds in timed]
-    members = psutil.Process(process.pid).children(recursive=True)
-    return Found(
-        bundle=found.bundle,
-        seconds=found.seconds,
+    return replace(
+        found,
         texts=len(golden),
         equal=statistics.mean(equal for equal, _ in timed),
         p50_ms=round(statistics.median(milliseconds), 2),
         p95_ms=round(statistics.quantiles(milliseconds, n=20)[-1], 2),
         refused=share if unharmed else 0.0,
-        memory_mib=round(max(one.memory_info().rss for one in members) / _MIB, 1),
     )
+
+
+def _memory(process: stack.Process) -> float:
+    """MiB of the largest child: the process that answers."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    return round(max(one.memory_info().rss for one in children) / _MIB, 1)
 
 
 def _timed(work: Callable[[dict[str, Any]], bool], one: dict[str, Any]) -> tuple[bool, float]:

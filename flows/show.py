@@ -156,9 +156,7 @@ def models(versions: list[dict[str, Any]], champion: int | None, json_wanted: bo
         as_json(versions)
         return
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
-    columns = ("version", "", "released (UTC)", "architecture", "accuracy", "macro F1", "bundle")
-    against = any(row["decision"].get("promoted") for row in versions)
-    for name in (*columns, *(["against the gate, because"] if against else [])):
+    for name in ("version", "", "released (UTC)", "architecture", "accuracy", "macro F1", "bundle"):
         table.add_column(name)
     for row in versions:
         metrics = row["metrics"]
@@ -177,9 +175,11 @@ def models(versions: list[dict[str, Any]], champion: int | None, json_wanted: bo
             f"{metrics['accuracy']['value']:.4f}",
             f"{metrics['macro_f1']['value']:.4f}",
             row["bundle"][:12],
-            *([escape(row["decision"].get("promoted", ""))] if against else []),
         )
     _console().print(table if versions else "none yet: `newsloop run` makes one")
+    for row in versions:
+        if because := row["decision"].get("promoted"):
+            _console().print(f"v{row['version']} was released against the gate: {escape(because)}")
 
 
 def _decision_page(summary: dict[str, Any], paths: Paths) -> str | None:

@@ -86,8 +86,8 @@ def check(
     place = _place(environ, code)
     params, keys = entrance(environ, code)
     if not isinstance(place, Paths):
-        bundles.verify(place, place / "keys")  # code and settings, too
         bundles.verify(place / "bundle", place / "keys")
+        bundles.verify(place, place / "keys")  # its code and settings
     need_keys(keys, params.serve.ask_keys == "always", host or "127.0.0.1")
 
 

@@ -1,24 +1,28 @@
 """HAZARDS 11 and 12: a candidate that cannot be served, and one that is better by luck alone.
 
-A rehearsal starts the real service; only those candidates are rehearsed that no cheaper look finds.
+A rehearsal starts the real service, so only one candidate here goes so far. One that stands its
+rehearsal is in tests/pipeline/test_loop.py; the limits of time, memory and size in
+tests/unit/test_gate.py.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+import httpx
 import psutil
 import pytest
 
 from benchmarks import gate_simulation
 from components import gate
-from components.core import bundle, params, tables
+from components.core import bundle, params
 from components.core import ledger as ledgers
 from components.core.errors import BundleError
 from components.core.ledger import Ledger
+from components.gate_checks import rehearsed
 from flows import rehearsal
 from tests import judged
 
@@ -52,15 +56,9 @@ def test_a_candidate_three_points_better_on_1000_is_released_in_80_percent() -> 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> judged.Case:
     made = judged.Case(tmp_path_factory.mktemp("candidates"))
-    changes = {"rehearse": True, "rehearsal_texts": 20, "max_latency_ms": 5000.0}
-    asked = made.params.gate.model_copy(update=changes)
+    asked = made.params.gate.model_copy(update={"rehearse": True})
     made.params = made.params.model_copy(update={"gate": asked})
     return made
-
-
-@pytest.fixture(scope="module")
-def good(case: judged.Case) -> rehearsal.Found:
-    return rehearsal.run(case.params, case.paths, case.candidate)
 
 
 @pytest.fixture
@@ -74,42 +72,12 @@ def spoiled(case: judged.Case, tmp_path: Path) -> Iterator[judged.Case]:
         shutil.copytree(tmp_path / name, place)
 
 
-def verdict(case: judged.Case, **changes: Any) -> str:
-    asked = case.params.gate.model_copy(update=changes)
+def verdict(case: judged.Case) -> str:
     book = Ledger(ledgers.url(case.paths.ledger))
     try:
-        return gate.judge(case.params.model_copy(update={"gate": asked}), case.paths, book).verdict
+        return gate.judge(case.params, case.paths, book).verdict
     finally:
         book.close()
-
-
-def test_a_sound_candidate_stands_its_rehearsal(case: judged.Case, good: rehearsal.Found) -> None:
-    assert (good.problem, good.texts, good.equal, good.refused) == (None, 20, 1.0, 1.0)
-    assert good.p95_ms is not None
-    assert good.memory_mib is not None
-    assert 0 < good.p95_ms < 5000
-    assert 50 < good.memory_mib < 3000
-    assert verdict(case) == "release"
-
-
-def test_nothing_of_a_rehearsal_is_left(case: judged.Case, good: rehearsal.Found) -> None:
-    assert not list(case.paths.home.glob("rehearsal-*"))
-    left = [
-        one.info["cmdline"]
-        for one in psutil.process_iter(["cmdline", "environ"])
-        if str(case.paths.home) in (one.info["environ"] or {}).get("NEWSLOOP_HOME", "")
-    ]
-    assert left == []
-    assert not case.paths.ledger.exists() or not Ledger(ledgers.url(case.paths.ledger)).versions()
-
-
-@pytest.mark.parametrize(
-    "limit", [{"max_latency_ms": 0.01}, {"max_memory_mib": 10.0}, {"max_bundle_mib": 0.001}]
-)
-def test_too_slow_or_too_large_is_refused(
-    case: judged.Case, good: rehearsal.Found, limit: dict[str, float]
-) -> None:
-    assert verdict(case, **limit) == "refuse"
 
 
 def resigned(case: judged.Case) -> str:
@@ -124,6 +92,13 @@ def test_nan_is_refused(spoiled: judged.Case) -> None:
     assert found.problem is not None
     assert "got NaN or infinity" in found.problem
     assert verdict(spoiled) == "refuse"
+    assert not list(spoiled.paths.home.glob("rehearsal-*"))
+    left = [
+        one.pid
+        for one in psutil.process_iter(["environ"])
+        if str(spoiled.paths.home) in (one.info["environ"] or {}).get("NEWSLOOP_HOME", "")
+    ]
+    assert left == []
 
 
 def save_nan(folder: Path, classes: int) -> None:
@@ -145,14 +120,40 @@ def save_nan(folder: Path, classes: int) -> None:
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.predict})
 
 
-def test_wrong_labels_are_refused(spoiled: judged.Case) -> None:
-    """The classes stand in another order than the model learned them."""
-    facts = tables.read_json(spoiled.paths.bundle / bundle.FACTS)
-    labels = facts["labels"][1:] + facts["labels"][:1]
-    tables.write_json({**facts, "labels": labels}, spoiled.paths.bundle / bundle.FACTS)
-    found = rehearsal.run(spoiled.params, spoiled.paths, resigned(spoiled))
-    assert (found.problem, found.equal) == (None, 0.0)
-    assert verdict(spoiled) == "refuse"
+GOLDEN = [{"text": word, "predicted": "a", "confidence": 0.9} for word in ("one", "two", "three")]
+
+
+@pytest.mark.parametrize(
+    ("label", "confidence", "hostile", "found"),
+    [
+        ("a", 0.9, 400, (1.0, 1.0)),
+        ("a", 0.90009, 413, (1.0, 1.0)),
+        ("b", 0.9, 400, (0.0, 1.0)),  # the classes stand in another order
+        ("a", 0.8, 400, (0.0, 1.0)),
+        ("a", 0.9, 500, (1.0, 0.0)),
+        ("a", 0.9, 200, (1.0, 0.0)),
+    ],
+)
+def test_other_answers_than_the_evaluation_had_are_counted(
+    case: judged.Case,
+    label: str,
+    confidence: float,
+    hostile: int,
+    found: tuple[float, float],
+) -> None:
+    """A service that is none: it knows three texts and answers all else with one status."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.content in [f'{{"texts":["{one["text"]}"]}}'.encode() for one in GOLDEN]:
+            said = {"label": label, "confidence": confidence}
+            return httpx.Response(200, json={"predictions": [said]})
+        return httpx.Response(hostile)
+
+    with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://service") as http:
+        told = rehearsal.ask(case.params, http, GOLDEN, rehearsal.Found("x"))
+    assert (told.equal, told.refused) == found
+    checks = rehearsed({**asdict(told), "memory_mib": 1.0}, case.params.gate)
+    assert all(check.passed for check in checks) is (found == (1.0, 1.0))
 
 
 def test_a_corrupt_candidate_is_refused_before_anything_starts(spoiled: judged.Case) -> None:
