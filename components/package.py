@@ -125,6 +125,7 @@ def run(params: Params, paths: Paths) -> None:
         shutil.copy(paths.keys / keys.PUBLIC, source / "keys")
         shutil.copy(paths.params, source)
         build_bento(source, name, paths.bento)
+    bundle.sign(paths.bento / "src", paths.keys)
     size = sum(path.stat().st_size for path in paths.bundle.rglob("*") if path.is_file())
     say(f"package: bundle {name[:12]}, {size / 1e6:.1f} MB, signed")
 

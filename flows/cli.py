@@ -19,6 +19,7 @@ from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from flows import (
     cli_challenger,
+    cli_gate,
     cli_keys,
     cli_ledger,
     cli_predict,
@@ -189,13 +190,30 @@ def serve() -> None:
 
 @app.command()
 def promote(
-    version: Annotated[str, typer.Argument(help="Such as v3, or 3.")],
+    version: Annotated[
+        str,
+        typer.Argument(
+            help="Such as v3, or 3; or a refused candidate as `newsloop gate` lists it."
+        ),
+    ],
     because: Annotated[str, typer.Option(help="The reason; kept in the ledger.")],
     as_json: Json = False,
 ) -> None:
-    """Let a released version serve. A running service follows within seconds."""
-    _, paths = _project()
+    """Let a version serve, or release the last candidate although the gate said no.
+
+    A running service follows within seconds. `newsloop models` shows who was released against the
+    gate, and why.
+    """
+    params, paths = _project()
     ledger = _ledger(paths)
+    if not because.strip():
+        raise UsageError('Expected a reason, such as --because "the old one fails on tech".')
+    if cli_gate.is_bundle(version):
+        released = cli_gate.release_anyway(params, paths, ledger, version, because)
+        line = f"{released.tag} serves from now on ({released.reason})"
+        found = {key: getattr(released, key) for key in ("version", "tag", "reason")}
+        show.lines([line], found, as_json)
+        return
     row = cli_versions.released(ledger, version)
     _deploy(paths, ledger, row["version"], f"promoted: {because}", as_json)
 
@@ -222,6 +240,7 @@ cli_ledger.add(app)
 cli_predict.add(app, _project, _ledger)
 cli_challenger.add(app, _project, _ledger)
 cli_versions.add(app, _project, _ledger)
+cli_gate.add(app, _project, _ledger)
 
 
 def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bool) -> None:

@@ -221,6 +221,15 @@ def write(folder: Path, facts: Mapping[str, Any], reference: pl.DataFrame, key_f
     """
     tables.write_json(dict(facts), folder / FACTS)
     tables.write_table(reference, folder / REFERENCE)
+    return sign(folder, key_folder)
+
+
+def sign(folder: Path, key_folder: Path) -> str:
+    """Writes manifest and signature of all files in `folder`: of a bundle, or a bento's code.
+
+    Returns:
+        SHA-256 of the manifest.
+    """
     files = {str(path.relative_to(folder)): tables.file_hash(path) for path in _files(folder)}
     manifest = json.dumps({"files": files}, indent=1, sort_keys=True).encode()
     (folder / MANIFEST).write_bytes(manifest)
@@ -281,9 +290,11 @@ def load(folder: Path, key_folder: Path) -> Bundle:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Every file of a bundle that its manifest speaks of."""
+    """Every file that a manifest speaks of; Python writes its caches beside a bento's code."""
     return sorted(
         path
         for path in folder.rglob("*")
-        if not path.is_dir() and str(path.relative_to(folder)) not in (MANIFEST, SIGNATURE)
+        if not path.is_dir()
+        and str(path.relative_to(folder)) not in (MANIFEST, SIGNATURE)
+        and path.parent.name != "__pycache__"
     )

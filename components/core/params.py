@@ -21,13 +21,14 @@ from components.core.architecture_settings import (
 )
 from components.core.challenger_settings import Challenger
 from components.core.errors import ParamsError
+from components.core.gate_settings import Gate
 from components.core.settings import Positive, Rate, Settings, Share
 from components.core.source_settings import Limits, Source
 
 # What others import from here, though it is defined beside.
 __all__ = [
-    "BiLstm", "Candidate", "Limits", "Network", "Params", "Positive", "Rate", "Settings", "Share",
-    "Source", "TextCnn", "load", "parse",
+    "BiLstm", "Candidate", "Gate", "Limits", "Network", "Params", "Positive", "Rate", "Settings",
+    "Share", "Source", "TextCnn", "load", "parse",
 ]  # fmt: skip
 
 
@@ -154,17 +155,6 @@ class Evaluate(Settings):
     confidence: Annotated[float, Field(gt=0, lt=1)]
     resamples: Positive
     calibration_bins: Positive
-    seed: int
-
-
-class Gate(Settings):
-    min_accuracy: Share
-    min_macro_f1: Share
-    min_class_recall: Share
-    max_calibration_error: Share
-    margin: Share
-    level: Annotated[float, Field(gt=0, lt=1)]
-    resamples: Positive
     seed: int
 
 

@@ -151,6 +151,10 @@ class Paths:
         return self.home / "decisions"
 
     @property
+    def rehearsals(self) -> Path:
+        return self.home / "rehearsals"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 
