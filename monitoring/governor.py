@@ -14,7 +14,7 @@ from typing import Literal
 
 from components.core.params import Governor
 
-Finding = Literal["drift", "none", "cannot say"]
+Finding = Literal["drift", "none", "cannot say", "bad data"]
 
 
 @dataclass(frozen=True)

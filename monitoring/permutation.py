@@ -123,14 +123,13 @@ def numbers(values: Array) -> Statistic:
     order = np.argsort(values, kind="stable")
     ranked = values[order]
     last = np.append(ranked[1:] != ranked[:-1], True)  # only between values, so ties are right
-    rank = np.arange(1, len(values) + 1, dtype=np.float32)
+    rank = np.arange(1, len(values) + 1, dtype=np.float32)[last]
 
     def statistic(sides: Array) -> Array:
-        new = sides[0].sum()
-        old = len(values) - new
+        new, old = _sizes(sides)
         below = np.cumsum(sides[:, order], axis=1, dtype=np.float32)[:, last]
-        distance = np.abs(below * np.float32(1 / new + 1 / old) - rank[last] / np.float32(old))
-        return (distance.max(axis=1).astype(np.float64) ** 2) * (new * old / len(values))  # type: ignore[no-any-return]
+        distance = np.abs(below * (1 / new + 1 / old) - rank / old).max(axis=1)
+        return distance.astype(np.float64) ** 2 * (new * old)[:, 0] / len(values)  # type: ignore[no-any-return]
 
     return statistic
 
@@ -141,29 +140,28 @@ def labels(values: Array) -> Statistic:
 
     _, codes = np.unique(values, return_inverse=True)
     table = np.eye(codes.max() + 1, dtype=np.float32)[codes]  # (N, labels)
-    total = table.sum(axis=0, dtype=np.float64)
+    share = table.mean(axis=0, dtype=np.float64)
 
     def statistic(sides: Array) -> Array:
-        new = int(sides[0].sum())
-        expected = total * new / len(values)
+        new, old = _sizes(sides)
         counts = sides.astype(np.float32) @ table
-        over = (counts - expected) ** 2 / expected
-        return over.sum(axis=1) * len(values) / (len(values) - new)  # type: ignore[no-any-return]
+        over = ((counts - share * new) ** 2 / (share * new)).sum(axis=1)
+        return over * len(values) / old[:, 0]  # type: ignore[no-any-return]
 
     return statistic
 
 
-def words(sketches: Sequence[Sequence[int]], buckets: int) -> Statistic:
-    """The mean margin of the nearest-mean classifier that tells window from reference.
+def where(present: Array, statistic: Statistic) -> Statistic:
+    """`statistic` of those rows only where (N,) `present` is true; the others have no value."""
+    return statistic if present.all() else lambda sides: statistic(sides[:, present])
 
-    A text is judged by the means of the other texts only (leave one out). The mean margin is then
-    the unbiased squared distance of the two means, so that deals need no new training.
 
-    Args:
-        sketches: N lists of buckets, each bucket once.
-        buckets: numbers that a bucket may have.
-    """
-    return _margin(likeness(sketches, buckets))
+def _sizes(sides: Array) -> tuple[Array, Array]:
+    """(B, 1) float32 rows of the window and of the reference, at least 1 each."""
+    import numpy as np
+
+    new = sides.sum(axis=1, keepdims=True, dtype=np.float32)
+    return np.maximum(new, 1), np.maximum(sides.shape[1] - new, 1)
 
 
 def likeness(sketches: Sequence[Sequence[int]], buckets: int) -> Array:
@@ -181,7 +179,15 @@ def likeness(sketches: Sequence[Sequence[int]], buckets: int) -> Array:
     return held @ held.T  # type: ignore[no-any-return]
 
 
-def _margin(alike: Array) -> Statistic:
+def margin(alike: Array) -> Statistic:
+    """The mean margin of the nearest-mean classifier that tells window from reference.
+
+    A text is judged by the means of the other texts only (leave one out). The mean margin is then
+    the unbiased squared distance of the two means, so that deals need no new training.
+
+    Args:
+        alike: (N, N) of `likeness`.
+    """
     import numpy as np
 
     own = np.diagonal(alike).astype(np.float64)

@@ -3,7 +3,7 @@
     label, confidence, words, unknown_share, feature_0 ...   the model's signals
     language    of the text, as validation detects it
     sketch      the text's words, hashed into BUCKETS numbers, each once: no order, no counts
-    right       whether the answer was right: what a confidence is worth
+    actual, probabilities   the right label, and what the model said of each: what it is worth
 
 and, as `words.parquet`, in how many of the texts each common word occurs. No text is kept. A bucket
 stands for several words of any news text, so it proves of no word that it was there; a word is
@@ -23,7 +23,8 @@ from components.core.bundle import Predictions
 
 BUCKETS = 4096  # fits 16 bits; 325 BBC articles have 10,565 words, 2.6 a bucket
 NAMED_FROM = 5  # texts that hold a word before the bundle names it
-SKETCH, LANGUAGE, RIGHT = "sketch", "language", "right"
+SKETCH, LANGUAGE = "sketch", "language"
+TRUTH = ["actual", "probabilities"]  # known of the reference only: nothing to compare
 Detect = Callable[[str], str]
 
 
@@ -52,9 +53,22 @@ def table(found: Predictions, texts: Sequence[str], detect: Detect) -> pl.DataFr
     )
 
 
-def with_truth(table: pl.DataFrame, actual: Sequence[str]) -> pl.DataFrame:
-    """`table` with `right`: whether each label is the actual one."""
-    return table.with_columns((pl.col("label") == pl.Series(actual, dtype=pl.String)).alias(RIGHT))
+def with_truth(table: pl.DataFrame, found: Predictions, actual: Sequence[str]) -> pl.DataFrame:
+    """`table` with TRUTH: the actual labels, and the model's (N, C) probabilities as lists."""
+    return table.with_columns(
+        pl.Series("actual", actual, dtype=pl.String),
+        pl.Series("probabilities", found.probabilities.tolist(), dtype=pl.List(pl.Float32)),
+    )
+
+
+def thinned(rows: int, most: int) -> list[int]:
+    """The numbers of at most `most` of `rows` rows, evenly spread; always the last one.
+
+    >>> thinned(3, 5), thinned(6, 3)
+    ([0, 1, 2], [1, 3, 5])
+    """
+    kept = min(rows, most)
+    return [(i + 1) * rows // kept - 1 for i in range(kept)]
 
 
 def common_words(texts: Iterable[str], least: int = NAMED_FROM) -> pl.DataFrame:
