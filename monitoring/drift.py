@@ -21,6 +21,7 @@ from monitoring.governor import Verdict
 
 NUMBERS, LABELS, WORDS = "Kolmogorov-Smirnov", "chi-square of homogeneity", "domain classifier"
 SAME = "the same in every row"  # not a test
+_UNLIKE = 5  # texts that are shown as examples
 _SEED = 31  # of the permutations: equal windows give equal p-values
 
 
@@ -54,6 +55,7 @@ class Drift:
         signals: one each column of reference and window; empty if the window is too small.
         level: false alarms that this judgement was allowed, in [0, 1).
         separability: area under the ROC curve of the domain classifier; None without sketches.
+        unlike: numbers of the window's texts that are least like the reference, the first first.
         page: Evidently's HTML; None if no signal could be tested.
         evidently: its results as plain values; None likewise.
     """
@@ -62,6 +64,7 @@ class Drift:
     signals: tuple[Signal, ...] = ()
     level: float = 0.0
     separability: float | None = None
+    unlike: tuple[int, ...] = ()
     page: str | None = field(default=None, repr=False)
     evidently: dict[str, Any] | None = field(default=None, repr=False)
 
@@ -90,15 +93,14 @@ def judge(
     rows = window.height if rows is None else rows
     level = settings.false_alarm_rate if level is None else level
     if rows < settings.min_rows:
-        few = f"{rows} predictions wait, and {settings.min_rows} are needed to judge."
-        return Drift(Verdict("cannot say", (few,)))
+        return Drift(too_few(rows, settings))
     names = list(dict.fromkeys([*reference.columns, *window.columns]))
     obstacles = {
         name: _obstacle(name, reference, window, settings.min_rows, level) for name in names
     }
     still = [name for name in names if obstacles[name] == SAME]
     testable = [name for name in names if obstacles[name] is None]
-    p_values, separability = _tested(reference, window, testable, level)
+    p_values, separability, unlike = _tested(reference, window, testable, level)
     p_values |= dict.fromkeys(still, 1.0)
     signals = tuple(
         _signal(name, reference, window, p_values[name], level)
@@ -115,32 +117,41 @@ def judge(
         if draw and testable
         else (None, None)
     )
-    return Drift(_verdict(signals, reference, window), signals, level, separability, page, results)
+    return Drift(
+        _verdict(signals, reference, window), signals, level, separability, unlike, page, results
+    )
+
+
+def too_few(rows: int, settings: Monitor) -> Verdict:
+    few = f"{rows} predictions wait, and {settings.min_rows} are needed to judge."
+    return Verdict("cannot say", (few,))
 
 
 def _tested(
     reference: pl.DataFrame, window: pl.DataFrame, names: Sequence[str], level: float
-) -> tuple[dict[str, float], float | None]:
-    """p-values of the signals, and how well their words tell the samples apart."""
+) -> tuple[dict[str, float], float | None, tuple[int, ...]]:
+    """p-values of the signals; how well the words tell the samples apart, and `unlike`."""
     statistics: dict[str, permutation.Statistic] = {}
-    separability = None
+    separability: float | None = None
+    unlike: tuple[int, ...] = ()
     for name in names:
         both = [_clean(table.select(name))[name] for table in (reference, window)]
         column = pl.concat(both)
         if isinstance(column.dtype, pl.List):
             alike = permutation.likeness(column.to_list(), BUCKETS)
             statistics[name] = permutation.margin(alike)
-            separability = permutation.separability(alike, reference.height)
+            separability, lean = permutation.separability(alike, reference.height)
+            unlike = tuple(lean.argsort()[::-1][:_UNLIKE].tolist())
             continue
         test = permutation.labels if column.dtype == pl.String else permutation.numbers
         present = column.is_not_null().to_numpy()
         statistics[name] = permutation.where(present, test(column.drop_nulls().to_numpy()))
     if not statistics:
-        return {}, None
+        return {}, None, ()
     found = permutation.test(
         statistics, reference.height, window.height, permutation.deals_for(level), _SEED
     )
-    return found.by_signal, separability
+    return found.by_signal, separability, unlike
 
 
 def _obstacle(

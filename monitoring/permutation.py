@@ -210,22 +210,28 @@ def margin(alike: Array) -> Statistic:
     return statistic
 
 
-def separability(alike: Array, old: int) -> float:
-    """Area under the ROC curve of the nearest-mean classifier, leave one out; one half: it guesses.
+def separability(alike: Array, old: int) -> tuple[float, Array]:
+    """How well the nearest-mean classifier tells window from reference, leave one out.
 
     Args:
         alike: of `likeness`, the reference's texts first.
         old: how many those are; at least 2, as of the others.
+
+    Returns:
+        Area under its ROC curve, one half where it guesses; and how much nearer each text of the
+        window is to the window than to the reference, (N - old,).
     """
     import numpy as np
     from scipy.stats import rankdata
 
     own = np.diagonal(alike)
     new = np.arange(len(alike)) >= old
-    sums = [alike[:, side].sum(axis=1) - own * side for side in (new, ~new)]
-    counts = [side.sum() - side for side in (new, ~new)]
-    ranks = rankdata(sums[0] / counts[0] - sums[1] / counts[1])
-    return float((ranks[new].mean() - (new.sum() + 1) / 2) / old)
+    to_new, to_old = (
+        (alike[:, side].sum(axis=1) - own * side) / (side.sum() - side) for side in (new, ~new)
+    )
+    lean = to_new - to_old
+    ranks = rankdata(lean)
+    return float((ranks[new].mean() - (new.sum() + 1) / 2) / old), lean[new]
 
 
 def deals_for(level: float) -> int:

@@ -192,9 +192,7 @@ def by_time(
         found.setdefault(start, []).append(right)
         ends[start] = end
     return [
-        Measured(
-            start, ends[start], len(right), metrics.wilson(sum(right), len(right), confidence)
-        )
+        Measured(start, ends[start], len(right), metrics.wilson(sum(right), len(right), confidence))
         for start, right in sorted(found.items())
     ]
 

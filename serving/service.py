@@ -32,6 +32,7 @@ from serving import connections, intake, setting
 from serving.access import Access
 from serving.admission import RETRY_SECONDS
 from serving.answer import Answer, answers
+from serving.asker import ASKER
 from serving.batcher import Batcher
 from serving.explain import explain
 from serving.follower import Served
@@ -208,7 +209,7 @@ class Newsloop:
             )
         served, found = await self._batcher.answer(texts)
         if self._recorder is not None:
-            self._recorder.record(served.bundle.name, found, texts)
+            self._recorder.record(served.bundle.name, found, texts, ASKER.get())
         return {"model": served.title, "predictions": [answer.public() for answer in found]}
 
     async def _explain(self, body: ExplainBody) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -76,6 +77,20 @@ def spent(ledger: Ledger, since: datetime) -> float:
     """Chances of a false alarm that windows judged after `since` were allowed, added up."""
     rows = ledger.query(sa.select(WINDOWS.c.details).where(WINDOWS.c.time > since))
     return sum(float(row["details"].get("level") or 0) for row in rows)
+
+
+def usual_sources(ledger: Ledger, bundle: str, windows: int) -> dict[str, int]:
+    """Source -> predictions in the newest sound windows of `bundle`, added up."""
+    rows = ledger.query(
+        sa.select(WINDOWS.c.details)
+        .where(WINDOWS.c.bundle == bundle, WINDOWS.c.verdict.in_(["none", "drift"]))
+        .order_by(WINDOWS.c.seq.desc())
+        .limit(windows)
+    )
+    found: Counter[str] = Counter()
+    for row in rows:
+        found.update(row["details"].get("sources") or {})
+    return dict(found)
 
 
 def truths(ledger: Ledger, bundle: str, since: datetime) -> list[tuple[datetime, bool]]:

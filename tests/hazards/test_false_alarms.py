@@ -16,10 +16,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components.core.params import Monitor
+from components.core import params
+from components.core.paths import Paths
 from monitoring import drift
 
-SETTINGS = Monitor(min_rows=100, max_rows=5000, false_alarm_rate=0.01, keep_pages=1)
+SETTINGS = params.load(Paths.find().params).monitor
 WINDOWS, MOST = 200, 0.05
 REFERENCE_ROWS = 300
 
