@@ -17,7 +17,7 @@ from components.core.errors import LedgerError, NewsloopError, StackError, Usage
 from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
-from flows import cli_keys, cli_ledger, cli_privacy, environment, privacy_report, show
+from flows import cli_keys, cli_ledger, cli_privacy, cli_watch, environment, privacy_report, show
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
@@ -244,6 +244,7 @@ def demo(
 
 cli_privacy.add(app, _project, _ledger)
 cli_keys.add(app)
+cli_watch.add(app, _project, _ledger)
 cli_ledger.add(app)
 
 

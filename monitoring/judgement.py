@@ -151,7 +151,7 @@ def judge(
             reasons = (since, *wider.verdict.reasons)
             found, looked_back = replace(wider, verdict=Verdict("drift", reasons)), back.window.rows
     shown = back if looked_back and back is not None else now
-    change = _moved(known, words, shown, found)
+    change = _moved(known, words, shown)
     found = replace(found, level=allowed)
     estimate = _estimate(reference, now, classes, found, params)
     examples = tuple(shown.window.texts[i] for i in found.unlike)
@@ -162,7 +162,7 @@ def worth_looking_back(window: Window, back: Window) -> bool:
     return back.rows >= _LONGER * window.rows
 
 
-def _moved(known: pl.DataFrame, words: pl.DataFrame | None, shown: Answered, found: Drift) -> Moved:
+def _moved(known: pl.DataFrame, words: pl.DataFrame | None, shown: Answered) -> Moved:
     more, fewer = (
         moved.words(words, known.height, shown.window.texts) if words is not None else ([], [])
     )

@@ -171,9 +171,9 @@ def likeness(sketches: Sequence[Sequence[int]], buckets: int) -> Array:
     held = np.zeros((len(sketches), buckets), np.float32)
     for row, one in zip(held, sketches, strict=True):
         row[one] = 1
+    held = held[:, held.any(axis=0)]
     share = held.mean(axis=0)
-    # A word of all texts weighs nothing, one of no text meets nothing.
-    held *= -np.log(np.where(share > 0, share, 1))
+    held *= -np.log(share)  # a word of all texts weighs nothing
     length = np.linalg.norm(held, axis=1, keepdims=True)
     held /= np.maximum(length, np.finfo(np.float32).tiny)
     return held @ held.T  # type: ignore[no-any-return]
