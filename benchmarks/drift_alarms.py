@@ -4,8 +4,8 @@
     python benchmarks/drift_alarms.py --windows 20 --sizes 50 100 --peer-windows 20
 
 Reference and window are drawn anew from the BBC articles that the model did not learn from, from
-one distribution: every alarm is false. Then the same for raw articles, which are not what a bundle's
-reference holds. Needs `make run`; writes benchmarks/drift_alarms.json.
+one distribution: every alarm is false. Then the same for raw articles, which no bundle's reference
+holds. Needs `make run`; writes benchmarks/drift_alarms.json.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def likeness(sketches: Sequence[Sequence[int]], buckets: int) -> Array:
     held *= -np.log(share)  # a word of all texts weighs nothing
     length = np.linalg.norm(held, axis=1, keepdims=True)
     held /= np.maximum(length, np.finfo(np.float32).tiny)
-    return held @ held.T  # type: ignore[no-any-return]
+    return held @ held.T
 
 
 def margin(alike: Array) -> Statistic:

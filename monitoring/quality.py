@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _TINY = 1e-12  # a probability of 0 has no logarithm
-_PULL = 0.01  # towards temperature 1 and no bias, as if a hundredth of the loss said so
+_PULL = 1.0  # texts that speak for temperature 1 and no bias, beside the real ones
 _ROUNDS, _CLOSE = 200, 1e-6  # of the expectation maximisation; it ends when shares move less
 
 
@@ -72,13 +72,14 @@ def fit(probabilities: Array, actual: Array) -> Calibrator:
     rows, classes = np.arange(len(actual)), probabilities.shape[1]
     logs = np.log(np.maximum(probabilities, _TINY).astype(np.float64))
     truth = np.eye(classes)[actual]
+    pull = _PULL / len(actual)
 
     def loss(x: Array) -> tuple[float, Array]:
         said = _softmax(logs * np.exp(x[0]) + x[1:])
-        value = -np.log(np.maximum(said[rows, actual], _TINY)).mean() + _PULL * (x**2).sum()
+        value = -np.log(np.maximum(said[rows, actual], _TINY)).mean() + pull * (x**2).sum()
         error = (said - truth) / len(actual)
         slope = np.append((error * logs).sum() * np.exp(x[0]), error.sum(axis=0))
-        return float(value), slope + 2 * _PULL * x
+        return float(value), slope + 2 * pull * x
 
     found = minimize(loss, np.zeros(classes + 1), jac=True, method="L-BFGS-B").x
     shares = (truth.sum(axis=0) + 1) / (len(actual) + classes)
