@@ -14,6 +14,7 @@ import argparse
 import json
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def evidently_area(reference: pl.DataFrame, window: pl.DataFrame) -> float:
     """The area under the ROC curve of Evidently's domain classifier."""
     from evidently.legacy.utils.data_drift_utils import calculate_text_drift_score
 
+    warnings.simplefilter("ignore")  # its classifier does not always converge, and says so
     texts = (table["text"].to_pandas() for table in (reference, window))
     return float(calculate_text_drift_score(*texts, bootstrap=False)[0])
 

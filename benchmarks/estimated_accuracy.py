@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -64,7 +65,8 @@ def cbpe(
     peer_table(reference, labels).write_parquet(names[0])
     peer_table(windows, labels).write_parquet(names[1])
     given = [*map(str, names), json.dumps(labels), str(ROWS)]
-    subprocess.run([peer, "-c", CBPE, *given], check=True)
+    home = {**os.environ, "NML_DISABLE_USAGE_LOGGING": "1"}  # it tells its makers what it does
+    subprocess.run([peer, "-c", CBPE, *given], check=True, env=home)
     return pl.read_parquet(names[2])["value"].to_numpy()
 
 

@@ -25,6 +25,7 @@ from monitoring.windows import Window
 # unless the day's budget is far too small for the number of looks.
 LEAST_LEVEL = 0.0005
 _SHARE_OF_BUDGET = 0.1  # of what is left; a constant share never spends all
+_EXAMPLES = 3
 _LONGER = 1.5  # times the window's rows that a look back must have to say anything new
 
 
@@ -154,7 +155,7 @@ def judge(
     change = _moved(known, words, shown)
     found = replace(found, level=allowed)
     estimate = _estimate(reference, now, classes, found, params)
-    examples = tuple(shown.window.texts[i] for i in found.unlike)
+    examples = tuple(dict.fromkeys(shown.window.texts[i] for i in found.unlike))[:_EXAMPLES]
     return Seen(found, faults, change, estimate, examples, looked_back)
 
 

@@ -24,7 +24,8 @@ _STYLE = """
 .newsloop pre, .newsloop blockquote { white-space: pre-wrap; overflow-wrap: anywhere; margin: 8px 0;
   padding: 12px; background: #f3f4f6; color: #111827; border-radius: 6px }
 .newsloop table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-.newsloop .side { display: flex; flex-wrap: wrap; gap: 8px 48px }
+.newsloop .side { display: flex; flex-wrap: wrap; align-items: flex-start;
+  gap: 8px 48px }
 .newsloop td, .newsloop th { padding: 2px 12px 2px 0; text-align: right; font-weight: normal }
 .newsloop td:first-child, .newsloop th:first-child { text-align: left }
 .newsloop th { border-bottom: 1px solid #9ca3af }
