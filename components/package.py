@@ -99,6 +99,7 @@ def run(params: Params, paths: Paths) -> None:
     keys.ensure(paths.keys)
     shutil.rmtree(paths.bundle, ignore_errors=True)
     shutil.copytree(paths.trained / "model", paths.bundle / bundle.MODEL)
+    shutil.copy(paths.evaluated / "words.parquet", paths.bundle / bundle.WORDS)
     name = bundle.write(
         paths.bundle,
         facts(

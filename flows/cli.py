@@ -25,6 +25,7 @@ from flows import (
     cli_predict,
     cli_privacy,
     cli_versions,
+    cli_watch,
     environment,
     privacy_report,
     show,
@@ -236,6 +237,7 @@ def demo(
 
 cli_privacy.add(app, _project, _ledger)
 cli_keys.add(app)
+cli_watch.add(app, _project, _ledger)
 cli_ledger.add(app)
 cli_predict.add(app, _project, _ledger)
 cli_challenger.add(app, _project, _ledger)

@@ -5,7 +5,9 @@
     bundle.json     labels, architecture, text settings, metrics, origin
     model/          SavedModel: raw strings -> probabilities, whether they suffice for an answer,
                     features, words, unknown share
-    reference.parquet  the signals of validation texts, which monitoring compares traffic with
+    reference.parquet  signals and sketches of validation texts, see core/reference.py; monitoring
+                    compares traffic with them
+    words.parquet   in how many of those texts each common word occurs
 
 Nothing is loaded before it is verified. No pickle and no Python class is needed to load it. The
 only implementation of inference: evaluate, service and monitoring call it.
@@ -32,12 +34,13 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE = (
+MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE, WORDS = (
     "manifest.json",
     "manifest.sig",
     "bundle.json",
     "model",
     "reference.parquet",
+    "words.parquet",
 )
 _COMPUTED_TOGETHER = 128  # texts; more only costs memory
 
@@ -162,6 +165,15 @@ def reference(folder: Path, name: str, key_folder: Path) -> pl.DataFrame:
             "roll back."
         )
     return tables.read_table(folder / REFERENCE)
+
+
+def words(folder: Path) -> pl.DataFrame | None:
+    """`word` and `texts`: the common words of the reference of a bundle that was verified.
+
+    None for bundles of before these were kept.
+    """
+    path = folder / WORDS
+    return tables.read_table(path) if path.exists() else None
 
 
 def save_model(

@@ -155,6 +155,7 @@ class Evaluate(Settings):
     confidence: Annotated[float, Field(gt=0, lt=1)]
     resamples: Positive
     calibration_bins: Positive
+    reference_rows: Positive
     seed: int
 
 
@@ -191,6 +192,18 @@ class Monitor(Settings):
     min_rows: Positive
     max_rows: Positive
     false_alarm_rate: Annotated[float, Field(gt=0, lt=1)]
+    false_alarms_a_day: Rate
+    max_bad_share: Share
+    max_lost_share: Share
+    max_source_share: Share
+    max_text_share: Share
+    accuracy_hours: Rate
+    accuracy_days: Positive
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Positive
+    decay_delta: Annotated[float, Field(gt=0, lt=1)]
+    seed: int
+    queue_candidates: Positive
     keep_pages: Positive
 
 
@@ -215,6 +228,11 @@ class Privacy(Settings):
             raise ValueError(
                 "text_days must not be more than labelled_text_days, nor that more than "
                 f"ledger_days, got {self.text_days}, {self.labelled_text_days}, {self.ledger_days}"
+            )
+        if self.page_days > self.text_days:
+            raise ValueError(
+                "page_days must not be more than text_days, because pages show examples of texts, "
+                f"got {self.page_days} and {self.text_days}"
             )
         return self
 
