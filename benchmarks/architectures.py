@@ -1,15 +1,18 @@
-"""Which architecture is the default, and why: accuracy, seconds and size, beside TF-IDF + SVM.
+"""What each architecture reaches on BBC News, what it costs, and what peers do on the same sides.
 
 Run after `make run`, with nothing else on the machine:
 
     python benchmarks/architectures.py
+    python benchmarks/architectures.py --only linear textcnn --fasttext PYTHON
 
-All learn from the same training side and stop by the same validation side; the test side is read
-once at the end. Tuning never saw it. Prints a table and writes benchmarks/architectures.json.
+All learn from the same training side, and choose their epoch or settings by the same validation
+side; the test side is read once at the end. PYTHON is the interpreter of an environment with
+fasttext-wheel. Prints a table and writes benchmarks/architectures.json.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -17,102 +20,133 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from components import crossvalidate, train
+from benchmarks import peers
+from components import crossvalidate, train, train_ensemble
 from components.core import bundle, metrics, network, tables
 from components.core import linear as simple
 from components.core import params as parameters
+from components.core.architecture_settings import Candidate
 from components.core.offline import stay_home
 from components.core.paths import Paths
 
-
-def baseline(sides: dict[str, pl.DataFrame]) -> dict[str, object]:
-    """What a good engineer tries first."""
-    started = time.perf_counter()
-    model = simple.fit(sides["train"]["text"].to_list(), sides["train"]["label"].to_list())
-    seconds = time.perf_counter() - started
-    found = {
-        side: model.predict(sides[side]["text"].to_list()).tolist()
-        for side in ("validation", "test")
-    }
-    return {
-        "name": simple.NAME,
-        "seconds": seconds,
-        "answers": found,
-        "milliseconds": None,
-    }
+Sides = dict[str, pl.DataFrame]
+Trained = tuple[Any, Any, dict[str, Any]]
+ASKED = ("validation", "test")
 
 
-def ours(
-    name: parameters.Candidate, params: parameters.Params, sides: dict[str, pl.DataFrame]
-) -> dict[str, object]:
-    """One architecture, from texts to a model that takes raw strings."""
+def row(name: str, peer: peers.Peer, sides: Sides, labels: list[str]) -> dict[str, Any]:
+    """One line of the table."""
+    found: dict[str, Any] = {
+        "name": name, "seconds": peer.seconds, "megabytes": peer.megabytes,
+        "milliseconds": peer.milliseconds, "settings": peer.settings,
+    }  # fmt: skip
+    for side, said in (("validation", peer.validation), ("test", peer.said)):
+        counts = metrics.confusion(sides[side]["label"].to_list(), said, labels)
+        hits = int(counts.trace())
+        found[side] = metrics.wilson(hits, len(said), 0.95).rounded()
+        found[side] |= {"macro_f1": float(metrics.by_class(counts)[:, 2].mean()), "hits": hits}
+    return found
+
+
+def served(trained: Trained, seconds: float, params: parameters.Params, sides: Sides) -> peers.Peer:
+    """The answers and the cost of a trained network, as its bundle serves it."""
     import tensorflow as tf
 
-    started = time.perf_counter()
-    model, encoder, facts = train.fit(
-        name, params, sides["train"], sides["validation"], crossvalidate.Silent()
-    )
-    seconds = time.perf_counter() - started
-    ids = encoder(tf.constant(sides["train"]["text"].to_list()))[0]
-    features = model.predict(ids, batch_size=128, verbose=0)[network.FEATURES]
-    centre, directions = train.principal_directions(features, params.train.feature_directions)
+    model, encoder, facts = trained
+    ids = encoder(tf.constant(sides["train"]["text"].to_list()[:500]))[0]
+    features = model.predict(ids, batch_size=64, verbose=0)[network.FEATURES]
+    kept = train.principal_directions(features, params.train.feature_directions)
     with tempfile.TemporaryDirectory() as folder:
-        bundle.save_model(Path(folder), model, encoder, centre, directions)
+        bundle.save_model(Path(folder), model, encoder, *kept)
         megabytes = sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file()) / 1e6
-        served = bundle.Model(Path(folder), params.ingest.labels)
-        found = {
-            side: served.predict(sides[side]["text"].to_list()).labels
-            for side in ("validation", "test")
-        }
-        texts = sides["test"]["text"].to_list()[:50]
-        served.predict(texts[:1])
+        loaded = bundle.Model(Path(folder), params.ingest.labels)
+        said = {side: loaded.predict(sides[side]["text"].to_list()).labels for side in ASKED}
         waits = []
-        for text in texts:
+        for text in sides["test"]["text"].to_list()[:50]:
             begun = time.perf_counter()
-            served.predict([text])
+            loaded.predict([text])
             waits.append(1000 * (time.perf_counter() - begun))
-    return {
-        "name": name, "seconds": seconds, "answers": found, "epochs": facts["epochs"],
-        "megabytes": megabytes, "milliseconds": float(np.median(waits)),
-    }  # fmt: skip
+    epochs = f"epoch {facts['best_epoch']} of {facts['epochs']}"
+    return peers.Peer(
+        epochs, seconds, said["validation"], said["test"], megabytes, float(np.median(waits))
+    )
+
+
+def ours(names: list[str], params: parameters.Params, sides: Sides) -> dict[str, peers.Peer]:
+    """Each architecture; the ensemble is made of those that were trained for their own rows."""
+    trained: dict[str, Trained] = {}
+    seconds: dict[str, float] = {}
+    rows = {}
+    parts = [one for name in names for one in params.train.trained(name)]  # type: ignore[arg-type]
+    for name in dict.fromkeys(parts):
+        started = time.perf_counter()
+        trained[name] = train.fit(
+            name, params, sides["train"], sides["validation"], crossvalidate.Silent()
+        )
+        seconds[name] = time.perf_counter() - started
+        rows[name] = served(trained[name], seconds[name], params, sides)
+    if "ensemble" in names:
+        of = params.train.ensemble.of
+        joined = train_ensemble.combine(
+            {name: trained[name] for name in of}, params, sides["validation"]
+        )
+        spent = sum(seconds[name] for name in of)
+        rows["ensemble"] = served(joined, spent, params, sides)
+    return rows
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    names = get_args(Candidate)
+    parser.add_argument("--only", nargs="+", choices=names, default=list(names))
+    parser.add_argument("--epochs", type=int, help="at most; default: as params.yaml")
+    parser.add_argument("--documents", type=int, help="of each side; default: all")
+    parser.add_argument("--fasttext", type=Path, metavar="PYTHON")
+    return parser.parse_args()
 
 
 def main() -> None:
+    chosen = arguments()
     stay_home()
     paths = Paths.find(Path(__file__).parent)
     params = parameters.load(paths.params)
+    if chosen.epochs:
+        fewer = params.train.model_copy(update={"epochs": chosen.epochs})
+        params = params.model_copy(update={"train": fewer})
     sides = {
-        side: tables.read_table(paths.split / f"{side}.parquet")
+        side: tables.read_table(paths.split / f"{side}.parquet").head(chosen.documents or 10**9)
         for side in ("train", "validation", "test")
     }
-    rows = [baseline(sides), *(ours(name, params, sides) for name in ("textcnn", "bilstm"))]
+    learn, stop, asked = sides["train"], sides["validation"], sides["test"]["text"].to_list()
+    found = ours(chosen.only, params, sides)
+    found[simple.NAME] = peers.svm(learn, stop, asked, refit=False)
+    if chosen.fasttext:
+        found["fastText"] = peers.fasttext(chosen.fasttext, learn, stop, asked)
+    rows = [row(name, peer, sides, params.ingest.labels) for name, peer in found.items()]
     print(
-        f"{'':<20}{'validation':>11}{'test':>8}  {'95 % interval':<18}"
-        f"{'seconds':>8}{'MB':>6}{'ms':>7}"
+        f"{'':<20}{'validation':>11}{'test':>8}  {'95 % interval':<18}{'macro F1':>9}"
+        f"{'seconds':>9}{'MB':>7}{'ms':>7}  chosen by validation"
     )
-    results = []
-    for row in rows:
-        answers = row.pop("answers")
-        share = {}
-        for side, labels in answers.items():  # type: ignore[attr-defined]
-            hits = int((np.array(labels) == sides[side]["label"].to_numpy()).sum())
-            share[side] = metrics.wilson(hits, len(labels), 0.95)
-        test = share["test"]
+    for one in rows:
+        test = one["test"]
         print(
-            f"{row['name']:<20}{share['validation'].value:>11.4f}{test.value:>8.4f}  "
-            f"[{test.low:.4f}, {test.high:.4f}]  {row['seconds']:>8.0f}"
-            f"{row.get('megabytes', float('nan')):>6.1f}{row['milliseconds'] or float('nan'):>7.1f}"
+            f"{one['name']:<20}{one['validation']['value']:>11.4f}{test['value']:>8.4f}  "
+            f"[{test['low']:.4f}, {test['high']:.4f}]  {test['macro_f1']:>9.4f}"
+            f"{one['seconds']:>9.1f}{one['megabytes']:>7.1f}{one['milliseconds']:>7.1f}  "
+            f"{one['settings']}"
         )
-        results.append(row | {side: one.rounded() for side, one in share.items()})
+    best = max(rows, key=lambda one: one["validation"]["value"])
+    print(f"Best on the validation side: {best['name']}.")
     machine = {"cores": os.cpu_count(), "machine": platform.machine()}
     path = Path(__file__).with_suffix(".json")
-    path.write_text(json.dumps({"machine": machine, "rows": results}, indent=2) + "\n")
+    path.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

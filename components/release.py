@@ -1,11 +1,10 @@
 """Publishes a bundle that the gate let pass, and makes it the champion.
 
-The order is what makes it safe to be killed anywhere: dvc push, commit, tag, git push, bundle
-store, ledger row. Each step does nothing when it was done before, so a run that is repeated goes on
-where the killed one stopped. The ledger row is last: until it is there, the old champion serves.
-
-The commit holds exactly what the bundle was made from: code, params, snapshot, dvc.lock. It is made
-beside the branch that is checked out, which is never moved; the version's tag keeps it.
+The order is what makes it safe to be killed anywhere: dvc push, commit, bundle store, tag, git
+push, ledger row. Each step does nothing when it was done before. The journal (core/journal.py)
+says how far a killed release came: with the bundle in the store it is finished, before that it is
+forgotten, and the next run releases anew without training. The ledger row is last: until it is
+there, the old champion serves.
 """
 
 from __future__ import annotations
@@ -14,35 +13,35 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components.core import baseline, bundle, suppression, tables
-from components.core.errors import ReleaseError
+from components import release_git as repository
+from components.core import baseline, bundle, journal, tables
+from components.core.errors import LedgerError, ReleaseError
+from components.core.journal import Entry
 from components.core.ledger import Champion, Ledger
 from components.core.paths import Paths
+from components.release_git import Taken, tag_name
 
-# Git tags in GTO's naming, so that `gto show` reads them: one major version a release.
-TAG = re.compile(r"^newsloop@v(\d+)\.0\.0$")
-_PINNED = (
-    "params.yaml", "dvc.yaml", "dvc.lock",
-    "data/sources.json", "data/baseline.json", "data/candidate.json",
-)  # fmt: skip
-# What the commit holds besides, to compare later data with: see components/core/baseline.py.
-_RELEASED = "data/released.json"
-
-
-def tag_name(version: int) -> str:
-    """
-    >>> tag_name(3)
-    'newsloop@v3.0.0'
-    """
-    return f"newsloop@v{version}.0.0"
+_ADVERTISEMENT = re.compile(r"\s*Having any troubles\?.*?happy to help!")
+# How S3 and the libraries that talk to it put it, and what it means.
+_HINTS = (
+    (
+        "Forbidden|AccessDenied|InvalidAccessKey|SignatureDoesNotMatch|credentials",
+        "DVC's remote does not let us in: see its keys (docs/versions.md).",
+    ),
+    ("NoSuchBucket", "Make the bucket, or name another one by `dvc remote modify`."),
+    (
+        "Could not connect|Connection was closed|IncompleteRead|timed? ?out",
+        "DVC's remote cannot be reached, or not for long: see that it runs.",
+    ),
+)
+ATTEMPTS = 20  # to find a number that nobody else takes at the same moment
 
 
 def publish(
@@ -52,6 +51,7 @@ def publish(
     watermark: int,
     now: datetime,
     reason: str,
+    git_remote: str | None = None,
 ) -> Champion:
     """Releases data/06_packaged/bundle.
 
@@ -62,6 +62,7 @@ def publish(
         watermark: of the feedback source in the snapshot; labels after it are new.
         now: UTC.
         reason: why the run was started.
+        git_remote: of the checkout, to which the tag goes; None: it stays here.
 
     Returns:
         The new champion.
@@ -74,26 +75,53 @@ def publish(
     if name in known:
         ledger.deploy(known[name], now, reason)
         return _champion(ledger)
-    _dvc(paths, "push")
-    metrics = tables.read_json(paths.evaluated / "metrics.json")
-    commit = _commit(paths, now, f"Release bundle {name[:12]}: {reason}")
-    version, tag = _tag(paths, ledger, commit, name, metrics)
-    store(paths.bundle, paths.bundles / name, paths.keys)
-    ledger.add_version(
-        {
-            "version": version,
-            "bundle": name,
-            "time": now,
-            "tag": tag,
-            "commit": commit,
-            "dvc_lock": tables.file_hash(paths.root / "dvc.lock"),
-            "snapshot": tables.file_hash(paths.snapshot),
-            "metrics": metrics,
-            "decision": {**decision, "feedback_watermark": watermark},
-        },
-        reason,
+    champion = ledger.champion()
+    entry = Entry(
+        bundle=name,
+        champion=champion.bundle if champion else None,
+        root=str(paths.root),
+        git_remote=git_remote,
+        reason=reason,
+        metrics=tables.read_json(paths.evaluated / "metrics.json"),
+        decision={**decision, "feedback_watermark": watermark},
+        dvc_lock=tables.file_hash(paths.root / "dvc.lock"),
+        snapshot=tables.file_hash(paths.snapshot),
     )
-    return _champion(ledger)
+    journal.write(entry, paths)
+    _dvc(paths, "push")
+    entry = journal.write(replace(entry, step="pushed"), paths)
+    message = f"Release bundle {name[:12]}: {reason}"
+    commit = repository.commit(paths, _facts(paths), now, message)
+    entry = journal.write(replace(entry, step="committed", commit=commit), paths)
+    store(paths.bundle, paths.bundles / name, paths.keys)
+    entry = journal.write(replace(entry, step="stored"), paths)
+    return finish(paths, ledger, entry, now)
+
+
+def finish(paths: Paths, ledger: Ledger, entry: Entry, now: datetime) -> Champion:
+    """The steps after `stored`: tag, git push, ledger row. Needs no data of the workspace.
+
+    Raises:
+        ReleaseError: git refused; the old champion stays, and `newsloop repair` goes on from here.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            version = _number(paths, ledger, entry)
+            _tag(paths, entry, version)
+            journal.write(replace(entry, step="tagged"), paths)
+            if entry.git_remote:
+                repository.push(_checkout(paths), entry.git_remote, tag_name(version))
+            journal.write(replace(entry, step="shared"), paths)
+            _register(ledger, entry, version, now)
+        except Taken:
+            untag(paths, entry)
+            continue
+        journal.close(paths)
+        return _champion(ledger)
+    raise ReleaseError(
+        f"Expected to find a version number that is free, others took {ATTEMPTS} in a row. The "
+        "champion stays; run `newsloop repair` when they are done."
+    )
 
 
 def left_by(paths: Paths, champion: Champion) -> dict[str, Any] | None:
@@ -102,21 +130,14 @@ def left_by(paths: Paths, champion: Champion) -> dict[str, Any] | None:
     None where it left nothing, or where another installation released it into the same ledger, so
     that its commit is not here.
     """
-    if not _git(paths, "tag", "--list", champion.tag):
+    released = repository.RELEASED
+    if not repository.git(paths.root, "tag", "--list", champion.tag):
         return None
-    if not _git(paths, "ls-tree", "--name-only", champion.commit, _RELEASED):
+    if not repository.git(paths.root, "ls-tree", "--name-only", champion.commit, released):
         return None
-    facts: dict[str, Any] = json.loads(_git(paths, "show", f"{champion.commit}:{_RELEASED}"))
+    said = repository.git(paths.root, "show", f"{champion.commit}:{released}")
+    facts: dict[str, Any] = json.loads(said)
     return facts
-
-
-def _facts(paths: Paths) -> dict[str, Any]:
-    """Counts of the data that the bundle was made from, and where the test side was cut."""
-    split = tables.read_json(paths.split / "split.json")
-    names = [pin["name"] for pin in tables.read_json(paths.snapshot)["sources"]]
-    validation = tables.read_json(paths.validated / "validation.json")
-    counts = baseline.counts(validation, names, split.get("eras", ()))
-    return {**counts, "test": {**split["sides"]["test"], "hash": split["test_hash"]}}
 
 
 def store(source: Path, target: Path, key_folder: Path) -> None:
@@ -136,6 +157,26 @@ def store(source: Path, target: Path, key_folder: Path) -> None:
         copy.rename(target)
 
 
+def untag(paths: Paths, entry: Entry) -> list[str]:
+    """Takes the tags of this bundle away from workspace and checkout; their names."""
+    gone = set()
+    for root in {paths.root, _checkout(paths)}:
+        for version, text in repository.versions(root).items():
+            if _mark(entry) in text:
+                repository.git(root, "tag", "--delete", tag_name(version))
+                gone.add(tag_name(version))
+    return sorted(gone)
+
+
+def _facts(paths: Paths) -> dict[str, Any]:
+    """Counts of the data that the bundle was made from, and where the test side was cut."""
+    split = tables.read_json(paths.split / "split.json")
+    names = [pin["name"] for pin in tables.read_json(paths.snapshot)["sources"]]
+    validation = tables.read_json(paths.validated / "validation.json")
+    counts = baseline.counts(validation, names, split.get("eras", ()))
+    return {**counts, "test": {**split["sides"]["test"], "hash": split["test_hash"]}}
+
+
 def _champion(ledger: Ledger) -> Champion:
     champion = ledger.champion()
     if champion is None:
@@ -143,80 +184,67 @@ def _champion(ledger: Ledger) -> Champion:
     return champion
 
 
-def _commit(paths: Paths, now: datetime, message: str) -> str:
-    """A commit of the tracked files as they are now; made without touching branch or index."""
-    with tempfile.TemporaryDirectory(dir=paths.home, prefix="index-") as folder:
-        own = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-        _git(paths, "read-tree", "HEAD", env=own)
-        _git(paths, "add", "--update", ".", env=own)
-        suppressed = suppression.pinned_file(paths.root)
-        listed = [str(suppressed)] if suppressed.exists() else []
-        _git(paths, "add", "--force", *_PINNED, *listed, env=own)
-        facts = Path(folder) / "released.json"
-        tables.write_json(_facts(paths), facts)
-        blob = _git(paths, "hash-object", "-w", str(facts))
-        entry = f"100644,{blob},{_RELEASED}"
-        _git(paths, "update-index", "--add", "--cacheinfo", entry, env=own)
-        tree = _git(paths, "write-tree", env=own)
-    if tree == _git(paths, "rev-parse", "HEAD^{tree}"):
-        return _git(paths, "rev-parse", "HEAD")
-    moment = {"GIT_AUTHOR_DATE": now.isoformat(), "GIT_COMMITTER_DATE": now.isoformat()}
-    return _git(paths, "commit-tree", tree, "-p", "HEAD", "-m", message, env=moment)
+def _number(paths: Paths, ledger: Ledger, entry: Entry) -> int:
+    """The version's number: of the tag that a killed run left for this bundle, or the next."""
+    taken = {row["version"] for row in ledger.versions()}
+    tags = {**repository.versions(_checkout(paths)), **repository.versions(paths.root)}
+    left = [v for v, text in tags.items() if _mark(entry) in text and v not in taken]
+    if left:
+        return left[0]
+    public = repository.published(_checkout(paths), entry.git_remote)
+    return max(taken | set(tags) | public, default=0) + 1
 
 
-def _tag(
-    paths: Paths, ledger: Ledger, commit: str, name: str, metrics: dict[str, Any]
-) -> tuple[int, str]:
-    """The version's number and annotated tag; a tag that a killed run left for it is taken up."""
-    mark = f"bundle {name}"
-    listed = _git(paths, "tag", "--list", "newsloop@v*", "--format=%(refname:short) %(contents)%00")
-    taken = [0] + [row["version"] for row in ledger.versions()]
-    for entry in listed.split("\0"):
-        tag, _, message = entry.strip().partition(" ")
-        match = TAG.match(tag)
-        if match is None:
-            continue
-        if mark in message and int(match[1]) not in taken:
-            _push_tag(paths, tag)
-            return int(match[1]), tag
-        taken.append(int(match[1]))
-    version = max(taken) + 1
+def _tag(paths: Paths, entry: Entry, version: int) -> None:
+    """The annotated tag, in the workspace and, where that is a clone, in the checkout."""
     tag = tag_name(version)
-    accuracy = metrics["accuracy"]["value"]
-    message = f"{metrics['architecture']}, test accuracy {accuracy:.4f}\n\n{mark}\n"
-    _git(paths, "tag", "--annotate", tag, commit, "-m", message)
-    _push_tag(paths, tag)
-    return version, tag
+    if _mark(entry) not in repository.versions(paths.root).get(version, ""):
+        accuracy = entry.metrics["accuracy"]["value"]
+        architecture = entry.metrics["architecture"]
+        message = f"{architecture}, test accuracy {accuracy:.4f}\n\n{_mark(entry)}\n"
+        repository.make_tag(paths.root, tag, entry.commit, message)
+    if paths.root != _checkout(paths):
+        repository.push(paths.root, "origin", tag)
 
 
-def _push_tag(paths: Paths, tag: str) -> None:
-    """Brings the tag home from the workspace clone; a checkout has it already."""
-    if paths.root == paths.workspace:
-        _git(paths, "push", "--quiet", "origin", f"refs/tags/{tag}")
+def _mark(entry: Entry) -> str:
+    return f"bundle {entry.bundle}"
 
 
-def _git(paths: Paths, *arguments: str, env: dict[str, str] | None = None) -> str:
-    identity = {
-        f"GIT_{role}_{part}": value
-        for role in ("AUTHOR", "COMMITTER")
-        for part, value in (("NAME", "newsloop"), ("EMAIL", "newsloop@localhost"))
+def _checkout(paths: Paths) -> Path:
+    return paths.checkout or paths.root
+
+
+def _register(ledger: Ledger, entry: Entry, version: int, now: datetime) -> None:
+    row = {
+        "version": version,
+        "bundle": entry.bundle,
+        "time": now,
+        "tag": tag_name(version),
+        "commit": entry.commit,
+        "dvc_lock": entry.dvc_lock,
+        "snapshot": entry.snapshot,
+        "metrics": entry.metrics,
+        "decision": entry.decision,
     }
-    return _run(["git", *arguments], paths.root, {**identity, **(env or {})})
+    try:
+        ledger.add_version(row, entry.reason)
+    except LedgerError as error:
+        # Another installation releases into the same ledger.
+        if version in {other["version"] for other in ledger.versions()}:
+            raise Taken(str(error)) from error
+        raise
 
 
-def _dvc(paths: Paths, *arguments: str) -> str:
-    return _run([sys.executable, "-m", "dvc", *arguments], paths.root, {})
+def _dvc(paths: Paths, *arguments: str) -> None:
+    try:
+        repository.run([sys.executable, "-m", "dvc", *arguments], paths.root, {})
+    except ReleaseError as error:
+        raise ReleaseError(explained(str(error))) from error
 
 
-def _run(command: Sequence[str], folder: Path, env: dict[str, str]) -> str:
-    done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        shown = " ".join(part for part in command if part not in (sys.executable, "-m"))
-        said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
-        raise ReleaseError(
-            f"Expected `{shown}` to work in {folder}, got: {said}. The champion stays; mend that "
-            "and run again, nothing has to be trained anew."
-        )
-    return done.stdout.strip()
+def explained(said: str) -> str:
+    """What DVC said of its remote, without its advertisement, and what to do."""
+    said = _ADVERTISEMENT.sub("", said)
+    hint = next((text for words, text in _HINTS if re.search(words, said)), "")
+    return f"{said} {hint}".strip()

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components import train_ensemble
 from components.core import (
     bundle,
     calibration,
@@ -24,10 +25,13 @@ from components.core import (
     glove,
     hardware,
     network,
+    presets,
     stage,
     tables,
     text,
+    wordpiece,
 )
+from components.core.architecture_settings import Network, Pretrained
 from components.core.calibration import Calibration
 from components.core.checkpoints import Checkpoint
 from components.core.fitting_settings import Fitting
@@ -90,6 +94,13 @@ def principal_directions(features: Array, count: int) -> tuple[Array, Array]:
     return centre, (directions / np.maximum(spread, 1e-6)[:, None]).T
 
 
+def make_encoder(settings: Network, words: Sequence[str], unit: text.Unit) -> Any:
+    """What turns raw strings into the ids that the architecture of `settings` reads."""
+    if isinstance(settings, Pretrained):
+        return wordpiece.make_encoder(settings, words, unit)
+    return text.make_encoder(words, settings.words, unit)
+
+
 def fit(
     name: Candidate,
     params: Params,
@@ -114,11 +125,18 @@ def fit(
     """
     hardware.keep_memory()
     where = hardware.strategy(params.train.hardware)
+    if name == "ensemble":
+        found = {
+            one: fit(one, params, train, validation, live, checkpoint)
+            for one in params.train.trained(name)
+        }
+        return train_ensemble.combine(found, params, validation)
     settings, fitting_ = params.train.architecture(name), params.train.fitting
     classes = params.ingest.labels
     learned = (one for block in feeding.blocks(train, fitting_.read_rows) for one in block["text"])
-    words = text.vocabulary(learned, params.text.vocabulary, params.text.min_count)
-    encoder = text.make_encoder(words, settings.words)
+    unit = params.text.unit
+    words = text.vocabulary(learned, params.text.vocabulary, params.text.min_count, unit)
+    encoder = make_encoder(settings, words, unit)
     side, held = (
         feeding.encode(one, encoder, classes, fitting_.read_rows) for one in (train, validation)
     )
@@ -131,7 +149,7 @@ def fit(
     feed = feeding.Feed(
         side,
         feeding.weights(side.labels, len(classes), fitting_.class_weights),
-        near(words, table, fitting_),
+        None if isinstance(settings, Pretrained) else near(words, table, fitting_),
         fitting_,
         settings.batch_size * fitting_.accumulate,
         where.num_replicas_in_sync * fitting_.accumulate,
@@ -157,6 +175,8 @@ def fit(
         "train_documents": len(side),
         "validation_documents": len(held),
     }
+    if isinstance(settings, Pretrained):
+        facts["pretrained"] = presets.fingerprint(settings)
     return served(model, settings, table, len(classes), params), encoder, facts
 
 
@@ -238,6 +258,8 @@ def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) ->
         "versions": {one: version(one) for one in ("keras", "numpy", "tensorflow")},
         "device": hardware.describe(where),
     }
+    if "pretrained" in params.train.trained(name):
+        parts["pretrained"] = presets.fingerprint(params.train.pretrained)
     return checkpoints.key(parts, [*sides, *code])
 
 

@@ -17,7 +17,19 @@ from components.core.errors import LedgerError, NewsloopError, StackError, Usage
 from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
-from flows import cli_keys, cli_ledger, cli_privacy, environment, privacy_report, show
+from flows import (
+    cli_challenger,
+    cli_gate,
+    cli_keys,
+    cli_ledger,
+    cli_predict,
+    cli_privacy,
+    cli_versions,
+    cli_watch,
+    environment,
+    privacy_report,
+    show,
+)
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
@@ -83,8 +95,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help="What to measure; again for more, which are compared with the first. An "
-            "architecture of params.yaml, or linear: TF-IDF + LinearSVC. Default: the first of "
-            "train.candidates, and linear."
+            "architecture of params.yaml, or svm: TF-IDF + LinearSVC. Default: the first of "
+            "train.candidates, and svm."
         ),
     ] = None,
     as_json: Json = False,
@@ -178,52 +190,33 @@ def serve() -> None:
 
 
 @app.command()
-def models(as_json: Json = False) -> None:
-    """List the released versions, the newest first, and which one serves."""
-    _, paths = _project()
-    ledger = _ledger(paths)
-    champion = ledger.champion()
-    rows = [{**row, "retired": row["version"] in ledger.retired()} for row in ledger.versions()]
-    show.models(rows, champion.version if champion else None, as_json)
-
-
-@app.command()
 def promote(
-    version: Annotated[str, typer.Argument(help="Such as v3, or 3.")],
+    version: Annotated[
+        str,
+        typer.Argument(
+            help="Such as v3, or 3; or a refused candidate as `newsloop gate` lists it."
+        ),
+    ],
     because: Annotated[str, typer.Option(help="The reason; kept in the ledger.")],
     as_json: Json = False,
 ) -> None:
-    """Let a released version serve. A running service follows within seconds."""
-    _, paths = _project()
-    ledger = _ledger(paths)
-    number = _number(version)
-    known = sorted(row["version"] for row in ledger.versions())
-    if number not in known:
-        raise UsageError(
-            f"Expected one of the released versions {[f'v{one}' for one in known]}, got {version}. "
-            "`newsloop models` lists them."
-        )
-    _deploy(paths, ledger, number, f"promoted: {because}", as_json)
+    """Let a version serve, or release the last candidate although the gate said no.
 
-
-@app.command()
-def rollback(as_json: Json = False) -> None:
-    """Let the version before the champion serve again; once more goes further back."""
-    _, paths = _project()
+    A running service follows within seconds. `newsloop models` shows who was released against the
+    gate, and why.
+    """
+    params, paths = _project()
     ledger = _ledger(paths)
-    champion = _champion(paths)
-    retired = ledger.retired()
-    earlier = [
-        row["version"]
-        for row in ledger.versions()
-        if row["version"] < champion.version and row["version"] not in retired
-    ]
-    if not earlier:
-        raise LedgerError(
-            f"Expected a version before {champion.tag} to go back to, there is none. "
-            "`newsloop models` lists what was released."
-        )
-    _deploy(paths, ledger, max(earlier), f"rolled back from {champion.tag}", as_json)
+    if not because.strip():
+        raise UsageError('Expected a reason, such as --because "the old one fails on tech".')
+    if cli_gate.is_bundle(version):
+        released = cli_gate.release_anyway(params, paths, ledger, version, because)
+        line = f"{released.tag} serves from now on ({released.reason})"
+        found = {key: getattr(released, key) for key in ("version", "tag", "reason")}
+        show.lines([line], found, as_json)
+        return
+    row = cli_versions.released(ledger, version)
+    _deploy(paths, ledger, row["version"], f"promoted: {because}", as_json)
 
 
 @app.command()
@@ -244,7 +237,12 @@ def demo(
 
 cli_privacy.add(app, _project, _ledger)
 cli_keys.add(app)
+cli_watch.add(app, _project, _ledger)
 cli_ledger.add(app)
+cli_predict.add(app, _project, _ledger)
+cli_challenger.add(app, _project, _ledger)
+cli_versions.add(app, _project, _ledger)
+cli_gate.add(app, _project, _ledger)
 
 
 def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bool) -> None:
@@ -262,13 +260,6 @@ def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bo
     show.lines([line], {"version": version, "tag": row["tag"], "reason": reason}, as_json)
 
 
-def _number(version: str) -> int:
-    text = version.removeprefix("newsloop@").removeprefix("v").split(".")[0]
-    if not text.isdigit():
-        raise UsageError(f"Expected a version such as v3, got {version}.")
-    return int(text)
-
-
 def _champion(paths: Paths) -> ledgers.Champion:
     champion = _ledger(paths).champion()
     if champion is None:
@@ -280,11 +271,12 @@ def _champion(paths: Paths) -> ledgers.Champion:
 
 
 def _status(params: Params, paths: Paths) -> dict[str, Any]:
-    from flows import stack
+    from flows import stack, versions
     from serving.client import Client
 
     url = environment.server_url(params)
-    champion = _ledger(paths).champion()
+    ledger = _ledger(paths)
+    champion = ledger.champion()
     processes = {
         name: (asdict(process) if (process := stack.find(paths, name)) else None)
         for name in (stack.SERVER, stack.RUNNER, stack.SERVICE)
@@ -302,6 +294,7 @@ def _status(params: Params, paths: Paths) -> dict[str, Any]:
         "processes": processes,
         "service": {"url": stack.service_url(params), "model": serving},
         "champion": champion and {**asdict(champion), "time": champion.time.isoformat()},
+        "disagreements": versions.disagreements(paths, ledger),
     }
 
 

@@ -159,6 +159,9 @@ def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
     """The ledger's texts, the scrub cache, and copies that are made anew when they are needed."""
     if count := ledger_privacy.forget(ledger, sorted(plan.predictions)):
         deeds.add("ledger", f"{count} texts emptied")
+        for page in sorted(paths.monitoring_reports.glob("*.html")):  # they show examples of texts
+            page.unlink()
+            deeds.add(str(page), "page of monitoring removed")
     ledger_privacy.compact(ledger)
     if plan.traces.texts and paths.scrub_cache.exists():
         before = tables.file_hash(paths.scrub_cache)

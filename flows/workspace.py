@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,7 +60,7 @@ def settle(paths: Paths) -> None:
     try:
         (paths.home / "remote").mkdir(parents=True, exist_ok=True)
         if paths.home != paths.root / ".newsloop":
-            _configure_dvc(paths, paths.root / ".dvc" / "cache")
+            configure_dvc(paths, paths.root / ".dvc" / "cache")
     except OSError as error:
         raise NewsloopError(
             f"Expected to write in {paths.home}, got: {error.strerror}. Give this user the right "
@@ -73,11 +75,15 @@ def prepare(paths: Paths, champion: Champion) -> Paths:
         ReleaseError: git cannot clone or find that commit.
     """
     clone = Paths(paths.workspace, paths.home, checkout=paths.root)
-    if not (clone.root / ".git").is_dir():
-        _git(paths.home, "clone", "--quiet", "--no-checkout", str(paths.root), str(clone.root))
-    _git(clone.root, "fetch", "--quiet", "--tags", "--force", "origin")
-    _git(clone.root, "checkout", "--quiet", "--force", "--detach", champion.commit)
-    _configure_dvc(clone, paths.root / ".dvc" / "cache")
+    try:
+        _move(clone, champion)
+    except ReleaseError:
+        # A clone that git cannot use was torn. Whatever was released from it is in the checkout.
+        if not (clone.root / ".git").exists():
+            raise
+        shutil.rmtree(clone.root)
+        _move(clone, champion)
+    configure_dvc(clone, paths.root / ".dvc" / "cache")
     knows = (clone.root / "components" / "core" / "suppression.py").is_file()
     if suppression.read(paths)["subjects"] and not knows:
         raise ReleaseError(
@@ -87,15 +93,40 @@ def prepare(paths: Paths, champion: Champion) -> Paths:
     return clone
 
 
-def _configure_dvc(paths: Paths, cache: Path) -> None:
-    """Shares the checkout's cache and names the local remote by an absolute path.
+def _move(clone: Paths, champion: Champion) -> None:
+    """Brings the clone to the champion's commit; makes it first where there is none."""
+    source = clone.sources
+    if not (clone.root / ".git").is_dir():
+        shutil.rmtree(clone.root, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=clone.home, prefix=".workspace-") as folder:
+            made = Path(folder) / "clone"
+            _git(clone.home, "clone", "--quiet", "--no-checkout", str(source), str(made))
+            made.rename(clone.root)
+    _git(clone.root, "fetch", "--quiet", "--tags", "--force", "origin")
+    _git(clone.root, "checkout", "--quiet", "--force", "--detach", champion.commit)
 
-    Where .dvc/config names another default remote, such as S3, that one is pushed to.
+
+def configure_dvc(paths: Paths, cache: Path | None = None) -> None:
+    """Writes .dvc/config.local: where the local remote lies, and whose cache is shared (None: own).
+
+    A clone takes the checkout's config.local first: keys of an S3 remote stand there. Where
+    .dvc/config names another default remote, such as S3, that one is pushed to.
     """
-    text = f"[cache]\n    dir = {cache}\n['remote \"local\"']\n    url = {paths.home / 'remote'}\n"
-    path = paths.root / ".dvc" / "config.local"
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+    from dvc.config import Config
+
+    folder = paths.root / ".dvc"
+    theirs = paths.sources / ".dvc" / "config.local"
+    if paths.checkout and theirs.is_file():
+        shutil.copy(theirs, folder / "config.local")
+    config = Config(str(folder), validate=False)
+    # The clone's commit may be older than a remote whose keys stand here.
+    known = {name for name, remote in config["remote"].items() if "url" in remote}
+    with config.edit("local", validate=False) as settings:
+        remotes = {name: keys for name, keys in settings.get("remote", {}).items() if name in known}
+        settings["remote"] = {**remotes, "local": {"url": str(paths.home / "remote")}}
+        settings.setdefault("cache", {}).pop("dir", None)
+        if cache is not None:
+            settings["cache"]["dir"] = str(cache)
 
 
 def _git(folder: Path, *arguments: str) -> None:

@@ -35,6 +35,7 @@ ROUTES = {
     "/classify": Route("predict", work=True, methods=("POST",)),
     "/explain": Route("predict", work=True, methods=("POST",)),
     "/model": Route("predict"),
+    "/ui": Route("predict"),
     "/feedback": Route("feedback", work=True, methods=("POST",)),
     "/metrics": Route("admin"),
     "/": Route("admin"),

@@ -23,6 +23,7 @@ A = TypeVar("A")  # its answer to one text
 class _Request(Generic[M, A]):
     texts: Sequence[str]
     future: asyncio.Future[tuple[M, Sequence[A]]]
+    arrived: float  # seconds, by the loop's clock
 
 
 class Batcher(Generic[M, A]):
@@ -36,6 +37,7 @@ class Batcher(Generic[M, A]):
         compute: texts -> the model that answered and one answer a text; runs on the one thread.
         max_batch: texts computed together.
         max_wait_ms: milliseconds that a request waits for company.
+        tell: called for each batch with its texts and the seconds that each request waited.
     """
 
     def __init__(
@@ -43,8 +45,9 @@ class Batcher(Generic[M, A]):
         compute: Callable[[list[str]], tuple[M, Sequence[A]]],
         max_batch: int,
         max_wait_ms: float,
+        tell: Callable[[int, Sequence[float]], object] = lambda *_: None,
     ) -> None:
-        self._compute = compute
+        self._compute, self._tell = compute, tell
         self._max_batch = max_batch
         self._max_wait = max_wait_ms / 1000
         self._waiting: deque[_Request[M, A]] = deque()
@@ -67,8 +70,9 @@ class Batcher(Generic[M, A]):
         """
         if self._task is None:
             self._task = asyncio.create_task(self._run())
-        future: asyncio.Future[tuple[M, Sequence[A]]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Request(texts, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[tuple[M, Sequence[A]]] = loop.create_future()
+        self._waiting.append(_Request(texts, future, loop.time()))
         self._texts_waiting += len(texts)
         self._arrived.set()
         return await future
@@ -123,6 +127,7 @@ class Batcher(Generic[M, A]):
     async def _answer(self, batch: list[_Request[M, A]]) -> None:
         texts = [text for request in batch for text in request.texts]
         loop = asyncio.get_running_loop()
+        self._tell(len(texts), [loop.time() - request.arrived for request in batch])
         try:
             model, answers = await loop.run_in_executor(self._thread, self._compute, texts)
         except asyncio.CancelledError:

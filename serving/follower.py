@@ -1,20 +1,25 @@
-"""Follows the ledger: serves the champion's bundle, and swaps it when the champion changes."""
+"""Follows the ledger: serves the champion's bundle, and swaps it when the champion changes.
+
+The batcher asks for `current` once a batch, so a swap falls between two batches. The bundle that
+served before stays on the shelf for a while: going back to it loads nothing.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from components.core.bundle import Bundle
 from components.core.errors import NewsloopError
 from components.core.ledger import Champion
+from serving.shelf import Shelf
 
 LOG = logging.getLogger("newsloop.serving")
 WARM_TEXT = "A few words that no document holds."
 LONGEST_PAUSE = 60  # seconds between two tries to load a bundle that cannot be loaded
+USER = "champion"  # of the shelf
 
 
 @dataclass(frozen=True)
@@ -69,14 +74,12 @@ class Follower:
 
     Args:
         ledger: says who the champion is.
-        load: a bundle's name -> the bundle, verified and warm; raises NewsloopError.
+        shelf: where bundles come from.
         seconds: between two looks.
     """
 
-    def __init__(
-        self, ledger: ChampionSource, load: Callable[[str], Bundle], seconds: float
-    ) -> None:
-        self._ledger, self._load, self._seconds = ledger, load, seconds
+    def __init__(self, ledger: ChampionSource, shelf: Shelf, seconds: float) -> None:
+        self._ledger, self._shelf, self._seconds = ledger, shelf, seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._said = ""
@@ -94,6 +97,7 @@ class Follower:
 
     def look(self) -> None:
         """One look at the ledger; swaps `current` where there is another champion."""
+        self._shelf.tidy()
         try:
             champion = self._ledger.champion()
         except NewsloopError as error:
@@ -117,7 +121,7 @@ class Follower:
             self._looks_to_skip -= 1
             return
         try:
-            bundle = self._load(champion.bundle)
+            bundle = self._shelf.use(USER, champion.bundle)
         except NewsloopError as error:
             # A bundle may be mended, but verifying a broken one each second is work for nothing.
             most = max(1, int(LONGEST_PAUSE / self._seconds))

@@ -14,12 +14,15 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from typing import Any
 
 from components.core.params import Serve
+from serving import ui
 from serving.access import OPEN, Access, Headers, Route, route
 from serving.admission import Places, Rates
 from serving.api_keys import ApiKey
+from serving.asker import ASKER
 from serving.ending import Ending
 from serving.refused import Refused
 
@@ -29,6 +32,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+CALLER = "newsloop.caller"  # in a request's scope: the id of its key, None without one
 DEADLINE = b"x-deadline-ms"  # header: milliseconds after which the client needs no answer any more
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _CLOSE = (b"connection", b"close")
@@ -57,6 +61,7 @@ class Guard:
         static: paths of files of the documentation.
 
     Attributes:
+        direct: path -> the app that answers it in place of `app`.
         requests: places of requests that are being answered.
         ending: whether the process was told to end.
     """
@@ -65,6 +70,7 @@ class Guard:
         self, app: App, access: Access, limits: Serve, static: frozenset[str] = frozenset()
     ) -> None:
         self._app, self._access, self._limits, self._static = app, access, limits, static
+        self.direct: dict[str, App] = {}
         self._rates = Rates(limits.key_requests_per_second, limits.key_burst)
         self.requests = Places(limits.max_requests, "requests")
         self._bytes = Places(limits.max_body_bytes_held, "bytes of requests")
@@ -84,7 +90,9 @@ class Guard:
         except Refused as refusal:
             self._refused[refusal.status] += 1
             if not answer.begun:
-                await refusal.response()(scope, receive, answer)
+                keyless = refusal.status == HTTPStatus.UNAUTHORIZED and scope["path"] == ui.PATH
+                response = ui.door(refusal) if keyless else refusal.response()
+                await response(scope, receive, answer)
 
     def metrics(self) -> str:
         """The guard's numbers, as Prometheus reads them."""
@@ -112,6 +120,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         key = self._access.identify(scope, headers)
+        ASKER.set(key.name if key else None)
         _check_media_type(headers, only_pickle=True)
         found = route(path, raw_path, key, self._static)
         if scope["method"] not in found.methods:
@@ -146,7 +155,9 @@ class Guard:
             with self.requests.held():
                 try:
                     async with self.ending.until(ends):
-                        await self._app(scope, _replay(body, receive), send)
+                        app = self.direct.get(scope["path"], self._app)
+                        scope[CALLER] = key.id if key is not None else None
+                        await app(scope, _replay(body, receive), send)
                 except TimeoutError:
                     raise Refused(
                         504,

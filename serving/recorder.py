@@ -1,7 +1,8 @@
 """Writes predictions and scrubbed texts to the ledger, without slowing the answers.
 
-Two threads drain two buffers: one inserts the predictions in batches, the other sends texts to the
-scrubbing process and inserts what comes back. A prediction whose text is given up gets a row
+Two threads drain two buffers: one sends the predictions in batches, the other gives texts to the
+scrubbing process and sends what comes back; while the ledger is away both go to the disk (see
+outbox.py). A prediction whose text is given up gets a row
 without text: a label that waits for its text for ever would hold up all later feedback.
 """
 
@@ -20,6 +21,8 @@ from components.core.errors import LedgerError, ScrubError
 from components.core.ledger import LABELS, PREDICTIONS, TEXTS
 from serving.answer import Answer
 from serving.buffer import Buffer, left
+from serving.outbox import Database, Outbox
+from serving.spool import Spool
 
 LOG = logging.getLogger("newsloop.serving")
 
@@ -35,13 +38,6 @@ DROPS_LOGGED_EVERY = 10.0  # seconds
 LAST_WORDS = 5.0  # seconds for the rows without text, after the time to drain is over
 # After this the text of a prediction will not come any more: its service was killed.
 ORPHANED_AFTER = timedelta(hours=1)
-
-
-class Database(Protocol):
-    """What the recorder needs of components.core.ledger.Ledger."""
-
-    def insert(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None: ...
-    def query(self, statement: sa.Select[Any]) -> list[dict[str, Any]]: ...
 
 
 class Scrubber(Protocol):
@@ -63,12 +59,13 @@ class Recorder:
     Args:
         ledger: where they go.
         scrubber: what every text passes through.
+        spool: where rows wait while the ledger is away; None: in memory.
         now: the clock, UTC.
         predictions_held, texts_held: rows and characters that wait; more are dropped and counted.
         retry_seconds: between two tries to reach the ledger or to start the scrubber.
 
     Attributes:
-        counts: of rows and texts that were lost, by the reason.
+        counts: of rows and texts that were spooled or lost, by the reason.
     """
 
     def __init__(
@@ -76,12 +73,16 @@ class Recorder:
         ledger: Database,
         scrubber: Scrubber,
         *,
+        spool: Spool | None = None,
         now: Callable[[], datetime] = utc_now,
         predictions_held: int = PREDICTIONS_HELD,
         texts_held: int = TEXTS_HELD,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._ledger, self._scrubber, self._now = ledger, scrubber, now
+        self._outbox = Outbox(
+            ledger, spool, retry_seconds, {PREDICTIONS.name: "id", TEXTS.name: "prediction_id"}
+        )
         self._retry_seconds = retry_seconds
         self._predictions: Buffer[dict[str, Any]] = Buffer(predictions_held, LINGER)
         self._texts: Buffer[tuple[str, str | None]] = Buffer(texts_held)
@@ -92,17 +93,41 @@ class Recorder:
             threading.Thread(target=self._record_predictions, name="predictions", daemon=True),
             threading.Thread(target=self._record_texts, name="texts", daemon=True),
         ]
-        self.counts = {"predictions_dropped": 0, "texts_dropped": 0, "texts_unscrubbed": 0}
+        self._lost = {"predictions_dropped": 0, "texts_dropped": 0, "texts_unscrubbed": 0}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return self._lost | self._outbox.counts
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """How much waits where, now; `spool_full`: 1 while the disk takes nothing."""
+        return {
+            "predictions_waiting": len(self._predictions),
+            "texts_waiting": len(self._texts),
+            "spool_bytes": self._outbox.spooled_bytes,
+            "spool_full": int(self._outbox.full),
+        }
 
     def start(self) -> None:
+        self._outbox.start()
         for thread in self._threads:
             thread.start()
 
-    def record(self, bundle: str, answers: Sequence[Answer], texts: Sequence[str]) -> None:
-        """Takes the answers that `bundle` gave to `texts`; returns at once, whatever happens."""
+    def record(
+        self,
+        bundle: str,
+        answers: Sequence[Answer],
+        texts: Sequence[str],
+        source: str | None = None,
+    ) -> None:
+        """Takes the answers that `bundle` gave to `texts`, for the API key named `source`.
+
+        It returns at once, whatever happens.
+        """
         time_ = self._now()
         for answer, text in zip(answers, texts, strict=True):
-            if not self._predictions.put(answer.row(bundle, time_), 1):
+            if not self._predictions.put({**answer.row(bundle, time_), "source": source}, 1):
                 self._drop("predictions_dropped")
             elif not self._texts.put((answer.id, text), max(len(text), TEXT_COST)):
                 self._drop("texts_dropped")
@@ -110,7 +135,8 @@ class Recorder:
 
     def flush(self, seconds: float) -> bool:
         """Waits until all predictions so far are in the ledger; False if that takes too long."""
-        return self._predictions.flush(seconds)
+        deadline = time.monotonic() + seconds
+        return self._predictions.flush(seconds) and self._outbox.wait_delivered(left(deadline))
 
     def close(self, seconds: float) -> None:
         """Records what waits, for `seconds` at most; texts not scrubbed by then are given up."""
@@ -120,6 +146,7 @@ class Recorder:
         for thread in self._threads:
             thread.join(left(deadline))
         self._hurry.set()
+        self._outbox.hurry()
         if self._threads[1].is_alive():
             LOG.error(
                 "%d texts were still waiting for the scrubber at shutdown; they are not kept.",
@@ -129,9 +156,10 @@ class Recorder:
         deadline = time.monotonic() + LAST_WORDS
         for thread in self._threads:
             thread.join(left(deadline))
+        self._outbox.close()
 
     def _drop(self, what: str) -> None:
-        self.counts[what] += 1
+        self._lost[what] += 1
         if time.monotonic() - self._drops_logged >= DROPS_LOGGED_EVERY:
             self._drops_logged = time.monotonic()
             LOG.error(
@@ -144,8 +172,7 @@ class Recorder:
 
     def _record_predictions(self) -> None:
         while rows := self._predictions.take(PREDICTIONS_TOGETHER):
-            if not self._insert(PREDICTIONS, PREDICTIONS.c.id, rows):
-                self.counts["predictions_dropped"] += len(rows)
+            self._outbox.send(PREDICTIONS, rows)
             self._predictions.done(len(rows))
 
     def _record_texts(self) -> None:
@@ -162,7 +189,7 @@ class Recorder:
             ids = [id_ for id_, text in batch if text is not None]
             found = dict(zip(ids, self._scrub([t for _, t in batch if t is not None]), strict=True))
             rows = [{"prediction_id": id_, "text": found.get(id_)} for id_, _ in batch]
-            self._insert(TEXTS, TEXTS.c.prediction_id, rows)
+            self._outbox.send(TEXTS, rows)
             self._texts.done(len(batch))
         self._scrubber.close()
 
@@ -181,34 +208,8 @@ class Recorder:
                     self._failures += 1
                     pause = self._retry_seconds * 2**self._failures
                     self._hurry.wait(min(pause, LONGEST_PAUSE))
-        self.counts["texts_unscrubbed"] += scrubbed.count(None)
+        self._lost["texts_unscrubbed"] += scrubbed.count(None)
         return scrubbed
-
-    def _insert(self, table: sa.Table, key: sa.Column[Any], rows: list[dict[str, Any]]) -> bool:
-        """Inserts `rows`, however often it takes; False when there is no more time for it."""
-        said = ""
-        while True:
-            try:
-                if said:  # a try that failed may have been committed all the same
-                    ids = [row[key.name] for row in rows]
-                    there = self._ledger.query(sa.select(key).where(key.in_(ids)))
-                    known = {row[key.name] for row in there}
-                    rows = [row for row in rows if row[key.name] not in known]
-                self._ledger.insert(table, rows)
-                return True
-            except LedgerError as error:
-                if str(error) != said:
-                    said = str(error)
-                    LOG.error("%d rows wait for the ledger: %s", len(rows), said)
-            except Exception as error:  # noqa: BLE001 - bad rows must not end the thread
-                # Its message may hold a row's values.
-                LOG.error(
-                    "%d rows of %s are lost: %s.", len(rows), table.name, type(error).__name__
-                )
-                return False
-            if self._hurry.wait(self._retry_seconds):
-                LOG.error("%d rows of %s are lost at shutdown.", len(rows), table.name)
-                return False
 
     def _close_orphans(self) -> None:
         """Rows without text for labelled predictions whose text will not come any more."""

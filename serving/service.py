@@ -1,7 +1,7 @@
 """The BentoML service: its routes, and how its parts are joined.
 
-    request --> guard --> intake --> batcher --> bundle of the follower --> answer
-                                               \\--> recorder --> ledger, scrubbing process
+    request --> guard --> intake --> desk --> batcher --> bundle of follower or rival --> answer
+                                        \\--> recorder --> ledger, spool, scrubbing process
 
 `newsloop serve` runs it in a project, where it follows the ledger; `bentoml serve <bento>` runs it
 with the one bundle that lies in the bento. serving/setting.py tells the two apart.
@@ -10,7 +10,9 @@ with the one bundle that lies in the bento. serving/setting.py tells the two apa
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+import os
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 
 import bentoml
 import click
+import orjson
 import pydantic
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from starlette.applications import Starlette
@@ -26,22 +29,30 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from components.core import ledger_challenger
 from components.core.errors import LedgerError
+from components.core.ledger import Ledger
 from components.core.offline import stay_home
-from serving import connections, intake, setting
+from serving import connections, direct, intake, setting, telemetry, ui
 from serving.access import Access
-from serving.admission import RETRY_SECONDS
-from serving.answer import Answer, answers
-from serving.batcher import Batcher
+from serving.asker import ASKER
+from serving.desk import Desk
 from serving.explain import explain
 from serving.follower import Served
 from serving.guard import App, Guard
 from serving.intake import ClassifyBody, ExplainBody, FeedbackBody
+from serving.metrics import Metrics
 from serving.recorder import Recorder, utc_now
-from serving.refused import Refused, later
+from serving.refused import Refused
+from serving.rival import Rival
 from serving.scrubbing import ScrubbingProcess, command
+from serving.shelf import Shelf
+from serving.spool import Spool
+from serving.tally import Tally
+from serving.watch import Watch
 
 FLUSH_SECONDS = 5.0  # that feedback waits for its predictions to reach the ledger
+MIB = 2**20
 DRAIN_SECONDS = 10.0  # at shutdown, for what is not yet recorded
 
 
@@ -75,6 +86,11 @@ async def _model(request: Request) -> Response:
     del request
     service: Any = bentoml.get_current_service()
     return await _respond(service.describe())
+
+
+async def _ui(request: Request) -> Response:
+    del request
+    return ui.page()
 
 
 async def _respond(answer: Awaitable[dict[str, Any]]) -> Response:
@@ -126,8 +142,9 @@ def _static(app: Starlette) -> frozenset[str]:
     workers=1,
     http={"host": "127.0.0.1"},  # BentoML's own default is every address
     logging={"access": {"enabled": False}},  # a line a request; /metrics counts them
+    tracing=telemetry.tracing(os.environ),
 )
-@bentoml.asgi_app(Starlette(routes=[Route("/model", _model)]))
+@bentoml.asgi_app(Starlette(routes=[Route("/model", _model), Route(ui.PATH, _ui)]))
 class Newsloop:
     """Sorts texts into classes, says why, and takes people's word on its answers."""
 
@@ -144,23 +161,52 @@ class Newsloop:
         logging.getLogger("newsloop").setLevel(logging.INFO)
         found = setting.find()
         self._limits = found.params.serve
+        if self._limits.log == "json":
+            telemetry.log_json()
         self._models, self._ledger = found.models, found.ledger
-        self._batcher = Batcher[Served, Answer](
-            self._compute, self._limits.max_batch, self._limits.max_wait_ms
-        )
+        self._metrics = Metrics()
+        tally = Tally(self._limits.challenger.slow_ms, self._limits.max_batch)
+        self._desk = Desk(self._models, tally, self._limits, self._metrics)
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")  # explain: one at a time
         self._recorder = None
         if self._ledger is not None:
-            self._recorder = Recorder(self._ledger, ScrubbingProcess(command(found.params_file)))
+            spool = None
+            if found.spool is not None:
+                spool = Spool(found.spool, self._limits.spool_mib * MIB)
+            scrubber = ScrubbingProcess(command(found.params_file))
+            self._recorder = Recorder(self._ledger, scrubber, spool=spool)
             self._recorder.start()
+        self._trials: list[Rival | Watch] = []
+        if self._ledger is not None and found.shelf is not None:
+            self._trials = self._follow_trials(self._ledger, found.shelf, tally)
         self._models.start()
+        service: Any = Newsloop  # the decorator made a Guarded of it
+        if service.guard is not None:
+            service.guard.direct[direct.PATH] = direct.traced(
+                direct.Direct(self._answer, self._metrics)
+            )
+
+    def _follow_trials(self, ledger: Ledger, shelf: Shelf, tally: Tally) -> list[Rival | Watch]:
+        """The challenger beside the champion, and the watch over both."""
+        limits = self._limits
+        newest = functools.partial(ledger_challenger.newest, ledger)
+        self._desk.rival = Rival(
+            newest, shelf, tally, lambda: self._desk.waiting > 0, limits.follow_seconds,
+            limits.challenger.queue_texts,
+        )  # fmt: skip
+        watch = Watch(ledger, self._models, self._desk.rival, tally, limits, utc_now)
+        self._desk.rival.start()
+        watch.start()
+        return [watch, self._desk.rival]
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def close(self) -> None:
         """Ends all threads and processes; what is not yet recorded has DRAIN_SECONDS."""
-        await self._batcher.close()
+        await self._desk.close()
         self._models.close()
         self._aside.shutdown()
+        for one in self._trials:
+            await asyncio.to_thread(one.close)
         if self._recorder is not None:
             await asyncio.to_thread(self._recorder.close, DRAIN_SECONDS)
         if self._ledger is not None:
@@ -170,17 +216,27 @@ class Newsloop:
         return self._models.current is not None
 
     def __metrics__(self, text: str) -> str:
-        """BentoML's metrics, what the recorder lost, and what the guard refused."""
+        """BentoML's metrics, what waits and what was lost, and what the guard refused."""
         counts = self._recorder.counts if self._recorder is not None else {}
+        levels = self._recorder.levels if self._recorder is not None else {}
+        levels = levels | {"texts_in_queue": self._desk.waiting}
+        if self._desk.rival is not None:
+            counts = counts | {"shadow_texts_left_out": self._desk.rival.left_out}
         for name, count in counts.items():
             text += f"# TYPE newsloop_{name}_total counter\nnewsloop_{name}_total {count}\n"
-        service: Any = Newsloop  # the decorator made a Guarded of it
+        for name, level in levels.items():
+            text += f"# TYPE newsloop_{name} gauge\nnewsloop_{name} {level}\n"
+        if self._models.current is not None:
+            model = self._models.current.title
+            text += f'# TYPE newsloop_model gauge\nnewsloop_model{{model="{model}"}} 1\n'
+        service: Any = Newsloop
         return text + str(service.guard.metrics())
 
     @bentoml.api(output_spec=Classified)  # type: ignore[untyped-decorator]
     async def classify(self, body: ClassifyBody, /) -> Any:
         """The label of each text, with the probabilities of all labels."""
-        return await _respond(self._classify(body))
+        # Only the schema is read here: the guard sends such a request to direct.Direct.
+        return Response(await self._answer(await body.raw(), None), media_type="application/json")
 
     @bentoml.api(output_spec=Explained)  # type: ignore[untyped-decorator]
     async def explain(self, body: ExplainBody, /) -> Any:
@@ -196,20 +252,17 @@ class Newsloop:
         """The answer of GET /model."""
         return self._served().describe()
 
-    async def _classify(self, body: ClassifyBody) -> dict[str, Any]:
-        texts = intake.texts(await body.read(), self._limits)
-        self._served()
-        waiting = self._batcher.waiting
-        if waiting and waiting + len(texts) > self._limits.max_waiting_texts:
-            raise later(
-                f"Expected at most {self._limits.max_waiting_texts} texts to wait for the model, "
-                f"and {waiting} do already; send this again later.",
-                RETRY_SECONDS,
-            )
-        served, found = await self._batcher.answer(texts)
+    async def _answer(self, body: bytes, caller: str | None) -> bytes:
+        """The JSON that answers a body of POST /classify."""
+        with self._metrics.stage("parse"):
+            texts = intake.texts(intake.parse(body), self._limits)
+        served, found = await self._desk.answer(texts, caller)
+        title = served.title
+        self._metrics.given(title, found)
         if self._recorder is not None:
-            self._recorder.record(served.bundle.name, found, texts)
-        return {"model": served.title, "predictions": [answer.public() for answer in found]}
+            self._recorder.record(served.bundle.name, found, texts, ASKER.get())
+        predictions = [answer.public() for answer in found]
+        return orjson.dumps({"model": title, "predictions": predictions})
 
     async def _explain(self, body: ExplainBody) -> dict[str, Any]:
         text = intake.text(await body.read(), self._limits)
@@ -243,10 +296,4 @@ class Newsloop:
         return counts | {"unknown": counts["unknown"] + len(labels) - len(possible)}
 
     def _served(self) -> Served:
-        if self._models.current is None:
-            raise Refused(503, "No model is loaded yet; /readyz says when there is one.")
-        return self._models.current
-
-    def _compute(self, texts: list[str]) -> tuple[Served, list[Answer]]:
-        served = self._served()
-        return served, answers(served.bundle, texts)
+        return self._desk.champion()

@@ -18,11 +18,12 @@ from components.core.bundle import Bundle
 from components.core.errors import LedgerError, NewsloopError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
-from components.core.paths import Paths
-from serving import api_keys
+from components.core.paths import SPOOL, Paths
+from serving import api_keys, attempts
 from serving.access import is_loopback
 from serving.api_keys import Keys
 from serving.follower import Follower, Served, warm
+from serving.shelf import Shelf
 
 LOG = logging.getLogger("newsloop.serving")
 FOLLOW, ROOT, DATABASE = "NEWSLOOP_FOLLOW", "NEWSLOOP_ROOT", "NEWSLOOP_DATABASE_URL"
@@ -51,12 +52,16 @@ class Setting:
         params: the settings, and the file they came from.
         models: whose `current` is the model that answers; None while there is none.
         ledger: where predictions are recorded; None in a bento without a database.
+        spool: the folder where they wait while the ledger is away; None in a bento without a home.
+        shelf: of bundles; None in a bento, which has the one.
     """
 
     params: Params
     params_file: Path
     models: Follower | Pinned
     ledger: Ledger | None
+    spool: Path | None = None
+    shelf: Shelf | None = None
 
 
 def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> Setting:
@@ -69,7 +74,8 @@ def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> Setting:
     place = _place(environ, code)
     if isinstance(place, Paths):
         return _project(place)
-    return _bento(place, environ.get(DATABASE))
+    home = environ.get("NEWSLOOP_HOME")
+    return _bento(place, environ.get(DATABASE), Path(home) / SPOOL if home else None)
 
 
 def check(
@@ -87,6 +93,7 @@ def check(
     params, keys = entrance(environ, code)
     if not isinstance(place, Paths):
         bundles.verify(place / "bundle", place / "keys")
+        bundles.verify(place, place / "keys")  # its code and settings
     need_keys(keys, params.serve.ask_keys == "always", host or "127.0.0.1")
 
 
@@ -163,18 +170,21 @@ def _project(paths: Paths) -> Setting:
             )
         return warm(loaded, params.serve.max_batch)
 
-    follower = Follower(ledger, load, params.serve.follow_seconds)
-    return Setting(params, paths.params, follower, ledger)
+    shelf = Shelf(
+        lambda name: attempts.attempt(paths.loading, name, load), params.serve.keep_seconds
+    )
+    follower = Follower(ledger, shelf, params.serve.follow_seconds)
+    return Setting(params, paths.params, follower, ledger, paths.spool, shelf)
 
 
-def _bento(code: Path, database: str | None) -> Setting:
+def _bento(code: Path, database: str | None, spool: Path | None) -> Setting:
     params = parameters.load(code / "params.yaml")
     freeze_libraries()
     loaded = warm(bundles.load(code / "bundle", code / "keys"), params.serve.max_batch)
     ledger = _open(database) if database else None
     served = Served(loaded, _version(ledger, loaded.name))
     LOG.info("%s serves, pinned in this bento.", served.title)
-    return Setting(params, code / "params.yaml", Pinned(served), ledger)
+    return Setting(params, code / "params.yaml", Pinned(served), ledger, spool)
 
 
 def _open(database: str) -> Ledger:

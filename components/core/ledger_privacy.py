@@ -20,7 +20,9 @@ from components.core.ledger import Ledger
 from components.core.ledger_tables import (
     DECISIONS,
     LABELS,
+    OBSERVATIONS,
     PREDICTIONS,
+    SHADOWS,
     TEXTS,
     WINDOWS,
 )
@@ -95,6 +97,8 @@ def expire(
     for table, where in (
         (LABELS, sa.and_(LABELS.c.prediction_id.in_(gone), LABELS.c.seq != newest)),
         (TEXTS, sa.and_(TEXTS.c.prediction_id.in_(gone), sa.not_(has_label))),
+        (SHADOWS, SHADOWS.c.prediction_id.in_(gone)),
+        (OBSERVATIONS, OBSERVATIONS.c.time < rows),
         (PREDICTIONS, PREDICTIONS.c.time < rows),
         (WINDOWS, sa.and_(WINDOWS.c.time < rows, WINDOWS.c.seq.not_in(last_window))),
         (
@@ -109,7 +113,7 @@ def expire(
         there = where
         change_ = sa.delete(table).where(there)
         found = _count(ledger, table, there) if dry_run else ledger.execute(change_)
-        if table is not TEXTS:
+        if table not in (TEXTS, SHADOWS, OBSERVATIONS):
             counts[table.name] = found
     return counts
 

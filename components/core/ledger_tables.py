@@ -52,6 +52,7 @@ PREDICTIONS = sa.Table(
     sa.Column("words", sa.Integer, nullable=False),
     sa.Column("unknown_share", sa.Float, nullable=False),
     sa.Column("features", sa.JSON, nullable=False),
+    sa.Column("source", sa.String(64), nullable=True),  # name of the API key that asked; null: none
     sqlite_autoincrement=True,
 )
 # The scrubbed text of a prediction; null when the scrubber failed, so that nothing waits for it.
@@ -69,6 +70,7 @@ LABELS = sa.Table(
     sa.Column("prediction_id", sa.String(32), nullable=False, index=True),
     sa.Column("label", sa.String, nullable=False),
     sa.Column("time", UtcTime, nullable=False),
+    sa.Column("origin", sa.String(16), nullable=True),  # queue: asked for; null: given unasked
     sqlite_autoincrement=True,
 )
 # A released bundle: where it came from and what the gate said.
@@ -93,6 +95,8 @@ DEPLOYMENTS = sa.Table(
     sa.Column("version", sa.Integer, sa.ForeignKey("versions.version"), nullable=False),
     sa.Column("time", UtcTime, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
+    # Of a way back: `seq` of the deployment that stands again. Null for a step forward.
+    sa.Column("returns_to", _SEQ, nullable=True),
     sqlite_autoincrement=True,
 )
 # What the gate and the governor decided, and why.
@@ -128,7 +132,7 @@ WINDOWS = sa.Table(
     sa.Column("after", _SEQ, nullable=False),
     sa.Column("until", _SEQ, nullable=False),
     sa.Column("rows", sa.Integer, nullable=False),
-    sa.Column("verdict", sa.String(16), nullable=False),  # drift | none | cannot say
+    sa.Column("verdict", sa.String(16), nullable=False),  # drift | none | cannot say | bad data
     sa.Column("details", sa.JSON, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -144,4 +148,50 @@ RETIRED = sa.Table(
     sa.Column("time", UtcTime, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
     sqlite_autoincrement=True,
+)
+# The trial of a version beside the champion: its last row says how it stands. `step` counts in
+# `shares`; a share of 0 is a shadow.
+CHALLENGES = sa.Table(
+    "challenges",
+    METADATA,
+    _seq(),
+    sa.Column("challenge", sa.String(32), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),  # of the row in its challenge
+    sa.Column("time", UtcTime, nullable=False),
+    sa.Column(
+        "event", sa.String(16), nullable=False
+    ),  # start, step | passed, promoted, failed, ...
+    sa.Column("version", sa.Integer, sa.ForeignKey("versions.version"), nullable=False),
+    sa.Column("bundle", sa.String(64), nullable=False),
+    sa.Column("champion", sa.String(64), nullable=False),
+    sa.Column("shares", sa.JSON, nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.UniqueConstraint("challenge", "number"),
+    sqlite_autoincrement=True,
+)
+# What a service counted of a bundle since its last row; written while a version is on trial.
+OBSERVATIONS = sa.Table(
+    "observations",
+    METADATA,
+    _seq(),
+    sa.Column("time", UtcTime, nullable=False, index=True),
+    sa.Column("bundle", sa.String(64), nullable=False),
+    sa.Column("batches", sa.Integer, nullable=False),
+    sa.Column("errors", sa.Integer, nullable=False),
+    sa.Column("slow", sa.Integer, nullable=False),
+    sa.Column("texts", sa.Integer, nullable=False),
+    sa.Column("confidence", sa.Float, nullable=False),  # summed over the texts
+    sa.Column("compared", sa.Integer, nullable=False),
+    sa.Column("disagreed", sa.Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+# What a challenger would have answered.
+SHADOWS = sa.Table(
+    "shadows",
+    METADATA,
+    sa.Column("prediction_id", sa.String(32), primary_key=True),
+    sa.Column("bundle", sa.String(64), primary_key=True),
+    sa.Column("label", sa.String, nullable=False),
+    sa.Column("confidence", sa.Float, nullable=False),
 )

@@ -8,15 +8,29 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from components.core.architecture_settings import (
+    BiLstm,
+    Candidate,
+    Ensemble,
+    Linear,
+    Network,
+    Pretrained,
+    Single,
+    TextCnn,
+    Transformer,
+)
+from components.core.challenger_settings import Challenger
 from components.core.errors import ParamsError
 from components.core.fitting_settings import Fitting, Hardware
+from components.core.gate_settings import Gate
 from components.core.settings import Positive, Rate, Settings, Share
 from components.core.source_settings import Limits, Source
 
 # What others import from here, though it is defined beside.
-__all__ = ["Limits", "Params", "Positive", "Rate", "Settings", "Share", "Source", "load", "parse"]
-
-Candidate = Literal["textcnn", "bilstm"]
+__all__ = [
+    "BiLstm", "Candidate", "Gate", "Limits", "Network", "Params", "Positive", "Rate", "Settings",
+    "Share", "Source", "TextCnn", "load", "parse",
+]  # fmt: skip
 
 
 class Scrub(Settings):
@@ -110,27 +124,7 @@ class Split(Settings):
 class Text(Settings):
     vocabulary: Positive
     min_count: Positive
-
-
-class TextCnn(Settings):
-    words: Positive
-    members: Positive
-    filters: Positive
-    bag: Positive
-    widths: Annotated[list[Positive], Field(min_length=1)]
-    dropout: Share
-    word_dropout: Share
-    batch_size: Positive
-    learning_rate: Rate
-
-
-class BiLstm(Settings):
-    words: Positive
-    units: Positive
-    dropout: Share
-    word_dropout: Share
-    batch_size: Positive
-    learning_rate: Rate
+    unit: Literal["words", "chars"] = "words"
 
 
 class Train(Settings):
@@ -146,28 +140,30 @@ class Train(Settings):
     fitting: Fitting
     textcnn: TextCnn
     bilstm: BiLstm
+    transformer: Transformer
+    pretrained: Pretrained
+    linear: Linear
+    ensemble: Ensemble
 
-    def architecture(self, name: Candidate) -> TextCnn | BiLstm:
-        """The settings of one candidate."""
-        return self.textcnn if name == "textcnn" else self.bilstm
+    def architecture(self, name: Single) -> Network:
+        """The settings of one architecture that is trained by itself."""
+        return getattr(self, name)  # type: ignore[no-any-return]
+
+    def trained(self, name: Candidate) -> list[Single]:
+        """The architectures that a candidate is made of."""
+        return list(self.ensemble.of) if name == "ensemble" else [name]
 
 
 class Evaluate(Settings):
     confidence: Annotated[float, Field(gt=0, lt=1)]
     resamples: Positive
     calibration_bins: Positive
+    reference_rows: Positive
     seed: int
 
 
-class Gate(Settings):
-    min_accuracy: Share
-    min_macro_f1: Share
-    min_class_recall: Share
-    max_calibration_error: Share
-    margin: Share
-    level: Annotated[float, Field(gt=0, lt=1)]
-    resamples: Positive
-    seed: int
+class Release(Settings):
+    git_remote: str | None
 
 
 class Serve(Settings):
@@ -178,6 +174,8 @@ class Serve(Settings):
     max_texts: Positive
     max_characters: Positive
     follow_seconds: Rate
+    keep_seconds: Annotated[float, Field(ge=0)]
+    spool_mib: Positive
     ask_keys: Literal["remote", "always"]  # `keys` would make Prefect take it for a mapping
     key_requests_per_second: Rate
     key_burst: Positive
@@ -189,12 +187,26 @@ class Serve(Settings):
     receive_seconds: Rate
     deadline_seconds: Rate
     drain_seconds: Annotated[float, Field(ge=0, le=5)]
+    log: Literal["json", "text"]
+    challenger: Challenger
 
 
 class Monitor(Settings):
     min_rows: Positive
     max_rows: Positive
     false_alarm_rate: Annotated[float, Field(gt=0, lt=1)]
+    false_alarms_a_day: Rate
+    max_bad_share: Share
+    max_lost_share: Share
+    max_source_share: Share
+    max_text_share: Share
+    accuracy_hours: Rate
+    accuracy_days: Positive
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Positive
+    decay_delta: Annotated[float, Field(gt=0, lt=1)]
+    seed: int
+    queue_candidates: Positive
     keep_pages: Positive
 
 
@@ -220,6 +232,11 @@ class Privacy(Settings):
                 "text_days must not be more than labelled_text_days, nor that more than "
                 f"ledger_days, got {self.text_days}, {self.labelled_text_days}, {self.ledger_days}"
             )
+        if self.page_days > self.text_days:
+            raise ValueError(
+                "page_days must not be more than text_days, because pages show examples of texts, "
+                f"got {self.page_days} and {self.text_days}"
+            )
         return self
 
 
@@ -239,6 +256,7 @@ class Params(Settings):
     train: Train
     evaluate: Evaluate
     gate: Gate
+    release: Release
     serve: Serve
     monitor: Monitor
     governor: Governor

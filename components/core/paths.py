@@ -8,6 +8,8 @@ from pathlib import Path
 
 from components.core.errors import UsageError
 
+SPOOL = "spool"  # what the service could not yet write to the ledger
+
 
 def state_of(root: Path) -> Path:
     """Where the project at `root` keeps its state: NEWSLOOP_HOME, or `.newsloop` in it."""
@@ -125,6 +127,14 @@ class Paths:
         return self.home / "checkpoints"
 
     @property
+    def spool(self) -> Path:
+        return self.home / SPOOL
+
+    @property
+    def loading(self) -> Path:
+        return self.home / "loading"
+
+    @property
     def scrub_cache(self) -> Path:
         return self.home / "scrub-cache.sqlite"
 
@@ -145,6 +155,10 @@ class Paths:
         return self.home / "decisions"
 
     @property
+    def rehearsals(self) -> Path:
+        return self.home / "rehearsals"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 
@@ -159,3 +173,7 @@ class Paths:
     @property
     def lock(self) -> Path:
         return self.home / "learning.lock"
+
+    @property
+    def journal(self) -> Path:
+        return self.home / "release.json"

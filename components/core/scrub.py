@@ -33,6 +33,7 @@ _TITLE = re.compile(  # a title belongs to the name: it tells the gender, at lea
     re.IGNORECASE,
 )
 _LONGEST_TITLE = 14  # characters
+_OF_ADDRESS = re.compile(r"[^\W\d_]{3}|\d{4}")  # a word or a postal code
 _PLACEHOLDER = re.compile(rf"<[A-Z][A-Z_]+[A-Z](?:_[0-9a-f]{{{_TOKEN_LENGTH}}})?>")
 
 
@@ -143,7 +144,7 @@ class Scrubber:
                 found += [
                     Span(_with_title(one.text, m), m.end, _TAGGED[m.kind], m.score)
                     for m in marks
-                    if _TAGGED[m.kind] in self._policy
+                    if _TAGGED[m.kind] in self._policy and _says_something(one.text, m)
                 ]
         return [
             [Finding(*one.span(f.start, f.end), f.entity, f.score) for f in merge(one.text, found)]
@@ -157,6 +158,11 @@ class Scrubber:
         if self._presidio is not None:
             found += self._presidio.search(text)
         return [span for span in found if span.score >= self._settings.min_score]
+
+
+def _says_something(text: str, mark: tagger.Mark) -> bool:
+    """Whether a marked address may be one: in tables and code, single letters look like some."""
+    return mark.kind == PERSON or bool(_OF_ADDRESS.search(text, mark.start, mark.end))
 
 
 def _with_title(text: str, mark: tagger.Mark) -> int:

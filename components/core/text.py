@@ -1,7 +1,9 @@
 """Words -> ids, inside TensorFlow, so that training and the served graph share one implementation.
 
-A word is a run of letters and digits, in lower case. Id 0 pads, id 1 stands for every word
-outside the vocabulary. A placeholder of the scrubber such as <PERSON> becomes the word "person".
+A word is a run of letters and digits, in lower case. Where languages write no spaces, each letter
+or digit is taken as a word of its own (`text.unit: chars`). Id 0 pads, id 1 stands for every word
+outside the vocabulary. A placeholder of the scrubber such as <PERSON> becomes the word "person",
+or, among characters, one "<person>".
 """
 
 from __future__ import annotations
@@ -9,37 +11,54 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
+
+Unit = Literal["words", "chars"]
 
 PAD, UNKNOWN = 0, 1
 FIRST_WORD = 2  # id of the commonest word
 _WORD = re.compile(r"[^\W_]+")
+# Of lower-case text. A pseudonym's token is left out: it would be unknown in most texts.
+_PSEUDONYM = r"<([a-z][a-z_]*[a-z])_[0-9a-f]{12}>"
+_PLACEHOLDER = "<[a-z][a-z_]*[a-z]>"
+_CHARACTER = re.compile(rf"{_PLACEHOLDER}|[^\W_]")
 
 
-def vocabulary(texts: Iterable[str], size: int, min_count: int) -> list[str]:
+def vocabulary(texts: Iterable[str], size: int, min_count: int, unit: Unit = "words") -> list[str]:
     """The commonest words of `texts`, the commonest first; ties in the order of the alphabet.
 
     Args:
         texts: of the training side only.
         size: most words returned.
         min_count: times that a word must occur.
+        unit: what a word is; see above.
     """
-    counts = Counter(word for text in texts for word in split(text))
+    counts = Counter(word for text in texts for word in split(text, unit))
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [word for word, count in ranked[:size] if count >= min_count]
 
 
-def split(text: str) -> list[str]:
+def split(text: str, unit: Unit = "words") -> list[str]:
     """The words of `text`, as `TextEncoder` sees them.
 
     >>> split("Mr <PERSON> isn't 41_years old")
     ['mr', 'person', 'isn', 't', '41', 'years', 'old']
+    >>> split("<PERSON>说:4月", "chars")
+    ['<person>', '说', '4', '月']
     """
-    return _WORD.findall(text.lower())
+    if unit == "words":
+        return _WORD.findall(text.lower())
+    return _CHARACTER.findall(re.sub(_PSEUDONYM, r"<\1>", text.lower()))
 
 
-def make_encoder(words: Sequence[str], length: int) -> Any:
-    """A tf.Module that turns raw strings into ids; see `TextEncoder.__call__`."""
+def make_encoder(words: Sequence[str], length: int, unit: Unit = "words") -> Any:
+    """A tf.Module that turns raw strings into ids; see `TextEncoder.__call__`.
+
+    Args:
+        words: the vocabulary, of the same unit.
+        length: ids of a text.
+        unit: what a word is; see above.
+    """
     import tensorflow as tf
 
     class TextEncoder(tf.Module):  # type: ignore[misc]
@@ -67,8 +86,7 @@ def make_encoder(words: Sequence[str], length: int) -> Any:
             # The lowering ends a text at its first NUL.
             whole = tf.strings.regex_replace(texts, r"\x00", " ")
             lower = tf.strings.lower(whole, encoding="utf-8")
-            clean = tf.strings.regex_replace(lower, r"[^\p{L}\p{N}]+", " ")
-            words_ = tf.strings.split(clean)  # (B, None) ragged
+            words_ = tf.strings.split(_spaced(lower, unit))  # (B, None) ragged
             count = tf.cast(words_.row_lengths(), tf.int32)
             ids = self.table.lookup(words_[:, :length].to_tensor("", shape=[None, length]))
             read = tf.minimum(count, length)
@@ -79,3 +97,35 @@ def make_encoder(words: Sequence[str], length: int) -> Any:
             return ids, count, tf.where(read > 0, share, 1.0)
 
     return TextEncoder()
+
+
+def join_encoders(encoders: Sequence[Any]) -> Any:
+    """An encoder whose ids are those of all `encoders`, one after the other: (B, sum of lengths).
+
+    Words and unknown share are those of the first.
+    """
+    import tensorflow as tf
+
+    class JoinedEncoder(tf.Module):  # type: ignore[misc]
+        """Raw strings -> the ids of several encoders, in the graph."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoders = list(encoders)
+
+        def __call__(self, texts: Any) -> tuple[Any, Any, Any]:
+            found = [encoder(texts) for encoder in self.encoders]
+            return tf.concat([ids for ids, _, _ in found], axis=1), found[0][1], found[0][2]
+
+    return JoinedEncoder()
+
+
+def _spaced(lower: Any, unit: Unit) -> Any:
+    """(B,) strings in lower case, with a space between two words and nowhere else."""
+    import tensorflow as tf
+
+    if unit == "words":
+        return tf.strings.regex_replace(lower, r"[^\p{L}\p{N}]+", " ")
+    plain = tf.strings.regex_replace(lower, _PSEUDONYM, r"<\1>")
+    # A placeholder or a character stays, anything else goes.
+    return tf.strings.regex_replace(plain, rf"(?s)({_PLACEHOLDER}|[\p{{L}}\p{{N}}])|.", r"\1 ")

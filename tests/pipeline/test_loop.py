@@ -4,6 +4,7 @@ Evidently. The tests tell one story and run in the order of this file.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import socket
 import subprocess
@@ -17,10 +18,10 @@ import polars as pl
 import psutil
 import pytest
 
-from components.core import bundle
+from components.core import bundle, tables
 from components.core import ledger as ledgers
 from components.core.errors import StackError
-from components.core.ledger import Ledger
+from components.core.ledger import PREDICTIONS, Ledger
 from components.core.paths import Paths
 from flows.pipeline import STAGES
 from serving.client import Client
@@ -32,6 +33,8 @@ DEADLINE = 240  # seconds for anything that happens by itself
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("loop") / "project", per_class=45)
+    made.settle({"gate.rehearse": True, "gate.max_latency_ms": 5000})
+    made.git("commit", "--quiet", "--all", "--amend", "--no-edit")
     yield made
     made.newsloop("down")
 
@@ -60,7 +63,9 @@ def test_up_before_a_champion_says_what_to_do(project: Project) -> None:
 def test_run_learns_and_releases(project: Project, ledger: Ledger) -> None:
     answer = project.newsloop("run", "--json")
     found = answer.json
-    assert [row[0] for row in found["stages"]] == ["snapshot", *STAGES, "gate", "release"]
+    assert [row[0] for row in found["stages"]] == [
+        "snapshot", *STAGES, "rehearse", "gate", "release",
+    ]  # fmt: skip
     assert {row[1] for row in found["stages"]} == {"ran"}
     assert (found["outcome"], found["version"]) == ("released", "newsloop@v1.0.0")
     assert 0.4 <= found["metrics"]["accuracy"]["value"] <= 1
@@ -73,6 +78,20 @@ def test_run_learns_and_releases(project: Project, ledger: Ledger) -> None:
     assert champion is not None
     paths = Paths(project.root, project.home)
     assert bundle.verify(paths.bundles / champion.bundle, paths.keys) == champion.bundle
+    (shown,) = project.newsloop("gate", "--json").json
+    assert (shown["verdict"], shown["candidate"]) == ("release", champion.bundle)
+    assert "Released" in Path(shown["page"].removeprefix("file://")).read_text()
+
+
+def test_the_candidate_stood_its_rehearsal_and_nothing_is_left_of_it(project: Project) -> None:
+    paths = Paths(project.root, project.home)
+    (file,) = paths.rehearsals.iterdir()
+    found = tables.read_json(file)
+    assert (found["problem"], found["equal"], found["refused"]) == (None, 1.0, 1.0)
+    assert found["texts"] > 20
+    assert 0 < found["p50_ms"] <= found["p95_ms"]
+    assert 50 < found["memory_mib"] < 3000
+    assert not list(project.home.glob("rehearsal-*"))
 
 
 def test_run_again_changes_nothing(project: Project, ledger: Ledger) -> None:
@@ -202,6 +221,46 @@ def test_the_loop_closes_by_itself(project: Project, ledger: Ledger) -> None:
     assert project.git("tag", "--list").split() == ["newsloop@v1.0.0", "newsloop@v2.0.0"]
     assert project.git("log", "--format=%s") == "start"
     assert project.git("rev-parse", "newsloop@v2.0.0^{commit}") == champion.commit
+
+
+def test_an_answer_is_traced_to_its_data(project: Project, ledger: Ledger) -> None:
+    with Client(project.service) as client:
+        (answer,) = client.classify([articles("tech", 0, 1)[0]]).predictions
+    wait("its row", lambda: any(r["id"] == answer.prediction_id for r in rows(ledger, PREDICTIONS)))
+    found = project.newsloop("why", answer.prediction_id, "--json").json
+    champion = ledger.champion()
+    assert champion is not None
+    assert found["prediction"]["label"] == answer.label
+    assert found["bundle"] == {"name": champion.bundle, "verified": True, "fault": None}
+    assert (found["version"]["tag"], found["commit"]["id"]) == (champion.tag, champion.commit)
+    lock = project.git("show", f"{champion.tag}:dvc.lock") + "\n"
+    assert found["data"]["dvc_lock"] == hashlib.sha256(lock.encode()).hexdigest()
+    assert len(found["data"]["outs"]) == len(STAGES)
+    assert found["validation"]["rows"] == 5 * project.per_class + 60
+    assert all(check["passed"] for check in found["gate"]["checks"])
+    assert project.newsloop("why", "0" * 32).status == 1
+    assert project.newsloop("status", "--json").json["disagreements"] == []
+
+
+def test_two_versions_are_compared(project: Project) -> None:
+    found = project.newsloop("diff", "v1", "v2", "--json").json
+    assert sum(side["added"] for side in found["data"].values()) > 0
+    assert sum(side["removed"] for side in found["data"].values()) == 0
+    assert [pin["watermark"] for pin in found["sources"]["feedback"]] == [0, 60]
+    assert found["params"] == {}
+    answers = found["answers"]
+    assert len(answers["disagree"]) >= answers["first_right"] + answers["second_right"]
+    assert answers["documents"] == found["data"]["test"]["documents"][0]
+    assert project.newsloop("diff", "v1", "v9").status == 2
+
+
+def test_a_version_is_restored_and_trained_again(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    found = project.newsloop("restore", "v1", str(folder), "--retrain", "--json").json
+    assert (found["tag"], found["gone"]) == ("newsloop@v1.0.0", [])
+    assert found["files"] > 30
+    assert found["retrained"] == {"bundle": found["bundle"], "same": True}
+    assert project.git("status", "--porcelain", "--untracked-files=no") == ""
 
 
 def test_one_drift_makes_one_run(project: Project, ledger: Ledger) -> None:

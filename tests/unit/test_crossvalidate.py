@@ -71,7 +71,7 @@ def test_every_document_is_asked_about_once_a_repeat_and_never_learned_from() ->
 
 def test_the_baseline_learns() -> None:
     learned = pl.DataFrame({"text": ["bank money", "goal match"] * 4, "label": ["a", "b"] * 4})
-    said = crossvalidate.answer("linear", PROJECT, learned, ["the money", "a match"])
+    said = crossvalidate.answer("svm", PROJECT, learned, ["the money", "a match"])
     assert said == ["a", "b"]
 
 

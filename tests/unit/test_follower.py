@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from components.core.errors import BundleError, LedgerError
 from components.core.ledger import Champion
 from serving.follower import Follower, Served
+from serving.shelf import Shelf
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 
@@ -47,7 +49,7 @@ def world() -> World:
 
 
 def follow(world: World, seconds: float = 30) -> Follower:
-    return Follower(world, world.load, seconds)
+    return Follower(world, Shelf(world.load), seconds)
 
 
 def serving(follower: Follower) -> str | None:
@@ -140,6 +142,54 @@ def test_after_a_broken_bundle_another_one_is_tried_at_once(world: World) -> Non
     assert serving(follower) == "two"
 
 
+def test_the_way_back_loads_nothing_while_the_old_one_is_kept(world: World) -> None:
+    now = [0.0]
+    shelf = Shelf(world.load, 10, lambda: now[0])
+    follower = Follower(world, shelf, 30)
+    for second, name, kept, loads in [
+        (0, "one", {"one"}, 1),
+        (5, "two", {"one", "two"}, 2),
+        (14, "two", {"one", "two"}, 2),
+        (14, "one", {"one", "two"}, 2),  # the way back
+        (23, "one", {"one", "two"}, 2),
+        (25, "one", {"one"}, 2),  # 11 s after its last answer, "two" is gone
+        (26, "two", {"one", "two"}, 3),
+    ]:
+        now[0], world.champion_now = second, champion(name)
+        follower.look()
+        assert (serving(follower), shelf.names, len(world.loads)) == (name, kept, loads)
+
+
+def test_a_bundle_is_kept_while_anybody_uses_it(world: World) -> None:
+    shelf = Shelf(world.load)
+    assert shelf.use("champion", "one") is shelf.use("challenger", "one")
+    shelf.release("challenger")
+    shelf.tidy()
+    assert shelf.names == {"one"}
+    shelf.use("champion", "two")
+    shelf.tidy()
+    assert shelf.names == {"two"}
+    assert world.loads == ["one", "two"]
+
+
+def test_a_bundle_that_is_gone_is_freed(world: World) -> None:
+    class Heavy:
+        def __init__(self) -> None:
+            self.itself = self  # as TensorFlow's objects do
+
+    def load(name: str) -> Any:
+        loaded = Heavy()
+        seen.append(weakref.ref(loaded))
+        return loaded
+
+    seen: list[weakref.ref[Heavy]] = []
+    shelf = Shelf(load)
+    shelf.use("champion", "one")
+    shelf.use("champion", "two")
+    shelf.tidy()
+    assert [ref() is None for ref in seen] == [True, False]
+
+
 def test_the_thread_survives_what_nobody_foresaw(world: World) -> None:
     def load(name: str) -> Any:
         world.loads.append(name)
@@ -151,7 +201,7 @@ def test_the_thread_survives_what_nobody_foresaw(world: World) -> None:
 
     loaded: list[str] = []
     world.champion_now = champion("one")
-    follower = Follower(world, load, 0.01)
+    follower = Follower(world, Shelf(load), 0.01)
     follower.start()
     follower._thread.join(10)
     assert loaded == ["one"]

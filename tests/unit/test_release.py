@@ -5,17 +5,20 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from components import release
-from components.core import bundle, tables
+from components.core import bundle, journal, tables
 from components.core import ledger as ledgers
 from components.core.errors import BundleError, ReleaseError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
+from flows import repair, versions
 from tests.tiny import make_bundle
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
@@ -54,7 +57,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(paths, "init", "--quiet", "--initial-branch", "main")
     subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet"], cwd=root, check=True)
     (root / ".dvc" / "config").write_text(
-        "[core]\n    remote = local\n['remote \"local\"']\n    url = ../.newsloop/remote\n"
+        "[core]\n    remote = local\n    analytics = false\n    check_update = false\n"
+        "['remote \"local\"']\n    url = ../.newsloop/remote\n"
     )
     (paths.home / "remote").mkdir()
     git(paths, "add", "--all")
@@ -152,3 +156,135 @@ def test_what_dvc_says_is_in_the_error_and_the_champion_stays(paths: Paths, ledg
     with pytest.raises(ReleaseError, match=r"dvc push.*nowhere"):
         publish(paths, ledger)
     assert ledger.champion() is None
+
+
+# A git remote that several machines release to
+
+
+@pytest.fixture
+def remote(paths: Paths, tmp_path: Path) -> Path:
+    """A bare repository, `origin` of the project."""
+    git(paths, "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    git(paths, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(paths, "push", "--quiet", "origin", "main")
+    return tmp_path / "origin.git"
+
+
+def public(paths: Paths, remote: Path) -> dict[str, str]:
+    """Tag -> commit, as the remote has them."""
+    form = "--format=%(refname:short) %(*objectname)"
+    listed = git(paths, f"--git-dir={remote}", "tag", "--list", form).splitlines()
+    return dict(line.split(" ") for line in listed)
+
+
+def share(paths: Paths, ledger: Ledger) -> ledgers.Champion:
+    return release.publish(paths, ledger, {"id": "d"}, 17, NOW, "a test", "origin")
+
+
+def test_the_tag_goes_to_the_remote_with_its_commit(
+    paths: Paths, ledger: Ledger, remote: Path
+) -> None:
+    champion = share(paths, ledger)
+    assert public(paths, remote) == {champion.tag: champion.commit}
+    assert git(paths, f"--git-dir={remote}", "log", "-1", "--format=%s", "main") == "start"
+
+
+def test_numbers_that_others_published_are_passed(
+    paths: Paths, ledger: Ledger, remote: Path
+) -> None:
+    git(paths, "tag", "-a", "newsloop@v3.0.0", "-m", "bundle of somebody else")
+    git(paths, "push", "--quiet", "origin", "newsloop@v3.0.0")
+    git(paths, "tag", "--delete", "newsloop@v3.0.0")
+    theirs = public(paths, remote)
+    champion = share(paths, ledger)
+    assert champion.version == 4
+    assert public(paths, remote) == theirs | {champion.tag: champion.commit}
+
+
+def test_a_push_that_comes_second_takes_the_next_number(
+    paths: Paths, ledger: Ledger, remote: Path, tmp_path: Path
+) -> None:
+    """Somebody pushes the same tag while our push is under way; nothing is forced."""
+    git(paths, "clone", "--quiet", str(remote), str(tmp_path / "other"))
+    hook = paths.root / ".git" / "hooks" / "pre-push"
+    hook.write_text(
+        f"#!/bin/sh\nrm -f {hook}\nunset GIT_DIR\ncd {tmp_path / 'other'}\n"
+        "git -c user.name=o -c user.email=o@localhost tag -a newsloop@v1.0.0 -m 'bundle of other' "
+        "origin/main\n"
+        "git push --quiet origin newsloop@v1.0.0\n"
+    )
+    hook.chmod(0o755)
+    champion = share(paths, ledger)
+    assert champion.tag == "newsloop@v2.0.0"
+    theirs = git(paths, f"--git-dir={remote}", "rev-parse", "main")
+    assert public(paths, remote) == {"newsloop@v1.0.0": theirs, champion.tag: champion.commit}
+    assert git(paths, "tag", "--list") == champion.tag
+
+
+def test_several_machines_at_once_lose_nothing(paths: Paths, remote: Path, tmp_path: Path) -> None:
+    found: list[str] = []
+
+    def machine(own: Paths, ledger: Ledger) -> None:
+        found.append(share(own, ledger).tag)
+        ledger.close()
+
+    machines = []
+    for number in range(3):
+        root = tmp_path / f"machine-{number}"
+        shutil.copytree(paths.root, root)
+        own = Paths(root, root / ".newsloop")
+        bundle.write(own.bundle, {"machine": number}, tables.pl.DataFrame({"a": [1]}), own.keys)
+        machines.append((own, Ledger(ledgers.url(own.ledger))))
+    threads = [threading.Thread(target=machine, args=one) for one in machines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [f"newsloop@v{number}.0.0" for number in (1, 2, 3)]
+    assert sorted(public(paths, remote)) == sorted(found)
+
+
+def test_a_remote_that_is_away_stops_a_release_and_repair_finishes_it(
+    paths: Paths, ledger: Ledger, remote: Path
+) -> None:
+    remote.rename(remote.with_suffix(".away"))
+    with pytest.raises(ReleaseError, match=r"ls-remote.*origin"):
+        share(paths, ledger)
+    assert ledger.champion() is None
+    with pytest.raises(ReleaseError, match="ls-remote"):
+        repair.run(paths, ledger, NOW)
+    remote.with_suffix(".away").rename(remote)
+    assert repair.run(paths, ledger, NOW)[-1].endswith("newsloop@v1.0.0 serves")
+    assert list(public(paths, remote)) == ["newsloop@v1.0.0"]
+    assert repair.run(paths, ledger, NOW) == []
+
+
+def test_a_release_is_forgotten_when_the_champion_moved(
+    paths: Paths, ledger: Ledger, remote: Path
+) -> None:
+    """The gate compared it with another one."""
+    remote.rename(remote.with_suffix(".away"))
+    with pytest.raises(ReleaseError):
+        share(paths, ledger)
+    entry = journal.read(paths)
+    assert entry is not None
+    journal.write(replace(entry, champion="c" * 64), paths)
+    lines = repair.run(paths, ledger, NOW)
+    assert ["forgot" in line for line in lines] == [True], lines
+    assert journal.read(paths) is None
+    assert (ledger.champion(), git(paths, "tag", "--list")) == (None, "")
+    assert not (paths.bundles / entry.bundle).exists()
+
+
+def test_status_says_where_git_ledger_and_store_disagree(paths: Paths, ledger: Ledger) -> None:
+    champion = publish(paths, ledger)
+    assert versions.disagreements(paths, ledger) == []
+    (paths.bundles / champion.bundle).rename(paths.bundles / ("e" * 64))
+    git(paths, "tag", "-a", "newsloop@v7.0.0", "-m", "bundle of somebody else")
+    lines = versions.disagreements(paths, ledger)
+    assert [line.split()[0] for line in lines] == ["newsloop@v7.0.0", champion.tag, "bundle"]
+    git(paths, "tag", "--delete", champion.tag)
+    git(paths, "tag", "-a", champion.tag, "-m", "moved", "HEAD")
+    assert "is not the commit" in versions.disagreements(paths, ledger)[1]
+    git(paths, "tag", "--delete", champion.tag)
+    assert "no tag here" in versions.disagreements(paths, ledger)[1]

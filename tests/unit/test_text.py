@@ -24,10 +24,33 @@ def bbc(every: int) -> list[str]:
 
 
 @pytest.mark.parametrize("texts", [HARD, bbc(every=100)], ids=["hard", "bbc"])
-def test_the_graph_counts_the_words_that_split_finds(texts: list[str]) -> None:
-    encoder = text.make_encoder(["the"], 10)
+@pytest.mark.parametrize("unit", ["words", "chars"])
+def test_the_graph_counts_the_words_that_split_finds(texts: list[str], unit: text.Unit) -> None:
+    encoder = text.make_encoder(["the"], 10, unit)
     _, words, _ = encoder([one.encode() for one in texts])
-    assert words.numpy().tolist() == [len(text.split(one)) for one in texts]
+    assert words.numpy().tolist() == [len(text.split(one, unit)) for one in texts]
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        ("球队赢得比赛。", ["球", "队", "赢", "得", "比", "赛"]),
+        ("Ab 4.½", ["a", "b", "4", "½"]),
+        ("<PERSON>说 <STREET_ADDRESS>!", ["<person>", "说", "<street_address>"]),
+        ("<PERSON_0123456789ab>", ["<person>"]),
+        ("<PERSON_0123>", list("person0123")),
+        ("a<b c>d", ["a", "b", "c", "d"]),
+        ("<PERSON", list("person")),
+        ("", []),
+    ],
+)
+def test_characters_and_placeholders(raw: str, found: list[str]) -> None:
+    assert text.split(raw, "chars") == found
+    encoder = text.make_encoder(list(dict.fromkeys(["x", *found])), 20, "chars")
+    ids, words, unknown = encoder([raw.encode()])
+    assert words.numpy().tolist() == [len(found)]
+    assert unknown.numpy().tolist() == [0.0 if found else 1.0]
+    assert (ids.numpy() > 0).sum() == len(found)
 
 
 def test_ids_are_padded_cut_and_looked_up() -> None:
@@ -43,6 +66,7 @@ def test_vocabulary_is_ordered_by_count_then_by_word() -> None:
     assert text.vocabulary(texts, size=10, min_count=1) == ["a", "b", "c", "d"]
     assert text.vocabulary(texts, size=10, min_count=2) == ["a", "b"]
     assert text.vocabulary(texts, size=1, min_count=1) == ["a"]
+    assert text.vocabulary(["比赛 赛"], size=9, min_count=1, unit="chars") == ["赛", "比"]
 
 
 def test_every_word_of_the_vocabulary_is_found_again() -> None:
@@ -51,3 +75,11 @@ def test_every_word_of_the_vocabulary_is_found_again() -> None:
     encoder = text.make_encoder(words, 1)
     ids, _, _ = encoder([word.encode() for word in words])
     assert ids.numpy()[:, 0].tolist() == list(range(text.FIRST_WORD, text.FIRST_WORD + len(words)))
+
+
+def test_joined_encoders_read_one_after_the_other() -> None:
+    long, short = text.make_encoder(["the", "cup"], 3), text.make_encoder(["cup"], 2)
+    ids, words, unknown = text.join_encoders([long, short])([b"The cup", b"x"])
+    assert ids.numpy().tolist() == [[2, 3, 0, 1, 2], [1, 0, 0, 1, 0]]
+    assert words.numpy().tolist() == [2, 1]
+    assert unknown.numpy().tolist() == [0.0, 1.0]

@@ -1,0 +1,153 @@
+"""The peers that several benchmarks measure ours against, tuned as fairly as ours.
+
+Each chooses among its settings by the validation side, as ours choose their epoch by it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.svm import LinearSVC
+
+STRENGTHS, PHRASES = (0.1, 0.3, 1.0, 3.0), ((1, 1), (1, 2))  # C and n-grams that are tried
+FASTTEXT = """
+import fasttext, json, os, sys, time
+rates, phrases, epochs = (0.5, 1.0), (1, 2), (25,)
+given = json.load(sys.stdin)
+folder = given["folder"]
+def learn(texts, labels, rate, phrase, epoch):
+    path = os.path.join(folder, "learn.txt")
+    with open(path, "w") as file:
+        file.writelines(f"__label__{b} {a}\\n" for a, b in zip(texts, labels))
+    return fasttext.train_supervised(
+        path, lr=rate, wordNgrams=phrase, epoch=epoch, minCount=2, bucket=200000,
+        thread=given["threads"], seed=7, verbose=0)
+def say(model, texts):
+    # Its own wrapper of several texts at once fails with NumPy 2.
+    return [model.f.predict(text + "\\n", 1, 0.0, "strict")[0][1][9:] for text in texts]
+best = None
+for rate in rates:
+    for phrase in phrases:
+        for epoch in epochs:
+            model = learn(given["learn"], given["learn_labels"], rate, phrase, epoch)
+            said = say(model, given["stop"])
+            share = sum(a == b for a, b in zip(said, given["stop_labels"])) / len(said)
+            if best is None or share > best[0]:
+                best = share, (rate, phrase, epoch)
+started = time.perf_counter()
+model = learn(given["learn"], given["learn_labels"], *best[1])
+path = os.path.join(folder, "model.bin")
+model.save_model(path)
+seconds = time.perf_counter() - started
+waits = []
+for text in given["asked"][:50]:
+    begun = time.perf_counter()
+    say(model, [text])
+    waits.append(1000 * (time.perf_counter() - begun))
+print(json.dumps({"settings": best[1], "seconds": seconds, "bytes": os.path.getsize(path),
+    "milliseconds": sorted(waits)[len(waits) // 2], "validation": say(model, given["stop"]),
+    "said": say(model, given["asked"])}))
+"""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """What a peer did.
+
+    Attributes:
+        settings: those it chose by the validation side.
+        seconds: of learning once with them.
+        validation, said: its labels of the validation side and of what it was asked.
+        megabytes, milliseconds: of its file and of one answer, nan where not measured.
+    """
+
+    settings: str
+    seconds: float
+    validation: list[str]
+    said: list[str]
+    megabytes: float
+    milliseconds: float
+
+
+def svm(learn: pl.DataFrame, stop: pl.DataFrame, asked: Sequence[str], *, refit: bool) -> Peer:
+    """TF-IDF + LinearSVC.
+
+    Args:
+        learn, stop: documents with text and label; `stop` chooses the settings.
+        asked: texts to label.
+        refit: whether it learns from `stop`, too, once its settings are chosen. An SVM has no
+            epoch to stop at, so in practice it would.
+    """
+
+    def fit(table: pl.DataFrame, strength: float, phrase: tuple[int, int]) -> Pipeline:
+        vectors = TfidfVectorizer(sublinear_tf=True, ngram_range=phrase)
+        pipeline = make_pipeline(vectors, LinearSVC(C=strength, random_state=0))
+        return pipeline.fit(table["text"].to_list(), table["label"].to_list())
+
+    texts, actual = stop["text"].to_list(), stop["label"].to_numpy()
+
+    def share(chosen: tuple[float, tuple[int, int]]) -> float:
+        return float((fit(learn, *chosen).predict(texts) == actual).mean())
+
+    best = max(product(STRENGTHS, PHRASES), key=share)
+    chosen_by = fit(learn, *best).predict(texts).tolist()
+    started = time.perf_counter()
+    model = fit(pl.concat([learn, stop]) if refit else learn, *best)
+    seconds = time.perf_counter() - started
+    waits = []
+    for text in asked[:50]:
+        begun = time.perf_counter()
+        model.predict([text])
+        waits.append(1000 * (time.perf_counter() - begun))
+    said = model.predict(list(asked)).tolist()
+    found = f"C={best[0]}, n-grams {best[1]}"
+    return Peer(found, seconds, chosen_by, said, float("nan"), float(np.median(waits)))
+
+
+def fasttext(
+    python: Path, learn: pl.DataFrame, stop: pl.DataFrame, asked: Sequence[str], threads: int = 2
+) -> Peer:
+    """fastText (Joulin et al. 2016), in the interpreter of an environment that has it.
+
+    Its texts are in lower case with spaces between words, as its authors prepare them.
+
+    Args:
+        python: of an environment with `fasttext-wheel`.
+        learn, stop, asked: as for `svm`; it does not learn from `stop`.
+        threads: 1 makes it repeatable.
+    """
+    from components.core import text
+
+    def plain(texts: Sequence[str]) -> list[str]:
+        return [" ".join(text.split(one)) for one in texts]
+
+    with tempfile.TemporaryDirectory() as folder:
+        given = {
+            "folder": folder, "threads": threads, "asked": plain(asked),
+            "learn": plain(learn["text"].to_list()), "learn_labels": learn["label"].to_list(),
+            "stop": plain(stop["text"].to_list()), "stop_labels": stop["label"].to_list(),
+        }  # fmt: skip
+        done = subprocess.run(
+            [python, "-c", FASTTEXT], input=json.dumps(given), text=True, capture_output=True,
+            check=False,
+        )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(f"Expected an environment with fasttext-wheel, got: {done.stderr[-500:]}")
+    found = json.loads(done.stdout)
+    rate, phrase, epochs = found["settings"]
+    settings = f"lr={rate}, n-grams {phrase}, {epochs} epochs"
+    return Peer(
+        settings, found["seconds"], found["validation"], found["said"], found["bytes"] / 1e6,
+        found["milliseconds"],
+    )  # fmt: skip

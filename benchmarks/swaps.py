@@ -1,0 +1,167 @@
+"""Model swaps under load: failed requests, mixed answers, waiting times, memory.
+
+    python benchmarks/swaps.py                        # 200 swaps, some minutes
+    python benchmarks/swaps.py --swaps 4 --seconds 2  # a look
+
+First SECONDS of load without a swap, then the same load while two bundles of the default
+architecture (benchmarks/serving.py) take turns, the old one being kept in memory; then again with
+`serve.keep_seconds: 0`, where each swap verifies, loads and warms a bundle. Each model says another
+confidence of the same article, so an answer that mixes two shows. Memory is the resident set of the
+process that answers, after the first tenth of the swaps and at the end. Prints a table and writes
+benchmarks/swaps.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import psutil
+import yaml
+
+from benchmarks import serving
+from components.core import ledger as ledgers
+from components.core import tables
+from components.core.errors import StackError
+from components.core.ledger import Ledger
+from components.core.paths import Paths
+from serving.client import Client
+
+PLACE = serving.ROOT / ".newsloop" / "benchmarks" / "swaps"
+CLIENTS = 8
+PATIENCE = 60  # seconds that a swap may take
+
+
+class Load:
+    """Clients that ask for one article without a pause, until they are told to stop."""
+
+    def __init__(self, url: str) -> None:
+        self.answers: list[tuple[str, float, float]] = []  # model, confidence, milliseconds
+        self.failures: list[str] = []
+        self._stop = threading.Event()
+        self._article = serving.articles()[0]
+        self._threads = [threading.Thread(target=self._ask, args=(url,)) for _ in range(CLIENTS)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, url: str) -> None:
+        with Client(url, patience=0) as client:
+            while not self._stop.is_set():
+                started = time.perf_counter()
+                try:
+                    found = client.classify([self._article])
+                except StackError as error:
+                    self.failures.append(str(error))
+                    continue
+                waited = 1000 * (time.perf_counter() - started)
+                self.answers.append((found.model, found.predictions[0].confidence, waited))
+
+
+def measure(place: Path, names: list[str], port: int, swaps: int, seconds: float, keep: float) \
+        -> dict[str, Any]:  # fmt: skip
+    """One service, loaded without swaps and with them."""
+    argv, environment = serving.ours(serving.ROOT, place, PLACE / names[0], names[0], port)
+    shutil.copytree(PLACE / names[1], place / "home" / "bundles" / names[1])
+    values = yaml.safe_load((place / "params.yaml").read_text(encoding="utf-8"))
+    values["serve"] |= {"keep_seconds": keep, "follow_seconds": 0.1}
+    (place / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    ledger = Ledger(ledgers.url(Paths(place, place / "home").ledger))
+    row = {**ledger.versions()[0], "version": 2, "bundle": names[1], "tag": "newsloop@v2.0.0"}
+    ledger.add_version(row, "a benchmark")
+    with (PLACE / "service.log").open("a") as log:
+        process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        serving._wait(f"{url}/readyz", process)
+        calm = Load(url)
+        time.sleep(seconds)
+        calm.stop()
+        children = psutil.Process(process.pid).children(recursive=True)
+        worker = max(children, key=lambda child: child.memory_info().rss)
+        load, memory, took = Load(url), [], []
+        for i in range(swaps):
+            # The past keeps it off probation, whose rows are not what is measured here.
+            ledger.deploy(1 + i % 2, datetime(2020, 1, 1, tzinfo=UTC), f"swap {i}")
+            tag, started = f"newsloop@v{1 + i % 2}.0.0", time.perf_counter()
+            _until(lambda tag=tag: bool(load.answers) and load.answers[-1][0].startswith(tag))  # type: ignore[misc]
+            took.append(time.perf_counter() - started)
+            memory.append(worker.memory_info().rss / 2**20)
+        load.stop()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        ledger.close()
+    said = {model: {c for m, c, _ in load.answers if m == model} for model, _, _ in load.answers}
+    return {
+        "keep_seconds": keep, "swaps": swaps, "answers": len(load.answers),
+        "failed": len(load.failures) + len(calm.failures), "models": len(said),
+        "mixed": sum(len(values) > 1 for values in said.values()),
+        "p99_ms_without": _p99(calm), "p99_ms_with": _p99(load),
+        "swap_seconds_median": float(np.median(took)),
+        "memory_mib_early": memory[len(memory) // 10], "memory_mib_end": memory[-1],
+    }  # fmt: skip
+
+
+def _p99(load: Load) -> float:
+    return float(np.percentile([waited for _, _, waited in load.answers], 99))
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"Expected a swap within {PATIENCE} s, see {PLACE}.")
+        time.sleep(0.002)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--swaps", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=15, help="of load without swaps")
+    parser.add_argument("--port", type=int, default=3908)
+    chosen = parser.parse_args()
+    shutil.rmtree(PLACE, ignore_errors=True)
+    PLACE.mkdir(parents=True)
+    serving.PLACE = PLACE
+    names = []
+    for seed in (0, 1):
+        draft = PLACE / "draft"
+        names.append(serving.make_bundle(draft, PLACE / "keys", seed))
+        draft.rename(PLACE / names[-1])
+    rows = [
+        measure(PLACE / f"keep-{keep}", names, chosen.port, chosen.swaps, chosen.seconds, keep)
+        for keep in (600, 0)
+    ]
+    for row in rows:
+        print(", ".join(f"{key} {value:.4g}" for key, value in row.items()))
+    machine = {
+        "cores": os.cpu_count(), "python": platform.python_version(),
+        "load_average": os.getloadavg()[0],
+    }  # fmt: skip
+    tables.write_json({"machine": machine, "rows": rows}, Path(__file__).with_suffix(".json"))
+    print(json.dumps(machine))
+    shutil.rmtree(PLACE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Texts -> word pieces of a pretrained model, inside TensorFlow, like the words of core/text.py.
+
+Wu et al. 2016, "Google's Neural Machine Translation System", section 4.1. The model's own
+vocabulary becomes part of the graph, so a bundle needs neither the preset nor KerasHub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from components.core import presets, text
+from components.core.architecture_settings import Pretrained
+
+_ENDS = 2  # [CLS] before and [SEP] behind the pieces
+
+
+def make_encoder(settings: Pretrained, words: Sequence[str], unit: text.Unit) -> Any:
+    """A tf.Module with the outputs of `text.make_encoder`, whose ids are those of word pieces.
+
+    Words are counted as there, and a word is unknown if the training side did not have it: what
+    monitoring watches means the same for every architecture.
+
+    Args:
+        settings: which model; its `words` are pieces here, both ends included.
+        words, unit: of the training side, as for `text.make_encoder`.
+
+    Raises:
+        ParamsError: as `presets.tokenizer`.
+    """
+    import tensorflow as tf
+
+    tokenizer = presets.tokenizer(settings)
+    # As BERT did: the vocabularies in lower case have no accents, and "café" would be unknown.
+    tokenizer.strip_accents = tokenizer.strip_accents or tokenizer.lowercase
+    first, last = tokenizer.cls_token_id, tokenizer.sep_token_id
+
+    class PieceEncoder(tf.Module):  # type: ignore[misc]
+        """Raw strings -> ids of word pieces, in the graph."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.counted = text.make_encoder(words, settings.words, unit)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def pieces(self, texts):  # type: ignore[no-untyped-def]
+            """(B, words) int32: [CLS], the pieces, [SEP]; cut and padded with 0 at the end."""
+            whole = tf.strings.regex_replace(texts, r"\x00", " ")
+            found = tf.cast(tokenizer(whole)[:, : settings.words - _ENDS], tf.int32)
+            edge = tf.ones([found.nrows(), 1], tf.int32)
+            ids = tf.concat([first * edge, found, last * edge], axis=1)
+            return ids.to_tensor(0, shape=[None, settings.words])
+
+        def __call__(self, texts: Any) -> tuple[Any, Any, Any]:
+            """As `text.make_encoder`'s, ids apart."""
+            _, count, unknown_share = self.counted(texts)
+            return self.pieces(tf.convert_to_tensor(texts)), count, unknown_share
+
+    return PieceEncoder()

@@ -1,0 +1,329 @@
+"""Classifies the rows of a file: CSV, JSON Lines or Parquet, each also packed by gzip.
+
+Not a stage: `newsloop predict` calls it. Rows are streamed, so memory does not grow with the file.
+The output holds every column of the input as it was, and three more; it is there whole or not at
+all.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any, Literal, Protocol, cast
+
+from components.core import tables
+from components.core.bundle import Predictions
+from components.core.errors import DataError, UsageError
+from components.core.progress import track
+
+ADDED = ("label", "confidence", "abstained")
+TOGETHER = 128  # rows: what a bundle computes at once
+Kind = Literal["csv", "jsonl", "parquet"]
+Columns = dict[str, list[Any]]
+_SUFFIXES: dict[str, Kind] = {
+    ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet",
+}  # fmt: skip
+
+
+class Rows(Protocol):
+    """An open file of rows, and the one that is written.
+
+    Attributes:
+        total: rows in all; None where nobody knows before the last one.
+    """
+
+    total: int | None
+
+    def batches(self) -> Iterator[tuple[list[Any], list[str | None]]]:
+        """Up to TOGETHER rows, and their texts (None: the row has none)."""
+
+    def write(self, rows: list[Any], added: Columns) -> None:
+        """Appends rows with the new columns to the output."""
+
+
+def predict(
+    source: Path,
+    target: Path,
+    answer: Callable[[Sequence[str]], Predictions],
+    column: str = "text",
+    prefix: str = "",
+) -> dict[str, int]:
+    """Writes `target`: `source` with <prefix>label, <prefix>confidence and <prefix>abstained.
+
+    Args:
+        source, target: of one format, by their names; `.gz` may end either of them.
+        answer: texts -> predictions; Bundle.predict.
+        column: that holds the text. A row whose text is null or missing gets no label and no
+            confidence, and counts as abstained.
+        prefix: of the new columns' names.
+
+    Returns:
+        `rows`, `abstained` and `without_text`: counts.
+
+    Raises:
+        UsageError: an unknown format, two different ones, no such column, or a new column's name
+            that is taken.
+        DataError: the input cannot be read; the message names the row. Nothing is written.
+    """
+    kind = _kind(source)
+    if _kind(target) != kind:
+        raise UsageError(
+            f"Expected {target.name} to be of the format of {source.name}. Name both .csv, "
+            ".jsonl or .parquet; .gz may follow."
+        )
+    counts = {"rows": 0, "abstained": 0, "without_text": 0}
+    names = [prefix + name for name in ADDED]
+
+    def write(partial: Path) -> None:
+        with ExitStack() as stack:
+            data = stack.enter_context(_input(source))
+            output: IO[bytes] = stack.enter_context(partial.open("wb"))
+            if _packed(target):
+                packer = gzip.GzipFile("", "wb", fileobj=output, mtime=0)
+                output = cast("IO[bytes]", stack.enter_context(packer))
+            with _told(source, counts):
+                rows = _FORMATS[kind](data, output, column, names, stack)
+            batches = _readable(source, counts, rows.batches())
+            for batch, texts in track(batches, "predict", rows.total, "rows", lambda b: len(b[1])):
+                added = _added(answer, texts, names)
+                rows.write(batch, added)
+                counts["rows"] += len(texts)
+                counts["abstained"] += sum(added[names[2]])
+                counts["without_text"] += texts.count(None)
+
+    tables.write_atomic(target, write)
+    return counts
+
+
+class _Csv:
+    """Cells stay the text that they are; quoting follows the csv module's rules."""
+
+    total: int | None = None
+
+    def __init__(
+        self, data: IO[bytes], output: IO[bytes], column: str, names: list[str], stack: ExitStack
+    ) -> None:
+        csv.field_size_limit(sys.maxsize)  # a cell is an article
+        self._rows = csv.reader(io.TextIOWrapper(data, "utf-8-sig", newline=""), strict=True)
+        header = next(self._rows, [])
+        _check_columns(header, column, names)
+        self._at, self._width = header.index(column), len(header)
+        self._names = names
+        text = io.TextIOWrapper(output, "utf-8", newline="", write_through=True)
+        stack.callback(text.detach)  # flushes; else `output` would be closed with it
+        self._writer = csv.writer(text, lineterminator="\n")
+        self._writer.writerow([*header, *names])
+
+    def batches(self) -> Iterator[tuple[list[list[str]], list[str | None]]]:
+        batch: list[list[str]] = []
+        for row in self._rows:
+            if not row:  # an empty line
+                continue
+            if len(row) != self._width:
+                raise ValueError(f"expected {self._width} cells, got {len(row)}")
+            batch.append(row)
+            if len(batch) == TOGETHER:
+                yield batch, [one[self._at] for one in batch]
+                batch = []
+        if batch:
+            yield batch, [one[self._at] for one in batch]
+
+    def write(self, rows: list[list[str]], added: Columns) -> None:
+        for row, *new in zip(rows, *(added[name] for name in self._names), strict=True):
+            self._writer.writerow([*row, *map(_cell, new)])
+
+
+class _JsonLines:
+    """Each line an object; its own keys may differ from those of others."""
+
+    total: int | None = None
+
+    def __init__(
+        self, data: IO[bytes], output: IO[bytes], column: str, names: list[str], stack: ExitStack
+    ) -> None:
+        del stack
+        self._data, self._output, self._column, self._names = data, output, column, names
+
+    def batches(self) -> Iterator[tuple[list[dict[str, Any]], list[str | None]]]:
+        batch: list[dict[str, Any]] = []
+        for line in self._data:
+            if not line.strip():
+                continue
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError("expected an object")
+            if taken := [name for name in self._names if name in row]:
+                raise _taken(taken)
+            batch.append(row)
+            if len(batch) == TOGETHER:
+                yield batch, self._texts(batch)
+                batch = []
+        if batch:
+            yield batch, self._texts(batch)
+
+    def _texts(self, batch: list[dict[str, Any]]) -> list[str | None]:
+        return [_text(row.get(self._column)) for row in batch]
+
+    def write(self, rows: list[dict[str, Any]], added: Columns) -> None:
+        for i, row in enumerate(rows):
+            new = {name: added[name][i] for name in self._names}
+            line = json.dumps({**row, **new}, ensure_ascii=False)
+            # A lone surrogate has no UTF-8; it stays the escape that it was.
+            self._output.write(line.encode("utf-8", "backslashreplace") + b"\n")
+
+
+class _Parquet:
+    """Columns keep their types; one row group a batch would be small, so batches are gathered."""
+
+    _GROUP = 8192  # rows of a row group written
+
+    def __init__(
+        self, data: Any, output: IO[bytes], column: str, names: list[str], stack: ExitStack
+    ) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if isinstance(data, gzip.GzipFile):
+            raise UsageError("Expected .parquet without .gz: Parquet is packed inside already.")
+        self._file = pq.ParquetFile(data)
+        self.total: int | None = self._file.metadata.num_rows
+        schema = self._file.schema_arrow
+        _check_columns(schema.names, column, names)
+        if not (pa.types.is_string(kind := schema.field(column).type)
+                or pa.types.is_large_string(kind)):  # fmt: skip
+            raise UsageError(f"Expected strings in the column {column}, got {kind}.")
+        self._column, self._names = column, names
+        types = (pa.string(), pa.float32(), pa.bool_())
+        for name, type_ in zip(names, types, strict=True):
+            schema = schema.append(pa.field(name, type_))
+        self._schema, self._types = schema, types
+        self._waiting: list[Any] = []
+        self._writer = pq.ParquetWriter(output, schema, compression="zstd")
+        stack.callback(self._end)
+
+    def batches(self) -> Iterator[tuple[Any, list[str | None]]]:
+        for batch in self._file.iter_batches(batch_size=TOGETHER):
+            yield batch, batch.column(self._column).to_pylist()
+
+    def write(self, rows: Any, added: Columns) -> None:
+        import pyarrow as pa
+
+        new = [
+            pa.array(added[name], type_)
+            for name, type_ in zip(self._names, self._types, strict=True)
+        ]
+        self._waiting.append(pa.record_batch([*rows.columns, *new], schema=self._schema))
+        if sum(batch.num_rows for batch in self._waiting) >= self._GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            self._writer.write_table(pa.Table.from_batches(self._waiting))
+            self._waiting = []
+
+    def _end(self) -> None:
+        self._flush()
+        self._writer.close()
+
+
+_FORMATS: dict[Kind, Callable[..., Rows]] = {
+    "csv": _Csv, "jsonl": _JsonLines, "parquet": _Parquet,
+}  # fmt: skip
+
+
+def _added(
+    answer: Callable[[Sequence[str]], Predictions], texts: list[str | None], names: list[str]
+) -> Columns:
+    """The new columns; a row without text has none of them but `abstained`."""
+    found = answer([text for text in texts if text is not None])
+    rows = zip(found.labels, found.confidence.tolist(), found.abstained.tolist(), strict=True)
+    all_rows = [(None, None, True) if text is None else next(rows) for text in texts]
+    return {name: [row[i] for row in all_rows] for i, name in enumerate(names)}
+
+
+def _kind(path: Path) -> Kind:
+    name = Path(path.name.removesuffix(".gz"))
+    kind = _SUFFIXES.get(name.suffix.lower())
+    if kind is None:
+        raise UsageError(
+            f"Expected a file named .csv, .jsonl, .ndjson or .parquet (.gz may follow), got "
+            f"{path.name}."
+        )
+    return kind
+
+
+def _packed(path: Path) -> bool:
+    return path.suffix == ".gz"
+
+
+def _input(path: Path) -> IO[bytes]:
+    try:
+        return cast("IO[bytes]", gzip.open(path)) if _packed(path) else path.open("rb")
+    except OSError as error:
+        raise DataError(f"Expected a file to read at {path}, got: {error.strerror}.") from error
+
+
+def _readable(
+    source: Path, counts: dict[str, int], batches: Iterator[tuple[Any, list[str | None]]]
+) -> Iterator[tuple[Any, list[str | None]]]:
+    """`batches`, whose failures say where in the file they are."""
+    while True:
+        with _told(source, counts):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+@contextmanager
+def _told(source: Path, counts: dict[str, int]) -> Iterator[None]:
+    """Turns what a file that is not as expected raises into a DataError."""
+    try:
+        yield
+    except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
+        told = "bytes that are no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise DataError(
+            f"Expected rows in {source}, got after the first {counts['rows']}, within the next "
+            f"{TOGETHER}: {told}. Nothing was written; mend the file and run again."
+        ) from error
+
+
+def _check_columns(header: Sequence[str], column: str, names: list[str]) -> None:
+    if column not in header:
+        raise UsageError(
+            f"Expected a column {column}, found {', '.join(header) or 'none'}. Name the column "
+            "with the texts by --column."
+        )
+    if taken := [name for name in names if name in header]:
+        raise _taken(taken)
+
+
+def _taken(names: list[str]) -> UsageError:
+    return UsageError(
+        f"Expected no column {', '.join(names)} in the input: that is what is added. Add "
+        "--prefix predicted_ to give the new ones other names."
+    )
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError(f"expected a string as the text, got {type(value).__name__}")
+
+
+def _cell(value: str | float | bool | None) -> str:
+    """As CSV has it: nothing for null, true and false in small letters."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return str(value).lower() if isinstance(value, bool) else value

@@ -1,0 +1,58 @@
+"""The candidate `ensemble`: architectures that were trained one by one become one network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from components.core import feeding, fitting, network, text
+from components.core.architecture_settings import Single
+from components.core.params import Params
+
+
+def combine(
+    found: Mapping[Single, tuple[Any, Any, dict[str, Any]]],
+    params: Params,
+    validation: pl.DataFrame | Path,
+) -> tuple[Any, Any, dict[str, Any]]:
+    """One network, encoder and facts out of those of each architecture.
+
+    Args:
+        found: architecture -> trained network, encoder, facts, as `train.fit` returns them.
+        params: all settings; `train` and `ingest.labels` are read.
+        validation: documents with text and label.
+
+    Returns:
+        As `train.fit`. The facts count the epochs of all, one architecture after the other as
+        they were trained, and hold each one's own facts under `of`.
+    """
+    import numpy as np
+
+    networks, encoders, facts = zip(*found.values(), strict=True)
+    joined = network.join(networks, [params.train.architecture(name).words for name in found])
+    encoder = text.join_encoders(encoders)
+    rows, step = params.train.fitting.read_rows, params.train.fitting.padding_step
+    held = feeding.encode(validation, encoder, params.ingest.labels, rows)
+    look = fitting.make_look(joined, [network.PROBABILITIES])
+    said = fitting.outputs(joined, look, held, step)[network.PROBABILITIES]
+    actual = held.labels
+    right = said[np.arange(len(actual)), actual]
+    return (
+        joined,
+        encoder,
+        {
+            **facts[0],
+            "architecture": "ensemble",
+            "words_in_glove": max(one["words_in_glove"] for one in facts),
+            "weights": int(joined.count_params()),
+            "epochs": sum(one["epochs"] for one in facts),
+            # Where the last one's best epoch stands among all.
+            "best_epoch": sum(one["epochs"] for one in facts[:-1]) + facts[-1]["best_epoch"],
+            "validation_accuracy": round(float((said.argmax(axis=1) == actual).mean()), 6),
+            "validation_loss": round(float(-np.log(np.maximum(right, 1e-9)).mean()), 6),
+            "of": dict(zip(found, facts, strict=True)),
+        },
+    )

@@ -1,0 +1,97 @@
+"""Every architecture learns what is easy, and its bundle answers as it does."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import keras_hub
+import numpy as np
+import polars as pl
+import pytest
+
+from components import train
+from components.core import bundle, network, presets
+from components.core import params as parameters
+from components.core.architecture_settings import Pretrained
+from components.crossvalidate import Silent
+
+PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
+WORDS = {"business": "bank shares", "sports": "goal match", "tech": "software internet"}
+FILLER = ["the", "of", "and", "to", "in", "for", "on", "was"]
+LABELS = list(WORDS)
+
+
+def easy(count: int, seed: int) -> pl.DataFrame:
+    """Texts whose class is in one of their words."""
+    generator = random.Random(seed)
+    rows = []
+    for i in range(count):
+        label = LABELS[i % 3]
+        words = generator.choices(FILLER, k=9)
+        words.insert(generator.randrange(9), generator.choice(WORDS[label].split()))
+        rows.append({"text": " ".join(words), "label": label})
+    return pl.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> parameters.Params:
+    """The project's own, made small; the pretrained model is a tiny BERT of no reading."""
+    folder = tmp_path_factory.mktemp("preset")
+    known = " ".join(WORDS.values()).split()
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLER, *known]
+    keras_hub.models.BertBackbone(
+        vocabulary_size=len(vocabulary), num_layers=1, num_heads=2, hidden_dim=16,
+        intermediate_dim=16, max_sequence_length=16,
+    ).save_to_preset(folder)  # fmt: skip
+    keras_hub.tokenizers.BertTokenizer(vocabulary, lowercase=True).save_to_preset(folder)
+    chosen = PROJECT.train
+    common: dict[str, Any] = {"words": 16, "dropout": 0.1, "learning_rate": 0.02}
+    own: dict[str, dict[str, Any]] = {
+        "textcnn": {"members": 1, "filters": 16, "learning_rate": 0.01},
+        "bilstm": {"units": 8},
+        "transformer": {"units": 16, "heads": 2, "layers": 1, "learning_rate": 0.005},
+        "linear": {"buckets": 500},
+    }
+    changed = {
+        name: getattr(chosen, name).model_copy(update=common | more) for name, more in own.items()
+    }
+    changed["pretrained"] = Pretrained(
+        folder=str(folder),
+        trained_layers="all",
+        batch_size=16,
+        **(common | {"learning_rate": 0.01}),
+    )
+    changed["ensemble"] = chosen.ensemble.model_copy(update={"of": ["linear", "pretrained"]})
+    return PROJECT.model_copy(
+        update={
+            "ingest": PROJECT.ingest.model_copy(update={"labels": LABELS}),
+            "text": parameters.Text(vocabulary=100, min_count=1),
+            "train": chosen.model_copy(update={"epochs": 20, "embedding": "random", **changed}),
+        }
+    )
+
+
+@pytest.mark.parametrize("name", ["linear", "bilstm", "transformer", "pretrained", "ensemble"])
+def test_an_architecture_learns_what_is_easy(
+    settings: parameters.Params, name: Any, tmp_path: Path
+) -> None:
+    learned, asked = easy(180, 1), easy(60, 2)
+    model, encoder, facts = train.fit(name, settings, learned, asked, Silent())
+    assert facts["validation_accuracy"] >= 0.95
+    assert facts["architecture"] == name
+    ids = encoder([text.encode() for text in asked["text"]])[0]
+    said = np.asarray(model(ids)[network.PROBABILITIES])
+    size = model.output[network.FEATURES].shape[1]
+    bundle.save_model(tmp_path, model, encoder, np.zeros(size), np.eye(size, 2))
+    found = bundle.Model(tmp_path, LABELS).predict(asked["text"].to_list())
+    np.testing.assert_allclose(found.probabilities, said, atol=1e-4)
+    assert found.words.tolist() == [10] * 60
+    if name == "pretrained":
+        assert facts["pretrained"] == presets.fingerprint(settings.train.pretrained)
+    if name == "ensemble":
+        assert list(facts["of"]) == ["linear", "pretrained"]
+        assert facts["epochs"] == sum(one["epochs"] for one in facts["of"].values())
+        assert model.output[network.MEMBERS].shape == (None, 2, 3)
+        assert ids.shape == (60, 32)

@@ -1,0 +1,114 @@
+"""Each architecture: what it gives, that padding means nothing to it, and that it learns."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from components.core import architecture_settings as architectures
+from components.core import network
+from components.core.networks import linear, parts
+
+COMMON = {"words": 8, "dropout": 0.0, "batch_size": 4, "learning_rate": 0.01, "word_dropout": 0.0}
+SMALL = {
+    "textcnn": architectures.TextCnn(**COMMON, members=2, filters=4, bag=3, widths=[1, 2]),
+    "bilstm-last": architectures.BiLstm(**COMMON, units=4, pooling="last"),
+    "bilstm-mean": architectures.BiLstm(**COMMON, units=4, pooling="mean"),
+    "bilstm-max": architectures.BiLstm(**COMMON, units=4, pooling="max"),
+    "transformer": architectures.Transformer(
+        **COMMON, layers=2, heads=2, units=8, positions="sinusoidal"
+    ),
+    "transformer-learned": architectures.Transformer(
+        **COMMON, layers=1, heads=2, units=8, positions="learned"
+    ),
+    "linear": architectures.Linear(**COMMON, grams=3, buckets=50, size=4),
+}
+MEMBERS = {"textcnn": 3}
+FEATURES = {
+    "textcnn": 2 * 2 * 4 + 3,
+    "linear": 4,
+    "bilstm-mean": 4 * 4 + 5,
+    "bilstm-max": 4 * 4 + 5,
+}
+TABLE = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
+TABLE[0] = 0
+IDS = np.array([[2, 3, 4, 5, 0, 0], [6, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]], np.int32)
+
+
+@pytest.fixture(scope="module", params=SMALL)
+def built(request: pytest.FixtureRequest) -> tuple[str, keras.Model]:
+    return request.param, network.build(SMALL[request.param], TABLE, 3, seed=1)
+
+
+def test_what_it_gives(built: tuple[str, keras.Model]) -> None:
+    name, model = built
+    found = {key: np.asarray(value) for key, value in model(IDS).items()}
+    assert found["probabilities"].shape == (3, 3)
+    assert found["members"].shape == (3, MEMBERS.get(name, 1), 3)
+    assert found["features"].shape == (3, FEATURES.get(name, 8))
+    assert np.isfinite(found["features"]).all()  # even of a text without words
+    np.testing.assert_allclose(found["members"].sum(axis=2), 1, rtol=1e-5)
+    np.testing.assert_allclose(found["members"].mean(axis=1), found["probabilities"], rtol=1e-5)
+
+
+def test_padding_means_nothing(built: tuple[str, keras.Model]) -> None:
+    """The same texts, padded less and more."""
+    _, model = built
+    longer = np.pad(IDS, [(0, 0), (0, 2)])
+    np.testing.assert_allclose(
+        model(IDS)["probabilities"], model(longer)["probabilities"], atol=1e-5
+    )
+
+
+def test_equal_seeds_give_equal_networks(built: tuple[str, keras.Model]) -> None:
+    name, model = built
+    same, other = (network.build(SMALL[name], TABLE, 3, seed) for seed in (1, 2))
+    first, second, third = (np.asarray(one(IDS)["probabilities"]) for one in (model, same, other))
+    np.testing.assert_array_equal(first, second)
+    assert abs(first - third).max() > 1e-6
+
+
+@pytest.mark.parametrize(
+    "name", ["textcnn", "bilstm-max", "transformer", "transformer-learned", "linear"]
+)
+def test_order_is_seen(name: str) -> None:
+    model = network.build(SMALL[name], TABLE, 3, seed=1)
+    there, back = (np.asarray(model(np.array([ids]))["features"]) for ids in ([2, 3, 4], [4, 3, 2]))
+    assert abs(there - back).max() > 1e-5
+
+
+def test_a_bag_of_single_words_does_not_see_order() -> None:
+    model = network.build(SMALL["linear"].model_copy(update={"grams": 1}), TABLE, 3, seed=1)
+    there, back = (np.asarray(model(np.array([ids]))["features"]) for ids in ([2, 3, 4], [4, 3, 2]))
+    np.testing.assert_allclose(there, back, rtol=1e-5)
+
+
+def test_pooling_looks_at_words_alone() -> None:
+    sequence = keras.ops.array([[[-3.0, 1], [-1, 2], [9, 9]], [[5, 5], [5, 5], [5, 5]]])
+    words = keras.ops.array([[[1.0], [1], [0]], [[0], [0], [0]]])
+    assert np.asarray(parts.mean(sequence, words)).tolist() == [[-2, 1.5], [0, 0]]
+    assert np.asarray(parts.largest(sequence, words)).tolist() == [[-1, 2], [0, 0]]
+
+
+def test_rows_of_phrases() -> None:
+    ids = keras.ops.array([[2, 3, 4, 2]])
+    pairs = linear.phrase(ids, ids, 2, 10_000)
+    assert np.asarray(pairs).tolist() == [[2 * 1009 + 3, 3 * 1009 + 4, 4 * 1009 + 2]]
+    triples = linear.phrase(pairs, ids, 3, 10_000)
+    assert np.asarray(triples).tolist() == [
+        [(2021 * 1009 + 4) % 10_000, (3031 * 1009 + 2) % 10_000]
+    ]
+    largest = keras.ops.array([[2_000_000, 1_999_999]])
+    assert (np.asarray(linear.phrase(largest, largest, 2, 2_000_003)) >= 0).all()
+
+
+def test_an_ensemble_is_the_mean_of_its_networks() -> None:
+    one = network.build(SMALL["linear"], TABLE, 3, seed=1)
+    two = network.build(SMALL["textcnn"], TABLE, 3, seed=2)
+    joined = network.join([one, two], [6, 4])
+    found = joined(np.concatenate([IDS, IDS[:, :4]], axis=1))
+    alone = [np.asarray(one(IDS)["probabilities"]), np.asarray(two(IDS[:, :4])["probabilities"])]
+    np.testing.assert_allclose(found["members"], np.stack(alone, axis=1), rtol=1e-5)
+    np.testing.assert_allclose(found["probabilities"], np.mean(alone, axis=0), rtol=1e-5)
+    assert found["features"].shape == (3, 4 + FEATURES["textcnn"])

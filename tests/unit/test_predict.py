@@ -1,0 +1,169 @@
+"""Files of rows: what comes in, what comes out, and what is told when it cannot be read."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from components.core.bundle import Predictions
+from components.core.errors import DataError, UsageError
+from components.predict import predict
+
+TEXTS = ["a film", 'two\nlines, "quoted"', "naïve \U0001f600", "unsure"]
+
+
+def answer(texts: Sequence[str]) -> Predictions:
+    """Each text's label is its own length; "unsure" is unsure."""
+    n = len(texts)
+    return Predictions(
+        labels=[f"l{len(text)}" for text in texts],
+        confidence=np.full(n, 0.5, np.float32),
+        probabilities=np.ones((n, 1), np.float32),
+        words=np.ones(n, np.int32),
+        unknown_share=np.zeros(n, np.float32),
+        features=np.zeros((n, 1), np.float32),
+        abstained=np.array([text == "unsure" for text in texts], bool),
+    )
+
+
+def write(path: Path, table: pl.DataFrame) -> Path:
+    writers: dict[str, Callable[[], Any]] = {
+        "csv": lambda: table.write_csv().encode(),
+        "jsonl": lambda: table.write_ndjson().encode(),
+    }
+    if path.suffix == ".parquet":
+        table.write_parquet(path)
+        return path
+    content = writers[path.name.removesuffix(".gz").rsplit(".")[-1]]()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def read(path: Path) -> pl.DataFrame:
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)
+    if path.name.endswith((".csv", ".csv.gz")):
+        return pl.read_csv(content, infer_schema=False)
+    return pl.read_parquet(content) if path.suffix == ".parquet" else pl.read_ndjson(content)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("in.csv", "out.csv"),
+        ("in.csv.gz", "out.csv"),
+        ("in.jsonl", "out.jsonl.gz"),
+        ("in.jsonl", "out.ndjson"),
+        ("in.parquet", "out.parquet"),
+    ],
+)
+@pytest.mark.parametrize("repeats", [1, 100])
+def test_every_row_keeps_its_columns_and_gets_three(
+    tmp_path: Path, source: str, target: str, repeats: int
+) -> None:
+    count = repeats * len(TEXTS)
+    table = pl.DataFrame({"id": [f"{i:04}" for i in range(count)], "text": TEXTS * repeats})
+    write(tmp_path / source, table)
+    counts = predict(tmp_path / source, tmp_path / target, answer)
+    found = read(tmp_path / target)
+    assert found.select("id", "text").equals(table)
+    assert found["label"].to_list() == [f"l{len(text)}" for text in TEXTS] * repeats
+    assert {float(one) for one in found["confidence"]} == {0.5}
+    assert [str(one).lower() for one in found["abstained"]] == [
+        "false", "false", "false", "true",
+    ] * repeats  # fmt: skip
+    assert counts == {"rows": count, "abstained": repeats, "without_text": 0}
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([source, target])
+
+
+def test_types_and_nulls_of_parquet_stay(tmp_path: Path) -> None:
+    table = pl.DataFrame(
+        {"n": [1, None, 3], "when": [None, None, None], "text": ["a", None, "bb"]},
+        schema={"n": pl.Int16, "when": pl.Datetime("us", "UTC"), "text": pl.String},
+    )
+    write(tmp_path / "in.parquet", table)
+    counts = predict(tmp_path / "in.parquet", tmp_path / "out.parquet", answer)
+    found = read(tmp_path / "out.parquet")
+    assert found.drop("label", "confidence", "abstained").equals(table)
+    assert found["label"].to_list() == ["l1", None, "l2"]
+    assert found["abstained"].to_list() == [False, True, False]
+    assert counts == {"rows": 3, "abstained": 1, "without_text": 1}
+
+
+def test_lines_may_differ_and_stay_as_they_are(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"text": "a", "deep": {"x": [1, None]}, "big": 2**70},
+        {"other": 1},
+        {"text": "\ud800b"},
+    ]
+    lines = [json.dumps(row) for row in rows]
+    (tmp_path / "in.jsonl").write_text("\n\n".join(lines))
+    predict(tmp_path / "in.jsonl", tmp_path / "out.jsonl", answer, prefix="p_")
+    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row.pop("p_label") for row in found] == ["l1", None, "l2"]
+    assert [row.pop("p_abstained") for row in found] == [False, True, False]
+    assert [row.pop("p_confidence") for row in found] == [0.5, None, 0.5]
+    assert found == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("in.csv", b"", "Expected a column text, found none"),
+        ("in.csv", b"id;text\n1;a\n", "found id;text. Name the column"),
+        ("in.csv", b"text,label\na,b\n", "Expected no column label"),
+        ("in.csv", b"id,text\n1\n", "expected 2 cells, got 1"),
+        ("in.csv", b"text\n\xff\n", "bytes that are no UTF-8"),
+        ("in.csv", b'text\n"a"b\n', "after the first 0"),
+        ("in.csv.gz", b"text\na\n", "Not a gzipped file"),
+        ("in.csv.gz", gzip.compress(b"text\na\n" * 999)[:-9], "end-of-stream"),
+        ("in.jsonl", b'{"text": "a"}\n{"text"\n', "after the first 0, within the next 128"),
+        ("in.jsonl", b'{"text": "a"}\n' * 130 + b"[]\n", "after the first 128"),
+        ("in.jsonl", b'{"text": 5}\n', "expected a string as the text, got int"),
+        ("in.jsonl", b'{"text": "a", "label": "b"}\n', "Expected no column label"),
+        ("in.parquet", b"PAR1 not really", "Expected rows in"),
+        ("in.parquet.gz", gzip.compress(b"PAR1"), "packed inside already"),
+        ("in.txt", b"a", "Expected a file named .csv"),
+        ("missing.csv", None, "No such file"),
+    ],
+)
+def test_what_cannot_be_read_is_told_and_leaves_nothing(
+    tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    out = tmp_path / f"out{name.removeprefix('in').removeprefix('missing')}"
+    with pytest.raises((DataError, UsageError), match=message):
+        predict(tmp_path / name, out, answer)
+    assert {path.name for path in tmp_path.iterdir()} <= {name}
+
+
+def test_one_format_at_a_time(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="to be of the format of"):
+        predict(tmp_path / "in.csv", tmp_path / "out.parquet", answer)
+
+
+def test_the_column_has_to_hold_texts(tmp_path: Path) -> None:
+    pl.DataFrame({"text": [1]}).write_parquet(tmp_path / "in.parquet")
+    with pytest.raises(UsageError, match="Expected strings in the column text, got int64"):
+        predict(tmp_path / "in.parquet", tmp_path / "out.parquet", answer)
+
+
+def test_a_run_that_fails_leaves_the_older_output(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text\na\n")
+    (tmp_path / "out.csv").write_text("older")
+
+    def broken(texts: Sequence[str]) -> Predictions:
+        raise DataError("no")
+
+    with pytest.raises(DataError, match="no"):
+        predict(tmp_path / "in.csv", tmp_path / "out.csv", broken)
+    assert (tmp_path / "out.csv").read_text() == "older"
