@@ -96,16 +96,23 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
         reasons.append("it was not rehearsed, because gate.rehearse is false")
     found = None
     if champion is not None:
-        model = bundle.load(paths.bundles / champion.bundle, paths.keys)
-        if champion.version in ledger.retired():
-            reasons.append(f"{champion.tag} is retired and must go: only the floors count")
-        elif set(model.labels) != set(params_.ingest.labels):
-            reasons.append(f"{champion.tag} sorts into other classes and cannot be compared")
-        else:
-            rows = compared(paths, model, _newest(params_, ledger, champion))
-            found = comparison.compare(rows, settings)
-            checks += against_champion(found, settings)
+        found, remarks = _against(params_, paths, ledger, champion)
+        checks += against_champion(found, settings) if found else []
+        reasons += remarks
     return _decide(params_, paths, candidate, champion, measured, checks, reasons, found)
+
+
+def _against(
+    params_: params.Params, paths: Paths, ledger: Ledger, champion: Champion
+) -> tuple[Comparison | None, list[str]]:
+    """The comparison with the champion; or None, and why there is none."""
+    if champion.version in ledger.retired():
+        return None, [f"{champion.tag} is retired and must go: only the floors count"]
+    model = bundle.load(paths.bundles / champion.bundle, paths.keys)
+    if set(model.labels) != set(params_.ingest.labels):
+        return None, [f"{champion.tag} sorts into other classes and cannot be compared"]
+    rows = compared(paths, model, _newest(params_, ledger, champion))
+    return comparison.compare(rows, params_.gate), []
 
 
 def stood(params_: params.Params, paths: Paths, candidate: str) -> bool:

@@ -36,10 +36,11 @@ class Check:
     def told(self) -> str:
         """
         >>> Check("accuracy", 0.93, 0.95).told()
-        'accuracy is 0.93, it must be at least 0.95'
+        'accuracy is 0.93, 0.02 below 0.95'
         """
-        most = "most" if self.ceiling else "least"
-        return f"{self.name} is {self.value:.4g}, it must be at {most} {self.limit:.4g}"
+        side = "above" if self.ceiling else "below"
+        gap = abs(self.value - self.limit)
+        return f"{self.name} is {self.value:.4g}, {gap:.4g} {side} {self.limit:.4g}"
 
 
 def floors(

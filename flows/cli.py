@@ -71,8 +71,8 @@ def run(
     """Learn from the sources and release a model that passes the gate.
 
     Takes a snapshot of the sources in params.yaml, then runs ingest, validate, split, train,
-    evaluate, package, gate and release; what did not change is not run again. Starts a local
-    Prefect server if none answers; `newsloop down` ends it.
+    evaluate, package, rehearse, gate and release; what did not change is not run again. Starts a
+    local Prefect server if none answers; `newsloop down` ends it.
     """
     params, paths = _project()
     from flows import stack, workspace

@@ -7,6 +7,7 @@ the code and settings that the real service runs with. What was found is written
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import tempfile
 import time
@@ -25,7 +26,7 @@ import yaml
 from components import release
 from components.core import keys, tables
 from components.core import params as parameters
-from components.core.errors import BundleError, StackError
+from components.core.errors import BundleError, DataError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
@@ -35,6 +36,7 @@ _TOLERANCE = 1e-4  # between two confidences: texts computed together round othe
 _LOOK_EVERY = 0.2
 _NAME = "rehearsal"  # stands for a version's tag
 _REFUSAL = f"{_NAME} cannot be served"  # what serving/follower.py says then, and why
+_FEWEST = 2  # golden texts: of one there is no percentile
 _SHOWN = 500  # characters of a log in an error
 _MIB = 2**20
 _REFUSALS = range(400, 500)
@@ -98,20 +100,29 @@ def run(params: Params, paths: Paths, name: str) -> Found:
     Raises:
         StackError: no service can be started at all, whatever the candidate.
     """
+    golden = _golden(params, paths)
     with _stage(params, paths) as (settings, scene):
         try:
             release.store(paths.bundle, scene.bundles / name, scene.keys)
         except BundleError as error:
             found = Found(name, str(error))
         else:
-            found = _play(settings, scene, name, _golden(params, paths))
+            found = _play(settings, scene, name, golden)
     tables.write_json(asdict(found), paths.rehearsals / f"{name}.json")
     return found
+
+
+def sweep(paths: Paths) -> None:
+    """Ends and removes what a killed rehearsal left; the learning lock lets only one run."""
+    for folder in paths.home.glob(f"{_NAME}-*"):
+        stack.stop(Paths(folder, folder / "home"), stack.SERVICE)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def _stage(params: Params, paths: Paths) -> Iterator[tuple[Params, Paths]]:
     """A project with nothing in it but settings and the public key; it is gone at the end."""
+    sweep(paths)
     (port,) = stack.free_ports(1)
     serve = {"host": "127.0.0.1", "port": port, "ask_keys": "remote", "drain_seconds": 0.0}
     values = yaml.safe_load(paths.params.read_text(encoding="utf-8"))
@@ -241,6 +252,11 @@ def _golden(params: Params, paths: Paths) -> list[dict[str, Any]]:
     answers = tables.read_table(paths.evaluated / "predictions.parquet")
     short = pl.col("text").str.len_chars() <= params.serve.max_characters
     rows = test.join(answers, on="id", maintain_order="left").filter(short)
+    if len(rows) < _FEWEST:
+        raise DataError(
+            f"Expected {_FEWEST} test texts of at most {params.serve.max_characters} characters to "
+            f"rehearse with, got {len(rows)}. Raise serve.max_characters, or bring more documents."
+        )
     wanted = min(params.gate.rehearsal_texts, len(rows))
     places = [i * len(rows) // wanted for i in range(wanted)]
     return rows[places].select("text", "predicted", "confidence").to_dicts()

@@ -8,7 +8,7 @@ that any of them looks at least as different as this one does.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -234,7 +234,7 @@ def _clean(table: pl.DataFrame) -> pl.DataFrame:
 
     float32 becomes float64 on both sides in the same way, so that ties stay ties.
     """
-    cleaned = {
+    cleaned: dict[str, Callable[[str], pl.Expr]] = {
         WORDS: pl.col,
         LABELS: lambda name: pl.col(name).cast(pl.String),
         NUMBERS: _finite,

@@ -24,7 +24,7 @@ class Gate(Settings):
     resamples: Positive
     seed: int
     rehearse: bool
-    rehearsal_texts: Positive
+    rehearsal_texts: Annotated[int, Field(ge=2)]
     rehearsal_seconds: Rate
     max_latency_ms: Rate
     max_memory_mib: Rate

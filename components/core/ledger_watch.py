@@ -46,11 +46,9 @@ def counts(
 ) -> dict[str, int]:
     """`within`: predictions in (after, until]; `later`: those after it."""
     later = PREDICTIONS.c.seq > until
-    rows = ledger.query(
-        sa.select(later.label("later"), sa.func.count().label("n"))
-        .where(_new(bundle, after, source))
-        .group_by(later)
-    )
+    columns: list[sa.ColumnElement[Any]] = [later.label("later"), sa.func.count().label("n")]
+    counted = sa.select(*columns).where(_new(bundle, after, source)).group_by(later)
+    rows = ledger.query(counted)
     found = {bool(row["later"]): int(row["n"]) for row in rows}
     return {"within": found.get(False, 0), "later": found.get(True, 0)}
 

@@ -99,7 +99,7 @@ def by_a_person(case: judged.Case) -> None:
     try:
         if not book.has_decision("0" * 32):
             book.add_decision({**row, "details": {"candidate": case.candidate}})
-        cli_gate.release_anyway(case.paths, book, case.candidate[:12], "a test")
+        cli_gate.release_anyway(case.params, case.paths, book, case.candidate[:12], "a test")
     finally:
         book.close()
 

@@ -8,6 +8,7 @@ tests/unit/test_gate.py.
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +19,13 @@ import pytest
 
 from benchmarks import gate_simulation
 from components import gate
-from components.core import bundle, params
+from components.core import bundle, params, tables
 from components.core import ledger as ledgers
 from components.core.errors import BundleError
 from components.core.ledger import Ledger
+from components.core.paths import Paths
 from components.gate_checks import rehearsed
-from flows import rehearsal
+from flows import rehearsal, stack
 from tests import judged
 
 SETTINGS = params.load(Path(__file__).parents[2] / "params.yaml").gate
@@ -78,6 +80,18 @@ def verdict(case: judged.Case) -> str:
         return gate.judge(case.params, case.paths, book).verdict
     finally:
         book.close()
+
+
+def test_what_a_killed_rehearsal_left_is_ended_and_removed(tmp_path: Path) -> None:
+    paths = Paths(tmp_path, tmp_path)
+    left = Paths(tmp_path / "rehearsal-x", tmp_path / "rehearsal-x" / "home")
+    with subprocess.Popen(["sleep", "600"]) as orphan:
+        created = psutil.Process(orphan.pid).create_time()
+        process = stack.Process(stack.SERVICE, orphan.pid, created, "http://127.0.0.1:1")
+        tables.write_json(asdict(process), left.processes / f"{stack.SERVICE}.json")
+        rehearsal.sweep(paths)
+        assert not psutil.pid_exists(orphan.pid)
+    assert list(tmp_path.iterdir()) == []
 
 
 def resigned(case: judged.Case) -> str:
