@@ -111,7 +111,11 @@ def _against(
     model = bundle.load(paths.bundles / champion.bundle, paths.keys)
     if set(model.labels) != set(params_.ingest.labels):
         return None, [f"{champion.tag} sorts into other classes and cannot be compared"]
-    rows = compared(paths, model, _newest(params_, ledger, champion))
+    mark = champion.decision.get("feedback_watermark", 0)
+    newest = _documents(params_, ledger_gate.labelled_since(ledger, mark))
+    rows = compared(paths, model, newest, _documents(params_, ledger_gate.asked_for(ledger)))
+    if rows.is_empty():
+        return None, [f"no test document is left on which {champion.tag} could be compared"]
     return comparison.compare(rows, params_.gate), []
 
 
@@ -125,14 +129,20 @@ def _rehearsal(paths: Paths, candidate: str) -> dict[str, Any] | None:
     return tables.read_json(file) if file.exists() else None
 
 
-def compared(paths: Paths, champion: bundle.Model, newest: set[str]) -> pl.DataFrame:
+def compared(
+    paths: Paths, champion: bundle.Model, newest: list[str], asked: list[str]
+) -> pl.DataFrame:
     """One row a text of the test side: what `comparison.compare` wants.
 
-    A text that stands there twice counts once: repeats are no new evidence.
+    A text that stands there twice counts once: repeats are no new evidence. Texts whose label the
+    label queue asked for are left out: it asks for those that are hard for the champion, and on
+    them any other model looks better.
 
     Args:
         champion: the model that serves.
-        newest: ids of documents that people labelled since it was made.
+        newest: ids of documents that people labelled since it was made. Only those that fell on
+            the test side count: the candidate learned from the others.
+        asked: ids of documents that the label queue asked for.
     """
     answers = tables.read_table(paths.evaluated / "predictions.parquet")
     test = tables.read_table(paths.split / "test.parquet")
@@ -141,8 +151,10 @@ def compared(paths: Paths, champion: bundle.Model, newest: set[str]) -> pl.DataF
             f"Expected an answer of the candidate to each document of {paths.split}, got others. "
             "Run `dvc repro evaluate`."
         )
-    rows = test.with_columns(candidate=answers["predicted"]).unique(
-        "text", keep="first", maintain_order=True
+    rows = (
+        test.with_columns(candidate=answers["predicted"])
+        .filter(~pl.col("id").is_in(asked))
+        .unique("text", keep="first", maintain_order=True)
     )
     said = champion.predict(rows["text"].to_list()).labels
     return rows.select(
@@ -150,20 +162,15 @@ def compared(paths: Paths, champion: bundle.Model, newest: set[str]) -> pl.DataF
         "source",
         champion=pl.Series(said, dtype=pl.String),
         actual="label",
-        recent=pl.col("id").is_in(sorted(newest)),
+        recent=pl.col("id").is_in(newest),
         length=pl.col("text").str.len_chars(),
     )
 
 
-def _newest(params_: params.Params, ledger: Ledger, champion: Champion) -> set[str]:
-    """Ids of the documents that people labelled since the champion's snapshot.
-
-    Only those that fell on the test side are looked at: the candidate learned from the others.
-    """
-    mark = champion.decision.get("feedback_watermark", 0)
-    labelled = ledger_gate.labelled_since(ledger, mark)
+def _documents(params_: params.Params, predictions: list[str]) -> list[str]:
+    """The ids that these predictions have as documents of the feedback sources."""
     sources = [one.name for one in params_.ingest.sources if one.kind == "feedback"]
-    return {f"{source}/{id_}" for source in sources for id_ in labelled}
+    return [f"{source}/{id_}" for source in sources for id_ in predictions]
 
 
 def _leaks(paths: Paths) -> int:

@@ -137,9 +137,14 @@ def launch_service(
 def stop(paths: Paths, name: str) -> bool:
     """Ends the process of that name and its children. True if there was one."""
     process = find(paths, name)
-    if process is None:
-        (paths.processes / f"{name}.json").unlink(missing_ok=True)
-        return False
+    if process is not None:
+        _end(process)
+    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
+    (paths.processes / f"{name}.json").unlink(missing_ok=True)
+    return process is not None
+
+
+def _end(process: Process) -> None:
     # Each of them ends its own children in order; the group is killed only if that takes too long.
     children = psutil.Process(process.pid).children(recursive=True)
     with contextlib.suppress(ProcessLookupError):
@@ -148,9 +153,6 @@ def stop(paths: Paths, name: str) -> bool:
     for one in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
-    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
-    (paths.processes / f"{name}.json").unlink(missing_ok=True)
-    return True
 
 
 def server_answers(url: str) -> bool:

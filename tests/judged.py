@@ -99,13 +99,12 @@ class Case:
     def deploy(self, name: str) -> Champion:
         return tiny.deploy(self.paths, name)
 
-    def label(self, ledger: Ledger, ids: list[str]) -> None:
-        """People say that these predictions are tech."""
+    def label(self, ledger: Ledger, ids: list[str], origin: str | None = None) -> None:
+        """People say that these predictions are tech; `origin`: asked by whom, if by anybody."""
         row = {
             "time": tiny.NOW, "bundle": self.blind, "label": "business", "confidence": 0.9,
             "probabilities": {}, "words": 5, "unknown_share": 0.0, "features": [],
         }  # fmt: skip
         ledger.insert(PREDICTIONS, [{**row, "id": id_} for id_ in ids])
-        ledger.insert(
-            LABELS, [{"prediction_id": id_, "label": "tech", "time": tiny.NOW} for id_ in ids]
-        )
+        said = {"label": "tech", "time": tiny.NOW, "origin": origin}
+        ledger.insert(LABELS, [{**said, "prediction_id": id_} for id_ in ids])

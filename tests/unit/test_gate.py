@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from components import gate, gate_report
-from components.core import bundle, comparison, params, tables
+from components.core import bundle, comparison, ledger_watch, params, tables
 from components.core import ledger as ledgers
 from components.core.ledger import Ledger
 from components.gate_checks import Check, against_champion, floors, rehearsed, verdict
@@ -182,6 +182,16 @@ def test_labels_since_the_champion_are_judged_by_themselves(
         ("test side", 60),
         ("newest labels", 12),
     ]
+
+
+def test_labels_that_the_queue_asked_for_prove_nothing(case: judged.Case, ledger: Ledger) -> None:
+    """They are the texts on which the champion is unsure; any other model wins some of them."""
+    case.deploy(case.blind)
+    case.label(ledger, [f"{i:032x}" for i in range(48, 60)], ledger_watch.QUEUE)
+    decision = gate.judge(case.params, case.paths, ledger)
+    assert decision.comparison is not None
+    assert [(one.documents, one.gained) for one in decision.comparison.sides] == [(48, 0)]
+    assert decision.verdict == "keep"
 
 
 def test_a_retired_champion_must_go(case: judged.Case, ledger: Ledger) -> None:
