@@ -13,6 +13,7 @@ _SHORT = 12  # digits of a hash that a person reads
 _SHOWN = 20  # documents and settings; --json has them all
 # Of metrics.json, what a person compares first.
 _METRICS = ("accuracy.value", "macro_f1.value", "calibration_error", "errors")
+_REASON = 60  # characters of a reason
 _CANNOT_SAY = "cannot say: DVC's stores do not hold it any more"
 
 
@@ -43,7 +44,9 @@ def models(rows: list[dict[str, Any]], history: list[dict[str, Any]], json_wante
     console().print(table)
     served = _table("served from (UTC)", "version", "because")
     for row in reversed(history):
-        served.add_row(f"{row['time']:%Y-%m-%d %H:%M:%S}", f"v{row['version']}", row["reason"])
+        served.add_row(
+            f"{row['time']:%Y-%m-%d %H:%M:%S}", f"v{row['version']}", _brief(row["reason"])
+        )
     console().print()
     console().print(served)
 
@@ -62,11 +65,11 @@ def why(found: dict[str, Any], json_wanted: bool) -> None:
         _line("version", "the ledger knows no version with this bundle")
         return
     accuracy = version["metrics"]["accuracy"]["value"]
-    because = version["served_because"] or "not the champion at that time"
+    because = _brief(version["served_because"] or "not the champion at that time")
     _line("version", f"{version['tag']}, test accuracy {accuracy:.4f} ({because})")
     commit = found["commit"]
     missing = "not in this repository: `git fetch --tags`"
-    _line("commit", f"{commit['id'][:_SHORT]}, {commit['subject']}" if commit else missing)
+    _line("commit", f"{commit['id'][:_SHORT]}, {_brief(commit['subject'])}" if commit else missing)
     data = found["data"]
     _line("snapshot", f"sha256 {data['snapshot'][:_SHORT]}")
     for source in data["sources"] or []:
@@ -145,6 +148,10 @@ def restored(found: dict[str, Any], json_wanted: bool) -> None:
         _line("gone", f"removed by retention: {', '.join(found['gone'])}")
     if "retrained" in found:
         _line("retrained", "training again gave the same bundle")
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _REASON else f"{text[: _REASON - 3]}..."
 
 
 def _line(name: str, text: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from components.core import ledger_lineage
 from components.core.counts import Counts
 from components.core.errors import LedgerError
 from components.core.ledger import Champion, Ledger
@@ -142,15 +143,15 @@ def go_back(ledger: Ledger, champion: Champion, reason: str, now: datetime) -> C
     Returns:
         Who serves now; None if nobody served before, or somebody else has changed it meanwhile.
     """
-    retired = ledger.retired()
-    earlier = [
-        one
-        for one in ledger.deployments()
-        if one.version != champion.version and one.version not in retired
-    ]
-    if not earlier:
+    gone = {champion.version, *ledger.retired()}
+    below = ledger_lineage.earlier(ledger_lineage.history(ledger))
+    target = next((row for row in below if row["version"] not in gone), None)
+    if target is None:
         return None
-    deployed = {"version": earlier[0].version, "time": now, "reason": RETURNED + reason}
+    deployed = {
+        "version": target["version"], "time": now, "reason": RETURNED + reason,
+        "returns_to": target["seq"],
+    }  # fmt: skip
     last_two = sa.select(DEPLOYMENTS).order_by(DEPLOYMENTS.c.seq.desc()).limit(2)
     try:
         with ledger.engine.connect() as connection:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from components.core import ledger_lineage
+from components.core import ledger_challenger, ledger_lineage
 from components.core.errors import LedgerError
 from components.core.ledger import Ledger
 
@@ -26,7 +26,7 @@ def release(ledger: Ledger, version: int, hour: int) -> None:
 def play(ledger: Ledger, moves: str) -> list[int]:
     """Plays moves such as "r1 r2 p1 b b2"; who was champion after each way back.
 
-    r: release, p: promote, x: retire, b: back.
+    r: release, p: promote, x: retire, b: back, g: back by itself, because it is a bad champion.
     """
     champions = []
     for hour, move in enumerate(moves.split()):
@@ -39,7 +39,12 @@ def play(ledger: Ledger, moves: str) -> list[int]:
         elif kind == "x":
             ledger.retire(number, f"{number:064x}", now, "erased")
         else:
-            ledger_lineage.roll_back(ledger, now, number or None)
+            if kind == "g":
+                bad = ledger.champion()
+                assert bad is not None
+                assert ledger_challenger.go_back(ledger, bad, "errors", now)
+            else:
+                ledger_lineage.roll_back(ledger, now, number or None)
             champion = ledger.champion()
             assert champion is not None
             champions.append(champion.version)
@@ -58,6 +63,8 @@ def play(ledger: Ledger, moves: str) -> list[int]:
         ("r1 r2 r3 b p3 b b", [2, 2, 1]),
         ("r1 r2 p2 p2 b", [1]),  # deployed anew is no step
         ("r1 r2 r3 x2 b", [1]),
+        ("r1 r2 r3 g b", [2, 1]),  # what was withdrawn does not come back by itself either
+        ("r1 r2 g r3 g", [1, 1]),
         ("r1 r2 p1 b1", None),
         ("r1 b", None),
         ("r1 r2 b b", None),
