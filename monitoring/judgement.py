@@ -146,8 +146,10 @@ def judge(
     found = drift.judge(known, now.table.select(known.columns), settings, level=each)
     looked_back = 0
     if back is not None and found.verdict.finding == "none":
-        wider = drift.judge(known, back.table.select(known.columns), settings, level=each)
+        table = back.table.select(known.columns)
+        wider = drift.judge(known, table, settings, level=each, draw=False)
         if wider.verdict.finding == "drift":
+            wider = drift.judge(known, table, settings, level=each)
             since = f"Of the last {back.window.rows} predictions together:"
             reasons = (since, *wider.verdict.reasons)
             found, looked_back = replace(wider, verdict=Verdict("drift", reasons)), back.window.rows

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # (B, N) bool, true where a row is dealt to the window -> (B,) statistics, large where they differ
 Statistic = Callable[["Array"], "Array"]
 _FIRST = 199  # deals after which most windows without drift can be let go
-_BELOW = 10  # deals that are as different as the level allows, on average
+_BELOW = 5  # deals that are as different as the level allows, on average
 _HOPELESS = 0.1  # p-value from which on the other deals are not made
 _AT_ONCE = 2_000_000  # cells of the table of deals, for memory
 

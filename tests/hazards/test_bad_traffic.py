@@ -56,7 +56,7 @@ def test_texts_that_the_scrubber_lost_are_no_pass(world: World) -> None:
 
 def test_small_drift_is_found_in_many_windows_together(world: World) -> None:
     for hour in range(12):
-        world.serve(100, shift=0.25)
+        world.serve(100, shift=0.15)
         outcome = world.run(hour)
         if outcome.drift.verdict.finding == "drift":
             break
