@@ -11,29 +11,28 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import sqlalchemy as sa
 
 from components.core import bundle, ledger_watch, tables, text_quality
 from components.core import reference as references
 from components.core.bundle import Model
 from components.core.errors import LedgerError
-from components.core.ledger import RUNS, Champion, Ledger
+from components.core.ledger import Champion, Ledger
+from components.core.ledger_deciding import GOVERNOR
 from components.core.params import Params
 from components.core.paths import Paths
-from monitoring import evidently_page, governor, judgement, quality, report, windows
+from monitoring import evidently_page, governor, history, judgement, quality, report, windows
 from monitoring.drift import Drift
-from monitoring.governor import Decision, History
+from monitoring.governor import Decision, Verdict
 from monitoring.judgement import Answered, Seen
 from monitoring.quality import Decay, Measured
 from monitoring.windows import State, Window
 
-GOVERNOR = "governor"  # kind of its decisions in the ledger
 _USUAL = 24  # windows before that tell which source usually has which share
 
 
@@ -98,6 +97,7 @@ class Outcome:
             "decision_id": self.decision_id,
             "verdict": self.decision.verdict,
             "reasons": self.decision.reasons,
+            "rule": self.decision.rule,
             "drift": self.drift.verdict.finding,
             **facts(self),
             "reconcile": self.reconcile[0] if self.reconcile else None,
@@ -130,6 +130,8 @@ def run(
     now: datetime,
     ledger: Ledger,
     load: Callable[[Path, Path], Model] = bundle.load,
+    *,
+    at_work: bool = False,
 ) -> Outcome:
     """Judges the champion's newest predictions, decides, and records both.
 
@@ -139,6 +141,7 @@ def run(
         now: UTC.
         ledger: open; it is left open.
         load: gives the model for a bundle's folder and the folder with the public key.
+        at_work: whether a learning run is at work: the governor then waits.
 
     Raises:
         LedgerError: there is no champion, the ledger cannot be reached, or another run was faster.
@@ -163,30 +166,27 @@ def run(
     truths = ledger_watch.truths(
         ledger, champion.bundle, now - timedelta(days=settings.accuracy_days)
     )
-    asked = ledger.decisions(GOVERNOR, "retrain")
-    history = History(
-        last_retrain=asked[0]["time"] if asked else None,
-        new_labels=ledger.count_labels(int(champion.decision.get("feedback_watermark", 0))),
-    )
-    decision = governor.decide(found.verdict, history, params.governor, now)
+    state = window.state(settings.min_rows, settings.max_lost_share)
+    decay = quality.decay(truths, settings.decay_delta)
+    verdict = _with_accuracy(found.verdict, seen, decay, champion)
+    verdict = replace(verdict, enough=state not in ("empty", "incomplete"))
+    past = history.gather(ledger, champion, params.governor, now, at_work=at_work)
+    decision = governor.decide(verdict, past.history, params.governor, now)
     decision_id = uuid.uuid4().hex
     folder = paths.monitoring_reports
     name = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{decision_id[:8]}"
     page = folder / f"{name}.html" if found.page else None
-    patience = timedelta(minutes=params.governor.reconcile_minutes)
     outcome = Outcome(
         decision_id=decision_id,
         decision=decision,
         seen=seen,
         window=window,
-        state=window.state(settings.min_rows, settings.max_lost_share),
+        state=state,
         accuracy=quality.by_time(truths, settings.accuracy_hours, settings.confidence),
-        decay=quality.decay(truths, settings.decay_delta),
+        decay=decay,
         tag=champion.tag,
         page=page,
-        reconcile=_lost(ledger, asked, champion, now, patience)
-        if decision.verdict != "retrain"
-        else None,
+        reconcile=past.lost(now, params.governor),
     )
     if page and found.page:
         title = f"Drift of {champion.tag}, {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
@@ -198,6 +198,23 @@ def run(
     _record(ledger, outcome, now, consumed=window.rows >= params.monitor.min_rows)
     _prune(folder, params.monitor.keep_pages)
     return outcome
+
+
+def _with_accuracy(
+    verdict: Verdict, seen: Seen, decay: Decay | None, champion: Champion
+) -> Verdict:
+    """`verdict`, with how far the accuracy fell below the test side's, as far as that is known.
+
+    By labels it counts once a sequential test is certain that it fell; estimated, if the estimate
+    is to be trusted and its whole interval lies below.
+    """
+    tested = champion.metrics.get("accuracy")
+    if not isinstance(tested, dict):
+        return verdict
+    real = tested["value"] - decay.after if decay else None
+    estimate = seen.estimate if seen.estimate and seen.estimate.trusted else None
+    estimated = tested["value"] - estimate.accuracy.high if estimate else None
+    return replace(verdict, real_drop=real, estimated_drop=estimated)
 
 
 def _look(
@@ -240,6 +257,9 @@ def _record(ledger: Ledger, outcome: Outcome, now: datetime, *, consumed: bool) 
         **facts(outcome),
         "consumed": consumed,
         "finding": outcome.drift.verdict.finding,
+        "by": "monitoring",
+        "rule": outcome.decision.rule,
+        "world_moved": outcome.decision.moved,
     }
     ledger.add_window(
         {
@@ -260,28 +280,6 @@ def _record(ledger: Ledger, outcome: Outcome, now: datetime, *, consumed: bool) 
             "details": details,
         },
     )
-
-
-def _lost(
-    ledger: Ledger,
-    asked: list[dict[str, Any]],
-    champion: Champion,
-    now: datetime,
-    patience: timedelta,
-) -> tuple[str, str] | None:
-    """The newest request for a retraining, if no run took it up though there was time to.
-
-    One that was judged on another bundle than the champion's has been overtaken.
-    """
-    if not asked or abs(now - asked[0]["time"]) < patience:
-        return None
-    newest = asked[0]
-    if newest["details"].get("bundle", champion.bundle) != champion.bundle:
-        return None
-    taken = sa.select(RUNS.c.seq).where(RUNS.c.decision_id == newest["id"])
-    if ledger.query(taken):
-        return None
-    return newest["id"], " ".join(newest["reasons"])
 
 
 def _prune(folder: Path, keep: int) -> None:

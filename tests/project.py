@@ -104,6 +104,8 @@ class Project:
                 "gate.rehearse": False,
                 "monitor.min_rows": 40,
                 "governor.min_new_labels": 20,
+                "governor.drifted_windows": 1,
+                "governor.last_windows": 1,
             }
         )
         self.git("init", "--quiet", "--initial-branch", "main")

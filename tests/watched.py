@@ -76,8 +76,14 @@ class World:
         validate = settings.validate_.model_copy(update={"languages": []})
         settings = settings.model_copy(update={"validate_": validate})
         world = cls(paths, Ledger(ledger.url(paths.ledger)), settings)
+        world.govern(drifted_windows=1, last_windows=1)
         world.release()
         return world
+
+    def govern(self, **changes: object) -> None:
+        """Changes the governor's policy; at first one drifted window is enough."""
+        governor = self.params.governor.model_copy(update=changes)
+        self.params = self.params.model_copy(update={"governor": governor})
 
     def release(self, version: int = 1) -> None:
         folder = self.paths.bundles / "draft"

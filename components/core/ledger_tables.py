@@ -105,9 +105,9 @@ DECISIONS = sa.Table(
     METADATA,
     _seq(),
     sa.Column("id", sa.String(32), nullable=False, unique=True),
-    sa.Column("kind", sa.String(16), nullable=False),  # gate | governor
+    sa.Column("kind", sa.String(16), nullable=False),  # gate | governor | circuit
     sa.Column("time", UtcTime, nullable=False),
-    sa.Column("verdict", sa.String(16), nullable=False),  # release, refuse | retrain, wait, alert
+    sa.Column("verdict", sa.String(16), nullable=False),  # of its kind, see there
     sa.Column("reasons", sa.JSON, nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
     sqlite_autoincrement=True,
@@ -120,6 +120,31 @@ RUNS = sa.Table(
     sa.Column("decision_id", sa.String(32), nullable=False, unique=True),
     sa.Column("flow_run", sa.String, nullable=False),
     sa.Column("time", UtcTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+# How a learning run ended that a schedule, an event or reconciliation started.
+OUTCOMES = sa.Table(
+    "outcomes",
+    METADATA,
+    _seq(),
+    sa.Column("flow_run", sa.String, nullable=False, unique=True),
+    sa.Column("decision_id", sa.String(32), nullable=True),  # null: merged before it had one
+    sa.Column("time", UtcTime, nullable=False),
+    # released, unchanged | refused, failed, crashed | merged, interrupted
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("details", sa.JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+# What people were told, or should have been. `told` is the only thing that changes.
+ALERTS = sa.Table(
+    "alerts",
+    METADATA,
+    _seq(),
+    sa.Column("time", UtcTime, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("key", sa.String(64), nullable=False),  # what it is about: told once in a while
+    sa.Column("text", sa.String, nullable=False),
+    sa.Column("told", sa.String(16), nullable=False),  # not yet | told | no channel
     sqlite_autoincrement=True,
 )
 # A stretch of predictions that monitoring judged together: seq in (after, until].

@@ -23,13 +23,14 @@ from components.core.challenger_settings import Challenger
 from components.core.errors import ParamsError
 from components.core.fitting_settings import Fitting, Hardware
 from components.core.gate_settings import Gate
+from components.core.governor_settings import Alerts, Governor
 from components.core.settings import Positive, Rate, Settings, Share
 from components.core.source_settings import Limits, Source
 
 # What others import from here, though it is defined beside.
 __all__ = [
-    "BiLstm", "Candidate", "Gate", "Limits", "Network", "Params", "Positive", "Rate", "Settings",
-    "Share", "Source", "TextCnn", "load", "parse",
+    "Alerts", "BiLstm", "Candidate", "Gate", "Governor", "Limits", "Network", "Params", "Positive",
+    "Rate", "Settings", "Share", "Source", "TextCnn", "load", "parse",
 ]  # fmt: skip
 
 
@@ -210,12 +211,6 @@ class Monitor(Settings):
     keep_pages: Positive
 
 
-class Governor(Settings):
-    min_new_labels: Annotated[int, Field(ge=0)]
-    cooldown_hours: Annotated[float, Field(ge=0)]
-    reconcile_minutes: Annotated[float, Field(ge=0)]
-
-
 class Privacy(Settings):
     text_days: Positive
     labelled_text_days: Positive
@@ -260,6 +255,7 @@ class Params(Settings):
     serve: Serve
     monitor: Monitor
     governor: Governor
+    alerts: Alerts
     privacy: Privacy
     flow: Flow
 

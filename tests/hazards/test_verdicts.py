@@ -48,10 +48,15 @@ def test_drift_without_labels_calls_a_person(world: World) -> None:
     assert "must label 50 more" in outcome.decision.reasons[-1]
 
 
-@pytest.mark.parametrize("taken_up", [True, False], ids=["taken up", "events lost"])
+@pytest.mark.parametrize(
+    ("taken_up", "of_windows", "most"),
+    [(True, (1, 1), 2), (False, (1, 1), 1), (True, (3, 4), 0)],
+    ids=["taken up", "events lost", "default policy"],
+)
 def test_drift_that_comes_and_goes_hourly_retrains_once_a_cooldown(
-    world: World, taken_up: bool
+    world: World, taken_up: bool, of_windows: tuple[int, int], most: int
 ) -> None:
+    world.govern(drifted_windows=of_windows[0], last_windows=of_windows[1])
     world.serve(100)
     world.label(WATERMARK + 60)
     asked: list[datetime] = []
@@ -67,7 +72,7 @@ def test_drift_that_comes_and_goes_hourly_retrains_once_a_cooldown(
                 assert world.ledger.claim(decision_id, "run", NOW)
     assert findings == {"drift", "none"}
     cooldown = timedelta(hours=world.params.governor.cooldown_hours)
-    assert 1 < len(asked) <= timedelta(hours=HOURS) / cooldown
+    assert len(asked) == most
     assert all(later - earlier >= cooldown for earlier, later in pairwise(asked))
 
 

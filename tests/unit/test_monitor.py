@@ -15,7 +15,7 @@ from components.core.errors import BundleError, LedgerError
 from components.core.ledger import DECISIONS, RUNS, WINDOWS, Ledger
 from components.core.paths import Paths
 from monitoring import monitor
-from tests.watched import NOW, WATERMARK, World, sample
+from tests.watched import NOW, WATERMARK, Reader, World, sample
 
 
 @pytest.fixture
@@ -117,15 +117,33 @@ def test_a_lost_request_is_made_again_until_a_run_takes_it_up(world: World) -> N
     assert world.run(hours=3).requests() == []
 
 
-def test_a_new_request_replaces_a_lost_one(world: World) -> None:
+def test_drift_after_a_lost_request_repeats_it_and_makes_no_other(world: World) -> None:
     world.serve(150, shift=2.0)
     world.label(100)
     first = world.run()
     world.serve(150, shift=2.0)
     second = world.run(hours=7)
-    assert second.decision.verdict == "retrain"
-    assert [decision_id for decision_id, _ in second.requests()] == [second.decision_id]
-    assert second.decision_id != first.decision_id
+    assert (second.decision.verdict, second.decision.rule) == ("wait", "under_way")
+    assert [decision_id for decision_id, _ in second.requests()] == [first.decision_id]
+
+
+def test_nothing_is_asked_for_while_a_run_is_at_work(world: World) -> None:
+    world.serve(150, shift=2.0)
+    world.label(100)
+    outcome = monitor.run(world.params, world.paths, NOW, world.ledger, Reader, at_work=True)
+    assert (outcome.decision.verdict, outcome.decision.rule) == ("wait", "under_way")
+    assert outcome.requests() == []
+
+
+def test_so_many_windows_must_drift(world: World) -> None:
+    world.govern(drifted_windows=2, last_windows=3)
+    world.serve(100)
+    world.label(100)
+    rules = []
+    for hours, shift in enumerate([5.0, 0.0, 0.0, 5.0, 5.0]):
+        world.serve(100, shift)
+        rules.append(world.run(hours).decision.rule)
+    assert rules == ["too_few_windows", "no_reason", "no_reason", "too_few_windows", "monitoring"]
 
 
 def test_a_new_champion_overtakes_a_lost_request(world: World) -> None:
