@@ -19,6 +19,7 @@ from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from flows import (
     cli_challenger,
+    cli_decide,
     cli_gate,
     cli_keys,
     cli_ledger,
@@ -243,6 +244,7 @@ cli_predict.add(app, _project, _ledger)
 cli_challenger.add(app, _project, _ledger)
 cli_versions.add(app, _project, _ledger)
 cli_gate.add(app, _project, _ledger)
+cli_decide.add(app, _project, _ledger)
 
 
 def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bool) -> None:
@@ -295,6 +297,7 @@ def _status(params: Params, paths: Paths) -> dict[str, Any]:
         "service": {"url": stack.service_url(params), "model": serving},
         "champion": champion and {**asdict(champion), "time": champion.time.isoformat()},
         "disagreements": versions.disagreements(paths, ledger),
+        "alerts": [cli_decide.alert_line(row) for row in cli_decide.recent(ledger)],
     }
 
 

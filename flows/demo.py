@@ -31,7 +31,7 @@ from components.core.errors import DataError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
-from flows.monitoring import DRIFT
+from flows.prefect_side import DRIFT
 from flows.show import say
 from flows.stack import free_ports
 from serving.client import Client

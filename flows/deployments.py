@@ -14,7 +14,6 @@ from components.core.params import Params
 from components.core.paths import Paths
 from flows import environment
 
-LEARNING, MONITORING = "learning/newsloop", "monitoring/newsloop"
 RETENTION = "retention/newsloop"
 
 
@@ -22,16 +21,21 @@ def run(params: Params, paths: Paths) -> None:
     """Serves the deployments until it is told to end."""
     environment.settle(params, paths)
     from prefect import serve
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.events import DeploymentEventTrigger
 
+    from flows import prefect_side
     from flows.learning import learning
-    from flows.monitoring import DRIFT, monitor
+    from flows.monitoring import monitor
     from flows.retention import retention
 
+    # A run that another one is in the way of is cancelled, not queued: what asked for it stands in
+    # the ledger and is asked for again, if the run at work did not do it.
+    alone = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
     where = {"root": str(paths.root), "home": str(paths.home)}
     on_drift = DeploymentEventTrigger(
         name="retrain on drift",
-        expect={DRIFT},
+        expect={prefect_side.DRIFT},
         parameters={
             "reason": "{{ event.payload.reason }}",
             "decision_id": "{{ event.payload.decision_id }}",
@@ -43,24 +47,25 @@ def run(params: Params, paths: Paths) -> None:
             cron=params.flow.learning_cron,
             parameters={**where, "reason": "schedule"},
             triggers=[on_drift],
-            concurrency_limit=1,
+            concurrency_limit=alone,
         ),
         monitor.to_deployment(
             "newsloop",
             cron=params.flow.monitoring_cron,
             parameters=where,
-            concurrency_limit=1,
+            concurrency_limit=alone,
         ),
         retention.to_deployment(
             "newsloop",
             cron=params.privacy.retention_cron,
             parameters=where,
-            concurrency_limit=1,
+            concurrency_limit=alone,
         ),
     ]
     # serve() says nothing when it is ready; by then the deployments are registered.
     for deployment in deployments:
         deployment.apply()
+    prefect_side.watch_for_dead_runs()
     tables.write_text("ready\n", paths.processes / "runner.ready")
     serve(*deployments, print_starting_message=False)
 

@@ -26,6 +26,9 @@ def settle(params: Params, paths: Paths) -> None:
         "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # the default is pickle
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_CLI_PROMPT": "false",
+        # Seconds between two signs of life of a run; the least that Prefect allows. See
+        # prefect_side.py for what happens without them.
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         # The server that we start forgets old runs with their logs, and old events.
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": _seconds(params.privacy.log_days),

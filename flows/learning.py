@@ -1,7 +1,7 @@
 """The learning flow: from sources to a released model.
 
-1. Hold the lock; put right what a killed run left; take up the request, if a decision of the
-   governor asked for this run.
+1. Hold the lock; put right what a killed run left; take up the request of the governor, or ask it,
+   if a schedule started this run.
 2. Go to the workspace: the checkout for a person, the clone for a schedule or an event.
 3. Pin what the sources hold now: the snapshot.
 4. For each candidate of train.candidates: ingest, validate, split, train, evaluate, package through
@@ -24,7 +24,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
 
 from components import gate, release, snapshot
-from components.core import bundle, tables
+from components.core import bundle, ledger_deciding, tables
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.errors import Busy, GateRefused, SourceError
@@ -34,7 +34,7 @@ from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from components.core.progress import say
 from components.gate_checks import KEEP
-from flows import pipeline, rehearsal, repair, workspace
+from flows import pipeline, rehearsal, repair, requests, telling, workspace
 
 _DECIDING = ("rehearse", "gate", "release")
 
@@ -45,7 +45,8 @@ class Summary:
 
     Attributes:
         stages: (stage, outcome, seconds) in the order they came.
-        outcome: "released", "kept" (the champion), "unchanged", "refused" or "merged".
+        outcome: "released", "kept" (the champion), "unchanged", "refused", "merged" (another run
+            did or does this one's work) or "held back" (the governor said wait to a schedule).
         version: tag of the champion after the run.
         decision: the gate's, as a dictionary.
         metrics: of the last candidate.
@@ -138,18 +139,45 @@ def learning(
         with workspace.alone(paths):
             for line in repair.run(paths, ledger, datetime.now(UTC)):
                 say(f"repair: {line}")
-            if decision_id and not ledger.claim(decision_id, summary.flow_run, datetime.now(UTC)):
-                summary.outcome = "merged"
-                return asdict(summary)
-            _learn(paths, ledger, reason, in_place, summary)
+            if in_place:
+                _learn(paths, ledger, reason, in_place, summary)
+            else:
+                _learn_for_governor(paths, ledger, reason, decision_id, summary)
     except Busy:
         if in_place:
             raise
-        # A schedule met a run at work; the decision stays unclaimed and is asked for again.
-        summary.outcome = "merged"
+        # It met a run at work; the decision stays unclaimed and is asked for again.
+        summary.outcome = requests.MERGED
+        ledger_deciding.end(
+            ledger, summary.flow_run, decision_id, requests.MERGED, datetime.now(UTC)
+        )
     finally:
         ledger.close()
     return asdict(summary)
+
+
+def _learn_for_governor(
+    paths: Paths, ledger: Ledger, reason: str, decision_id: str | None, summary: Summary
+) -> None:
+    """Learns if the request is not merged or held back; the outcome is recorded in the ledger."""
+    params, run = parameters.load(paths.params), summary.flow_run
+    decision_id, instead = requests.take_up(
+        ledger, params, decision_id, reason, run, datetime.now(UTC)
+    )
+    if instead:
+        summary.outcome = instead
+        ledger_deciding.end(ledger, run, decision_id, instead, datetime.now(UTC))
+        return
+    try:
+        _learn(paths, ledger, reason, False, summary)
+    except BaseException as error:
+        now = datetime.now(UTC)
+        outcome, details = requests.failure(error)
+        ledger_deciding.end(ledger, run, decision_id, outcome, now, details)
+        telling.tell(telling.of_learning(outcome, run, error), params, paths, ledger, now)
+        raise
+    details = {"version": summary.version}
+    ledger_deciding.end(ledger, run, decision_id, summary.outcome, datetime.now(UTC), details)
 
 
 def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: Summary) -> None:

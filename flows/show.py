@@ -149,6 +149,8 @@ def status(found: dict[str, Any], json_wanted: bool) -> None:
         out.print(f"serving   {escape(str(serving.get('tag') or serving.get('bundle')))}")
     for line in found["disagreements"]:
         out.print(f"disagrees {escape(line)}")
+    for line in found["alerts"]:
+        out.print(f"alert     {escape(line)}")
 
 
 def _decision_page(summary: dict[str, Any], paths: Paths) -> str | None:

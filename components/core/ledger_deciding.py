@@ -21,7 +21,7 @@ from components.core.ledger_tables import (
 
 GOVERNOR, CIRCUIT = "governor", "circuit"  # kinds of decisions
 FAILED = ("refused", "failed", "crashed")
-GOOD = ("released", "unchanged")
+GOOD = ("released", "kept", "unchanged")  # kept: the champion, as good as the candidate
 MONTH = timedelta(days=30)
 NOT_YET, TOLD, NO_CHANNEL = "not yet", "told", "no channel"  # an alert's `told`
 
@@ -159,7 +159,7 @@ def mark_alerts(ledger: Ledger, seqs: Sequence[int], told: str) -> None:
 def setbacks(ledger: Ledger, since: datetime) -> list[dict[str, Any]]:
     """Deployments since then that brought an earlier version back: seq, version, before, time."""
     rows = ledger.query(
-        sa.select(DEPLOYMENTS.c["seq", "version", "time"], VERSIONS.c.tag)
+        sa.select(DEPLOYMENTS.c.seq, DEPLOYMENTS.c.version, DEPLOYMENTS.c.time, VERSIONS.c.tag)
         .join(VERSIONS, VERSIONS.c.version == DEPLOYMENTS.c.version)
         .order_by(DEPLOYMENTS.c.seq)
     )

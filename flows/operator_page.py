@@ -1,0 +1,48 @@
+"""Writes the operator's page: .newsloop/reports/index.html."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+from components.core import tables
+from components.core.errors import LedgerError
+from components.core.ledger import Ledger
+from components.core.params import Params
+from components.core.paths import Paths
+from flows import environment
+from monitoring import operator_page
+
+
+def write(params: Params, paths: Paths, ledger: Ledger, now: datetime) -> Path:
+    """Draws it anew; where it lies.
+
+    Raises:
+        LedgerError: no champion, or the ledger cannot be reached.
+    """
+    champion = ledger.champion()
+    if champion is None:
+        raise LedgerError(
+            "Expected a champion to report on, none was released yet. Run `newsloop run` first."
+        )
+    page = paths.home / "reports" / "index.html"
+    pages = sorted(paths.monitoring_reports.glob("*.html"))
+    places = [
+        ("Data Docs", paths.data_docs / "index.html"),
+        ("evaluation of the last run here", paths.evaluated / "report.html"),
+        ("privacy", page.with_name("privacy.html")),
+        *[(f"drift {one.stem[:13]}", one) for one in pages[:-6:-1]],
+    ]
+    links = [
+        (name, os.path.relpath(place, page.parent)) for name, place in places if place.exists()
+    ]
+    links.append(("Prefect", environment.server_url(params).removesuffix("/api")))
+    masked: Counter[str] = Counter()
+    report = page.with_name("privacy.json")  # as the last `newsloop run` counted it
+    for counts in tables.read_json(report).values() if report.exists() else ():
+        masked.update(counts)
+    newest = os.path.relpath(pages[-1], page.parent) if pages else None
+    text = operator_page.render(params, ledger, champion, now, masked, links, newest)
+    return tables.write_text(text, page)

@@ -1,0 +1,194 @@
+"""Tells people, through Apprise, what they should look at.
+
+Where to is a secret (its addresses hold passwords), so it stands in .newsloop/alerts.yaml, a list
+of Apprise addresses that only its owner may read, or in NEWSLOOP_ALERTS, separated by blanks.
+Every alert is in the ledger, with or without a channel. What could not be told is told with the
+next alert. A message holds our own words and numbers only, no text of users.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import yaml
+
+from components.core import ledger_deciding
+from components.core.errors import UsageError
+from components.core.ledger import Ledger
+from components.core.params import Alerts, Params
+from components.core.paths import Paths
+from monitoring.governor import History, circuit_open
+from monitoring.monitor import Outcome
+
+CHANNELS = "NEWSLOOP_ALERTS"  # the environment variable
+FILE = "alerts.yaml"
+Send = Callable[[Sequence[str], str, str], bool]
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something that people should know.
+
+    Attributes:
+        kind: in two or three words; the first line of the message names it.
+        text: a sentence or two, without anything that users wrote.
+        key: what it is about: equal kind and key are told once in `alerts.repeat_hours`.
+    """
+
+    kind: str
+    text: str
+    key: str = ""
+
+
+def channels(paths: Paths) -> list[str]:
+    """The addresses; none if nobody wrote any.
+
+    Raises:
+        UsageError: others may read the file, or it is no list of addresses.
+    """
+    if asked := os.environ.get(CHANNELS):
+        return asked.split()
+    path = paths.home / FILE
+    if not path.exists():
+        return []
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UsageError(
+            f"Expected {path} to be readable by its owner only, others may read it and its "
+            f"addresses hold passwords. Run `chmod 600 {path}`."
+        )
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        found = None
+    if not (isinstance(found, list) and all(isinstance(one, str) for one in found)):
+        raise UsageError(
+            f"Expected {path} to be a YAML list of addresses such as - mailto://..., it is not. "
+            "docs/deciding.md shows one."
+        )
+    return found
+
+
+def tell(
+    alerts: Sequence[Alert],
+    ledger: Ledger,
+    where: Sequence[str],
+    settings: Alerts,
+    now: datetime,
+    send: Send | None = None,
+) -> list[Alert]:
+    """Writes alerts to the ledger and sends them as one message, with those not told before.
+
+    Args:
+        alerts: found now; those that were found within `repeat_hours` are left out.
+        ledger: open.
+        where: Apprise addresses; with none, the alerts are in the ledger only.
+        settings: `repeat_hours`, `timeout_seconds`.
+        now: UTC.
+        send: (addresses, title, body) -> whether all channels took it; default: Apprise. What it
+            raises, and that it hangs, is as if it had said no.
+
+    Returns:
+        The alerts that are new.
+    """
+    since = now - timedelta(hours=settings.repeat_hours)
+    recent = ledger_deciding.alerts(ledger, since)
+    known = {(row["kind"], row["key"]) for row in recent}
+    fresh = list({(one.kind, one.key): one for one in alerts}.items())
+    new = [one for pair, one in fresh if pair not in known]
+    for one in new:
+        ledger_deciding.add_alert(ledger, one.kind, one.key, one.text, now)
+    rows = ledger_deciding.alerts(ledger, since)
+    waiting = [row for row in reversed(rows) if row["told"] == ledger_deciding.NOT_YET]
+    if not waiting:
+        return new
+    seqs = [row["seq"] for row in waiting]
+    if not where:
+        ledger_deciding.mark_alerts(ledger, seqs, ledger_deciding.NO_CHANNEL)
+        return new
+    title = f"newsloop: {', '.join(dict.fromkeys(row['kind'] for row in waiting))}"
+    body = "\n\n".join(f"{row['kind']}: {row['text']}" for row in waiting)
+    if _within(settings.timeout_seconds, send or _apprise, where, title, body):
+        ledger_deciding.mark_alerts(ledger, seqs, ledger_deciding.TOLD)
+    return new
+
+
+def _within(seconds: float, send: Send, where: Sequence[str], title: str, body: str) -> bool:
+    """Whether it was sent in time. A channel that hangs is left behind: the run goes on."""
+    taken: list[bool] = []
+
+    def work() -> None:
+        try:
+            taken.append(send(where, title, body))
+        except Exception:  # noqa: BLE001 - a channel's plug-in may raise anything
+            taken.append(False)
+
+    thread = threading.Thread(target=work, daemon=True, name="alerts")
+    thread.start()
+    thread.join(seconds)
+    return taken == [True]
+
+
+def _apprise(where: Sequence[str], title: str, body: str) -> bool:
+    import apprise
+
+    box = apprise.Apprise(asset=apprise.AppriseAsset(secure_logging=True, async_mode=False))
+    known = [box.add(address) for address in where]
+    return bool(box.notify(title=title, body=body)) and all(known)
+
+
+# What is found
+
+
+def of_outcome(outcome: Outcome) -> list[Alert]:
+    """What a monitoring run decided. The reasons of the verdict may quote texts: left out."""
+    decision, tag = outcome.decision, outcome.tag
+    if decision.verdict == "retrain":
+        text = f"{tag}: the world has moved, and a retraining is asked for. {decision.reasons[-1]}"
+        return [Alert("drift", text, f"{tag} retrain")]
+    if decision.verdict != "alert" or decision.rule == "circuit":  # that one is told by of_circuit
+        return []
+    finding = outcome.drift.verdict.finding
+    kind = {"bad_data": "bad data", "cannot_say": "cannot say"}.get(decision.rule, "drift")
+    text = f"{tag}: {finding} in {outcome.window.rows} predictions. {decision.reasons[-1]}"
+    return [Alert(kind, text, f"{tag} {decision.rule}")]
+
+
+def of_circuit(history: History, params: Params, now: datetime) -> list[Alert]:
+    """The circuit, if it is open."""
+    if not circuit_open(history, params.governor, now):
+        return []
+    text = (
+        f"{len(history.failures)} retrainings failed in a row; none is tried for "
+        f"{params.governor.circuit_hours:g} hours. The champion serves on. See `newsloop decisions`"
+        " and Prefect; `newsloop decisions --close-circuit` closes it."
+    )
+    return [Alert("circuit open", text, history.failures[-1].isoformat())]
+
+
+def of_setbacks(ledger: Ledger, settings: Alerts, now: datetime) -> list[Alert]:
+    """Rollbacks, whoever made them."""
+    since = now - timedelta(hours=settings.repeat_hours)
+    return [
+        Alert("rollback", f"{row['tag']} serves again instead of {row['before']}.", f"{row['seq']}")
+        for row in ledger_deciding.setbacks(ledger, since)
+    ]
+
+
+def of_disk(paths: Paths, settings: Alerts) -> list[Alert]:
+    """The disk that holds the state, if it is nearly full."""
+    usage = shutil.disk_usage(paths.home)
+    free = usage.free / usage.total
+    if free >= settings.min_free_disk:
+        return []
+    text = (
+        f"{usage.free / 2**30:.1f} GiB are free where newsloop keeps its state, {free:.1%} of the "
+        f"disk; less than {settings.min_free_disk:.0%} is told. `newsloop retain` removes what is "
+        "old."
+    )
+    return [Alert("disk", text)]

@@ -1,0 +1,143 @@
+"""The operator's charts, drawn by Matplotlib as SVG that takes its colours from the page.
+
+Matplotlib writes fixed colours; a page that is read in light and in dark needs the browser's. So
+each colour is drawn as a stand-in, and the stand-in is replaced by a variable of the page's style.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from components.core.metrics import Interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK, FAINT, BLUE, ALARM = "#010101", "#020202", "#030303", "#040404"
+_VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", BLUE: "var(--blue)", ALARM: "var(--alarm)"}
+_WIDTH, _ROW = 7.0, 0.24  # inches; the page scales them
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A window, as the charts show it.
+
+    Attributes:
+        time: when it was judged, UTC.
+        signals: name -> drifted; None for "cannot say".
+        rows: predictions in it.
+        accuracy: of those that people labelled, with its interval; None without labels.
+        labelled: how many.
+    """
+
+    time: datetime
+    signals: dict[str, bool | None]
+    rows: int
+    accuracy: Interval | None
+    labelled: int
+
+
+def drift(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
+    """A row a signal, a mark where it drifted (full) or could not be tested (hollow)."""
+    names = list(dict.fromkeys(name for window in windows for name in window.signals))
+
+    def plot(axes: Axes) -> None:
+        for place in range(len(names)):
+            axes.axhline(place, color=FAINT, linewidth=0.6, zorder=0)
+        for drifted, face, label in ((True, ALARM, "drifted"), (None, "none", "cannot say")):
+            marks = [
+                (window.time, names.index(name))
+                for window in windows
+                for name, found in window.signals.items()
+                if found is drifted
+            ]
+            if marks:
+                times, places = zip(*marks, strict=True)
+                axes.scatter(times, places, s=18, c=face, edgecolors=ALARM, label=label, zorder=3)
+        _mark(axes, retrained)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        _legend(axes)
+
+    return _draw(plot, "drift", windows, 0.9 + _ROW * len(names))
+
+
+def accuracy(windows: Sequence[Judged], tested: float | None, retrained: Sequence[datetime]) -> str:
+    """Accuracy by labels in each window, with intervals, beside the champion's on its test side."""
+
+    def plot(axes: Axes) -> None:
+        known = [(window.time, window.accuracy) for window in windows if window.accuracy]
+        if known:
+            times = [time for time, _ in known]
+            values = [found.value for _, found in known]
+            below = [found.value - found.low for _, found in known]
+            above = [found.high - found.value for _, found in known]
+            axes.errorbar(
+                times, values, yerr=[below, above], fmt="o", markersize=4, color=BLUE,
+                ecolor=FAINT, label="by people's labels",
+            )  # fmt: skip
+        if tested is not None:
+            axes.axhline(tested, color=INK, linewidth=0.8, linestyle=":", label="on the test side")
+        _mark(axes, retrained)
+        axes.set_ylim(0, 1.03)
+        _legend(axes)
+
+    return _draw(plot, "accuracy", windows, 2.4)
+
+
+def traffic(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
+    """Predictions in each window."""
+
+    def plot(axes: Axes) -> None:
+        axes.vlines(
+            [window.time for window in windows], 0, [window.rows for window in windows], color=BLUE
+        )
+        _mark(axes, retrained)
+        axes.set_ylim(bottom=0)
+
+    return _draw(plot, "traffic", windows, 1.8)
+
+
+def _mark(axes: Axes, retrained: Sequence[datetime]) -> None:
+    for i, time in enumerate(retrained):
+        axes.axvline(time, color=INK, linewidth=1.0, label="" if i else "released")
+
+
+def _legend(axes: Axes) -> None:
+    if any(label for label in axes.get_legend_handles_labels()[1]):
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
+
+
+def _draw(plot: Callable[[Axes], None], name: str, windows: Sequence[Judged], height: float) -> str:
+    """An SVG element; its identifiers do not meet those of the other charts."""
+    import matplotlib as mpl
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.figure import Figure
+
+    style: dict[Any, Any] = {
+        "svg.hashsalt": name, "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": FAINT,
+        "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
+        "timezone": "UTC",
+    }  # fmt: skip
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        figure.patch.set_alpha(0)
+        axes = figure.subplots()
+        axes.patch.set_alpha(0)
+        plot(axes)
+        if windows:
+            locator = AutoDateLocator(maxticks=8, tz=UTC)
+            axes.xaxis.set_major_locator(locator)
+            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = re.sub(r"^.*?(?=<svg)", "", buffer.getvalue(), flags=re.DOTALL)
+    for stand_in, variable in _VARIABLES.items():
+        svg = svg.replace(stand_in, variable)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1)
