@@ -1,0 +1,196 @@
+"""The operator's page, and whether a retraining helped, with a real ledger and no model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from components.core import ledger_deciding, tables
+from components.core.ledger import LABELS
+from flows import operator_page, requests
+from monitoring import effect
+from monitoring.alerts import Alert, tell
+from monitoring.operator_page import judged
+from tests.watched import NOW, Reader, World, sample
+
+MOST_BYTES = 1_000_000
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World.make(tmp_path)
+    yield world
+    world.ledger.close()
+
+
+def hour(hours: float) -> object:
+    return NOW + timedelta(hours=hours)
+
+
+def window(world: World, hours: float, rows: int, drifted: bool | None, verdict: str) -> None:
+    """A judged window of the newest `rows` predictions, and its decision."""
+    signals = [
+        {"name": name, "drifted": drifted if name == "feature_0" else False}
+        for name in sample(1, 0).columns
+    ]
+    after, decision_id = world.served - rows, f"{int(hours * 100):032x}"
+    details = {"bundle": world.bundle, "rule": verdict, "moved": drifted, "signals": signals}
+    world.ledger.add_window(
+        {"time": hour(hours), "bundle": world.bundle, "after": after, "until": world.served,
+         "rows": rows, "verdict": "drift" if drifted else "none", "details": details},
+        {"id": decision_id, "kind": "governor", "time": hour(hours), "verdict": verdict,
+         "reasons": ["Because of <b>numbers</b>.", f"So {verdict}."], "details": details},
+    )  # fmt: skip
+
+
+def retrained(world: World, hours: float) -> str:
+    """A request that a run took up and released a second version for; the decision's id."""
+    decision_id, _ = requests.ask_as_person(world.ledger, world.params, hour(hours), "a test")
+    requests.take_up(world.ledger, world.params, decision_id, "", "run", hour(hours + 0.1))
+    world.release(version=2)
+    details = {"version": "newsloop@v2.0.0"}
+    ledger_deciding.end(world.ledger, "run", decision_id, "released", hour(hours + 0.2), details)
+    return decision_id
+
+
+def say(world: World, first: int, labels: list[str]) -> None:
+    rows = [
+        {"prediction_id": f"{first + i:032x}", "label": label, "time": NOW}
+        for i, label in enumerate(labels)
+    ]
+    world.ledger.insert(LABELS, rows)
+
+
+class Wrong(Reader):
+    """A model that says "b" of every text."""
+
+    def predict(self, texts):  # type: ignore[no-untyped-def]
+        found = super().predict(texts)
+        return type(found)(**{**vars(found), "labels": ["b"] * len(texts)})
+
+
+def test_helped_is_said_in_the_decisions_row(world: World) -> None:
+    assert effect.run(world.params, world.paths, world.ledger, Wrong) is None
+    decision_id = retrained(world, 0)
+    assert effect.run(world.params, world.paths, world.ledger, Wrong) is None  # no window yet
+    world.serve(60)
+    window(world, 2, 60, False, "wait")
+    first = effect.run(world.params, world.paths, world.ledger, Wrong)
+    assert first is not None
+    assert (first["answer"], first["labelled"], first["windows"]) == ("cannot say", 0, 1)
+    given = [json.loads(row)["label"] for row in texts(world)]
+    say(world, 0, given)  # people agree with the new model; the old one said "b" of all
+    found = effect.run(world.params, world.paths, world.ledger, Wrong)
+    assert found is not None
+    assert (found["answer"], found["right_after"]) == ("helped", 60)
+    assert found["right_before"] == given.count("b")
+    row = ledger_deciding.decision(world.ledger, decision_id)
+    assert row is not None
+    assert row["details"]["effect"] == found
+    assert row["details"]["by"] == "person"
+    # Nothing new: nothing is computed again.
+    assert effect.run(world.params, world.paths, world.ledger, Wrong) is None
+
+
+def texts(world: World) -> list[str]:
+    from components.core.ledger import TEXTS, sa
+
+    return [row["text"] for row in world.ledger.query(sa.select(TEXTS))]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "labelled", "answer"),
+    [
+        (30, 30, 60, "no difference seen"),
+        (10, 50, 60, "helped"),
+        (50, 10, 60, "made it worse"),
+        (0, 19, 19, "cannot say"),
+        (0, 20, 20, "helped"),
+    ],
+)
+def test_compare(world: World, before: int, after: int, labelled: int, answer: str) -> None:
+    def said(right: int) -> list[str]:
+        return ["a"] * right + ["b"] * (labelled - right) + ["b"]
+
+    table = pl.DataFrame(
+        {"before": said(before), "label": said(after), "actual": ["a"] * labelled + [None]}
+    )
+    found = effect.compare(table, world.params.gate)
+    assert (found["answer"], found["labelled"], found["texts"]) == (answer, labelled, labelled + 1)
+
+
+class Addresses(HTMLParser):
+    """What a page would load by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.loaded += [value or "" for name, value in attrs if name in ("src", "srcset")]
+
+
+def filled(world: World, hours: int = 48) -> None:
+    """Windows of two versions, a retraining, labels, an alert."""
+    rng = np.random.default_rng(0)
+    for i in range(hours):
+        if i == hours // 2:
+            retrained(world, i - 0.5)
+        world.serve(40)
+        window(world, i, 40, hours // 3 < i < hours // 2 or None if i == 5 else
+               hours // 3 < i < hours // 2, "wait")  # fmt: skip
+        if i % 4 == 0:
+            given = [json.loads(one)["label"] for one in texts(world)[-40:]]
+            kept = [one if rng.random() < 0.9 else "b" for one in given[:20]]
+            say(world, world.served - 40, kept)
+    alert = Alert("drift", "newsloop@v1.0.0: drift in 40 predictions.", "k")
+    tell([alert], world.ledger, [], world.params.alerts, hour(hours))
+
+
+def test_the_page_is_one_small_file_without_scripts_or_hosts(world: World) -> None:
+    filled(world)
+    tables.write_json({"texts": {"PERSON": 12, "EMAIL_ADDRESS": 3}},
+                      world.paths.home / "reports" / "privacy.json")  # fmt: skip
+    page = operator_page.write(world.params, world.paths, world.ledger, hour(48))
+    text = page.read_text()
+    assert len(text) < MOST_BYTES
+    found = Addresses()
+    found.feed(text)
+    assert (found.loaded, found.tags & {"script", "link", "iframe", "img"}) == ([], set())
+    for words in (
+        "newsloop@v2.0.0 serves; 1 alerts in a day", "drift in 40 predictions", "no channel",
+        "PERSON 12, EMAIL_ADDRESS 3", "So wait.", "var(--alarm)", "released",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "#040404" not in text
+    assert "<b>numbers" not in text
+
+
+def test_late_labels_change_old_windows(world: World) -> None:
+    world.serve(40)
+    window(world, 1, 40, False, "wait")
+    assert [one.accuracy for one in judged(world.ledger, 0.95)] == [None]
+    given = [json.loads(one)["label"] for one in texts(world)]
+    say(world, 0, [*given[:20], *["neither"] * 20])
+    (found,) = judged(world.ledger, 0.95)
+    assert found.accuracy is not None
+    assert (found.accuracy.value, found.labelled) == (0.5, 40)
+    say(world, 20, given[20:])  # they think again
+    (found,) = judged(world.ledger, 0.95)
+    assert found.accuracy is not None
+    assert (found.accuracy.value, found.labelled) == (1.0, 40)
+
+
+def test_a_page_before_any_window(world: World) -> None:
+    text = operator_page.write(world.params, world.paths, world.ledger, NOW).read_text()
+    assert "No window could be judged yet." in text
+    assert "newsloop@v1.0.0 serves" in text
