@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from components.core.metrics import Interval
@@ -48,7 +48,7 @@ def drift(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
 
     def plot(axes: Axes) -> None:
         for place in range(len(names)):
-            axes.axhline(place, color=FAINT, linewidth=0.6, zorder=0)
+            axes.axhline(place, color=FAINT, linewidth=0.6, alpha=0.4, zorder=0)
         for drifted, face, label in ((True, ALARM, "drifted"), (None, "none", "cannot say")):
             marks = [
                 (window.time, names.index(name))
@@ -135,6 +135,10 @@ def _draw(plot: Callable[[Axes], None], name: str, windows: Sequence[Judged], he
             locator = AutoDateLocator(maxticks=8, tz=UTC)
             axes.xaxis.set_major_locator(locator)
             axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+            # The same stretch of time in each chart, so that one is read below the other.
+            margin = (windows[-1].time - windows[0].time) * 0.02 + timedelta(minutes=1)
+            ends = (windows[0].time - margin, windows[-1].time + margin)
+            axes.set_xlim(*ends)  # type: ignore[arg-type]
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = re.sub(r"^.*?(?=<svg)", "", buffer.getvalue(), flags=re.DOTALL)

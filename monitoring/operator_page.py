@@ -109,7 +109,7 @@ def render(
     if opened:
         state += "; the circuit is open"
     elif recent:
-        state += f"; {len(recent)} alerts in a day"
+        state += f"; {len(recent)} alert{'s' if len(recent) > 1 else ''} in a day"
     return template.render(
         state=state,
         troubled=opened or bool(recent),

@@ -167,7 +167,7 @@ def test_the_page_is_one_small_file_without_scripts_or_hosts(world: World) -> No
     found.feed(text)
     assert (found.loaded, found.tags & {"script", "link", "iframe", "img"}) == ([], set())
     for words in (
-        "newsloop@v2.0.0 serves; 1 alerts in a day", "drift in 40 predictions", "no channel",
+        "newsloop@v2.0.0 serves; 1 alert in a day", "drift in 40 predictions", "no channel",
         "PERSON 12, EMAIL_ADDRESS 3", "So wait.", "var(--alarm)", "released",
     ):  # fmt: skip
         assert words in text, words
