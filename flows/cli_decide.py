@@ -78,6 +78,30 @@ def add(
         page = operator_page.write(params, paths, open_ledger(paths), datetime.now(UTC))
         show.lines([page.as_uri()], {"page": str(page)}, as_json)
 
+    @app.command()
+    def drill(
+        names: Annotated[
+            list[str],
+            typer.Argument(
+                help="all, or some of: drift, bad-model, bad-data, kill-worker, label-outage, "
+                "lost-event, database-away."
+            ),
+        ],
+        keep: Annotated[bool, typer.Option(help="Leave its servers running to look at.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Make a trouble on the real stack and see whether what newsloop promises is kept.
+
+        Works in a sandbox of its own under .newsloop/drill; your champion and your ledger are not
+        touched. Several minutes a drill. Needs one `newsloop run` before. Exit status 1 if a
+        promise is broken.
+        """
+        params, paths = project()
+        from flows import drills
+
+        found = drills.run(params, paths, list(drills.DRILLS) if names == ["all"] else names, keep)
+        show.lines(["every promise was kept"], found, as_json)
+
     told = typer.Typer(help="What people were told, and whether the channels work.")
     app.add_typer(told, name="alerts", invoke_without_command=True)
 

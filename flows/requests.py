@@ -40,7 +40,9 @@ def decide(
 ) -> tuple[str, governor.Decision]:
     """Asks the governor for a schedule or a person, and writes down what it said; its id."""
     past = history.gather(ledger, champion, params.governor, now, at_work=False)
-    decision = governor.decide(Verdict("none", (why,)), past.history, params.governor, now, by)
+    decision = governor.decide(
+        Verdict("none", (f"{why.rstrip('.')}.",)), past.history, params.governor, now, by
+    )
     decision_id = uuid.uuid4().hex
     ledger.add_decision(
         {

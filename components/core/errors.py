@@ -61,5 +61,9 @@ class LeakFound(NewsloopError):
     """An audit found personal data, or an erasure left something of its subject."""
 
 
+class DrillFailed(NewsloopError):
+    """A drill found a promise broken."""
+
+
 class Busy(NewsloopError):
     """Another learning run holds the lock."""

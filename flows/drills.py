@@ -1,0 +1,353 @@
+"""Drills: each makes a trouble on the real stack in a sandbox, and sees whether a promise is kept.
+
+The sandbox is the demo's, with a smaller network and a policy that lets one drill follow another
+at once. What a drill finds is a list of promises, each kept or broken.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import psutil
+import sqlalchemy as sa
+import yaml
+
+from components.core import ledger as ledgers
+from components.core import ledger_deciding, tables
+from components.core.errors import DrillFailed, UsageError
+from components.core.ledger import PREDICTIONS, RUNS, Ledger
+from components.core.ledger_deciding import GOOD
+from components.core.params import Params
+from components.core.paths import Paths
+from flows import demo, stack
+from flows.sandbox import Sandbox, Timeline, Traffic, raw_texts, send, wait, waiting
+from serving.client import Client
+
+Promises = list[tuple[str, bool]]
+CRASHED_WITHIN = 90  # seconds until a dead run shows as crashed
+_AWAY = 10  # seconds that the database is away
+_PART = 60  # articles that a drill sends
+_PER_CLASS = 60  # articles of the first champion: it is the stack that is tried, not the model
+SETTINGS: dict[str, Any] = {
+    **demo.SETTINGS,
+    "train.epochs": 6,
+    "train.textcnn.words": 128,
+    "train.textcnn.filters": 32,
+    "gate.min_accuracy": 0.5,
+    "validate.noise_class_documents": 10_000,  # too few articles to estimate wrong labels by
+    "monitor.min_rows": 40,
+    "governor.min_new_labels": 20,
+    "governor.cooldown_hours": 0.0,  # one drill comes right after the other
+    "governor.per_day": 100,
+    "governor.per_month": 100,
+    "governor.reconcile_minutes": 0.05,
+}
+
+
+@dataclass
+class Scene:
+    """What a drill acts on."""
+
+    sandbox: Sandbox
+    ledger: Ledger
+    client: Client
+    timeline: Timeline
+    parts: dict[str, pl.DataFrame]
+
+    def send(self, name: str, *, labelled: bool) -> float:
+        """Sends a part, lets people label it, waits until it is scrubbed; share of right answers."""
+        right, ids = send(self.client, self.parts[name])
+        if labelled:
+            self.client.feedback(zip(ids, self.parts[name]["label"], strict=True))
+        wait("the texts to be scrubbed", lambda: waiting(self.ledger) == 0)
+        said = ", and people label them" if labelled else ""
+        self.timeline.add(f"{len(ids)} articles arrive{said}; accuracy {right:.3f}")
+        return right
+
+    def monitor(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.sandbox.newsloop("monitor")
+        self.timeline.add(f"monitoring: {found['verdict']}. {found['reasons'][-1]}")
+        return found
+
+    def runs(self) -> int:
+        return len(self.ledger.query(sa.select(RUNS.c.seq)))
+
+    def ended(self, decision_id: str) -> str:
+        """Waits until the run for a decision has ended; how."""
+
+        def outcome() -> str | None:
+            rows = ledger_deciding.story(self.ledger, 100)
+            return next((row["outcome"] for row in rows if row["id"] == decision_id), None)
+
+        wait("the run to end", outcome, 600)
+        found = str(outcome())
+        self.timeline.add(f"the run for {decision_id[:8]} ended: {found}")
+        return found
+
+    def told(self, since: datetime) -> bool:
+        return bool(ledger_deciding.alerts(self.ledger, since))
+
+    def serves(self) -> str:
+        """The bundle of the champion, that the service answers with."""
+        champion = self.ledger.champion()
+        assert champion is not None
+        wait("the service to follow", lambda: self.client.model()["bundle"] == champion.bundle)
+        return champion.bundle
+
+
+def drift(scene: Scene) -> Promises:
+    """The world moves and people label it: one retraining, released, no request lost."""
+    before = scene.serves()
+    unseen = scene.send("unseen", labelled=False)
+    scene.send("moved", labelled=True)
+    runs = scene.runs()
+    traffic = Traffic(scene.sandbox.service, scene.parts["still"]["text"].to_list())
+    traffic.start()
+    try:
+        found = scene.monitor()
+        asked = found["verdict"] == "retrain"
+        good = asked and scene.ended(found["decision_id"]) == "released"
+        after = scene.serves()
+    finally:
+        traffic.end()
+    right = send(scene.client, scene.parts["unseen"])[0]
+    scene.timeline.add(f"accuracy on articles that nobody labelled: {unseen:.3f}, then {right:.3f}")
+    return [
+        ("one retraining is asked for, and released", good and scene.runs() == runs + 1),
+        ("the service follows", after != before),
+        (f"none of {traffic.answered} requests fails", not traffic.failed),
+        ("the new model knows the new world better", right > unseen),
+    ]
+
+
+def bad_model(scene: Scene) -> Promises:
+    """A recipe that learns nothing: the gate refuses, the champion serves on."""
+    before = scene.serves()
+    path = scene.sandbox.root / "params.yaml"
+    recipe = path.read_text(encoding="utf-8")
+    values = yaml.safe_load(recipe)
+    values["train"] |= {"epochs": 1}
+    values["train"]["textcnn"] |= {"learning_rate": 1e-9}
+    path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    try:
+        done = scene.sandbox.command("run", "--reason", "a drill")
+    finally:
+        path.write_text(recipe, encoding="utf-8")
+    scene.timeline.add(f"newsloop run exits with {done.returncode}: {done.stderr.strip()[-200:]}")
+    gate = scene.ledger.decisions("gate")
+    return [
+        ("the gate refuses, in writing", done.returncode == 1 and gate[0]["verdict"] == "refuse"),
+        ("the champion serves on", scene.serves() == before),
+    ]
+
+
+def bad_data(scene: Scene) -> Promises:
+    """Texts that were decoded wrongly: nothing is learned from them, people are told."""
+    before, runs, now = scene.serves(), scene.runs(), datetime.now(UTC)
+    spoiled = [
+        text.encode("utf-8").decode("latin-1").translate({i: i + 0xC0 for i in range(97, 123)})
+        for text in scene.parts["still"]["text"].head(_PART)
+    ]
+    scene.parts["spoiled"] = scene.parts["still"].head(_PART).with_columns(text=pl.Series(spoiled))
+    scene.send("spoiled", labelled=False)
+    found = scene.monitor()
+    return [
+        ("no retraining is asked for", found["verdict"] != "retrain" and scene.runs() == runs),
+        ("people are told", scene.told(now)),
+        ("the champion serves on", scene.serves() == before),
+    ]
+
+
+def label_outage(scene: Scene) -> Promises:
+    """The world moves and nobody labels: no retraining, people are told what is missing."""
+    before, runs, now = scene.serves(), scene.runs(), datetime.now(UTC)
+    scene.send("outage", labelled=False)
+    found = scene.monitor()
+    return [
+        ("no retraining is asked for", found["verdict"] == "alert" and scene.runs() == runs),
+        ("people are told how many labels are missing", scene.told(now)),
+        ("the champion serves on", scene.serves() == before),
+    ]
+
+
+def lost_event(scene: Scene) -> Promises:
+    """The event that asks for a retraining is lost: it is asked for again, and done once."""
+    runs = scene.runs()
+    automations = scene.sandbox.ask("/automations/filter", {})
+    deaf = [one["id"] for one in automations if one["name"] == "retrain on drift"]
+    for one in deaf:
+        scene.sandbox.ask(f"/automations/{one}", {"enabled": False}, "PATCH")
+    scene.timeline.add(f"{len(deaf)} automation is switched off: nobody hears the event")
+    scene.send("lost", labelled=True)
+    found = scene.monitor()
+    time.sleep(10)  # more than reconcile_minutes, and than an event takes
+    quiet = scene.runs() == runs
+    again = scene.monitor()
+    scene.timeline.add(f"reconciliation asks again for {str(again['reconcile'])[:8]}")
+    good = again["reconcile"] == found["decision_id"] and scene.ended(again["reconcile"]) in GOOD
+    for one in deaf:
+        scene.sandbox.ask(f"/automations/{one}", {"enabled": True}, "PATCH")
+    scene.monitor()
+    return [
+        ("the event was lost indeed", found["verdict"] == "retrain" and quiet),
+        ("it is asked for again, and learned from", good),
+        ("exactly once", scene.runs() == runs + 1),
+    ]
+
+
+def kill_worker(scene: Scene) -> Promises:
+    """Runner and run are killed with -9: the run shows as crashed, the next one works."""
+    before, now = scene.serves(), datetime.now(UTC)
+    request = scene.sandbox.newsloop("retrain", "--because", "a drill")["decision_id"]
+
+    def at_work() -> str | None:
+        where = RUNS.c.decision_id == request
+        rows = scene.ledger.query(sa.select(RUNS.c.flow_run).where(where))
+        return str(rows[0]["flow_run"]) if rows else None
+
+    wait("the run to begin", at_work)
+    run = str(at_work())
+    paths = Paths(scene.sandbox.root, scene.sandbox.home)
+    runner = stack.find(paths, stack.RUNNER)
+    assert runner is not None
+    family = [psutil.Process(runner.pid), *psutil.Process(runner.pid).children(recursive=True)]
+    for one in family:
+        one.kill()
+    killed = time.monotonic()
+    scene.timeline.add(f"the runner and {len(family) - 1} processes below it are killed")
+
+    def state() -> str:
+        return str(scene.sandbox.ask(f"/flow_runs/{run}", method="GET")["state"]["type"])
+
+    wait("Prefect to show the run as crashed", lambda: state() == "CRASHED", 3 * CRASHED_WITHIN)
+    seconds = time.monotonic() - killed
+    scene.timeline.add(f"Prefect shows it as crashed after {seconds:.0f} s")
+    scene.sandbox.newsloop("up")
+    scene.monitor()
+    crashed = scene.ended(request) == "crashed"
+    served = scene.serves() == before
+    again = scene.sandbox.newsloop("retrain", "--because", "the drill goes on")["decision_id"]
+    return [
+        (f"the run shows as crashed within {CRASHED_WITHIN} s", seconds <= CRASHED_WITHIN),
+        ("the ledger says so, and people are told", crashed and scene.told(now)),
+        ("the champion serves on", served),
+        ("the next run works", scene.ended(again) in GOOD),
+    ]
+
+
+def database_away(scene: Scene) -> Promises:
+    """Nobody can write to the ledger for a while: answers go on, and their rows come later."""
+    rows = _predictions(scene.ledger)
+    holder = sqlite3.connect(scene.sandbox.home / "ledger.sqlite", timeout=30)
+    holder.execute("BEGIN EXCLUSIVE")
+    scene.timeline.add("somebody holds the ledger for himself")
+    traffic = Traffic(scene.sandbox.service, scene.parts["still"]["text"].to_list())
+    traffic.start()
+    try:
+        time.sleep(_AWAY)
+    finally:
+        traffic.end()
+        held = traffic.answered
+        holder.rollback()
+        holder.close()
+    scene.timeline.add(f"after {_AWAY} s it is back; {held} requests were answered meanwhile")
+    wait("the predictions to be written", lambda: _predictions(scene.ledger) >= rows + held)
+    written = _predictions(scene.ledger) - rows
+    return [
+        ("every request is answered", held > 0 and not traffic.failed),
+        ("every answer is in the ledger, once", written == held),
+    ]
+
+
+def _predictions(ledger: Ledger) -> int:
+    count = sa.select(sa.func.count().label("n")).select_from(PREDICTIONS)
+    return int(ledger.query(count)[0]["n"])
+
+
+# In an order in which one does not disturb the next.
+DRILLS: dict[str, Callable[[Scene], Promises]] = {
+    "database-away": database_away,
+    "bad-model": bad_model,
+    "label-outage": label_outage,
+    "bad-data": bad_data,
+    "drift": drift,
+    "lost-event": lost_event,
+    "kill-worker": kill_worker,
+}
+
+
+def run(params: Params, paths: Paths, names: list[str], keep: bool) -> dict[str, Promises]:
+    """Runs drills one after the other in one sandbox, and prints what happens.
+
+    Args:
+        params, paths: of the project whose ingested articles are used.
+        names: of DRILLS.
+        keep: leave the sandbox's servers running.
+
+    Returns:
+        The promises of each drill.
+
+    Raises:
+        UsageError: there is no such drill.
+        DrillFailed: a promise was broken.
+        NewsloopError: anything on the way failed; the sandbox's servers are ended all the same.
+    """
+    if unknown := sorted(set(names) - set(DRILLS)):
+        raise UsageError(f"Expected some of {', '.join(DRILLS)} or all, got {', '.join(unknown)}.")
+    sandbox, timeline = Sandbox(paths, "drill", SETTINGS), Timeline()
+    parts = _parts(params, paths)
+    sandbox.prepare(parts["learned"])
+    timeline.add(f"a sandbox at {sandbox.root}, {len(parts['learned'])} articles")
+    try:
+        sandbox.newsloop("run", "--reason", "drill")
+        sandbox.newsloop("up")
+        timeline.add(f"a first champion serves at {sandbox.service}")
+        ledger = Ledger(ledgers.url(sandbox.home / "ledger.sqlite"))
+        with Client(sandbox.service) as client:
+            found = act(Scene(sandbox, ledger, client, timeline, parts), names)
+        ledger.close()
+    finally:
+        if not keep:
+            sandbox.newsloop("down")
+    broken = [what for promises in found.values() for what, kept in promises if not kept]
+    if broken:
+        raise DrillFailed(
+            f"Expected every promise to be kept, {len(broken)} were not: {'; '.join(broken)}. The "
+            f"timeline stands above, the sandbox's logs are in {sandbox.home / 'logs'}."
+        )
+    return found
+
+
+def act(scene: Scene, names: list[str]) -> dict[str, Promises]:
+    """Runs the drills in the order of DRILLS; the promises of each."""
+    found = {}
+    for name in [one for one in DRILLS if one in names]:
+        scene.timeline.add(f"drill {name}: {str(DRILLS[name].__doc__).splitlines()[0]}")
+        found[name] = DRILLS[name](scene)
+        for what, kept in found[name]:
+            scene.timeline.add(f"  {'kept' if kept else 'BROKEN'}: {what}")
+    return found
+
+
+def _parts(params: Params, paths: Paths) -> dict[str, pl.DataFrame]:
+    """The articles of each drill; no article is in two parts."""
+    labels = params.ingest.labels
+    moved = demo.MOVED if demo.MOVED in labels else labels[-1]
+    worlds = demo.worlds(tables.read_table(paths.ingested / "documents.parquet"), moved)
+    few = worlds["learned"].filter(pl.int_range(pl.len()).over("label") < _PER_CLASS)
+    parts = {"learned": few, "still": worlds["still"]}
+    new = pl.concat([worlds["labelled"], worlds["unlabelled"]])
+    for i, name in enumerate(("outage", "unseen", "moved", "lost")):
+        parts[name] = new[i * _PART : (i + 1) * _PART]
+    raw = raw_texts(params, paths)  # what people send is not scrubbed
+    sent = {name: part for name, part in parts.items() if name != "learned"}
+    return parts | {
+        name: part.with_columns(text=pl.col("id").replace_strict(raw))
+        for name, part in sent.items()
+    }
