@@ -61,7 +61,7 @@ class Scene:
     parts: dict[str, pl.DataFrame]
 
     def send(self, name: str, *, labelled: bool) -> float:
-        """Sends a part, lets people label it, waits until it is scrubbed; share of right answers."""
+        """Sends a part, lets people label it, waits for the scrubber; share of right answers."""
         right, ids = send(self.client, self.parts[name])
         if labelled:
             self.client.feedback(zip(ids, self.parts[name]["label"], strict=True))

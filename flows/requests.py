@@ -40,9 +40,8 @@ def decide(
 ) -> tuple[str, governor.Decision]:
     """Asks the governor for a schedule or a person, and writes down what it said; its id."""
     past = history.gather(ledger, champion, params.governor, now, at_work=False)
-    decision = governor.decide(
-        Verdict("none", (f"{why.rstrip('.')}.",)), past.history, params.governor, now, by
-    )
+    verdict = Verdict("none", (f"{why.rstrip('.')}.",))
+    decision = governor.decide(verdict, past.history, params.governor, now, by)
     decision_id = uuid.uuid4().hex
     ledger.add_decision(
         {
