@@ -23,6 +23,8 @@ GOVERNOR, CIRCUIT = "governor", "circuit"  # kinds of decisions
 FAILED = ("refused", "failed", "crashed")
 GOOD = ("released", "kept", "unchanged")  # kept: the champion, as good as the candidate
 MONTH = timedelta(days=30)
+_RECENT_WINDOWS = 50  # two days of hourly ones
+_RECENT_OUTCOMES = 500
 NOT_YET, TOLD, NO_CHANNEL = "not yet", "told", "no channel"  # an alert's `told`
 
 
@@ -47,18 +49,19 @@ def open_request(
 
 
 def moved(ledger: Ledger, bundle: str, limit: int) -> tuple[bool, ...]:
-    """Whether the world had moved in the newest windows of `bundle` that could be judged."""
+    """Whether the world had moved in the newest windows of `bundle` that could be judged.
+
+    Of windows that are long past nothing is asked any more.
+    """
     rows = ledger.query(
         sa.select(DECISIONS.c.details)
         .where(DECISIONS.c.kind == GOVERNOR)
+        .where(DECISIONS.c.details["bundle"].as_string() == bundle)
         .order_by(DECISIONS.c.seq.desc())
-        .limit(_LOOKED_AT)
+        .limit(_RECENT_WINDOWS)
     )
-    ours = [row["details"] for row in rows if row["details"].get("bundle") == bundle]
-    return tuple([one["world_moved"] for one in ours if one.get("world_moved") is not None][:limit])
-
-
-_LOOKED_AT = 500  # newest decisions: three weeks of hourly windows
+    found = [row["details"].get("world_moved") for row in rows]
+    return tuple([one for one in found if one is not None][:limit])
 
 
 def failures(ledger: Ledger) -> tuple[datetime, ...]:
@@ -68,7 +71,7 @@ def failures(ledger: Ledger) -> tuple[datetime, ...]:
     if closed:
         ended = ended.where(OUTCOMES.c.time > closed[0]["time"])
     found: list[datetime] = []
-    for row in ledger.query(ended.limit(_LOOKED_AT)):
+    for row in ledger.query(ended.limit(_RECENT_OUTCOMES)):
         if row["outcome"] in GOOD:
             break
         if row["outcome"] in FAILED:
