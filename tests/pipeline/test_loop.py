@@ -274,6 +274,18 @@ def test_one_drift_makes_one_run(project: Project, ledger: Ledger) -> None:
     assert len(rows(ledger, ledgers.RUNS)) == 1
 
 
+def test_what_was_decided_can_be_seen(project: Project) -> None:
+    rows = project.newsloop("decisions", "--json").json
+    assert [row["outcome"] for row in rows if row["verdict"] == "retrain"] == ["released"]
+    page = project.home / "reports" / "index.html"
+    assert "newsloop@v2.0.0 serves" in page.read_text()
+    assert project.newsloop("status", "--json").json["alerts"]
+    found = httpx.post(f"{project.server}/automations/filter", json={}, trust_env=False).json()
+    assert {"retrain on drift", "newsloop: mark dead runs as crashed"} <= {
+        one["name"].split("/")[-1] for one in found
+    }
+
+
 def test_rollback_and_promote_are_followed_by_the_service(project: Project) -> None:
     with Client(project.service) as client:
         assert project.newsloop("rollback").status == 0
