@@ -63,8 +63,7 @@ def mark_crashed(flow_runs: Sequence[str]) -> None:
 
 def doubled(since: datetime) -> list[str]:
     """Learning runs that Prefect cancelled since then because one was at work."""
-    flow, deployment = LEARNING.split("/")
-    del flow
+    deployment = LEARNING.partition("/")[2]
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
             flow_run_filter=FlowRunFilter.model_validate(
@@ -87,7 +86,8 @@ def watch_for_dead_runs() -> None:
     """
     ended = ("Completed", "Failed", "Cancelled", "Crashed")
     trigger = EventTrigger(
-        after={"prefect.flow-run.heartbeat"},
+        # Running too: a run may die before its first sign of life.
+        after={"prefect.flow-run.heartbeat", "prefect.flow-run.Running"},
         expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{one}" for one in ended)},
         match={"prefect.resource.id": ["prefect.flow-run.*"]},  # type: ignore[arg-type]
         for_each={"prefect.resource.id"},
