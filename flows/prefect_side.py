@@ -9,12 +9,13 @@ from uuid import UUID
 from prefect.automations import Automation
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
+from prefect.client.schemas.objects import State, StateType
 from prefect.deployments import run_deployment
 from prefect.events import EventTrigger, emit_event
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import Posture
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Crashed, StateType
+from prefect.states import Crashed
 
 DRIFT = "newsloop.drift"  # the event that the learning deployment waits for
 LEARNING, MONITORING = "learning/newsloop", "monitoring/newsloop"
@@ -55,7 +56,9 @@ def mark_crashed(flow_runs: Sequence[str]) -> None:
             try:
                 found = client.read_flow_run(UUID(one))
                 if found.state is None or not found.state.is_final():
-                    dead = Crashed(message="Its process died; found by newsloop's monitoring.")
+                    dead: State[None] = Crashed(
+                        message="Its process died; found by newsloop's monitoring."
+                    )
                     client.set_flow_run_state(found.id, dead, force=True)
             except (ObjectNotFound, ValueError):
                 continue  # Prefect's database was reset since
@@ -89,7 +92,7 @@ def watch_for_dead_runs() -> None:
         # Running too: a run may die before its first sign of life.
         after={"prefect.flow-run.heartbeat", "prefect.flow-run.Running"},
         expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{one}" for one in ended)},
-        match={"prefect.resource.id": ["prefect.flow-run.*"]},  # type: ignore[arg-type]
+        match={"prefect.resource.id": ["prefect.flow-run.*"]},
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
@@ -99,7 +102,8 @@ def watch_for_dead_runs() -> None:
         state=StateType.CRASHED, message=f"No sign of life for {SILENCE.seconds} s."
     )
     automation = Automation(name=ZOMBIES, trigger=trigger, actions=[action])
+    # Both are no coroutines outside of a loop, whatever their types say.
     try:
-        Automation.read(name=ZOMBIES)
+        Automation.read(name=ZOMBIES)  # type: ignore[unused-coroutine]
     except ValueError:
         automation.create()

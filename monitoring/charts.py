@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from components.core.metrics import Interval
@@ -51,7 +51,7 @@ def drift(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
             axes.axhline(place, color=FAINT, linewidth=0.6, alpha=0.4, zorder=0)
         for drifted, face, label in ((True, ALARM, "drifted"), (None, "none", "cannot say")):
             marks = [
-                (window.time, names.index(name))
+                (_day(window.time), names.index(name))
                 for window in windows
                 for name, found in window.signals.items()
                 if found is drifted
@@ -71,7 +71,7 @@ def accuracy(windows: Sequence[Judged], tested: float | None, retrained: Sequenc
     """Accuracy by labels in each window, with intervals, beside the champion's on its test side."""
 
     def plot(axes: Axes) -> None:
-        known = [(window.time, window.accuracy) for window in windows if window.accuracy]
+        known = [(_day(window.time), window.accuracy) for window in windows if window.accuracy]
         if known:
             times = [time for time, _ in known]
             values = [found.value for _, found in known]
@@ -95,7 +95,10 @@ def traffic(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
 
     def plot(axes: Axes) -> None:
         axes.vlines(
-            [window.time for window in windows], 0, [window.rows for window in windows], color=BLUE
+            [_day(window.time) for window in windows],
+            0,
+            [window.rows for window in windows],
+            color=BLUE,
         )
         _mark(axes, retrained)
         axes.set_ylim(bottom=0)
@@ -103,9 +106,14 @@ def traffic(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
     return _draw(plot, "traffic", windows, 1.8)
 
 
+def _day(time: datetime) -> float:
+    """As Matplotlib counts time: days since 1970 in UTC."""
+    return time.timestamp() / 86_400
+
+
 def _mark(axes: Axes, retrained: Sequence[datetime]) -> None:
     for i, time in enumerate(retrained):
-        axes.axvline(time, color=INK, linewidth=1.0, label="" if i else "released")
+        axes.axvline(_day(time), color=INK, linewidth=1.0, label="" if i else "released")
 
 
 def _legend(axes: Axes) -> None:
@@ -132,13 +140,14 @@ def _draw(plot: Callable[[Axes], None], name: str, windows: Sequence[Judged], he
         axes.patch.set_alpha(0)
         plot(axes)
         if windows:
-            locator = AutoDateLocator(maxticks=8, tz=UTC)
+            locator = AutoDateLocator(maxticks=8, tz=UTC)  # type: ignore[no-untyped-call]
             axes.xaxis.set_major_locator(locator)
-            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+            formatter = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]
+            axes.xaxis.set_major_formatter(formatter)
             # The same stretch of time in each chart, so that one is read below the other.
-            margin = (windows[-1].time - windows[0].time) * 0.02 + timedelta(minutes=1)
-            ends = (windows[0].time - margin, windows[-1].time + margin)
-            axes.set_xlim(*ends)  # type: ignore[arg-type]
+            first, last = _day(windows[0].time), _day(windows[-1].time)
+            margin = (last - first) / 50 + 1 / 1440  # a minute, where there is one window
+            axes.set_xlim(first - margin, last + margin)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = re.sub(r"^.*?(?=<svg)", "", buffer.getvalue(), flags=re.DOTALL)

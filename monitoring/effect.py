@@ -93,7 +93,7 @@ def compare(answers: pl.DataFrame, settings: Gate) -> dict[str, Any]:
     labelled = answers.filter(pl.col("actual").is_not_null())
     found: dict[str, Any] = {
         "texts": len(answers),
-        "same": float((answers["before"] == answers["label"]).mean() or 0.0),
+        "same": int((answers["before"] == answers["label"]).sum()) / max(len(answers), 1),
         "labelled": len(labelled),
     }
     if len(labelled) < FEWEST:
