@@ -22,7 +22,10 @@ from components.core.paths import Paths
 from flows import telling
 from monitoring import alerts
 from monitoring.alerts import Alert
-from monitoring.governor import History
+from monitoring.drift import Drift
+from monitoring.governor import Decision, Finding, History, Verdict
+from monitoring.monitor import Outcome
+from monitoring.windows import Window
 from tests import tiny
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -176,6 +179,29 @@ def test_flows_tell_in_spite_of_open_addresses(
     (tmp_path / alerts.FILE).chmod(0o644)
     telling.tell([DRIFT], settings, paths, ledger, NOW)
     assert told(ledger) == [("drift", "not yet")]
+
+
+@pytest.mark.parametrize(
+    ("finding", "decision", "kinds"),
+    [
+        ("drift", Decision("retrain", ["SECRET", "50 labels."], "monitoring"), ["drift"]),
+        ("drift", Decision("alert", ["SECRET", "Label more."], "too_few_labels"), ["drift"]),
+        ("bad data", Decision("alert", ["SECRET", "Look."], "bad_data"), ["bad data"]),
+        ("cannot say", Decision("alert", ["SECRET", "No pass."], "cannot_say"), ["cannot say"]),
+        ("cannot say", Decision("wait", ["SECRET", "No pass."], "cannot_say"), []),
+        ("none", Decision("wait", ["No reason."], "no_reason"), []),
+        ("drift", Decision("alert", ["Failed."], "circuit"), []),  # told by of_circuit
+    ],
+)
+def test_what_was_decided_is_told_without_what_was_found_in_texts(
+    finding: Finding, decision: Decision, kinds: list[str]
+) -> None:
+    found = Drift(Verdict(finding, ("SECRET",)))
+    outcome = Outcome("1" * 32, decision, found, Window("b", 0, 100), "v1", None)
+    told = alerts.of_outcome(outcome)
+    assert [one.kind for one in told] == kinds
+    assert not any("SECRET" in one.text for one in told)
+    assert all(decision.reasons[-1] in one.text for one in told)
 
 
 def test_rollbacks_are_told_whoever_made_them(
