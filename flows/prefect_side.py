@@ -65,7 +65,10 @@ def mark_crashed(flow_runs: Sequence[str]) -> None:
 
 
 def doubled(since: datetime) -> list[str]:
-    """Learning runs that Prefect cancelled since then because one was at work."""
+    """Learning runs that Prefect cancelled since then because one was at work.
+
+    One that a person cancelled is among them; the ledger knows already how it ended.
+    """
     deployment = LEARNING.partition("/")[2]
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
@@ -78,7 +81,7 @@ def doubled(since: datetime) -> list[str]:
             deployment_filter=DeploymentFilter.model_validate({"name": {"any_": [deployment]}}),
         )
         learning = client.read_deployment_by_name(LEARNING).id if found else None
-    return [str(one.id) for one in found if one.deployment_id == learning and not one.start_time]
+    return [str(one.id) for one in found if one.deployment_id == learning]
 
 
 def watch_for_dead_runs() -> None:
