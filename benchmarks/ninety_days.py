@@ -204,7 +204,7 @@ def live(
 def record(
     ledger: Ledger, bundle: str, now: datetime, hour: int, verdict: Verdict, decision: Any
 ) -> None:
-    details = {"bundle": bundle, "moved": decision.moved, "rule": decision.rule}
+    details = {"bundle": bundle, "world_moved": decision.moved, "rule": decision.rule}
     window = {"time": now, "bundle": bundle, "after": hour * ROWS, "until": (hour + 1) * ROWS}
     ledger.insert(WINDOWS, [{**window, "rows": ROWS, "verdict": verdict.finding, "details": {}}])
     row = {"id": uuid.uuid4().hex, "kind": "governor", "time": now, "verdict": decision.verdict}

@@ -48,7 +48,7 @@ def drift(world: World, hours: float) -> tuple[Decision, list[str]]:
     past = history.gather(world.ledger, champion, policy, hour(hours), at_work=at_work)
     decision = decide(Verdict("drift"), past.history, policy, hour(hours))
     row = {"id": decision_id, "kind": "governor", "time": hour(hours), "verdict": decision.verdict}
-    details = {"bundle": champion.bundle, "moved": decision.moved}
+    details = {"bundle": champion.bundle, "world_moved": decision.moved}
     world.ledger.add_decision({**row, "reasons": decision.reasons, "details": details})
     lost = past.lost(hour(hours), policy)
     asked = [decision_id] if decision.verdict == "retrain" else []

@@ -24,6 +24,7 @@ from monitoring import alerts
 from monitoring.alerts import Alert
 from monitoring.drift import Drift
 from monitoring.governor import Decision, Finding, History, Verdict
+from monitoring.judgement import Seen
 from monitoring.monitor import Outcome
 from monitoring.windows import Window
 from tests import tiny
@@ -196,8 +197,10 @@ def test_flows_tell_in_spite_of_open_addresses(
 def test_what_was_decided_is_told_without_what_was_found_in_texts(
     finding: Finding, decision: Decision, kinds: list[str]
 ) -> None:
-    found = Drift(Verdict(finding, ("SECRET",)))
-    outcome = Outcome("1" * 32, decision, found, Window("b", 0, 100), "v1", None)
+    seen = Seen(Drift(Verdict(finding, ("SECRET",))), {})
+    outcome = Outcome(
+        "1" * 32, decision, seen, Window("b", 0, 100), "complete", [], None, "v1", None
+    )
     told = alerts.of_outcome(outcome)
     assert [one.kind for one in told] == kinds
     assert not any("SECRET" in one.text for one in told)

@@ -41,7 +41,7 @@ def window(world: World, hours: float, rows: int, drifted: bool | None, verdict:
         for name in sample(1, 0).columns
     ]
     after, decision_id = world.served - rows, f"{int(hours * 100):032x}"
-    details = {"bundle": world.bundle, "rule": verdict, "moved": drifted, "signals": signals}
+    details = {"bundle": world.bundle, "rule": verdict, "world_moved": drifted, "signals": signals}
     world.ledger.add_window(
         {"time": hour(hours), "bundle": world.bundle, "after": after, "until": world.served,
          "rows": rows, "verdict": "drift" if drifted else "none", "details": details},
