@@ -152,7 +152,9 @@ class Judged:
         found = []
         for _ in range(self._pool):
             window = draw(self._sides.traffic, share, ROWS, rng)["text"].to_list()
-            verdict = drift.judge(asked.reference, asked.signals(window), settings).verdict
+            verdict = drift.judge(
+                asked.reference, asked.signals(window), settings, draw=False
+            ).verdict
             found.append(verdict.finding)
         alarms = found.count("drift")
         print(f"model {model:.2f}, world {share:.2f}: {alarms} of {len(found)} drift", flush=True)
