@@ -36,15 +36,22 @@ class Side:
         starts: (N,) int64, where each document begins in `ids`.
         lengths: (N,) int64, its words.
         labels: (N,) int32, its class.
+        most: words that the network reads of a document, however much is padded.
     """
 
     ids: Array
     starts: Array
     lengths: Array
     labels: Array
+    most: int
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def width(self, rows: Array, step: int) -> int:
+        """Words to pad `rows` to: the longest's, made a multiple of `step`, at most `most`."""
+        longest = int(self.lengths[rows].max(initial=1))
+        return min(max(-(-longest // step), 1) * step, self.most)
 
     def padded(self, rows: Array, width: int) -> Array:
         """(B, width) int32: the ids of `rows`, padded at the end."""
@@ -118,7 +125,8 @@ def encode(
     if not labels:
         raise DataError("Expected documents to learn from, got none. See data/02_validated.")
     length = np.concatenate(lengths)
-    return Side(np.concatenate(ids), np.cumsum(length) - length, length, np.array(labels, np.int32))
+    starts, classes_ = np.cumsum(length) - length, np.array(labels, np.int32)
+    return Side(np.concatenate(ids), starts, length, classes_, found.shape[1])
 
 
 def cropped(side: Side, settings: Fitting, rng: np.random.Generator) -> Side:
@@ -146,11 +154,6 @@ def plan(lengths: Array, batch: int, sorted_batches: int, rng: np.random.Generat
             drawn = drawn[np.argsort(lengths[drawn], kind="stable")]
         batches += [drawn[i : i + batch] for i in range(0, len(drawn), batch)]
     return [batches[i] for i in rng.permutation(len(batches))]
-
-
-def width(lengths: Array, step: int) -> int:
-    """Words to pad to: the longest text's, made a multiple of `step`; at least one step."""
-    return max(-(-int(lengths.max(initial=1)) // step), 1) * step
 
 
 def weights(labels: Array, classes: int, kind: str) -> Array:
@@ -243,7 +246,7 @@ class Feed:
         rng = np.random.default_rng([self.seed, number])
         side = cropped(self.side, self.settings, rng) if self.settings.crop else self.side
         for rows in plan(side.lengths, self.batch, self.settings.sorted_batches, rng):
-            words = width(side.lengths[rows], self.settings.padding_step)
+            words = side.width(rows, self.settings.padding_step)
             found: list[Batch] = []
             for part, weight in parts(rows, self.weight, self.parts):
                 ids = side.padded(part, words)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from components.core import feeding, network
+from components.core import network
 from components.core.checkpoints import Checkpoint
 from components.core.feeding import Array, Feed, Side
 from components.core.fitting_settings import Fitting
@@ -172,7 +172,7 @@ def outputs(net: Any, look: Callable[[Any], Any], side: Side, step: int) -> dict
     found: dict[str, list[Array]] = {}
     for start in range(0, len(order), _LOOKED_AT):
         rows = order[start : start + _LOOKED_AT]
-        words = fixed or feeding.width(side.lengths[rows], step)
+        words = fixed or side.width(rows, step)
         for name, values in look(side.padded(rows, words)).items():
             found.setdefault(name, []).append(values.numpy())
     back = np.argsort(order, kind="stable")

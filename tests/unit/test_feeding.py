@@ -22,7 +22,7 @@ def side(lengths: list[int]) -> Side:
     length = np.array(lengths)
     ids = np.repeat(np.arange(1, len(lengths) + 1), length).astype(np.uint16)
     labels = np.arange(len(lengths), dtype=np.int32) % 2
-    return Side(ids, np.cumsum(length) - length, length, labels)
+    return Side(ids, np.cumsum(length) - length, length, labels, most=64)
 
 
 def feed(lengths: list[int], batch: int, parts: int = 1, **changes: Any) -> Feed:
@@ -94,6 +94,11 @@ def test_short_texts_do_not_pay_for_long_ones() -> None:
     assert paid[1] > 1.5 * paid[8]
 
 
+@pytest.mark.parametrize(("rows", "step", "width"), [([0], 8, 8), ([0, 1], 8, 16), ([2], 48, 64)])
+def test_no_batch_is_wider_than_the_network_reads(rows: list[int], step: int, width: int) -> None:
+    assert side([0, 9, 64]).width(np.array(rows), step) == width
+
+
 def test_parts_weigh_together_as_much_as_the_batch() -> None:
     rows, weight = np.array([4, 1, 2]), np.array([9, 1, 1, 9, 1], np.float32)
     cut = feeding.parts(rows, weight, 2)
@@ -125,7 +130,7 @@ def test_class_weights(kind: str, expected: list[float]) -> None:
 
 
 def test_a_crop_is_a_part_of_the_document() -> None:
-    known = Side(np.arange(100), np.array([0, 50]), np.array([50, 50]), np.array([0, 1]))
+    known = Side(np.arange(100), np.array([0, 50]), np.array([50, 50]), np.array([0, 1]), 50)
     settings = SETTINGS.model_copy(update={"crop": 1.0, "crop_keep": 0.5})
     seen = [feeding.cropped(known, settings, np.random.default_rng(seed)) for seed in range(50)]
     starts, lengths = (
