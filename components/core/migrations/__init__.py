@@ -6,6 +6,7 @@ what changes afterwards is a new file, and HEAD names the newest.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 HEAD = "0005"
 FIRST = "0001"  # the tables of the ledgers that were made before there were steps
 _LOCK = 0x6E6C6F6F70  # "nloop": PostgreSQL's advisory locks are numbers
+_ONE = threading.Lock()  # Alembic knows one migration at a time in a process
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
 
 
@@ -44,7 +46,7 @@ def upgrade(engine: sa.Engine, target: str = HEAD) -> None:
             return
     from alembic import command
 
-    with engine.begin() as connection:
+    with _ONE, engine.begin() as connection:
         _alone(connection)
         found = revision(connection)
         config = _config(connection)
@@ -68,7 +70,7 @@ def downgrade(engine: sa.Engine, target: str) -> None:
     """
     from alembic import command
 
-    with engine.begin() as connection:
+    with _ONE, engine.begin() as connection:
         _alone(connection)
         config = _config(connection)
         steps = _steps(config)
