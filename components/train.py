@@ -265,7 +265,7 @@ def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) ->
 
 def look_back(
     model: Any, encoder: Any, params: Params, train: Path, validation: Path
-) -> tuple[Array, Array, Array, Array]:
+) -> tuple[Array, Array, Array]:
     """What a trained network makes of documents.
 
     Returns:
