@@ -59,12 +59,13 @@ class Checkpoint:
             state: JSON values.
             arrays: lists of arrays by name.
         """
-        flat = {f"{name}/{i}": a for name, found in arrays.items() for i, a in enumerate(found)}
-        packed = np.frombuffer(json.dumps(state).encode(), np.uint8)
+        flat: dict[str, Any] = {_STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)}
+        for name, found in arrays.items():
+            flat |= {f"{name}/{i}": values for i, values in enumerate(found)}
 
         def write(path: Path) -> None:
             with path.open("wb") as file:
-                np.savez(file, **{_STATE: packed}, **flat)
+                np.savez(file, **flat)
 
         tables.write_atomic(self.path, write)
         others = sorted(self.folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)

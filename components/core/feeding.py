@@ -164,7 +164,7 @@ def weights(labels: Array, classes: int, kind: str) -> Array:
     if kind == "none":
         return np.ones(len(labels), np.float32)
     counts = np.bincount(labels, minlength=classes)
-    return (len(labels) / ((counts > 0).sum() * counts[labels])).astype(np.float32)
+    return (len(labels) / ((counts > 0).sum() * counts[labels])).astype(np.float32)  # type: ignore[no-any-return]
 
 
 def parts(rows: Array, weight: Array, count: int) -> list[tuple[Array, Array]]:
