@@ -4,7 +4,7 @@
     manifest.sig    Ed25519 signature of manifest.json
     bundle.json     labels, architecture, text settings, metrics, origin
     model/          SavedModel: raw strings -> probabilities, whether they suffice for an answer,
-                    features, words, unknown share
+                    features, words, unknown share; and which words carried the label
     reference.parquet  the signals of validation texts, which monitoring compares traffic with
 
 Nothing is loaded before it is verified. No pickle and no Python class is needed to load it. The
@@ -26,6 +26,7 @@ from cryptography.exceptions import InvalidSignature
 from components.core import keys, tables
 from components.core.calibration import Calibration
 from components.core.errors import BundleError
+from components.core.explanation import Explanation, gather, weigh
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +41,8 @@ MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE = (
     "reference.parquet",
 )
 _COMPUTED_TOGETHER = 128  # texts; more only costs memory
+_EXPLAINED_TOGETHER = 8  # texts; each is computed at several points of its path
+_EXPLAINED = ("probabilities", "baseline", "words", "weights")  # what `explain` gives
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class Model:
         self.labels = list(labels)
         self._module = tf.saved_model.load(str(folder))  # kept alive: the signature needs it
         self._predict = self._module.signatures["serving_default"]
+        self._explain = self._module.signatures.get("explain")
 
     def predict(self, texts: Sequence[str]) -> Predictions:
         """Answers for `texts`, in their order.
@@ -128,6 +132,41 @@ class Model:
             # Bundles of before abstention are sure of everything.
             abstained=found.get("abstained", np.zeros(len(best), bool)),
         )
+
+    @property
+    def explains(self) -> bool:
+        """Whether `explain` can be asked; bundles of before it cannot."""
+        return self._explain is not None
+
+    def explain(self, texts: Sequence[str]) -> list[Explanation]:
+        """Which words carried the label of each text, in their order; see core/explanation.py.
+
+        Raises:
+            BundleError: this bundle was made before newsloop could do that.
+        """
+        import tensorflow as tf
+
+        if self._explain is None:
+            raise BundleError(
+                "Expected a bundle that explains, this one is older. Run `newsloop run` to make "
+                "a new one."
+            )
+        raw = [text.encode("utf-8", "replace") for text in texts]
+        explained = []
+        for i in range(0, len(raw), _EXPLAINED_TOGETHER):
+            part = self._explain(texts=tf.constant(raw[i : i + _EXPLAINED_TOGETHER], tf.string))
+            rows = zip(*(part[name].numpy() for name in _EXPLAINED), strict=True)
+            for probabilities, baseline, words, weights in rows:
+                best = int(probabilities.argmax())
+                explained.append(
+                    Explanation(
+                        self.labels[best],
+                        float(probabilities[best]),
+                        float(baseline),
+                        gather(words, weights),
+                    )
+                )
+        return explained
 
 
 class Bundle(Model):
@@ -176,7 +215,8 @@ def save_model(
 
     Args:
         network: as core/network.py builds it.
-        encoder: tf.Module from strings (B,) to ids, words, unknown share; see core/text.py.
+        encoder: tf.Module from strings (B,) to ids, words, unknown share, whose `read` gives the
+            words at the places of the ids, and `lengths` how many; see core/text.py.
         centre: (F,) mean of the features.
         directions: (F, D) columns along which the features are kept.
         calibration: what is done to the network's probabilities; see core/calibration.py.
@@ -184,6 +224,10 @@ def save_model(
     import tensorflow as tf
 
     from components.core.network import FEATURES, PROBABILITIES
+
+    def tempered(probabilities: Any) -> Any:
+        powers = tf.pow(probabilities, 1 / calibration.temperature)
+        return powers / tf.reduce_sum(powers, axis=1, keepdims=True)
 
     class Module(tf.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -197,8 +241,7 @@ def save_model(
         def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML's use
             ids, words, unknown_share = self.encoder(texts)
             found = self.network(ids, training=False)
-            powers = tf.pow(found[PROBABILITIES], 1 / calibration.temperature)
-            probabilities = powers / tf.reduce_sum(powers, axis=1, keepdims=True)
+            probabilities = tempered(found[PROBABILITIES])
             return {
                 "probabilities": probabilities,
                 "abstained": tf.reduce_max(probabilities, axis=1) < calibration.abstain_below,
@@ -207,8 +250,19 @@ def save_model(
                 "unknown_share": unknown_share,
             }
 
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
+        def explain(self, texts):  # type: ignore[no-untyped-def]
+            def probabilities(ids: Any) -> Any:
+                return tempered(self.network(ids, training=False)[PROBABILITIES])
+
+            weighed = weigh(
+                self.network, probabilities, self.encoder(texts)[0], self.encoder.lengths
+            )
+            return {**weighed, "words": self.encoder.read(texts)}
+
     module = Module()
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.predict})
+    signatures = {"serving_default": module.predict, "explain": module.explain}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
     # It holds a random identifier: with it, equal models would have unequal hashes.
     (folder / "fingerprint.pb").unlink(missing_ok=True)
 

@@ -182,6 +182,7 @@ class Serve(Settings):
     follow_seconds: Rate
     keep_seconds: Annotated[float, Field(ge=0)]
     spool_mib: Positive
+    explain_seconds: Rate
     ask_keys: Literal["remote", "always"]  # `keys` would make Prefect take it for a mapping
     key_requests_per_second: Rate
     key_burst: Positive
