@@ -1,8 +1,8 @@
 """Which words carried a label, as POST /explain answers it.
 
 A bundle computes it itself (core/explanation.py). Bundles of before that are asked by leaving each
-word out and seeing what becomes of the label's probability: occlusion, after Zeiler and Fergus 2014,
-"Visualizing and Understanding Convolutional Networks". It asks nothing of a model but predictions,
+word out and seeing what becomes of the label's probability: occlusion (Zeiler and Fergus 2014,
+"Visualizing and Understanding Convolutional Networks"). It asks nothing of a model but predictions,
 and many of them, so it ends when its time is up.
 """
 

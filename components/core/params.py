@@ -155,6 +155,16 @@ class Evaluate(Settings):
     resamples: Positive
     calibration_bins: Positive
     seed: int
+    length_bounds: Annotated[list[Positive], Field(min_length=1)]
+    explained_documents: Positive
+    suspect_documents: Positive
+    behaviour_documents: Positive
+
+    @model_validator(mode="after")
+    def rising(self) -> Evaluate:
+        if self.length_bounds != sorted(set(self.length_bounds)):
+            raise ValueError(f"length_bounds must rise, got {self.length_bounds}")
+        return self
 
 
 class Gate(Settings):

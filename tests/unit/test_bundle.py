@@ -66,9 +66,10 @@ def test_it_says_which_words_carried_the_label(made: tuple[Path, Path, str]) -> 
     found = model.explain(texts)
     assert [why.label for why in found[::10]] == ["entertainment", "business"]
     why = found[0]
-    assert list(why.weights) == [*"a film the films minister and again".split()]
+    assert list(why.weights) == ["a", "film", "the", "films", "minister", "and", "again"]
     assert why.weights["film"] > 0 > why.weights["minister"]
-    assert sum(why.weights.values()) == pytest.approx(np.log(why.confidence / why.baseline))
+    moved = np.log(why.confidence / why.baseline)
+    assert sum(why.weights.values()) == pytest.approx(moved, abs=1e-4)
     assert found[2] == found[-1]
 
 
