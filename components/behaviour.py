@@ -36,7 +36,7 @@ class Direction(Settings):
 class Invariance(Settings):
     name: str
     case: Literal["upper", "lower"] | None = None
-    replace: dict[str, str] = {}
+    replace: Annotated[dict[str, str], Field(default_factory=dict)]
     before: str = ""
     after: str = ""
 
@@ -66,9 +66,9 @@ class Invariance(Settings):
 class Cases(Settings):
     """All of behaviour.yaml."""
 
-    minimum: list[Minimum] = []
-    direction: list[Direction] = []
-    invariance: list[Invariance] = []
+    minimum: Annotated[list[Minimum], Field(default_factory=list)]
+    direction: Annotated[list[Direction], Field(default_factory=list)]
+    invariance: Annotated[list[Invariance], Field(default_factory=list)]
 
 
 class Predicts(Protocol):

@@ -4,7 +4,7 @@
                         data/05_evaluated/predictions.parquet  one row a test document
                         data/05_evaluated/confusion.csv        for `dvc plots`
                         data/05_evaluated/reference.parquet    signals of the validation side
-                        data/05_evaluated/suspects.parquet     learned documents, label perhaps wrong
+                        data/05_evaluated/suspects.parquet     documents whose label looks wrong
                         data/05_evaluated/report.html          for people
 """
 

@@ -109,12 +109,16 @@ class Model:
         import tensorflow as tf
 
         # A lone surrogate is no character; it reads as an unknown one.
-        raw = [text.encode("utf-8", "replace") for text in texts]
+        # Of no texts, convolutions give a wrong shape: one is computed and left out.
+        raw = [text.encode("utf-8", "replace") for text in texts] or [b""]
         parts = [
             self._predict(texts=tf.constant(raw[i : i + _COMPUTED_TOGETHER], tf.string))
-            for i in range(0, max(len(raw), 1), _COMPUTED_TOGETHER)
+            for i in range(0, len(raw), _COMPUTED_TOGETHER)
         ]
-        found = {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
+        found = {
+            key: np.concatenate([part[key].numpy() for part in parts])[: len(texts)]
+            for key in parts[0]
+        }
         probabilities = found["probabilities"]
         if not np.isfinite(probabilities).all():
             raise BundleError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -28,7 +29,7 @@ def assign(documents: pl.DataFrame, length_bounds: Sequence[int]) -> pl.DataFram
     ('x', 'a', '2 to 8 characters', 's', None)
     """
     edges = [0, *length_bounds]
-    names = [f"{low} to {high - 1} characters" for low, high in zip(edges, edges[1:], strict=False)]
+    names = [f"{low} to {high - 1} characters" for low, high in pairwise(edges)]
     names.append(f"{edges[-1]} characters and more")
     place = sum((pl.col("text").str.len_chars() >= edge).cast(pl.Int32) for edge in length_bounds)
     return documents.select(

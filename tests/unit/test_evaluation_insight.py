@@ -105,13 +105,10 @@ def test_turned_labels_are_named_the_worst_first() -> None:
     table = pl.DataFrame(rows)
     assert len(evaluation_insight.suspected_labels(table, 1000, 1)) == 0
     wrong = ["011", "050", "120", "177"]
+    other = {"business": "sports", "sports": "business"}
     turned = table.with_columns(
         label=pl.when(pl.col("id").is_in(wrong))
-        .then(
-            pl.when(pl.col("label") == "sports")
-            .then(pl.lit("business"))
-            .otherwise(pl.lit("sports"))
-        )
+        .then(pl.col("label").replace(other))
         .otherwise("label")
     )
     found = evaluation_insight.suspected_labels(turned, 1000, 1)
