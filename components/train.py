@@ -18,6 +18,7 @@ from components import train_ensemble
 from components.core import (
     bundle,
     calibration,
+    energy,
     glove,
     network,
     presets,
@@ -279,7 +280,8 @@ def run(params: Params, paths: Paths) -> None:
     name: Candidate = tables.read_json(paths.candidate)["architecture"]
     train = tables.read_table(paths.split / "train.parquet")
     validation = tables.read_table(paths.split / "validation.parquet")
-    with Live(str(paths.trained / "live"), save_dvc_exp=False, dvcyaml=None, report=None) as live:
+    live = Live(str(paths.trained / "live"), save_dvc_exp=False, dvcyaml=None, report=None)
+    with energy.measured(params.train.country_iso_code) as spent, live:
         model, encoder, facts = fit(name, params, train, validation, live)
     ids = encoder(tf.constant(train["text"].to_list()))[0]
     features = model.predict(ids, batch_size=128, verbose=0)[network.FEATURES]
@@ -296,10 +298,11 @@ def run(params: Params, paths: Paths) -> None:
     }
     bundle.save_model(paths.trained / "model", model, encoder, centre, directions, settled)
     tables.write_json(facts, paths.trained / "training.json")
+    energy.keep(spent[0], paths.trained / "model", paths.home)
     say(
         f"train: best epoch {facts['best_epoch']} of {facts['epochs']}, validation accuracy "
         f"{facts['validation_accuracy']:.4f}; temperature {settled.temperature:.2f}, unsure below "
-        f"{settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side)"
+        f"{settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side); {spent[0]}"
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
@@ -143,6 +144,18 @@ def status(found: dict[str, Any], json_wanted: bool) -> None:
         out.print(f"serving   {escape(str(serving.get('tag') or serving.get('bundle')))}")
     for line in found["disagreements"]:
         out.print(f"disagrees {escape(line)}")
+
+
+def card(found: dict[str, str], json_wanted: bool) -> None:
+    """A model card; a terminal shows its headings and tables, a pipe gets the Markdown."""
+    out = console()
+    if json_wanted:
+        as_json(found)
+    elif out.is_terminal:
+        out.print(Markdown(found["card"]))
+        out.print(f"as a page: {escape(found['page'])}")
+    else:
+        sys.stdout.write(found["card"])
 
 
 def _file(path: Any) -> str:

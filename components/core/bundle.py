@@ -3,6 +3,7 @@
     manifest.json   SHA-256 of every other file; the bundle's name is the SHA-256 of this one
     manifest.sig    Ed25519 signature of manifest.json
     bundle.json     labels, architecture, text settings, metrics, origin
+    card.md         the model card; card.html is the same
     model/          SavedModel: raw strings -> probabilities, whether they suffice for an answer,
                     features, words, unknown share; and which words carried the label
     reference.parquet  the signals of validation texts, which monitoring compares traffic with
@@ -33,12 +34,14 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE = (
+MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE, CARD, CARD_PAGE = (
     "manifest.json",
     "manifest.sig",
     "bundle.json",
     "model",
     "reference.parquet",
+    "card.md",
+    "card.html",
 )
 _COMPUTED_TOGETHER = 128  # texts; more only costs memory
 _EXPLAINED_TOGETHER = 8  # texts; each is computed at several points of its path
@@ -180,16 +183,24 @@ class Bundle(Model):
         folder: where it was loaded from.
         name: SHA-256 of its manifest.
         facts: the content of bundle.json.
+        card: the model card in Markdown; None in a bundle of before.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
         self.facts: dict[str, Any] = tables.read_json(folder / FACTS)
+        self.card = card(folder)
         super().__init__(folder / MODEL, self.facts["labels"])
 
     def reference(self) -> pl.DataFrame:
         """Signals of validation texts, columns as `Predictions.signals`."""
         return tables.read_table(self.folder / REFERENCE)
+
+
+def card(folder: Path) -> str | None:
+    """The model card of the bundle at `folder`; None if it has none."""
+    file = folder / CARD
+    return file.read_text(encoding="utf-8") if file.exists() else None
 
 
 def reference(folder: Path, name: str, key_folder: Path) -> pl.DataFrame:

@@ -133,6 +133,7 @@ class Train(Settings):
     patience: Positive
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     answered_accuracy: Share
+    country_iso_code: Annotated[str, Field(pattern="^[A-Z]{3}$")]
     feature_directions: Positive
     textcnn: TextCnn
     bilstm: BiLstm
