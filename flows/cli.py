@@ -23,6 +23,7 @@ from flows import (
     cli_ledger,
     cli_predict,
     cli_privacy,
+    cli_tune,
     cli_versions,
     environment,
     privacy_report,

@@ -23,6 +23,7 @@ from components.core.challenger_settings import Challenger
 from components.core.errors import ParamsError
 from components.core.settings import Positive, Rate, Settings, Share
 from components.core.source_settings import Limits, Source
+from components.core.tune_settings import Tune
 
 # What others import from here, though it is defined beside.
 __all__ = [
@@ -255,6 +256,7 @@ class Params(Settings):
     split: Split
     text: Text
     train: Train
+    tune: Tune
     evaluate: Evaluate
     gate: Gate
     release: Release

@@ -40,7 +40,7 @@ class World:
         self.loads.append(name)
         if name in self.broken:
             raise BundleError(f"{name} was altered.")
-        return SimpleNamespace(name=name, facts={"labels": ["a"]})
+        return SimpleNamespace(name=name, facts={"labels": ["a"]}, card=None)
 
 
 @pytest.fixture
