@@ -64,7 +64,10 @@ def markdown(
         split=split,
         snapshot=snapshot,
         seed=params.train.seed,
-        settings=params.train.architecture(training["architecture"]).model_dump(),
+        settings={
+            name: params.train.architecture(name).model_dump()
+            for name in params.train.trained(training["architecture"])
+        },
         entities=params.ingest.scrub.entities,
         masked=Counter(kind for text in learned["text"] for kind in _PLACEHOLDER.findall(text)),
         sources=learned["source"].value_counts().sort("source").rows(),

@@ -223,6 +223,7 @@ cli_ledger.add(app)
 cli_predict.add(app, _project, _ledger)
 cli_challenger.add(app, _project, _ledger)
 cli_versions.add(app, _project, _ledger)
+cli_tune.add(app, _project)
 
 
 def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bool) -> None:

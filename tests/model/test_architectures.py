@@ -85,9 +85,16 @@ def test_an_architecture_learns_what_is_easy(
     said = np.asarray(model(ids)[network.PROBABILITIES])
     size = model.output[network.FEATURES].shape[1]
     bundle.save_model(tmp_path, model, encoder, np.zeros(size), np.eye(size, 2))
-    found = bundle.Model(tmp_path, LABELS).predict(asked["text"].to_list())
+    saved = bundle.Model(tmp_path, LABELS)
+    found = saved.predict(asked["text"].to_list())
     np.testing.assert_allclose(found.probabilities, said, atol=1e-4)
     assert found.words.tolist() == [10] * 60
+    for text, why in zip(asked["text"], saved.explain(asked["text"].to_list()), strict=True):
+        moved = np.log(why.confidence / why.baseline)
+        assert sum(why.weights.values()) == pytest.approx(moved, abs=0.15)
+        carried = max(why.weights, key=lambda word: why.weights[word])
+        assert carried in WORDS[why.label].split()
+        assert set(text.split()) <= set(why.weights)
     if name == "pretrained":
         assert facts["pretrained"] == presets.fingerprint(settings.train.pretrained)
     if name == "ensemble":

@@ -38,7 +38,7 @@ def weighed(request: pytest.FixtureRequest) -> tuple[Any, dict[str, Any]]:
         def probabilities(ids: Any) -> Any:
             return net(ids, training=False)[network.PROBABILITIES]
 
-        return explanation.weigh(net, probabilities, ids, points=48)
+        return explanation.weigh(net, probabilities, ids, [LENGTH], points=48)
 
     found = {name: value.numpy() for name, value in weigh(tf.constant(ids)).items()}
     said = net(ids, training=False)[network.PROBABILITIES]
