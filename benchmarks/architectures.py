@@ -121,9 +121,11 @@ def main() -> None:
         fewer = params.train.model_copy(update={"epochs": chosen.epochs})
         params = params.model_copy(update={"train": fewer})
     sides = {
-        side: tables.read_table(paths.split / f"{side}.parquet").head(chosen.documents or 10**9)
+        side: tables.read_table(paths.split / f"{side}.parquet")
         for side in ("train", "validation", "test")
     }
+    if chosen.documents:
+        sides = {name: side.sample(chosen.documents, seed=1) for name, side in sides.items()}
     learn, stop, asked = sides["train"], sides["validation"], sides["test"]["text"].to_list()
     found = ours(chosen.only, params, sides)
     found[simple.NAME] = peers.svm(learn, stop, asked, refit=False)

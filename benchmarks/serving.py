@@ -5,7 +5,8 @@
 
 One BBC article a request, 1 and 64 clients, the same SavedModel for all: the default textcnn at its
 full size, with random weights, which cost as much as learned ones. The peer is what one writes
-first: a `batchable` BentoML API. `--other` measures the service of another checkout too, such as
+first: a `batchable` BentoML API; and FastAPI with the model's signature, which batches nothing.
+They keep and scrub nothing. `--other` measures the service of another checkout too, such as
 one of an earlier commit, by turns in the same run. The clients share the machine with the service.
 Prints a table and writes benchmarks/serving.json; files lie under .newsloop/benchmarks/serving.
 """
@@ -64,6 +65,28 @@ class Plain:
         found = self.predict(texts=tf.constant(texts))["probabilities"].numpy()
         return [{"label": int(row.argmax()), "probabilities": row.tolist()} for row in found]
 """
+FASTAPI = """
+import tensorflow as tf
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+class Body(BaseModel):
+    texts: list[str]
+
+app = FastAPI()
+module = tf.saved_model.load(MODEL)
+predict = module.signatures["serving_default"]
+predict(texts=tf.constant(["warm"]))
+
+@app.get("/readyz")
+def readyz() -> str:
+    return "ready"
+
+@app.post("/classify")
+def classify(body: Body) -> list[dict]:
+    found = predict(texts=tf.constant(body.texts))["probabilities"].numpy()
+    return [{"label": int(row.argmax()), "probabilities": row.tolist()} for row in found]
+"""
 
 
 def articles() -> list[str]:
@@ -111,6 +134,17 @@ def plain(place: Path, model: Path, port: int) -> tuple[list[str], dict[str, str
     ]  # fmt: skip
     home = str(place / "bentoml")
     return argv, os.environ | {"BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "True"}
+
+
+def fastapi(place: Path, model: Path, port: int) -> tuple[list[str], dict[str, str]]:
+    place.mkdir()
+    code = FASTAPI.replace("MODEL", repr(str(model)))
+    (place / "peer.py").write_text(code, encoding="utf-8")
+    argv = [
+        sys.executable, "-m", "uvicorn", "peer:app", "--port", str(port), "--app-dir", str(place),
+        "--log-level", "warning",
+    ]  # fmt: skip
+    return argv, dict(os.environ)
 
 
 def ours(
@@ -251,6 +285,7 @@ def main() -> None:
     name = make_bundle(bundle, PLACE / "keys")
     port = chosen.port
     services = {"plain BentoML": plain(PLACE / "plain", bundle / bundles.MODEL, port)}
+    services["FastAPI"] = fastapi(PLACE / "fastapi", bundle / bundles.MODEL, port)
     if chosen.other is not None:
         other = chosen.other.resolve()
         services["newsloop, other checkout"] = ours(other, PLACE / "other", bundle, name, port)

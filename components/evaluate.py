@@ -5,6 +5,7 @@
                         data/05_evaluated/confusion.csv        for `dvc plots`
                         data/05_evaluated/reference.parquet    signals of the validation side
                         data/05_evaluated/suspects.parquet     documents whose label looks wrong
+                        data/05_evaluated/words.parquet        its common words
                         data/05_evaluated/report.html          for people
 """
 
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from components import behaviour, evaluation_insight, evaluation_report
-from components.core import calibration, linear, metrics, slices, stage, tables
+from components.core import calibration, linear, metrics, slices, stage, tables, text_quality
+from components.core import reference as references
 from components.core.bundle import Model, Predictions
 from components.core.params import Evaluate, Params
 from components.core.paths import Paths
@@ -99,6 +101,19 @@ def answers(documents: pl.DataFrame, found: Predictions) -> pl.DataFrame:
     )
 
 
+def known(
+    model: Model, validation: pl.DataFrame, params: Params
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What monitoring compares traffic with: see core/reference.py."""
+    side = validation[references.thinned(validation.height, params.evaluate.reference_rows)]
+    texts, asked = side["text"].to_list(), params.validate_
+    found = model.predict(texts)
+    language = text_quality.language_of(asked.language_characters, asked.language_score)
+    table = references.table(found, texts, language)
+    words = references.common_words(texts)
+    return references.with_truth(table, found, side["label"].to_list()), words
+
+
 def run(params: Params, paths: Paths) -> None:
     """The stage: predicts, measures, draws."""
     labels = params.ingest.labels
@@ -136,7 +151,7 @@ def run(params: Params, paths: Paths) -> None:
         suspects.join(learned.select("id", "text"), on="id", maintain_order="left"),
         behaved.get("cases", []),
     )
-    reference = model.predict(validation["text"].to_list()).signals()
+    reference, words = known(model, validation, params)
     tables.write_json(measured, paths.evaluated / "metrics.json")
     tables.write_table(rows, paths.evaluated / "predictions.parquet")
     tables.write_text(
@@ -144,6 +159,7 @@ def run(params: Params, paths: Paths) -> None:
     )
     tables.write_table(reference, paths.evaluated / "reference.parquet")
     tables.write_table(suspects, paths.evaluated / "suspects.parquet")
+    tables.write_table(words, paths.evaluated / "words.parquet")
     epochs = evaluation_report.epochs(paths.trained / "live" / "plots" / "metrics")
     page = evaluation_report.render(measured, rows, training, epochs, test, insight)
     tables.write_text(page, paths.evaluated / "report.html")

@@ -1,7 +1,12 @@
-"""Decides, in writing, whether a candidate may be released.
+"""Decides, in writing, whether a candidate may be released. docs/release.md has the rule in words.
 
-Absolute floors first; then, on the same test documents, not worse than the champion by a paired
-bootstrap. A champion that cannot be compared (other classes) is said so, and only the floors count.
+Absolute floors on metrics.json, the leak test and the bundle's size; then what the rehearsal found;
+then the champion on the same documents. The answer is one of four:
+
+    release    every check passed
+    keep       nothing bad was found, but the candidate is not proven better: the champion stays
+    refuse     a floor or the rehearsal failed, or the candidate is proven worse
+    unchanged  the candidate is the champion
 """
 
 from __future__ import annotations
@@ -9,29 +14,28 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
-from components.core import bundle, metrics, params, tables
+from components import gate_report
+from components.core import bundle, comparison, ledger_gate, params, tables
+from components.core.comparison import Comparison, Part
+from components.core.errors import DataError
 from components.core.ledger import Champion, Ledger
 from components.core.paths import Paths
+from components.gate_checks import (
+    KEEP,
+    RELEASE,
+    UNCHANGED,
+    Check,
+    against_champion,
+    floors,
+    rehearsed,
+    verdict,
+)
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One condition: `value` must not lie below `limit`, or above it if it is a `ceiling`."""
-
-    name: str
-    value: float
-    limit: float
-    passed: bool
-    ceiling: bool = False
+_MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -39,127 +43,202 @@ class Decision:
     """What the gate decided about one candidate.
 
     Attributes:
-        id: the same for the same candidate, champion, test side and settings.
+        id: the same for the same candidate, champion, test side, settings and outcome.
+        verdict: release, keep, refuse or unchanged.
         candidate: name of the candidate's bundle.
         champion: name of the champion's bundle; None before the first release.
         architecture: of the candidate.
-        released: whether every check passed.
         checks: each condition with its numbers.
-        reasons: why it was refused, or what could not be compared; a sentence each.
+        reasons: why it was not released, or what could not be compared; a sentence each.
+        comparison: with the champion; None where there is none, or it cannot be compared.
     """
 
     id: str
+    verdict: str
     candidate: str
     champion: str | None
     architecture: str
-    released: bool
     checks: list[Check]
     reasons: list[str]
+    comparison: Comparison | None
 
     @property
-    def verdict(self) -> str:
-        return "release" if self.released else "refuse"
+    def released(self) -> bool:
+        return self.verdict == RELEASE
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; each check says whether it passed."""
+        checks = [{**asdict(check), "passed": check.passed} for check in self.checks]
+        return {**asdict(self), "checks": checks, "released": self.released}
 
 
-def floors(measured: dict[str, Any], settings: params.Gate) -> list[Check]:
-    """The absolute conditions on metrics.json."""
-    values = [
-        ("accuracy", measured["accuracy"]["value"], settings.min_accuracy),
-        ("macro F1", measured["macro_f1"]["value"], settings.min_macro_f1),
-    ]
-    values += [
-        (f"recall of {label}", row["recall"], settings.min_class_recall)
-        for label, row in measured["classes"].items()
-    ]
-    error, most = measured["calibration_error"], settings.max_calibration_error
-    return [
-        *(Check(name, value, limit, value >= limit) for name, value, limit in values),
-        Check("calibration error", error, most, error <= most, ceiling=True),
-    ]
-
-
-def against_champion(ours: Array, theirs: Array, settings: params.Gate) -> Check:
-    """Not worse than the champion: the lower bound of the paired difference is above -margin.
-
-    Args:
-        ours, theirs: (N,) 1 where right, 0 where wrong, on the same documents.
-    """
-    found = metrics.paired_difference(
-        ours, theirs, settings.level, settings.resamples, settings.seed
-    )
-    return Check(
-        "accuracy less the champion's, lower bound",
-        round(found.low, 6),
-        -settings.margin,
-        found.low >= -settings.margin,
-    )
-
-
-def judge(params_: params.Params, paths: Paths, champion: Champion | None) -> Decision:
+def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
     """Judges the bundle in data/06_packaged; the champion is read from the bundle store.
 
     Raises:
-        BundleError: a bundle is incomplete, altered or not ours.
+        BundleError: a bundle is incomplete, altered or not signed by our key.
+        DataError: a result of an earlier stage is missing.
     """
+    settings, champion = params_.gate, ledger.champion()
     candidate = bundle.verify(paths.bundle, paths.keys)
+    bundle.verify(paths.bento / "src", paths.keys)
     measured = tables.read_json(paths.evaluated / "metrics.json")
-    checks = floors(measured, params_.gate)
-    remarks: list[str] = []
+    if champion is not None and champion.bundle == candidate:
+        return _decide(params_, paths, candidate, champion, measured, [], [], None)
+    size = sum(file.stat().st_size for file in paths.bundle.rglob("*") if file.is_file())
+    checks = floors(measured, _leaks(paths), size / _MIB, settings)
+    rehearsal = _rehearsal(paths, candidate)
+    checks += rehearsed(rehearsal, settings)
+    reasons: list[str] = []
+    if settings.rehearse and rehearsal and rehearsal["problem"]:
+        reasons.append(rehearsal["problem"])
+    if not settings.rehearse:
+        reasons.append("it was not rehearsed, because gate.rehearse is false")
+    found = None
     if champion is not None:
-        check = _compare(params_, paths, champion)
-        if check is None:
-            remarks.append(
-                f"the champion {champion.tag} sorts into other classes and cannot be compared"
-            )
-        else:
-            checks.append(check)
-    failed = [
-        f"{check.name} is {check.value:.4f}, {abs(check.limit - check.value):.4f} "
-        f"{'above' if check.ceiling else 'below'} {check.limit:.4f}"
-        for check in checks
-        if not check.passed
+        found, remarks = _against(params_, paths, ledger, champion)
+        checks += against_champion(found, settings) if found else []
+        reasons += remarks
+    return _decide(params_, paths, candidate, champion, measured, checks, reasons, found)
+
+
+def _against(
+    params_: params.Params, paths: Paths, ledger: Ledger, champion: Champion
+) -> tuple[Comparison | None, list[str]]:
+    """The comparison with the champion; or None, and why there is none."""
+    if champion.version in ledger.retired():
+        return None, [f"{champion.tag} is retired and must go: only the floors count"]
+    model = bundle.load(paths.bundles / champion.bundle, paths.keys)
+    if set(model.labels) != set(params_.ingest.labels):
+        return None, [f"{champion.tag} sorts into other classes and cannot be compared"]
+    rows = compared(paths, model, _newest(params_, ledger, champion))
+    return comparison.compare(rows, params_.gate), []
+
+
+def stood(params_: params.Params, paths: Paths, candidate: str) -> bool:
+    """Whether a rehearsal of this candidate is there, and found nothing to object to."""
+    return all(check.passed for check in rehearsed(_rehearsal(paths, candidate), params_.gate))
+
+
+def _rehearsal(paths: Paths, candidate: str) -> dict[str, Any] | None:
+    file = paths.rehearsals / f"{candidate}.json"
+    return tables.read_json(file) if file.exists() else None
+
+
+def compared(paths: Paths, champion: bundle.Model, newest: set[str]) -> pl.DataFrame:
+    """One row a text of the test side: what `comparison.compare` wants.
+
+    A text that stands there twice counts once: repeats are no new evidence.
+
+    Args:
+        champion: the model that serves.
+        newest: ids of documents that people labelled since it was made.
+    """
+    answers = tables.read_table(paths.evaluated / "predictions.parquet")
+    test = tables.read_table(paths.split / "test.parquet")
+    if answers["id"].to_list() != test["id"].to_list():
+        raise DataError(
+            f"Expected an answer of the candidate to each document of {paths.split}, got others. "
+            "Run `dvc repro evaluate`."
+        )
+    rows = test.with_columns(candidate=answers["predicted"]).unique(
+        "text", keep="first", maintain_order=True
+    )
+    said = champion.predict(rows["text"].to_list()).labels
+    return rows.select(
+        "candidate",
+        "source",
+        champion=pl.Series(said, dtype=pl.String),
+        actual="label",
+        recent=pl.col("id").is_in(sorted(newest)),
+        length=pl.col("text").str.len_chars(),
+    )
+
+
+def _newest(params_: params.Params, ledger: Ledger, champion: Champion) -> set[str]:
+    """Ids of the documents that people labelled since the champion's snapshot.
+
+    Only those that fell on the test side are looked at: the candidate learned from the others.
+    """
+    mark = champion.decision.get("feedback_watermark", 0)
+    labelled = ledger_gate.labelled_since(ledger, mark)
+    sources = [one.name for one in params_.ingest.sources if one.kind == "feedback"]
+    return {f"{source}/{id_}" for source in sources for id_ in labelled}
+
+
+def _leaks(paths: Paths) -> int:
+    """Documents in which validate's leak test found personal data, and that went on."""
+    expectations = tables.read_json(paths.validated / "validation.json")["expectations"]
+    found = [
+        row["unexpected"]
+        for row in expectations["Documents that go on"]
+        if row["column"] == "leaks"
     ]
+    if not found:
+        raise DataError(
+            f"Expected the leak test's result in {paths.validated}, it has none. Run `dvc repro "
+            "--force validate`."
+        )
+    return sum(found)
+
+
+def _decide(
+    params_: params.Params,
+    paths: Paths,
+    candidate: str,
+    champion: Champion | None,
+    measured: dict[str, Any],
+    checks: list[Check],
+    reasons: list[str],
+    found: Comparison | None,
+) -> Decision:
+    said = verdict(checks) if checks else UNCHANGED
+    failed = [check.told() for check in checks if not check.passed]
+    if found is not None and said == KEEP:
+        failed.insert(0, _cannot_say(found.sides))
     basis = [
         candidate,
         champion.bundle if champion else "",
         tables.file_hash(paths.split / "test.parquet"),
         params_.gate.model_dump_json(),
+        said,
+        *(check.name for check in checks if not check.passed),
     ]
     return Decision(
         id=hashlib.sha256("\n".join(basis).encode()).hexdigest()[:32],
+        verdict=said,
         candidate=candidate,
         champion=champion.bundle if champion else None,
         architecture=measured["architecture"],
-        released=not failed,
         checks=checks,
-        reasons=failed + remarks,
+        reasons=failed + reasons,
+        comparison=found,
     )
 
 
-def _compare(params_: params.Params, paths: Paths, champion: Champion) -> Check | None:
-    model = bundle.load(paths.bundles / champion.bundle, paths.keys)
-    if set(model.labels) != set(params_.ingest.labels):
-        return None
-    answers = tables.read_table(paths.evaluated / "predictions.parquet")
-    test = tables.read_table(paths.split / "test.parquet")
-    found = model.predict(test["text"].to_list())
-    ours = (answers["predicted"] == test["label"]).to_numpy()
-    theirs = (pl.Series(found.labels) == test["label"]).to_numpy()
-    return against_champion(ours, theirs, params_.gate)
+def _cannot_say(sides: list[Part]) -> str:
+    told = ", ".join(
+        f"{side.name}: {side.gained} texts won and {side.lost} lost of {side.documents}"
+        for side in sides
+    )
+    return f"there is not enough to say that it is better than the champion ({told})"
 
 
 def record(decision: Decision, paths: Paths, ledger: Ledger, now: datetime) -> None:
-    """Writes the decision to its JSON file and to the ledger, once."""
-    details = asdict(decision)
+    """Writes the decision to its JSON file, its page and the ledger; the same one only once."""
+    if ledger_gate.decision(ledger, decision.id) is not None:
+        return
+    details = decision.as_dict()
     tables.write_json(details, paths.decisions / f"{decision.id}.json")
-    if not ledger.has_decision(decision.id):
-        ledger.add_decision(
-            {
-                "id": decision.id,
-                "kind": "gate",
-                "time": now,
-                "verdict": decision.verdict,
-                "reasons": decision.reasons,
-                "details": details,
-            }
-        )
+    page = gate_report.render(details, now)
+    tables.write_text(page, paths.decisions / f"{decision.id}.html")
+    ledger.add_decision(
+        {
+            "id": decision.id,
+            "kind": "gate",
+            "time": now,
+            "verdict": decision.verdict,
+            "reasons": decision.reasons,
+            "details": details,
+        }
+    )

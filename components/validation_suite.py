@@ -14,8 +14,8 @@ import polars as pl
 from components.core import params as parameters
 from components.core import schema
 from components.core.errors import DataError
+from components.core.text_quality import SHORT
 from components.validation_checks import Check
-from components.validation_rows import SHORT
 
 # Times and authors are often unknown and never learned from.
 _CHECKED = ("id", "characters", "label", "source")

@@ -19,12 +19,14 @@ from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from flows import (
     cli_challenger,
+    cli_gate,
     cli_keys,
     cli_ledger,
     cli_predict,
     cli_privacy,
     cli_tune,
     cli_versions,
+    cli_watch,
     environment,
     privacy_report,
     show,
@@ -70,8 +72,8 @@ def run(
     """Learn from the sources and release a model that passes the gate.
 
     Takes a snapshot of the sources in params.yaml, then runs ingest, validate, split, train,
-    evaluate, package, gate and release; what did not change is not run again. Starts a local
-    Prefect server if none answers; `newsloop down` ends it.
+    evaluate, package, rehearse, gate and release; what did not change is not run again. Starts a
+    local Prefect server if none answers; `newsloop down` ends it.
     """
     params, paths = _project()
     from flows import stack, workspace
@@ -190,13 +192,30 @@ def serve() -> None:
 
 @app.command()
 def promote(
-    version: Annotated[str, typer.Argument(help="Such as v3, or 3.")],
+    version: Annotated[
+        str,
+        typer.Argument(
+            help="Such as v3, or 3; or a refused candidate as `newsloop gate` lists it."
+        ),
+    ],
     because: Annotated[str, typer.Option(help="The reason; kept in the ledger.")],
     as_json: Json = False,
 ) -> None:
-    """Let a released version serve. A running service follows within seconds."""
-    _, paths = _project()
+    """Let a version serve, or release the last candidate although the gate said no.
+
+    A running service follows within seconds. `newsloop models` shows who was released against the
+    gate, and why.
+    """
+    params, paths = _project()
     ledger = _ledger(paths)
+    if not because.strip():
+        raise UsageError('Expected a reason, such as --because "the old one fails on tech".')
+    if cli_gate.is_bundle(version):
+        released = cli_gate.release_anyway(params, paths, ledger, version, because)
+        line = f"{released.tag} serves from now on ({released.reason})"
+        found = {key: getattr(released, key) for key in ("version", "tag", "reason")}
+        show.lines([line], found, as_json)
+        return
     row = cli_versions.released(ledger, version)
     _deploy(paths, ledger, row["version"], f"promoted: {because}", as_json)
 
@@ -219,11 +238,13 @@ def demo(
 
 cli_privacy.add(app, _project, _ledger)
 cli_keys.add(app)
+cli_watch.add(app, _project, _ledger)
 cli_ledger.add(app)
 cli_predict.add(app, _project, _ledger)
 cli_challenger.add(app, _project, _ledger)
 cli_versions.add(app, _project, _ledger)
 cli_tune.add(app, _project)
+cli_gate.add(app, _project, _ledger)
 
 
 def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bool) -> None:

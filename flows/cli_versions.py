@@ -127,7 +127,7 @@ def add(
     ) -> None:
         """Say which version served at a time."""
         _, paths = project()
-        found = ledger_lineage.at(open_ledger(paths), _time(time))
+        found = ledger_lineage.at(open_ledger(paths), moment(time))
         line = (
             f"{found['tag']}, since {found['time']:%Y-%m-%d %H:%M:%S} UTC ({found['reason']})"
             if found
@@ -201,7 +201,12 @@ def _add_lineage(
         show_versions.restored(found, as_json)
 
 
-def _time(text: str) -> datetime:
+def moment(text: str) -> datetime:
+    """A time of a person, with its zone, in UTC.
+
+    Raises:
+        UsageError: it is none, or without a zone.
+    """
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:

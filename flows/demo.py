@@ -214,10 +214,12 @@ def _retrain(sandbox: Sandbox, ledger: Ledger, client: Client, timeline: Timelin
     champion = ledger.champion()
     assert champion is not None
     checks = champion.decision["checks"]
-    timeline.add(
-        f"gate: {sum(check['passed'] for check in checks)} of {len(checks)} checks passed; "
-        f"{checks[-1]['name']} {checks[-1]['value']:+.3f}, limit {checks[-1]['limit']:+.3f}"
-    )
+    timeline.add(f"gate: {sum(check['passed'] for check in checks)} of {len(checks)} checks passed")
+    for side in champion.decision["comparison"]["sides"]:
+        timeline.add(
+            f"against the champion, {side['name']}: {side['gained']} texts won and {side['lost']} "
+            f"lost of {side['documents']}; by luck with a chance of {side['better']:.1g}"
+        )
     timeline.add(f"released {champion.tag}: {champion.reason}")
     _wait("the service to follow", lambda: client.model()["bundle"] == champion.bundle)
     timeline.add(f"the same service answers with {champion.tag}")

@@ -22,7 +22,7 @@ from typing import Any
 
 from components.core import keys, ledger_privacy, scrub_cache, suppression, tables
 from components.core.audit import Canaries, scan
-from components.core.errors import UsageError
+from components.core.errors import LedgerError, UsageError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
@@ -63,6 +63,7 @@ def erase(
     Raises:
         Busy: a learning run is at work.
         UsageError: `retire_now` without another version to serve.
+        LedgerError: predictions are on their way to the ledger; see `need_delivered`.
         NewsloopError: a store, the ledger or a source cannot be reached.
     """
     with workspace.alone(paths):
@@ -74,6 +75,7 @@ def erase(
             trees = [one for root in roots for one in lineage.clean_tree(
                 root, plan.traces, plan.held, dry_run=True)]  # fmt: skip
             return {**plan.summary(), "dry_run": True, "trees": trees}
+        need_delivered(paths)
         suppression.add(paths, subject, now)
         journal = erasure_plan.write_journal(paths, plan)
         deeds = Deeds(journal.with_suffix(".done"))
@@ -107,6 +109,19 @@ def erase(
         "certificate": str(written),
         "left": left,
     }
+
+
+def need_delivered(paths: Paths) -> None:
+    """Refuses while the service's spool holds texts, which would reach the ledger afterwards.
+
+    Raises:
+        LedgerError: it does.
+    """
+    if paths.spool.is_dir() and any(paths.spool.iterdir()):
+        raise LedgerError(
+            f"Expected all predictions in the ledger, found some waiting in {paths.spool}. Start "
+            "the service, see in its metrics that newsloop_spool_bytes is 0, and erase again."
+        )
 
 
 def _replacement(ledger: Ledger, plan: Plan) -> int | None:
@@ -159,6 +174,9 @@ def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
     """The ledger's texts, the scrub cache, and copies that are made anew when they are needed."""
     if count := ledger_privacy.forget(ledger, sorted(plan.predictions)):
         deeds.add("ledger", f"{count} texts emptied")
+        for page in sorted(paths.monitoring_reports.glob("*.html")):  # they show examples of texts
+            page.unlink()
+            deeds.add(str(page), "page of monitoring removed")
     ledger_privacy.compact(ledger)
     if plan.traces.texts and paths.scrub_cache.exists():
         before = tables.file_hash(paths.scrub_cache)

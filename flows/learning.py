@@ -5,8 +5,9 @@
 2. Go to the workspace: the checkout for a person, the clone for a schedule or an event.
 3. Pin what the sources hold now: the snapshot.
 4. For each candidate of train.candidates: ingest, validate, split, train, evaluate, package through
-   DVC; then the gate. The first that passes is released; the others are not trained.
-5. None passed: the run fails, says by how much, and the champion stays.
+   DVC; then the rehearsal and the gate. The first that passes is released, the others are not
+   trained. Nor are they where one is sound, but not proven better: the champion stays.
+5. All were refused: the run fails, says by how much, and the champion stays.
 """
 
 from __future__ import annotations
@@ -23,18 +24,19 @@ from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
 
 from components import gate, release, snapshot
+from components.core import bundle, tables
 from components.core import ledger as ledgers
 from components.core import params as parameters
-from components.core import tables
 from components.core.errors import Busy, GateRefused, SourceError
 from components.core.identity import redact
 from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from components.core.progress import say
-from flows import pipeline, repair, workspace
+from components.gate_checks import KEEP
+from flows import pipeline, rehearsal, repair, workspace
 
-_DECIDING = ("gate", "release")
+_DECIDING = ("rehearse", "gate", "release")
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Summary:
 
     Attributes:
         stages: (stage, outcome, seconds) in the order they came.
-        outcome: "released", "unchanged", "refused" or "merged".
+        outcome: "released", "kept" (the champion), "unchanged", "refused" or "merged".
         version: tag of the champion after the run.
         decision: the gate's, as a dictionary.
         metrics: of the last candidate.
@@ -74,13 +76,25 @@ def take_snapshot(params: Params, paths: Paths, ledger: Ledger) -> str:
 @task(name="stage", task_run_name="{stage}")
 def run_stage(stage: str, paths: Paths) -> str:
     outcome = pipeline.repro(stage, paths)
+    if outcome == "restored":
+        pipeline.verify(paths, [stage])
     get_run_logger().info("%s: %s", stage, outcome)
     return outcome
 
 
+@task(name="rehearse", task_run_name="rehearse")
+def rehearse(params: Params, paths: Paths) -> str:
+    name = bundle.verify(paths.bundle, paths.keys)
+    if not params.gate.rehearse or gate.stood(params, paths, name):
+        return "unchanged"
+    found = rehearsal.run(params, paths, name)
+    get_run_logger().info("rehearsal: %s", found.problem or found)
+    return "ran"
+
+
 @task(name="gate", task_run_name="gate")
 def judge(params: Params, paths: Paths, ledger: Ledger) -> gate.Decision:
-    decision = gate.judge(params, paths, ledger.champion())
+    decision = gate.judge(params, paths, ledger)
     gate.record(decision, paths, ledger, datetime.now(UTC))
     get_run_logger().info("gate: %s %s", decision.verdict, decision.reasons)
     return decision
@@ -91,8 +105,8 @@ def publish(
     params: Params, paths: Paths, ledger: Ledger, decision: gate.Decision, reason: str
 ) -> str:
     watermark = snapshot.feedback_watermark(paths)
-    now, remote = datetime.now(UTC), params.release.git_remote
-    champion = release.publish(paths, ledger, asdict(decision), watermark, now, reason, remote)
+    now, remote, said = datetime.now(UTC), params.release.git_remote, decision.as_dict()
+    champion = release.publish(paths, ledger, said, watermark, now, reason, remote)
     get_run_logger().info("release: %s", champion.tag)
     return champion.tag
 
@@ -144,6 +158,7 @@ def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: S
     if not in_place and champion is not None:
         paths = workspace.prepare(paths, champion)
         pipeline.checkout(paths)
+        pipeline.verify(paths)
     params = parameters.load(paths.params)
     try:
         with pipeline.earlier_data_kept(paths):
@@ -164,12 +179,16 @@ def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: 
         if _is_champion(paths, ledger, summary):
             summary.stages += [(stage, "unchanged", 0.0) for stage in _DECIDING]
             return
+        _timed(summary, "rehearse", rehearse, params, paths)
         decision: gate.Decision = _timed(summary, "gate", judge, params, paths, ledger)
-        summary.decision = asdict(decision)
+        summary.decision = decision.as_dict()
         if decision.released:
             release_ = (params, paths, ledger, decision, reason)
             summary.version = _timed(summary, "release", publish, *release_)
             summary.outcome = "released"
+            return
+        if decision.verdict == KEEP and (current := ledger.champion()):
+            summary.version, summary.outcome = current.tag, "kept"
             return
         refused.append(decision)
     summary.outcome = "refused"
@@ -178,8 +197,8 @@ def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: 
     raise GateRefused(
         f"Expected one of {params.train.candidates} to pass the gate, none did. {tried}. "
         + (f"The champion {current.tag} stays. " if current else "Nothing was released. ")
-        + f"Each check is in {paths.decisions}; bring more or better data, or change train or "
-        "gate in params.yaml."
+        + "`newsloop gate` shows each check; bring more or better data, or change train or gate in "
+        "params.yaml."
     )
 
 
@@ -194,6 +213,7 @@ def _train(candidate: Candidate, paths: Paths, summary: Summary) -> None:
             _timed(summary, stage, run_stage, stage, paths)
         else:
             summary.stages.append((stage, "unchanged", 0.0))
+    pipeline.verify(paths)
 
 
 def _is_champion(paths: Paths, ledger: Ledger, summary: Summary) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -14,8 +15,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+import yaml
+
 from components.core import orphans, tables
-from components.core.errors import GateRefused, NewsloopError
+from components.core.errors import GateRefused, NewsloopError, ReleaseError
 from components.core.identity import redact
 from components.core.paths import Paths
 from flows import dvc_lock
@@ -74,6 +77,59 @@ def pull(paths: Paths) -> None:
     _dvc(paths, ["pull", "--force", "--quiet", "--allow-missing"])
 
 
+def verify(paths: Paths, stages: Sequence[str] = STAGES) -> None:
+    """That the stages' outputs are to the byte what dvc.lock says.
+
+    DVC asks only size and times of a file that it has seen before, and checks an altered object of
+    its cache out without a word.
+
+    Raises:
+        ReleaseError: an output was altered; one that is missing is DVC's own business.
+    """
+    lock = yaml.safe_load((paths.root / "dvc.lock").read_text(encoding="utf-8")) or {}
+    for stage in stages:
+        for out in lock.get("stages", {}).get(stage, {}).get("outs", []):
+            folder = paths.root / out["path"]
+            if folder.is_dir() and _folder_hash(folder) != out["md5"]:
+                raise ReleaseError(
+                    f"Expected {folder} as dvc.lock says ({out['md5']}), but its files were "
+                    "altered, here or in DVC's cache. Nothing of it is used. Remove it and its "
+                    f"altered objects ({', '.join(_altered(paths, folder, out['md5']))}), then run "
+                    "`dvc pull`, or `newsloop run` to make it anew."
+                )
+
+
+def _folder_hash(folder: Path) -> str:
+    """DVC's hash of a folder: of the list of its files with their own hashes."""
+    listed = [
+        {"md5": _md5(path), "relpath": path.relative_to(folder).as_posix()}
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "__pycache__"
+    ]
+    listed.sort(key=lambda entry: entry["relpath"])
+    return f"{hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest()}.dir"  # noqa: S324
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _altered(paths: Paths, folder: Path, id_: str) -> list[str]:
+    """The objects of DVC's cache that are not what their names say; for a message."""
+    answer, _ = _dvc(paths, ["cache", "dir"])
+    objects = Path(answer.strip()) / "files" / "md5"
+    listing = objects / id_[:2] / id_[2:]
+    if not listing.is_file():
+        return [str(folder)]
+    hashes = [entry["md5"] for entry in json.loads(listing.read_text(encoding="utf-8"))]
+    files = [objects / one[:2] / one[2:] for one in hashes]
+    wrong = [
+        str(file) for file in files if file.is_file() and _md5(file) != "".join(file.parts[-2:])
+    ]
+    return wrong or [str(folder)]
+
+
 @contextlib.contextmanager
 def earlier_data_kept(paths: Paths) -> Iterator[None]:
     """Puts pins, dvc.lock and data back as they were if what happens inside fails.
@@ -126,6 +182,8 @@ def _dvc(paths: Paths, arguments: Sequence[str]) -> tuple[str, str]:
     except BaseException:
         _end(process)
         raise
+    finally:
+        process.stdout.close()
     said = paragraphs[-1] if paragraphs else ""
     if status:
         if status in (-signal.SIGINT, 130):
@@ -140,21 +198,22 @@ def _relay(stream: IO[bytes], paragraphs: list[str]) -> None:
     """Passes on what a stage says; keeps its errors, and DVC's own where the stage had none."""
     line = b""
     own = False
-    while byte := stream.read(1):
-        line += byte
-        if byte not in b"\r\n":
-            continue
-        text = line.decode(errors="replace").strip()
-        if text.startswith(_ERROR):
-            paragraphs.append(redact(text.removeprefix(_ERROR)))
-            own = True
-        elif text.startswith("ERROR:"):
-            if not own:
-                paragraphs.append(redact(text.removeprefix("ERROR:").strip()))
-        elif text and not _NOISE.match(text):
-            sys.stderr.write(line.decode(errors="replace"))
-            sys.stderr.flush()
-        line = b""
+    with stream:
+        while byte := stream.read(1):
+            line += byte
+            if byte not in b"\r\n":
+                continue
+            text = line.decode(errors="replace").strip()
+            if text.startswith(_ERROR):
+                paragraphs.append(redact(text.removeprefix(_ERROR)))
+                own = True
+            elif text.startswith("ERROR:"):
+                if not own:
+                    paragraphs.append(redact(text.removeprefix("ERROR:").strip()))
+            elif text and not _NOISE.match(text):
+                sys.stderr.write(line.decode(errors="replace"))
+                sys.stderr.flush()
+            line = b""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

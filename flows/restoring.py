@@ -65,7 +65,7 @@ def restore(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
         say("data ...")
         _pull(place)
         say("proof ...")
-        proven, gone = _prove(place, row)
+        proven, gone = prove(place, row)
         if folder.exists():
             folder.rmdir()
         place.root.rename(folder)
@@ -111,7 +111,7 @@ def _pull(place: Paths) -> None:
         ) from error
 
 
-def _prove(place: Paths, row: dict[str, Any]) -> tuple[int, list[str]]:
+def prove(place: Paths, row: dict[str, Any]) -> tuple[int, list[str]]:
     """How many files have the hash that they should have; those that retention removed.
 
     Raises:

@@ -73,6 +73,7 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
         "Data Docs": _file(paths.data_docs / "index.html"),
         "evaluation": _file(paths.evaluated / "report.html"),
         "privacy": _file(Path(summary["privacy"]["page"])),
+        **({"gate": page} if (page := _decision_page(summary, paths)) else {}),
         "Prefect run": f"{server.removesuffix('/api')}/runs/flow-run/{summary['flow_run']}",
     }
     if json_wanted:
@@ -98,6 +99,11 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
     if decision:
         passed = sum(check["passed"] for check in decision["checks"])
         out.print(f"gate        {passed} of {len(decision['checks'])} checks passed")
+        if summary["outcome"] == "kept":
+            for reason in decision["reasons"]:
+                out.print(f"            {escape(reason)}")
+            promote = f"`newsloop promote {decision['candidate'][:12]} --because ...`"
+            out.print(f"            {promote} releases it anyway")
     out.print(f"version     {summary['version']} ({summary['outcome']})")
     masked = privacy_report.rows(summary["privacy"]["masked"])
     if len(masked) > 1:
@@ -156,6 +162,11 @@ def card(found: dict[str, str], json_wanted: bool) -> None:
         out.print(f"as a page: {escape(found['page'])}")
     else:
         sys.stdout.write(found["card"])
+
+
+def _decision_page(summary: dict[str, Any], paths: Paths) -> str | None:
+    page = paths.decisions / f"{(summary['decision'] or {}).get('id')}.html"
+    return _file(page) if page.exists() else None
 
 
 def _file(path: Any) -> str:

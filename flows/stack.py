@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,6 +33,8 @@ _START_SECONDS = 120  # a cold start on two busy cores
 _STOP_SECONDS = 30
 _LOOK_EVERY = 0.2
 _LAST_LINES = 3  # of a log, in an error message
+# What this process started itself. Python warns of a child that nobody knows of any more.
+_CHILDREN: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,23 @@ def start_service(params: Params, paths: Paths) -> Process:
     running = find(paths, SERVICE)
     if running is not None:
         return running
-    command, env = service_command.command(params, paths)
-    _need_port(params.serve.host, params.serve.port, "serve.port")
-    process = _start(paths, SERVICE, command, env, service_url(params))
+    process = launch_service(params, paths)
     with Client(process.url) as client:
         _wait(paths, SERVICE, client.ready)
     return process
+
+
+def launch_service(
+    params: Params, paths: Paths, environment: Mapping[str, str] | None = None
+) -> Process:
+    """As `start_service`, but does not wait until it answers.
+
+    Args:
+        environment: stands over what the service would inherit.
+    """
+    command, env = service_command.command(params, paths)
+    _need_port(params.serve.host, params.serve.port, "serve.port")
+    return _start(paths, SERVICE, command, {**env, **(environment or {})}, service_url(params))
 
 
 def stop(paths: Paths, name: str) -> bool:
@@ -135,6 +148,7 @@ def stop(paths: Paths, name: str) -> bool:
     for one in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
+    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
     (paths.processes / f"{name}.json").unlink(missing_ok=True)
     return True
 
@@ -167,6 +181,7 @@ def _start(paths: Paths, name: str, command: list[str], env: dict[str, str], url
             command, cwd=paths.root, env=env, stdin=subprocess.DEVNULL,
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
+    _CHILDREN.append(child)
     process = Process(name, child.pid, psutil.Process(child.pid).create_time(), url)
     tables.write_json(asdict(process), paths.processes / f"{name}.json")
     return process

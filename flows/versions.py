@@ -125,12 +125,12 @@ def diff(paths: Paths, one: dict[str, Any], two: dict[str, Any]) -> dict[str, An
     a, b = Recorded(paths, one), Recorded(paths, two)
     return {
         "versions": [one["tag"], two["tag"]],
-        "sources": _changed(*(_pins(version.pinned("data/sources.json")) for version in (a, b))),
+        "sources": changed(*(_pins(version.pinned("data/sources.json")) for version in (a, b))),
         "data": {side: _side(a, b, side) for side in SIDES},
-        "params": _changed(
-            *(_flat(yaml.safe_load(version.pinned("params.yaml") or "{}")) for version in (a, b))
+        "params": changed(
+            *(flat(yaml.safe_load(version.pinned("params.yaml") or "{}")) for version in (a, b))
         ),
-        "metrics": _changed(_flat(one["metrics"]), _flat(two["metrics"])),
+        "metrics": changed(flat(one["metrics"]), flat(two["metrics"])),
         "answers": _answers(a, b),
     }
 
@@ -138,7 +138,10 @@ def diff(paths: Paths, one: dict[str, Any], two: dict[str, Any]) -> dict[str, An
 def disagreements(paths: Paths, ledger: Ledger) -> list[str]:
     """Where git, ledger and bundle store contradict each other; a sentence each."""
     rows, retired = {row["version"]: row for row in ledger.versions()}, ledger.retired()
-    tags = release_git.versions(paths.root)
+    try:
+        tags = release_git.versions(paths.root)
+    except ReleaseError as error:
+        return [str(error)]
     found = []
     for version in sorted(set(tags) - set(rows)):
         found.append(
@@ -186,21 +189,21 @@ def _commit(root: Path, row: dict[str, Any]) -> dict[str, Any] | None:
     return {"id": row["commit"], "time": time, "subject": subject}
 
 
-def _flat(value: Any, key: str = "") -> dict[str, Any]:
+def flat(value: Any, key: str = "") -> dict[str, Any]:
     """Nested dictionaries as one with dotted keys.
 
-    >>> _flat({"a": {"b": 1}, "c": [2]})
+    >>> flat({"a": {"b": 1}, "c": [2]})
     {'a.b': 1, 'c': [2]}
     """
     if not isinstance(value, dict):
         return {key: value}
-    parts = (_flat(inner, f"{key}.{name}" if key else str(name)) for name, inner in value.items())
+    parts = (flat(inner, f"{key}.{name}" if key else str(name)) for name, inner in value.items())
     return {name: inner for part in parts for name, inner in part.items()}
 
 
-def _changed(one: dict[str, Any], two: dict[str, Any]) -> dict[str, list[Any]]:
+def changed(one: dict[str, Any], two: dict[str, Any]) -> dict[str, list[Any]]:
     """
-    >>> _changed({"a": 1, "b": 2}, {"a": 1, "c": 3})
+    >>> changed({"a": 1, "b": 2}, {"a": 1, "c": 3})
     {'b': [2, None], 'c': [None, 3]}
     """
     return {

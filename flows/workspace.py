@@ -116,17 +116,21 @@ def configure_dvc(paths: Paths, cache: Path | None = None) -> None:
 
     folder = paths.root / ".dvc"
     theirs = paths.sources / ".dvc" / "config.local"
-    if paths.checkout and theirs.is_file():
-        shutil.copy(theirs, folder / "config.local")
+    if paths.checkout:
+        (folder / "config.local").unlink(missing_ok=True)
+        if theirs.is_file():
+            shutil.copy(theirs, folder / "config.local")
     config = Config(str(folder), validate=False)
     # The clone's commit may be older than a remote whose keys stand here.
     known = {name for name, remote in config["remote"].items() if "url" in remote}
-    with config.edit("local", validate=False) as settings:
-        remotes = {name: keys for name, keys in settings.get("remote", {}).items() if name in known}
-        settings["remote"] = {**remotes, "local": {"url": str(paths.home / "remote")}}
-        settings.setdefault("cache", {}).pop("dir", None)
-        if cache is not None:
-            settings["cache"]["dir"] = str(cache)
+    settings = config.load_one("local")
+    remotes = {name: keys for name, keys in settings["remote"].items() if name in known}
+    remotes["local"] = {"url": str(paths.home / "remote")}
+    caches = {key: value for key, value in settings["cache"].items() if key != "dir"}
+    caches |= {"dir": str(cache)} if cache else {}
+    if (settings["remote"], settings["cache"]) != (remotes, caches):
+        with config.edit("local", validate=False) as edited:
+            edited["remote"], edited["cache"] = remotes, caches
 
 
 def _git(folder: Path, *arguments: str) -> None:

@@ -1,35 +1,28 @@
-"""Drift: does a window look as the bundle's reference does? Evidently tests and draws.
+"""Drift: does a window look as the bundle's reference does?
 
-Each signal is tested by itself. Numbers: the two-sample Kolmogorov-Smirnov test, exact, and with
-ties on the safe side. The predicted label: the chi-square test of homogeneity with simulated
-p-values. Evidently's own chi-square takes the reference for the truth, and raises hundreds of times
-more false alarms than it is asked for (benchmarks/drift_alarms.py).
-
-Sources: Hodges, "The significance probability of the Smirnov two-sample test", Arkiv för Matematik
-3 (1958); Hope, "A simplified Monte Carlo significance test procedure", JRSS B 30 (1968); Dunn,
-"Multiple comparisons among means", JASA 56 (1961), for dividing the level by the number of tests.
+All signals are tested together by permutations (monitoring/permutation.py); Evidently draws them
+(monitoring/evidently_page.py). A p-value is of a window without drift, over all signals: the chance
+that any of them looks at least as different as this one does.
 """
 
 from __future__ import annotations
 
-import json
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import polars as pl
 
-from components.core import offline
 from components.core.params import Monitor
+from components.core.reference import BUCKETS, LANGUAGE
+from monitoring import evidently_page, permutation
 from monitoring.governor import Verdict
 
-NUMBERS, LABELS = "ks", "newsloop_homogeneity"  # names of tests in Evidently's registry
-METHODS = {NUMBERS: "Kolmogorov-Smirnov", LABELS: "chi-square of homogeneity"}
-_RESAMPLES = 9999  # simulated tables; the p-value's standard error at 0.001 is then 0.0003
-_RESAMPLES_BELOW = 20  # of them at least, on average, fall below the threshold
-_TOGETHER = 10_000  # tables simulated at a time, for memory
-_SEED = 31  # of the simulated tables: equal windows give equal p-values
+NUMBERS, LABELS, WORDS = "Kolmogorov-Smirnov", "chi-square of homogeneity", "domain classifier"
+SAME = "the same in every row"  # not a test
+_UNLIKE = 20  # texts that are kept as examples; some may be equal
+_SEED = 31  # of the permutations: equal windows give equal p-values
 
 
 @dataclass(frozen=True)
@@ -37,9 +30,9 @@ class Signal:
     """What was found about one signal.
 
     Attributes:
-        name: column of `Predictions.signals`.
-        method: of the test; None where it could not be tested.
-        p_value: in [0, 1]; None where it could not be tested.
+        name: column of the reference.
+        method: its statistic; None where it could not be tested.
+        p_value: in [0, 1], over all signals; None where it could not be tested.
         threshold: p-value at and below which it has drifted.
         drifted: None for "cannot say".
         reason: why it cannot be said; empty otherwise.
@@ -60,87 +53,147 @@ class Drift:
     Attributes:
         verdict: drift if any signal has drifted; else "cannot say" if any could not be tested.
         signals: one each column of reference and window; empty if the window is too small.
+        level: false alarms that this judgement was allowed, in [0, 1).
+        separability: area under the ROC curve of the domain classifier; None without sketches.
+        unlike: numbers of the window's texts that are least like the reference, the first first.
         page: Evidently's HTML; None if no signal could be tested.
         evidently: its results as plain values; None likewise.
     """
 
     verdict: Verdict
     signals: tuple[Signal, ...] = ()
+    level: float = 0.0
+    separability: float | None = None
+    unlike: tuple[int, ...] = ()
     page: str | None = field(default=None, repr=False)
     evidently: dict[str, Any] | None = field(default=None, repr=False)
 
 
 def judge(
-    reference: pl.DataFrame, window: pl.DataFrame, settings: Monitor, rows: int | None = None
+    reference: pl.DataFrame,
+    window: pl.DataFrame,
+    settings: Monitor,
+    rows: int | None = None,
+    level: float | None = None,
+    *,
+    draw: bool = True,
 ) -> Drift:
     """Compares a window with the reference, signal by signal.
 
     Args:
-        reference: of the bundle; strings are tested as labels, everything else as numbers.
+        reference: of the bundle; strings are tested as labels, lists as sketches of words,
+            everything else as numbers.
         window: the same columns; one that is absent or empty cannot be tested, and is shown.
         settings: `min_rows` of the window; `false_alarm_rate` in (0, 1) of a window without drift
-            over all signals together, which is divided by their number.
+            over all signals together.
         rows: of the window, where its signals were not computed because they are too few.
+        level: instead of `false_alarm_rate`, where less is left of the day's budget.
+        draw: whether Evidently draws a page, which takes a second.
     """
     rows = window.height if rows is None else rows
+    level = settings.false_alarm_rate if level is None else level
     if rows < settings.min_rows:
-        few = f"{rows} predictions wait, and {settings.min_rows} are needed to judge."
-        return Drift(Verdict("cannot say", (few,)))
+        return Drift(too_few(rows, settings))
     names = list(dict.fromkeys([*reference.columns, *window.columns]))
-    threshold = settings.false_alarm_rate / len(names)
     obstacles = {
-        name: _obstacle(name, reference, window, settings.min_rows, threshold) for name in names
+        name: _obstacle(name, reference, window, settings.min_rows, level) for name in names
     }
+    still = [name for name in names if obstacles[name] == SAME]
     testable = [name for name in names if obstacles[name] is None]
-    p_values, page, results = _evidently(
-        _clean(reference.select(testable)), _clean(window.select(testable)), threshold
-    )
+    p_values, separability, unlike = _tested(reference, window, testable, level)
+    p_values |= dict.fromkeys(still, 1.0)
     signals = tuple(
-        _signal(name, reference, window, p_values[name], threshold)
-        if obstacle is None
-        else Signal(name, None, None, threshold, None, obstacle)
-        for name, obstacle in obstacles.items()
+        _signal(name, reference, window, p_values[name], level)
+        if name in p_values
+        else Signal(name, None, None, level, None, obstacles[name] or "")
+        for name in names
     )
-    return Drift(_verdict(signals, reference, window), signals, page, results)
+    page, results = (
+        evidently_page.draw(
+            _clean(reference.select(testable)),
+            _clean(window.select(testable)),
+            {signal.name: (signal.method or "", signal.p_value, level) for signal in signals},
+        )
+        if draw and testable
+        else (None, None)
+    )
+    return Drift(
+        _verdict(signals, reference, window), signals, level, separability, unlike, page, results
+    )
+
+
+def too_few(rows: int, settings: Monitor) -> Verdict:
+    few = f"{rows} predictions wait, and {settings.min_rows} are needed to judge."
+    return Verdict("cannot say", (few,))
+
+
+def _tested(
+    reference: pl.DataFrame, window: pl.DataFrame, names: Sequence[str], level: float
+) -> tuple[dict[str, float], float | None, tuple[int, ...]]:
+    """p-values of the signals; how well the words tell the samples apart, and `unlike`."""
+    statistics: dict[str, permutation.Statistic] = {}
+    separability: float | None = None
+    unlike: tuple[int, ...] = ()
+    for name in names:
+        both = [_clean(table.select(name))[name] for table in (reference, window)]
+        column = pl.concat(both)
+        if isinstance(column.dtype, pl.List):
+            alike = permutation.likeness(column.to_list(), BUCKETS)
+            statistics[name] = permutation.margin(alike)
+            separability, lean = permutation.separability(alike, reference.height)
+            unlike = tuple(lean.argsort()[::-1][:_UNLIKE].tolist())
+            continue
+        test = permutation.labels if column.dtype == pl.String else permutation.numbers
+        present = column.is_not_null().to_numpy()
+        statistics[name] = permutation.where(present, test(column.drop_nulls().to_numpy()))
+    if not statistics:
+        return {}, None, ()
+    found = permutation.test(
+        statistics, reference.height, window.height, permutation.deals_for(level), _SEED
+    )
+    return found.by_signal, separability, unlike
 
 
 def _obstacle(
-    name: str, reference: pl.DataFrame, window: pl.DataFrame, min_rows: int, threshold: float
+    name: str, reference: pl.DataFrame, window: pl.DataFrame, min_rows: int, level: float
 ) -> str | None:
-    """Why a signal cannot be tested; None if it can."""
+    """Why a signal cannot be tested, or need not be (SAME); None if it can."""
     for table, where in ((reference, "the reference"), (window, "the window")):
         if name not in table.columns:
             return f"{where} does not have it"
-    if _is_label(reference[name]) != _is_label(window[name]):
+    if _kind(reference[name]) != _kind(window[name]):
         return f"it is {reference[name].dtype} in the reference, {window[name].dtype} in the window"
     old, new = (_clean(table.select(name))[name].drop_nulls() for table in (reference, window))
     if len(new) < min_rows:
         missing = window.height - len(new)
         return f"{missing} of {window.height} values in the window are missing"
-    # The least p-value of any two-sample rank test: all of one sample below all of the other.
-    least = 2 / math.comb(len(old) + len(new), len(old))
-    if least > threshold:
-        return f"the reference has {len(old)} values, too few for a p-value below {threshold:.2g}"
-    if old.n_unique() == 1 and old.unique().equals(new.unique()):
-        return f"it is {old[0]} in every row of reference and window"
+    # Fewer ways to deal the rows than that give no p-value so small.
+    if math.comb(len(old) + len(new), len(old)) < 1 / level:
+        return f"the reference has {len(old)} values, too few for a p-value below {level:.2g}"
+    if (
+        _kind(old) != WORDS
+        and old.n_unique() == 1
+        and old.unique().to_list() == new.unique().to_list()
+    ):
+        # All texts in one language is how it should be; a model that always says one thing is not.
+        same = f"it is {old[0]} in every row of reference and window"
+        return SAME if name == LANGUAGE else same
     return None
 
 
 def _signal(
-    name: str, reference: pl.DataFrame, window: pl.DataFrame, p_value: float, threshold: float
+    name: str, reference: pl.DataFrame, window: pl.DataFrame, p_value: float, level: float
 ) -> Signal:
-    method = METHODS[LABELS if _is_label(reference[name]) else NUMBERS]
-    if not math.isfinite(p_value):
-        return Signal(name, method, None, threshold, None, "the test gave no number")
-    drifted = p_value <= threshold
+    method = _kind(reference[name])
+    drifted = p_value <= level
     missing = sum(
         int(_clean(table.select(name))[name].null_count()) for table in (reference, window)
     )
     if missing and not drifted:
         # Missing values do not hide drift in the others, nor do they count as a pass.
         reason = f"{missing} values are missing; the others show no drift"
-        return Signal(name, method, p_value, threshold, None, reason)
-    return Signal(name, method, p_value, threshold, drifted)
+        return Signal(name, method, p_value, level, None, reason)
+    return Signal(name, method, p_value, level, drifted)
 
 
 def _verdict(signals: tuple[Signal, ...], reference: pl.DataFrame, window: pl.DataFrame) -> Verdict:
@@ -169,92 +222,26 @@ def _verdict(signals: tuple[Signal, ...], reference: pl.DataFrame, window: pl.Da
     )
 
 
-def _is_label(column: pl.Series) -> bool:
-    return column.dtype in (pl.String, pl.Categorical, pl.Enum)
+def _kind(column: pl.Series) -> str:
+    """The statistic for a column: WORDS, LABELS or NUMBERS."""
+    if isinstance(column.dtype, pl.List):
+        return WORDS
+    return LABELS if column.dtype in (pl.String, pl.Categorical, pl.Enum) else NUMBERS
 
 
 def _clean(table: pl.DataFrame) -> pl.DataFrame:
-    """`table` with labels as strings and numbers as float64, null where not finite.
+    """`table` with labels as strings and numbers as float64, null where not finite; lists as are.
 
     float32 becomes float64 on both sides in the same way, so that ties stay ties.
     """
-    return table.select(
-        column.cast(pl.String)
-        if _is_label(column)
-        else column.cast(pl.Float64, strict=False).to_frame().select(
-            pl.when(pl.first().is_finite()).then(pl.first())
-        ).to_series()
-        for column in table
-    )  # fmt: skip
+    cleaned: dict[str, Callable[[str], pl.Expr]] = {
+        WORDS: pl.col,
+        LABELS: lambda name: pl.col(name).cast(pl.String),
+        NUMBERS: _finite,
+    }
+    return table.select(cleaned[_kind(table[name])](name) for name in table.columns)
 
 
-def _evidently(
-    reference: pl.DataFrame, window: pl.DataFrame, threshold: float
-) -> tuple[dict[str, float], str | None, dict[str, Any] | None]:
-    """p-values by column, HTML and results of Evidently's report; nothing without columns."""
-    if not reference.columns:
-        return {}, None, None
-    report, dataset, definition, value_drift = _tools()
-    labels = [column.name for column in reference if _is_label(column)]
-    columns = definition(
-        numerical_columns=[name for name in reference.columns if name not in labels],
-        categorical_columns=labels,
-    )
-    tests = [
-        value_drift(column=name, method=LABELS if name in labels else NUMBERS, threshold=threshold)
-        for name in reference.columns
-    ]
-    old, new = (
-        dataset.from_pandas(table.to_pandas(), data_definition=columns)
-        for table in (reference, window)
-    )
-    snapshot = report(tests).run(new, old)
-    results: dict[str, Any] = json.loads(snapshot.json())
-    p_values = {metric["config"]["column"]: float(metric["value"]) for metric in results["metrics"]}
-    return p_values, snapshot.get_html_str(as_iframe=False), results
-
-
-@cache
-def _tools() -> tuple[Any, Any, Any, Any]:
-    """Evidently's Report, Dataset, DataDefinition and ValueDrift, our test registered."""
-    offline.stay_home()  # before Evidently looks for its switches
-    from evidently import DataDefinition, Dataset, Report
-    from evidently.legacy.calculations.stattests import StatTest, register_stattest
-    from evidently.legacy.core import ColumnType
-    from evidently.metrics import ValueDrift
-
-    test = StatTest(LABELS, f"{METHODS[LABELS]} p_value", [ColumnType.Categorical])
-    register_stattest(test, _homogeneity)
-    return Report, Dataset, DataDefinition, ValueDrift
-
-
-def _homogeneity(
-    reference: Any, current: Any, feature_type: object, threshold: float
-) -> tuple[float, bool]:
-    """Chi-square test that two samples of labels come from one distribution.
-
-    The p-value comes from simulated tables with the same margins (Hope 1968): it keeps its level
-    with rare labels too, for which the asymptotic one is up to seven times too small.
-
-    Args:
-        reference, current: pandas.Series of labels; neither is taken for the truth.
-        threshold: the level; the number of simulated tables follows it.
-
-    Returns:
-        The p-value, at least 1 / (simulated tables + 1), and whether it is at or below threshold.
-    """
-    import numpy as np
-    from scipy import stats
-
-    del feature_type
-    seen = sorted(set(reference) | set(current))
-    table = np.array(
-        [[(sample == label).sum() for label in seen] for sample in (reference, current)]
-    )
-    simulation = stats.MonteCarloMethod(
-        n_resamples=max(_RESAMPLES, math.ceil(_RESAMPLES_BELOW / threshold)),
-        batch=_TOGETHER,
-        rng=np.random.default_rng(_SEED),
-    )
-    found = stats.chi2_contingency(table, correction=False, method=simulation)
-    return float(found.pvalue), bool(found.pvalue <= threshold)
+def _finite(name: str) -> pl.Expr:
+    number = pl.col(name).cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number).alias(name)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from components.core.params import Governor
 
-Finding = Literal["drift", "none", "cannot say"]
+Finding = Literal["drift", "none", "cannot say", "bad data"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ def decide(verdict: Verdict, history: History, params: Governor, now: datetime) 
         return Decision(
             "wait", [*reasons, "Whether there is drift cannot be said; this is no pass."]
         )
+    if verdict.finding == "bad data":
+        return Decision("alert", [*reasons, "Bad data is not drift: nothing is retrained."])
     cooldown = timedelta(hours=params.cooldown_hours)
     if history.last_retrain is not None and abs(now - history.last_retrain) < cooldown:
         hours = abs(now - history.last_retrain) / timedelta(hours=1)

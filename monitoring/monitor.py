@@ -1,6 +1,6 @@
 """One monitoring run: a window is picked, judged and decided upon, and all of it is written down.
 
-    ledger --> window --> the bundle's signals of its texts --> drift against the reference
+    ledger --> window --> the bundle's signals of its texts --> sound? drift? how good?
            --> governor --> report, ledger
 
 Files come first and the two ledger rows last, in one transaction: a run killed before them is
@@ -16,20 +16,25 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import sqlalchemy as sa
 
-from components.core import bundle, tables
+from components.core import bundle, ledger_watch, tables, text_quality
+from components.core import reference as references
 from components.core.bundle import Model
 from components.core.errors import LedgerError
 from components.core.ledger import RUNS, Champion, Ledger
 from components.core.params import Params
 from components.core.paths import Paths
-from monitoring import drift, governor, report, windows
+from monitoring import evidently_page, governor, judgement, quality, report, windows
 from monitoring.drift import Drift
 from monitoring.governor import Decision, History
-from monitoring.windows import Window
+from monitoring.judgement import Answered, Seen
+from monitoring.quality import Decay, Measured
+from monitoring.windows import State, Window
 
 GOVERNOR = "governor"  # kind of its decisions in the ledger
+_USUAL = 24  # windows before that tell which source usually has which share
 
 
 @dataclass(frozen=True)
@@ -39,20 +44,30 @@ class Outcome:
     Attributes:
         decision_id: 32 hexadecimal digits, of the ledger's row.
         decision: of the governor.
-        drift: what was found in the window.
+        seen: what was found in the window.
         window: the predictions judged.
+        state: whether the window could be judged; see windows.State.
+        accuracy: of labelled answers, one each window of time, the oldest first.
+        decay: since when answers are less often right; None if they are not.
         tag: of the champion.
-        page: Evidently's HTML; None if nothing could be tested.
+        page: of the report; None if nothing could be tested.
         reconcile: (id, reason) of an earlier decision "retrain" that no run took up; None if none.
     """
 
     decision_id: str
     decision: Decision
-    drift: Drift
+    seen: Seen
     window: Window
+    state: State
+    accuracy: list[Measured]
+    decay: Decay | None
     tag: str
     page: Path | None
     reconcile: tuple[str, str] | None = None
+
+    @property
+    def drift(self) -> Drift:
+        return self.seen.drift
 
     def requests(self) -> list[tuple[str, str]]:
         """(decision id, reason) of each retraining that is to be asked for now."""
@@ -72,6 +87,7 @@ class Outcome:
             if self.window.rows
             else f"No new predictions of {self.tag} ({self.window.bundle[:12]}).",
             *report.table(self.drift.signals),
+            *report.quality(self.seen.estimate, self.accuracy, self.decay),
             f"{self.decision.verdict}: {' '.join(self.decision.reasons)}",
             *again,
         ]
@@ -83,15 +99,29 @@ class Outcome:
             "verdict": self.decision.verdict,
             "reasons": self.decision.reasons,
             "drift": self.drift.verdict.finding,
-            "signals": [asdict(signal) for signal in self.drift.signals],
-            "bundle": self.window.bundle,
-            "rows": self.window.rows,
-            "after": self.window.after,
-            "until": self.window.until,
-            "report": str(self.page) if self.page else None,
+            **facts(self),
             "reconcile": self.reconcile[0] if self.reconcile else None,
             "lines": self.lines(),
         }
+
+
+def facts(outcome: Outcome) -> dict[str, Any]:
+    """What was found, as plain values: numbers and words, no text."""
+    seen = outcome.seen
+    return {
+        **windows.as_dict(outcome.window),
+        "state": outcome.state,
+        "level": seen.drift.level,
+        "looked_back": seen.looked_back,
+        "signals": [asdict(signal) for signal in seen.drift.signals],
+        "separability": seen.drift.separability,
+        "faults": dict(seen.faults),
+        "moved": seen.moved.as_dict(),
+        "estimate": seen.estimate.as_dict() if seen.estimate else None,
+        "accuracy": [one.as_dict() for one in outcome.accuracy],
+        "decay": outcome.decay.as_dict() if outcome.decay else None,
+        "report": str(outcome.page) if outcome.page else None,
+    }
 
 
 def run(
@@ -120,12 +150,19 @@ def run(
             "Expected a champion to watch, found none in the ledger. `newsloop run` makes one."
         )
     reference = bundle.reference(paths.bundles / champion.bundle, champion.bundle, paths.keys)
-    window = windows.pick(ledger, champion.bundle, params.monitor.max_rows)
-    signals = reference.clear()
-    if window.rows >= params.monitor.min_rows:
-        model = load(paths.bundles / champion.bundle, paths.keys)
-        signals = model.predict(window.texts).signals()
-    found = drift.judge(reference, signals, params.monitor, window.rows)
+    settings = params.monitor
+    window = windows.pick(ledger, champion.bundle, settings.max_rows)
+    allowed = judgement.level(ledger_watch.spent(ledger, now - timedelta(days=1)), settings)
+    unready = judgement.unready(window, allowed, settings)
+    seen = (
+        Seen(Drift(unready), {})
+        if unready
+        else _look(params, paths, ledger, champion, reference, window, allowed, load)
+    )
+    found = seen.drift
+    truths = ledger_watch.truths(
+        ledger, champion.bundle, now - timedelta(days=settings.accuracy_days)
+    )
     asked = ledger.decisions(GOVERNOR, "retrain")
     history = History(
         last_retrain=asked[0]["time"] if asked else None,
@@ -140,8 +177,11 @@ def run(
     outcome = Outcome(
         decision_id=decision_id,
         decision=decision,
-        drift=found,
+        seen=seen,
         window=window,
+        state=window.state(settings.min_rows, settings.max_lost_share),
+        accuracy=quality.by_time(truths, settings.accuracy_hours, settings.confidence),
+        decay=quality.decay(truths, settings.decay_delta),
         tag=champion.tag,
         page=page,
         reconcile=_lost(ledger, asked, champion, now, patience)
@@ -150,27 +190,56 @@ def run(
     )
     if page and found.page:
         title = f"Drift of {champion.tag}, {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        tables.write_text(report.page(found.page, title, outcome.lines()), page)
-        facts = {**outcome.as_dict(), "time": now.isoformat(), "evidently": found.evidently}
-        tables.write_json(facts, folder / f"{name}.json")
+        html = report.page(found.page, title, outcome.lines(), seen.moved, seen.examples)
+        evidently_page.share(folder)
+        tables.write_text(html, page)
+        written = {**outcome.as_dict(), "time": now.isoformat(), "evidently": found.evidently}
+        tables.write_json(written, folder / f"{name}.json")
     _record(ledger, outcome, now, consumed=window.rows >= params.monitor.min_rows)
     _prune(folder, params.monitor.keep_pages)
     return outcome
+
+
+def _look(
+    params: Params,
+    paths: Paths,
+    ledger: Ledger,
+    champion: Champion,
+    reference: pl.DataFrame,
+    window: Window,
+    allowed: float,
+    load: Callable[[Path, Path], Model],
+) -> Seen:
+    """Lets the champion answer the window's texts again, and judges what it says of them."""
+    folder, asked = paths.bundles / champion.bundle, params.validate_
+    model = load(folder, paths.keys)
+    language = text_quality.language_of(asked.language_characters, asked.language_score)
+
+    def answered(one: Window) -> Answered:
+        found = model.predict(one.texts)
+        return Answered(one, found, references.table(found, one.texts, language))
+
+    quiet = ledger_watch.quiet_since(ledger, champion.bundle)
+    back = windows.pick(ledger, champion.bundle, params.monitor.max_rows, after=quiet)
+    return judgement.judge(
+        answered(window),
+        answered(back) if judgement.worth_looking_back(window, back) else None,
+        reference,
+        bundle.words(folder),
+        model.labels,
+        ledger_watch.usual_sources(ledger, champion.bundle, _USUAL),
+        allowed,
+        params,
+    )
 
 
 def _record(ledger: Ledger, outcome: Outcome, now: datetime, *, consumed: bool) -> None:
     """Writes the window and the decision; a window that is not consumed ends where it starts."""
     window = outcome.window
     details = {
-        "bundle": window.bundle,
-        "after": window.after,
-        "until": window.until,
-        "rows": window.rows,
-        "skipped": window.skipped,
+        **facts(outcome),
         "consumed": consumed,
         "finding": outcome.drift.verdict.finding,
-        "signals": [asdict(signal) for signal in outcome.drift.signals],
-        "report": str(outcome.page) if outcome.page else None,
     }
     ledger.add_window(
         {

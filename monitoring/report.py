@@ -1,18 +1,37 @@
-"""What monitoring shows to people: lines for the terminal, and a heading for Evidently's page."""
+"""What monitoring shows to people: lines for the terminal, and the head of Evidently's page."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from monitoring.drift import Signal
+from monitoring.moved import Change, Moved
+from monitoring.quality import Decay, Measured
 
-# The page holds all it needs; this keeps a browser from asking anyone for anything.
+if TYPE_CHECKING:
+    from monitoring.judgement import Estimate
+
+# The page loads Evidently's scripts from its own folder; nothing else may be asked for.
 _POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "font-src data:; img-src data: blob:"
+    "default-src 'none'; script-src 'self' file: 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'unsafe-inline'; font-src data:; img-src data: blob:"
 )
-_STYLE = "font: 14px/1.5 sans-serif; max-width: 1100px; margin: 24px auto; padding: 0 16px"
+_STYLE = """
+.newsloop { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 24px auto;
+  padding: 0 16px }
+.newsloop pre, .newsloop blockquote { white-space: pre-wrap; overflow-wrap: anywhere; margin: 8px 0;
+  padding: 12px; background: #f3f4f6; color: #111827; border-radius: 6px }
+.newsloop table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+.newsloop .side { display: flex; flex-wrap: wrap; align-items: flex-start;
+  gap: 8px 48px }
+.newsloop td, .newsloop th { padding: 2px 12px 2px 0; text-align: right; font-weight: normal }
+.newsloop td:first-child, .newsloop th:first-child { text-align: left }
+.newsloop th { border-bottom: 1px solid #9ca3af }
+"""
+_EXCERPT = 400  # characters of an example
+_WINDOWS_SHOWN = 3  # newest windows of accuracy, in the terminal
 
 
 def table(signals: Sequence[Signal]) -> list[str]:
@@ -37,15 +56,82 @@ def table(signals: Sequence[Signal]) -> list[str]:
     ]
 
 
-def page(evidently: str, title: str, lines: Sequence[str]) -> str:
-    """Evidently's HTML with a title and `lines` above its plots, closed to the network."""
+def quality(
+    estimate: Estimate | None, accuracy: Sequence[Measured], decay: Decay | None
+) -> list[str]:
+    """How good the answers are, as lines."""
+    lines = []
+    if estimate:
+        found = estimate.accuracy
+        trust = (
+            ""
+            if estimate.trusted
+            else " This is not to be trusted: the texts are no longer such as the model knows."
+        )
+        lines.append(
+            f"Estimated accuracy, without labels: {found.value:.3f} "
+            f"[{found.low:.3f}, {found.high:.3f}].{trust}"
+        )
+    for one in accuracy[-_WINDOWS_SHOWN:]:
+        lines.append(
+            f"Accuracy of {one.labelled} labelled answers from {one.start:%Y-%m-%d %H:%M} UTC: "
+            f"{one.accuracy.value:.3f} [{one.accuracy.low:.3f}, {one.accuracy.high:.3f}]."
+        )
+    if decay:
+        lines.append(
+            f"The answers have become worse: {decay.before:.3f} were right before, "
+            f"{decay.after:.3f} are; certain since {decay.time:%Y-%m-%d %H:%M} UTC."
+        )
+    return lines
+
+
+def page(
+    evidently: str, title: str, lines: Sequence[str], moved: Moved, examples: Sequence[str] = ()
+) -> str:
+    """Evidently's HTML with our findings above its plots, closed to the network.
+
+    Args:
+        evidently: as evidently_page.draw gives it.
+        title: of the page.
+        lines: for people.
+        moved: what differs most.
+        examples: scrubbed texts that are least like the reference.
+    """
     head = (
-        f"<head><title>{html.escape(title)}</title>"
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f'<head><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style>"
     )
     text = html.escape("\n".join(lines))
+    shown = "".join(
+        f"<blockquote>{html.escape(_excerpt(example))}</blockquote>" for example in examples
+    )
     top = (
-        f'<body><div style="{_STYLE}"><h1>{html.escape(title)}</h1>'
-        f'<pre style="white-space: pre-wrap">{text}</pre></div>'
+        f'<body><div class="newsloop"><h1>{html.escape(title)}</h1><pre>{text}</pre>'
+        f"{_moved(moved)}{'<h2>Texts least like the reference</h2>' if shown else ''}{shown}</div>"
     )
     return evidently.replace("<head>", head, 1).replace("<body>", top, 1)
+
+
+def _moved(moved: Moved) -> str:
+    parts = [
+        _table(heading, changes)
+        for heading, changes in (
+            ("words in more texts", moved.more),
+            ("words in fewer texts", moved.fewer),
+            ("predicted label", moved.classes),
+        )
+        if changes
+    ]
+    return f'<h2>What moved</h2><div class="side">{"".join(parts)}</div>' if parts else ""
+
+
+def _table(heading: str, changes: Iterable[Change]) -> str:
+    rows = "".join(
+        f"<tr><td>{html.escape(one.name)}</td><td>{one.before:.1%}</td><td>{one.now:.1%}</td></tr>"
+        for one in changes
+    )
+    return f"<table><tr><th>{heading}</th><th>reference</th><th>window</th></tr>{rows}</table>"
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]} ..."

@@ -1,7 +1,8 @@
 """Windows: which predictions monitoring judges together, read from the ledger.
 
-A window goes by sequence numbers, (after, until], never by clock time: daylight saving and a clock
-set back do not change it. It starts where the last judged window of the same bundle ended.
+Drift is judged by count: a window goes by sequence numbers, (after, until], and starts where the
+last judged window of the same bundle ended. Accuracy is told by time: hours of UTC, counted from
+1970. Neither knows a local clock: daylight saving, time zones and a clock set back change nothing.
 
 What is judged is the scrubbed text of each prediction, as the reference was made from scrubbed
 texts: in raw ones every name is an unknown word, which would look like drift for ever.
@@ -9,11 +10,17 @@ texts: in raw ones every name is an unknown word, which would look like drift fo
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
-import sqlalchemy as sa
+from components.core import ledger_watch
+from components.core.ledger import Ledger
+from components.core.reference import thinned
 
-from components.core.ledger import PREDICTIONS, TEXTS, WINDOWS, Ledger
+State = Literal["complete", "incomplete", "empty", "unvalidated"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -24,8 +31,10 @@ class Window:
         bundle: name of the bundle that gave them.
         after, until: sequence numbers of the ledger; equal when there is none.
         texts: scrubbed, one a prediction, the oldest first.
-        skipped: predictions in (after, until] that are left out: older than the newest that were
-            asked for, or without a text because the scrubber lost it.
+        skipped: predictions in (after, until] that are left out.
+        lost: those of them whose text the scrubber gave up; the others were too many.
+        waiting: predictions after `until`, whose texts are still with the scrubber.
+        sources: who asked, one a text: the name of an API key; None where nobody said.
     """
 
     bundle: str
@@ -33,13 +42,36 @@ class Window:
     until: int
     texts: list[str] = field(default_factory=list, repr=False)
     skipped: int = 0
+    lost: int = 0
+    waiting: int = 0
+    sources: list[str | None] = field(default_factory=list, repr=False)
 
     @property
     def rows(self) -> int:
         return len(self.texts)
 
+    def state(self, min_rows: int, max_lost: float) -> State:
+        """Whether the window can be judged.
 
-def pick(ledger: Ledger, bundle: str, max_rows: int) -> Window:
+        Args:
+            min_rows: that it needs.
+            max_lost: share of its predictions, in [0, 1], that may be without text: of the others
+                nobody knows what they said, and most likely they are the odd ones.
+        """
+        if self.lost > max_lost * max(self.lost + self.rows, 1):
+            return "unvalidated"
+        if not self.rows:
+            return "empty"
+        return "incomplete" if self.rows < min_rows else "complete"
+
+    def by_source(self) -> dict[str, int]:
+        """Source -> rows, the largest first."""
+        return dict(Counter(name or "unnamed" for name in self.sources).most_common())
+
+
+def pick(
+    ledger: Ledger, bundle: str, max_rows: int, source: str | None = None, after: int | None = None
+) -> Window:
     """The predictions of `bundle` that no window has judged yet and whose texts are scrubbed.
 
     Texts are scrubbed in the order of the predictions: those that still wait come after `until`,
@@ -48,24 +80,54 @@ def pick(ledger: Ledger, bundle: str, max_rows: int) -> Window:
     Args:
         ledger: where they are.
         bundle: the champion's.
-        max_rows: most rows; of more, the newest are taken and the others skipped.
+        max_rows: most rows; of more, as many are taken as are allowed, evenly spread.
+        source: only predictions for it.
+        after: from where on; where the last window of this bundle ended if left out.
 
     Raises:
         LedgerError: the ledger cannot be reached.
     """
-    judged = sa.select(sa.func.max(WINDOWS.c.until).label("seq")).where(WINDOWS.c.bundle == bundle)
-    after = int(ledger.query(judged)[0]["seq"] or 0)
-    new = sa.and_(PREDICTIONS.c.bundle == bundle, PREDICTIONS.c.seq > after)
-    rows = ledger.query(
-        sa.select(PREDICTIONS.c.seq, TEXTS.c.text)
-        .join(TEXTS, TEXTS.c.prediction_id == PREDICTIONS.c.id)
-        .where(new, TEXTS.c.text.is_not(None))
-        .order_by(PREDICTIONS.c.seq.desc())
-        .limit(max_rows)
+    after = ledger_watch.judged_until(ledger, bundle) if after is None else after
+    found = ledger_watch.scrubbed(ledger, bundle, after, source)
+    if not found:
+        counts = ledger_watch.counts(ledger, bundle, after, after, source)
+        return Window(bundle, after, after, waiting=counts["later"])
+    until = found[-1]
+    counts = ledger_watch.counts(ledger, bundle, after, until, source)
+    chosen = [found[i] for i in thinned(len(found), max_rows)]
+    rows = ledger_watch.texts(ledger, chosen)
+    return Window(
+        bundle,
+        after,
+        until,
+        [row["text"] for row in rows],
+        skipped=counts["within"] - len(rows),
+        lost=counts["within"] - len(found),
+        waiting=counts["later"],
+        sources=[row["source"] for row in rows],
     )
-    if not rows:
-        return Window(bundle, after, after)
-    until = int(rows[0]["seq"])
-    count = sa.select(sa.func.count().label("n")).where(new, PREDICTIONS.c.seq <= until)
-    skipped = int(ledger.query(count)[0]["n"]) - len(rows)
-    return Window(bundle, after, until, [row["text"] for row in rows[::-1]], skipped)
+
+
+def span(time: datetime, hours: float) -> tuple[datetime, datetime]:
+    """The window of time that holds `time`: [start, end) in UTC, counted from 1970.
+
+    >>> span(datetime.fromisoformat("2026-03-29T03:10+02:00"), 1)[0].isoformat()
+    '2026-03-29T01:00:00+00:00'
+    """
+    length = timedelta(hours=hours)
+    start = _EPOCH + (time - _EPOCH) // length * length
+    return start, start + length
+
+
+def as_dict(window: Window) -> dict[str, Any]:
+    """What the ledger keeps of a window: numbers, no text."""
+    return {
+        "bundle": window.bundle,
+        "after": window.after,
+        "until": window.until,
+        "rows": window.rows,
+        "skipped": window.skipped,
+        "lost": window.lost,
+        "waiting": window.waiting,
+        "sources": window.by_source(),
+    }

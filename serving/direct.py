@@ -1,8 +1,8 @@
 """The short way of POST /classify: from the guard to the desk, past BentoML's own request path.
 
 BentoML's middlewares (metrics, tracing, context), its wrapping of bodies and its search for a route
-cost more than half of a request (docs/serving.md). What they do is done here, where it is wanted:
-metrics by serving/metrics.py, traces by OpenTelemetry's middleware if an endpoint is set.
+cost time that a small model does not need (docs/decisions.md). What they do is done here where it
+is wanted: metrics by serving/metrics.py, traces by OpenTelemetry's middleware.
 """
 
 from __future__ import annotations

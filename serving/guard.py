@@ -22,6 +22,7 @@ from serving import ui
 from serving.access import OPEN, Access, Headers, Route, route
 from serving.admission import Places, Rates
 from serving.api_keys import ApiKey
+from serving.asker import ASKER
 from serving.ending import Ending
 from serving.refused import Refused
 
@@ -119,6 +120,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         key = self._access.identify(scope, headers)
+        ASKER.set(key.name if key else None)
         _check_media_type(headers, only_pickle=True)
         found = route(path, raw_path, key, self._static)
         if scope["method"] not in found.methods:

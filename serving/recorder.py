@@ -114,11 +114,20 @@ class Recorder:
         for thread in self._threads:
             thread.start()
 
-    def record(self, bundle: str, answers: Sequence[Answer], texts: Sequence[str]) -> None:
-        """Takes the answers that `bundle` gave to `texts`; returns at once, whatever happens."""
+    def record(
+        self,
+        bundle: str,
+        answers: Sequence[Answer],
+        texts: Sequence[str],
+        source: str | None = None,
+    ) -> None:
+        """Takes the answers that `bundle` gave to `texts`, for the API key named `source`.
+
+        It returns at once, whatever happens.
+        """
         time_ = self._now()
         for answer, text in zip(answers, texts, strict=True):
-            if not self._predictions.put(answer.row(bundle, time_), 1):
+            if not self._predictions.put({**answer.row(bundle, time_), "source": source}, 1):
                 self._drop("predictions_dropped")
             elif not self._texts.put((answer.id, text), max(len(text), TEXT_COST)):
                 self._drop("texts_dropped")

@@ -30,6 +30,7 @@ USER = "challenger"  # of the shelf
 NICENESS = 10
 TOGETHER = 64  # texts that the shadow computes at once
 ROWS_HELD = 50_000  # answers of the shadow that wait for the watch; more are not kept
+LAST_WORDS = 2.0  # seconds for the threads to end
 PAUSE = 0.002  # seconds that the shadow lets waiting requests go first
 
 
@@ -97,7 +98,7 @@ class Rival:
         self._queue.close()
         for thread in self._threads:
             if thread.is_alive():
-                thread.join()
+                thread.join(LAST_WORDS)  # a model that hangs must not hold up the end
 
     def offer(self, texts: Sequence[str], found: Sequence[Answer]) -> None:
         """Takes texts that the champion answered, to compare; returns at once."""

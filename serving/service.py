@@ -35,6 +35,7 @@ from components.core.ledger import Ledger
 from components.core.offline import stay_home
 from serving import connections, direct, intake, setting, telemetry, ui
 from serving.access import Access
+from serving.asker import ASKER
 from serving.desk import Desk
 from serving.explain import explain
 from serving.follower import Served
@@ -261,7 +262,7 @@ class Newsloop:
         title = served.title
         self._metrics.given(title, found)
         if self._recorder is not None:
-            self._recorder.record(served.bundle.name, found, texts)
+            self._recorder.record(served.bundle.name, found, texts, ASKER.get())
         predictions = [answer.public() for answer in found]
         return orjson.dumps({"model": title, "predictions": predictions})
 

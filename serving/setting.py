@@ -93,6 +93,7 @@ def check(
     params, keys = entrance(environ, code)
     if not isinstance(place, Paths):
         bundles.verify(place / "bundle", place / "keys")
+        bundles.verify(place, place / "keys")  # its code and settings
     need_keys(keys, params.serve.ask_keys == "always", host or "127.0.0.1")
 
 

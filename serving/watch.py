@@ -27,6 +27,7 @@ from serving.tally import Tally
 from serving.verdict import Evidence, judge
 
 LOG = logging.getLogger("newsloop.serving")
+LAST_WORDS = 2.0  # seconds for the thread to end; the ledger may be away
 
 
 class Watch:
@@ -64,7 +65,7 @@ class Watch:
     def close(self) -> None:
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(LAST_WORDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def look(self) -> None:

@@ -22,7 +22,7 @@ NAMES = ("ingest", "validate", "split", "train", "evaluate", "package")
 FOLDERS = dict(
     zip(NAMES, ("ingested", "validated", "split", "trained", "evaluated", "packaged"), strict=True)
 )
-HALF_SECONDS = 0.3  # between the halves of a stage
+HALF_SECONDS = 0.2  # between the halves of a stage
 METRICS = {"architecture": "textcnn", "accuracy": {"value": 0.98}, "macro_f1": {"value": 0.98}}
 WRITTEN = {
     "validate": ("validation.json", {"rows": 9, "by_class": {"a": 3}, "by_source": {"news": 8}}),
@@ -66,6 +66,25 @@ def bundle_of(target: Path, key_folder: Path, origin: str) -> str:
     (target / bundle.MODEL / "weights").write_text(origin)
     facts = {"labels": ["a", "b"], "training": {}, "origin": origin}
     return bundle.write(target, facts, pl.DataFrame({"label": ["a"]}), key_folder)
+
+
+def by_hand(root: Path, name: str) -> None:
+    """One stage without DVC: what a run gives that nobody kills."""
+    subprocess.run(
+        [sys.executable, "-m", "tests.killing", "stage", name],
+        cwd=root, env=environment(root), check=True,
+    )  # fmt: skip
+
+
+def environment(root: Path) -> dict[str, str]:
+    ours = {"PYTHONPATH": str(Path(__file__).parents[1]), "NEWSLOOP_HOME": str(root / ".newsloop")}
+    return {**os.environ, **ours}
+
+
+def commit(root: Path, *stages: str) -> None:
+    """Tells DVC that what lies there is what the stages made."""
+    command = [sys.executable, "-m", "dvc", "commit", "--force", "--quiet", *stages]
+    subprocess.run(command, cwd=root, check=True)
 
 
 def make_project(root: Path, news: str = "one") -> None:
@@ -139,12 +158,10 @@ def run(root: Path) -> None:
 
 def start(root: Path) -> subprocess.Popen[bytes]:
     """The learning run as a process of its own; what it says goes to ROOT/.newsloop/run.log."""
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    env["NEWSLOOP_HOME"] = str(root / ".newsloop")
     with (root / ".newsloop" / "run.log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "tests.killing", "run", str(root)],
-            cwd=root, env=env, stdout=log, stderr=log,
+            cwd=root, env=environment(root), stdout=log, stderr=log,
         )  # fmt: skip
 
 

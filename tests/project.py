@@ -102,6 +102,8 @@ class Project:
                 "gate.min_class_recall": 0.0,
                 "gate.max_calibration_error": 1.0,
                 "gate.margin": 1.0,
+                "gate.rule": "not_worse",
+                "gate.rehearse": False,
                 "monitor.min_rows": 40,
                 "governor.min_new_labels": 20,
             }

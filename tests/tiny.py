@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from components.core import bundle as bundles
-from components.core import keys, tables
+from components.core import keys, tables, text_quality
 from components.core import ledger as ledgers
 from components.core import network as networks
 from components.core import params as parameters
+from components.core import reference as references
 from components.core import text as texts
 from components.core.calibration import Calibration
 from components.core.ledger import Champion, Ledger
@@ -103,7 +104,10 @@ def make_bundle(
     }
     tables.write_json(facts, folder / bundles.FACTS)
     samples = [f"the {word} of today" for word in vocabulary for _ in range(3)]
-    reference = bundles.Bundle(folder, "unsigned").predict(samples).signals()
+    found = bundles.Bundle(folder, "unsigned").predict(samples)
+    known = references.table(found, samples, lambda _: text_quality.SHORT)
+    reference = references.with_truth(known, found, found.labels)
+    tables.write_table(references.common_words(samples), folder / bundles.WORDS)
     return bundles.write(folder, facts, reference, key_folder)
 
 

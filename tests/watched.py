@@ -71,7 +71,11 @@ class World:
         """One under `folder`, with a first champion; close its ledger in the end."""
         paths = Paths(folder, folder / "home")
         keys.ensure(paths.keys)
-        world = cls(paths, Ledger(ledger.url(paths.ledger)), params.load(Paths.find().params))
+        settings = params.load(Paths.find().params)
+        # The texts are numbers in JSON: no language.
+        validate = settings.validate_.model_copy(update={"languages": []})
+        settings = settings.model_copy(update={"validate_": validate})
+        world = cls(paths, Ledger(ledger.url(paths.ledger)), settings)
         world.release()
         return world
 

@@ -6,7 +6,9 @@
     card.md         the model card; card.html is the same
     model/          SavedModel: raw strings -> probabilities, whether they suffice for an answer,
                     features, words, unknown share; and which words carried the label
-    reference.parquet  the signals of validation texts, which monitoring compares traffic with
+    reference.parquet  signals and sketches of validation texts, see core/reference.py; monitoring
+                    compares traffic with them
+    words.parquet   in how many of those texts each common word occurs
 
 Nothing is loaded before it is verified. No pickle and no Python class is needed to load it. The
 only implementation of inference: evaluate, service and monitoring call it.
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE, CARD, CARD_PAGE = (
+MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE, CARD, CARD_PAGE, WORDS = (
     "manifest.json",
     "manifest.sig",
     "bundle.json",
@@ -42,6 +44,7 @@ MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE, CARD, CARD_PAGE = (
     "reference.parquet",
     "card.md",
     "card.html",
+    "words.parquet",
 )
 _COMPUTED_TOGETHER = 128  # texts; more only costs memory
 _EXPLAINED_TOGETHER = 8  # texts; each is computed at several points of its path
@@ -218,6 +221,15 @@ def reference(folder: Path, name: str, key_folder: Path) -> pl.DataFrame:
     return tables.read_table(folder / REFERENCE)
 
 
+def words(folder: Path) -> pl.DataFrame | None:
+    """`word` and `texts`: the common words of the reference of a bundle that was verified.
+
+    None for bundles of before these were kept.
+    """
+    path = folder / WORDS
+    return tables.read_table(path) if path.exists() else None
+
+
 def save_model(
     folder: Path,
     network: Any,
@@ -290,6 +302,15 @@ def write(folder: Path, facts: Mapping[str, Any], reference: pl.DataFrame, key_f
     """
     tables.write_json(dict(facts), folder / FACTS)
     tables.write_table(reference, folder / REFERENCE)
+    return sign(folder, key_folder)
+
+
+def sign(folder: Path, key_folder: Path) -> str:
+    """Writes manifest and signature of all files in `folder`: of a bundle, or a bento's code.
+
+    Returns:
+        SHA-256 of the manifest.
+    """
     files = {str(path.relative_to(folder)): tables.file_hash(path) for path in _files(folder)}
     manifest = json.dumps({"files": files}, indent=1, sort_keys=True).encode()
     (folder / MANIFEST).write_bytes(manifest)
@@ -350,9 +371,11 @@ def load(folder: Path, key_folder: Path) -> Bundle:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Every file of a bundle that its manifest speaks of."""
+    """Every file that a manifest speaks of; Python writes its caches beside a bento's code."""
     return sorted(
         path
         for path in folder.rglob("*")
-        if not path.is_dir() and str(path.relative_to(folder)) not in (MANIFEST, SIGNATURE)
+        if not path.is_dir()
+        and str(path.relative_to(folder)) not in (MANIFEST, SIGNATURE)
+        and path.parent.name != "__pycache__"
     )

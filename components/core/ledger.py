@@ -191,12 +191,15 @@ class Ledger:
 
     # Feedback
 
-    def add_labels(self, labels: Iterable[tuple[str, str]], time: datetime) -> dict[str, int]:
+    def add_labels(
+        self, labels: Iterable[tuple[str, str]], time: datetime, origin: str | None = None
+    ) -> dict[str, int]:
         """Takes what people said of predictions.
 
         Args:
             labels: (prediction_id, label) pairs.
             time: when they were said, UTC.
+            origin: who asked for them; see ledger_watch.QUEUE. None: nobody.
 
         Returns:
             Counts `accepted`, `duplicate` (the same was said last) and `unknown` (no such
@@ -218,7 +221,12 @@ class Ledger:
                 if last == label:
                     counts["duplicate"] += 1
                     continue
-                row = {"prediction_id": prediction_id, "label": label, "time": time}
+                row = {
+                    "prediction_id": prediction_id,
+                    "label": label,
+                    "time": time,
+                    "origin": origin,
+                }
                 connection.execute(sa.insert(LABELS), [row])
                 counts["accepted"] += 1
         return counts

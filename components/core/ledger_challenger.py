@@ -151,13 +151,17 @@ def go_back(ledger: Ledger, champion: Champion, reason: str, now: datetime) -> C
     if not earlier:
         return None
     deployed = {"version": earlier[0].version, "time": now, "reason": RETURNED + reason}
-    newest_row = sa.select(DEPLOYMENTS).order_by(DEPLOYMENTS.c.seq.desc()).limit(1)
+    last_two = sa.select(DEPLOYMENTS).order_by(DEPLOYMENTS.c.seq.desc()).limit(2)
     try:
-        with ledger.engine.begin() as connection:
-            last = connection.execute(newest_row.with_for_update()).mappings().first()
-            if last is None or (last["version"], last["time"]) != (champion.version, champion.time):
-                return None
+        with ledger.engine.connect() as connection:
+            # SQLite has one writer from its insert on; PostgreSQL waits at the locked rows.
+            connection.execute(last_two.with_for_update()).all()
             connection.execute(sa.insert(DEPLOYMENTS), [deployed])
+            _, before = connection.execute(last_two).mappings()
+            if (before["version"], before["time"]) != (champion.version, champion.time):
+                connection.rollback()
+                return None
+            connection.commit()
     except sa.exc.SQLAlchemyError as error:
         raise _away(error) from error
     return ledger.champion()

@@ -52,6 +52,7 @@ PREDICTIONS = sa.Table(
     sa.Column("words", sa.Integer, nullable=False),
     sa.Column("unknown_share", sa.Float, nullable=False),
     sa.Column("features", sa.JSON, nullable=False),
+    sa.Column("source", sa.String(64), nullable=True),  # name of the API key that asked; null: none
     sqlite_autoincrement=True,
 )
 # The scrubbed text of a prediction; null when the scrubber failed, so that nothing waits for it.
@@ -69,6 +70,7 @@ LABELS = sa.Table(
     sa.Column("prediction_id", sa.String(32), nullable=False, index=True),
     sa.Column("label", sa.String, nullable=False),
     sa.Column("time", UtcTime, nullable=False),
+    sa.Column("origin", sa.String(16), nullable=True),  # queue: asked for; null: given unasked
     sqlite_autoincrement=True,
 )
 # A released bundle: where it came from and what the gate said.
@@ -130,7 +132,7 @@ WINDOWS = sa.Table(
     sa.Column("after", _SEQ, nullable=False),
     sa.Column("until", _SEQ, nullable=False),
     sa.Column("rows", sa.Integer, nullable=False),
-    sa.Column("verdict", sa.String(16), nullable=False),  # drift | none | cannot say
+    sa.Column("verdict", sa.String(16), nullable=False),  # drift | none | cannot say | bad data
     sa.Column("details", sa.JSON, nullable=False),
     sqlite_autoincrement=True,
 )

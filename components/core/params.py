@@ -21,14 +21,15 @@ from components.core.architecture_settings import (
 )
 from components.core.challenger_settings import Challenger
 from components.core.errors import ParamsError
+from components.core.gate_settings import Gate
 from components.core.settings import Positive, Rate, Settings, Share
 from components.core.source_settings import Limits, Source
 from components.core.tune_settings import Tune
 
 # What others import from here, though it is defined beside.
 __all__ = [
-    "BiLstm", "Candidate", "Limits", "Network", "Params", "Positive", "Rate", "Settings", "Share",
-    "Source", "TextCnn", "load", "parse",
+    "BiLstm", "Candidate", "Gate", "Limits", "Network", "Params", "Positive", "Rate", "Settings",
+    "Share", "Source", "TextCnn", "load", "parse",
 ]  # fmt: skip
 
 
@@ -156,28 +157,18 @@ class Evaluate(Settings):
     confidence: Annotated[float, Field(gt=0, lt=1)]
     resamples: Positive
     calibration_bins: Positive
-    seed: int
+    reference_rows: Positive
     length_bounds: Annotated[list[Positive], Field(min_length=1)]
     explained_documents: Positive
     suspect_documents: Positive
     behaviour_documents: Positive
+    seed: int
 
     @model_validator(mode="after")
     def rising(self) -> Evaluate:
         if self.length_bounds != sorted(set(self.length_bounds)):
             raise ValueError(f"length_bounds must rise, got {self.length_bounds}")
         return self
-
-
-class Gate(Settings):
-    min_accuracy: Share
-    min_macro_f1: Share
-    min_class_recall: Share
-    max_calibration_error: Share
-    margin: Share
-    level: Annotated[float, Field(gt=0, lt=1)]
-    resamples: Positive
-    seed: int
 
 
 class Release(Settings):
@@ -214,6 +205,18 @@ class Monitor(Settings):
     min_rows: Positive
     max_rows: Positive
     false_alarm_rate: Annotated[float, Field(gt=0, lt=1)]
+    false_alarms_a_day: Rate
+    max_bad_share: Share
+    max_lost_share: Share
+    max_source_share: Share
+    max_text_share: Share
+    accuracy_hours: Rate
+    accuracy_days: Positive
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Positive
+    decay_delta: Annotated[float, Field(gt=0, lt=1)]
+    seed: int
+    queue_candidates: Positive
     keep_pages: Positive
 
 
@@ -238,6 +241,11 @@ class Privacy(Settings):
             raise ValueError(
                 "text_days must not be more than labelled_text_days, nor that more than "
                 f"ledger_days, got {self.text_days}, {self.labelled_text_days}, {self.ledger_days}"
+            )
+        if self.page_days > self.text_days:
+            raise ValueError(
+                "page_days must not be more than text_days, because pages show examples of texts, "
+                f"got {self.page_days} and {self.text_days}"
             )
         return self
 

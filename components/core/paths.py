@@ -155,6 +155,10 @@ class Paths:
         return self.home / "decisions"
 
     @property
+    def rehearsals(self) -> Path:
+        return self.home / "rehearsals"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 

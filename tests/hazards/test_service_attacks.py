@@ -24,6 +24,7 @@ import httpx
 import psutil
 import pytest
 
+from components.core import bundle as bundles
 from serving import api_keys
 from serving.client import Client
 from tests import tiny
@@ -200,6 +201,7 @@ def test_a_bento_does_not_open_to_others_without_keys(tmp_path: Path, host: str)
     tiny.make_bundle(code / "bundle", tmp_path / "keys")
     (code / "keys").mkdir()
     shutil.copy(tmp_path / "keys" / "signing.pub.pem", code / "keys")
+    bundles.sign(code, tmp_path / "keys")
     argv = [
         sys.executable, "-m", "bentoml", "serve", "serving.service:Newsloop",
         "--working-dir", str(code), "--port", str(port), "--host", host,

@@ -18,7 +18,7 @@ import polars as pl
 import psutil
 import pytest
 
-from components.core import bundle
+from components.core import bundle, tables
 from components.core import ledger as ledgers
 from components.core.errors import StackError
 from components.core.ledger import PREDICTIONS, Ledger
@@ -33,6 +33,8 @@ DEADLINE = 240  # seconds for anything that happens by itself
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("loop") / "project", per_class=45)
+    made.settle({"gate.rehearse": True, "gate.max_latency_ms": 5000})
+    made.git("commit", "--quiet", "--all", "--amend", "--no-edit")
     yield made
     made.newsloop("down")
 
@@ -61,7 +63,9 @@ def test_up_before_a_champion_says_what_to_do(project: Project) -> None:
 def test_run_learns_and_releases(project: Project, ledger: Ledger) -> None:
     answer = project.newsloop("run", "--json")
     found = answer.json
-    assert [row[0] for row in found["stages"]] == ["snapshot", *STAGES, "gate", "release"]
+    assert [row[0] for row in found["stages"]] == [
+        "snapshot", *STAGES, "rehearse", "gate", "release",
+    ]  # fmt: skip
     assert {row[1] for row in found["stages"]} == {"ran"}
     assert (found["outcome"], found["version"]) == ("released", "newsloop@v1.0.0")
     assert 0.4 <= found["metrics"]["accuracy"]["value"] <= 1
@@ -74,6 +78,20 @@ def test_run_learns_and_releases(project: Project, ledger: Ledger) -> None:
     assert champion is not None
     paths = Paths(project.root, project.home)
     assert bundle.verify(paths.bundles / champion.bundle, paths.keys) == champion.bundle
+    (shown,) = project.newsloop("gate", "--json").json
+    assert (shown["verdict"], shown["candidate"]) == ("release", champion.bundle)
+    assert "Released" in Path(shown["page"].removeprefix("file://")).read_text()
+
+
+def test_the_candidate_stood_its_rehearsal_and_nothing_is_left_of_it(project: Project) -> None:
+    paths = Paths(project.root, project.home)
+    (file,) = paths.rehearsals.iterdir()
+    found = tables.read_json(file)
+    assert (found["problem"], found["equal"], found["refused"]) == (None, 1.0, 1.0)
+    assert found["texts"] > 20
+    assert 0 < found["p50_ms"] <= found["p95_ms"]
+    assert 50 < found["memory_mib"] < 3000
+    assert not list(project.home.glob("rehearsal-*"))
 
 
 def test_run_again_changes_nothing(project: Project, ledger: Ledger) -> None:

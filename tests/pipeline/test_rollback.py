@@ -17,7 +17,7 @@ from tests import tiny
 from tests.served import PROJECT, Project, wait_for
 
 MOST_SECONDS = 10  # from the command to the first answer by the old model
-KILLED_AFTER = (0.3, 0.8, 1.3)  # seconds; the command takes longer
+KILLED_AFTER = (0.5, 1.2)  # seconds; the command takes longer
 
 
 @pytest.fixture(scope="module")
@@ -101,4 +101,3 @@ def test_the_way_back_ends_at_the_first_version(service: Project) -> None:
     assert history[2]["served"][-1]["until"] is None
     moment = history[2]["served"][-1]["from"].replace(" ", "T")
     assert json.loads(ask(service, "at", moment)[1])["version"] == 1
-    assert [ask(service, "at", text)[0] for text in ("yesterday", "2026-11-01T12:00")] == [2, 2]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from components.core import bundle as bundles
 from components.core import params as parameters
 from components.core.errors import NewsloopError, StackError
 from components.core.ledger import PREDICTIONS, TEXTS, Champion
@@ -308,6 +309,7 @@ def test_a_bento_serves_its_own_bundle_without_a_ledger(tmp_path: Path) -> None:
     name = tiny.make_bundle(code / "bundle", tmp_path / "keys")
     (code / "keys").mkdir()
     shutil.copy(tmp_path / "keys" / "signing.pub.pem", code / "keys")
+    bundles.sign(code, tmp_path / "keys")
     argv = [
         sys.executable, "-m", "bentoml", "serve", "serving.service:Newsloop",
         "--working-dir", str(code), "--port", str(port),
@@ -337,6 +339,7 @@ def test_nothing_to_serve_is_an_error(tmp_path: Path) -> None:
 def test_a_bento_with_an_altered_bundle_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(settings(3000), encoding="utf-8")
     tiny.make_bundle(tmp_path / "bundle", tmp_path / "keys")
+    bundles.sign(tmp_path, tmp_path / "keys")
     setting.check({}, tmp_path)
     (tmp_path / "bundle" / "bundle.json").write_text("{}")
     with pytest.raises(NewsloopError, match=r"altered: bundle\.json"):

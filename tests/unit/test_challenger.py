@@ -17,7 +17,7 @@ from components.core import ledger_challenger as trials
 from components.core import params as parameters
 from components.core.bundle import Predictions
 from components.core.counts import Counts
-from components.core.errors import BundleError, LedgerError
+from components.core.errors import BundleError
 from components.core.ledger import PREDICTIONS, Champion, Ledger
 from serving.answer import Answer, answers
 from serving.desk import Desk
@@ -166,92 +166,9 @@ def serve(world: World, work: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(main())
 
 
-# The ledger
-
-
-def test_a_trial_is_told_step_by_step(ledger: Ledger) -> None:
-    assert trials.newest(ledger) is None
-    trials.start(ledger, version(2), [0.0, 0.5], "a test", NOW)
-    first = trials.newest(ledger)
-    assert first is not None
-    assert (first.event, first.share, first.running, first.tag) == (
-        "start", 0.0, True, "newsloop@v2.0.0",
-    )  # fmt: skip
-    assert trials.go_on(ledger, first, "step", "fine", NOW)
-    assert not trials.go_on(ledger, first, "failed", "another service was first", NOW)
-    second = trials.newest(ledger)
-    assert second is not None
-    assert (second.id, second.event, second.share) == (first.id, "step", 0.5)
-    assert trials.go_on(ledger, second, "promoted", "fine", NOW)
-    champion = ledger.champion()
-    assert champion is not None
-    assert (champion.version, champion.reason) == (2, "fine")
-    assert [one.event for one in trials.history(ledger, 9)] == ["promoted", "step", "start"]
-
-
-def test_two_who_promote_at_once_promote_once(ledger: Ledger) -> None:
-    trials.start(ledger, version(2), [0.5], "a test", NOW)
-    challenge = trials.newest(ledger)
-    assert challenge is not None
-    found: list[bool] = []
-    threads = [
-        threading.Thread(
-            target=lambda: found.append(trials.go_on(ledger, challenge, "promoted", "x", NOW))
-        )
-        for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(found) == [False, False, False, True]
-    assert [one.version for one in ledger.deployments()].count(2) == 2  # its release, and this
-
-
-@pytest.mark.parametrize(
-    ("number", "running", "retired", "message"),
-    [
-        (1, False, False, "Expected another version to serve than newsloop@v1"),
-        (2, True, False, "newsloop@v2.0.0 is on trial"),
-        (2, False, True, "newsloop@v2.0.0 is retired"),
-    ],
-)
-def test_a_trial_that_cannot_be_started(
-    ledger: Ledger, number: int, running: bool, retired: bool, message: str
-) -> None:
-    if running:
-        trials.start(ledger, version(2), [0.5], "a test", NOW)
-    if retired:
-        ledger.retire(2, "b", NOW, "erased")
-    with pytest.raises(LedgerError, match=message):
-        trials.start(ledger, version(number), [0.5], "a test", NOW)
-
-
 def row(i: int, bundle: int, label: str) -> dict[str, Any]:
     answer = Answer(f"{i:032x}", label, 0.9, {"tech": 0.9}, 4, 0.25, [0.5])
     return answer.row(f"{bundle:064x}", NOW)
-
-
-@pytest.mark.parametrize(
-    "order", [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [2, 2, 0, 5, 1, 3, 4, 5]]
-)
-def test_labels_count_once_in_whatever_order_they_come(ledger: Ledger, order: list[int]) -> None:
-    """HAZARDS 27: late (before or after the shadow's answer), twice, out of order, unknown."""
-    said = [(f"{i:032x}", "tech" if i != 1 else "sport") for i in range(5)] + [("f" * 32, "tech")]
-    ledger.insert(PREDICTIONS, [row(i, 1, "tech") for i in range(4)])
-    ledger.insert(PREDICTIONS, [row(4, 2, "sport")])
-    for i in order:
-        ledger.add_labels([said[i]], NOW)
-    shadows = [
-        {"prediction_id": f"{i:032x}", "bundle": f"{2:064x}", "label": "sport", "confidence": 0.9}
-        for i in range(4)
-    ]
-    trials.add_shadows(ledger, shadows)
-    assert trials.labelled(ledger, f"{1:064x}") == (3, 4)
-    assert trials.labelled(ledger, f"{2:064x}") == (1, 5)
-    assert trials.labelled(ledger, f"{2:064x}", NOW + timedelta(seconds=1)) == (0, 0)
-    ledger.add_labels([(f"{0:032x}", "sport")], NOW)  # a change of mind: the last word counts
-    assert trials.labelled(ledger, f"{1:064x}") == (2, 4)
 
 
 # Who answers

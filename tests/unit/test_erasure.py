@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from components.core import keys, tables
-from components.core.errors import BundleError, DataError
+from components.core.errors import BundleError, DataError, LedgerError
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed
 from components.core.scrub_cache import ScrubCache
@@ -248,3 +248,13 @@ def test_objects_are_found_read_and_removed_in_cache_and_remote(stored: Path) ->
         assert not store.delete(held)
         assert store.read(held) is None
         assert store.ids() == ids - {held}
+
+
+def test_what_is_on_its_way_to_the_ledger_is_waited_for(tmp_path: Path) -> None:
+    paths = Paths(tmp_path, tmp_path / "home")
+    erasure.need_delivered(paths)
+    paths.spool.mkdir(parents=True)
+    erasure.need_delivered(paths)
+    (paths.spool / "1.jsonl").touch()
+    with pytest.raises(LedgerError, match="newsloop_spool_bytes"):
+        erasure.need_delivered(paths)

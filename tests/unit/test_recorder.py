@@ -111,7 +111,7 @@ def test_a_prediction_is_kept_whole_and_its_text_scrubbed(ledger: Ledger) -> Non
     record(recorder, "a", "b")
     assert recorder.flush(10)
     row = ledger.query(sa.select(PREDICTIONS))[0]
-    assert row == {"seq": 1, **answer(0).row("b" * 64, NOW)}
+    assert row == {"seq": 1, "source": None, **answer(0).row("b" * 64, NOW)}
     recorder.close(10)
     assert stored(ledger) == {0: "masked a", 1: "masked b"}
     assert set(recorder.counts.values()) == {0}

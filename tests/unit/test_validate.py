@@ -17,7 +17,8 @@ from components.core.errors import DataError, ParamsError, ScrubError
 from components.core.offline import stay_home
 from components.core.params import Params
 from components.core.paths import Paths
-from components.validation_rows import Scrub, damage, language_detector
+from components.core.text_quality import damage, language_detector
+from components.validation_rows import Scrub
 from tests.validating import PARAMS, judge, not_asked
 
 stay_home()

@@ -46,7 +46,7 @@ def judged(after: int, until: int, bundle: str = A) -> dict[str, Any]:
         ([judged(0, 5)], 10, [], (5, 5), 0),
         ([judged(0, 0)], 10, ["1", "3", "5"], (0, 5), 0),  # too few rows: nothing was consumed
         ([judged(0, 5, bundle=B)], 10, ["1", "3", "5"], (0, 5), 0),
-        ([], 2, ["3", "5"], (0, 5), 1),
+        ([], 2, ["1", "5"], (0, 5), 1),
     ],
 )
 def test_a_window_holds_what_none_has_judged(

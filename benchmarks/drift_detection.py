@@ -1,0 +1,156 @@
+"""How many windows pass until drift is found, at the same rate of false alarms.
+
+    python benchmarks/drift_detection.py [--peer PYTHON]
+    python benchmarks/drift_detection.py --sequences 2 --longest 4 --shares 0.2 --null 10
+
+Windows of 100 BBC articles, one after the other, of which a share is moved: a topic that the
+reference lacks, made-up words, or more of one class. Ours looks at each window, and back at all
+since the beginning. Evidently's default for texts (a domain classifier) gets the threshold that
+gives the same share of false alarms on `--null` windows without drift. alibi-detect's MMD tests the
+bundle's features, by its own permutations; it runs in a Python of its own that has alibi-detect and
+torch. Numbers are means of windows to the first alarm; a sequence without one counts as --longest.
+Needs `make run`; writes benchmarks/drift_detection.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks import news_worlds
+from benchmarks.drift_alarms import evidently_area
+from benchmarks.news_worlds import KINDS, World
+from components.core import params as parameters
+from components.core.offline import stay_home
+from components.core.params import Params
+from components.core.paths import Paths
+from monitoring import drift
+
+ROWS, SEED = 100, 23
+# Reads {"references": (S, R, D), "windows": (S, T, n, D)} from a file, writes p-values (S, T).
+MMD = """
+import sys, warnings
+warnings.filterwarnings("ignore")
+import numpy as np
+from alibi_detect.cd import MMDDrift
+given = np.load(sys.argv[1])
+found = []
+for reference, windows in zip(given["references"], given["windows"]):
+    detector = MMDDrift(reference, backend="pytorch", n_permutations=int(sys.argv[3]))
+    found.append([detector.predict(window)["data"]["p_val"] for window in windows])
+np.save(sys.argv[2], np.array(found))
+"""
+Sequence = tuple[pl.DataFrame, list[pl.DataFrame]]
+
+
+def sequences(world: World, kind: str, share: float, count: int, longest: int) -> list[Sequence]:
+    """A reference and `longest` windows, `count` times."""
+    rng = np.random.default_rng([SEED, KINDS.index(kind), round(1000 * share)])
+    return [
+        (
+            world.reference(kind, rng),
+            [world.window(kind, share, ROWS, rng) for _ in range(longest)],
+        )
+        for _ in range(count)
+    ]
+
+
+def ours(sequence: Sequence, params: Params, level: float) -> list[bool]:
+    """Alarms of each window, up to the first one."""
+    reference, windows = sequence
+    known, alarms = news_worlds.signals(reference), list[bool]()
+    for i, window in enumerate(windows):
+        tables = [window] if i == 0 else [window, pl.concat(windows[: i + 1])]
+        judged = [
+            drift.judge(
+                known, news_worlds.signals(table), params.monitor, level=level / len(tables),
+                draw=False,
+            ).verdict.finding
+            for table in tables
+        ]  # fmt: skip
+        alarms.append("drift" in judged)
+        if alarms[-1]:
+            break
+    return alarms
+
+
+def mmd(peer: str, given: list[Sequence], folder: Path, permutations: int) -> np.ndarray[Any, Any]:
+    """(S, T) p-values of alibi-detect's MMD on the features."""
+
+    def features(table: pl.DataFrame) -> Any:
+        return table.select(pl.col("^feature_.*$")).to_numpy().astype(np.float32)
+
+    there, back = folder / "mmd-in.npz", folder / "mmd-out.npy"
+    np.savez(
+        there,
+        references=[features(reference) for reference, _ in given],
+        windows=[[features(window) for window in windows] for _, windows in given],
+    )
+    subprocess.run([peer, "-c", MMD, there, back, str(permutations)], check=True)
+    return np.load(back)
+
+
+def first(alarms: Any, longest: int) -> int:
+    """Windows up to the first alarm."""
+    return next((i for i, alarm in enumerate(alarms, 1) if alarm), longest)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sequences", type=int, default=20, help="of each kind and share")
+    parser.add_argument("--longest", type=int, default=40, help="windows of a sequence")
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.01, 0.02, 0.05, 0.1, 0.2])
+    parser.add_argument("--null", type=int, default=1000, help="windows for Evidently's threshold")
+    parser.add_argument("--peer", help="a Python with alibi-detect and torch")
+    arguments = parser.parse_args()
+    stay_home()
+    paths = Paths.find(Path(__file__).parent)
+    params = parameters.load(paths.params)
+    level = params.monitor.false_alarm_rate
+    world = news_worlds.load(paths, params)
+    longest, table = arguments.longest, []
+    work = paths.home / "benchmarks"
+    work.mkdir(parents=True, exist_ok=True)
+    print(
+        f"Windows of {ROWS} until the first alarm, of {longest} at most; {arguments.sequences} "
+        f"sequences each; false alarms {level:.1%} of the windows\n\n"
+        f"{'moved':<12}{'share':>7}{'ours':>8}{'Evidently':>11}{'MMD':>8}"
+    )
+    for kind in KINDS:
+        still = sequences(world, kind, 0.0, arguments.null, 1)
+        bar = np.quantile([evidently_area(one[0], one[1][0]) for one in still], 1 - level)
+        for share in arguments.shares:
+            given = sequences(world, kind, share, arguments.sequences, longest)
+            row: dict[str, Any] = {"moved": kind, "share": share, "evidently_threshold": bar}
+            found = [first(ours(one, params, level), longest) for one in given]
+            row["ours"] = float(np.mean(found))
+            peers = [
+                first((evidently_area(reference, w) > bar for w in windows), longest)
+                for reference, windows in given
+            ]
+            row["evidently"] = float(np.mean(peers))
+            row["mmd"] = None
+            if arguments.peer:
+                p_values = mmd(arguments.peer, given, work, round(10 / level))
+                row["mmd"] = float(np.mean([first(p <= level, longest) for p in p_values]))
+            table.append(row)
+            shown = "-" if row["mmd"] is None else f"{row['mmd']:.1f}"
+            print(
+                f"{kind:<12}{share:>7.0%}{row['ours']:>8.1f}{row['evidently']:>11.1f}{shown:>8}",
+                flush=True,
+            )
+    found_ = {"rows": ROWS, "level": level, "longest": longest, "table": table}
+    Path(__file__).with_suffix(".json").write_text(json.dumps(found_, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

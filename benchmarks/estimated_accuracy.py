@@ -1,0 +1,128 @@
+"""How far the estimated accuracy lies from the real one, when the shares of the topics move.
+
+    python benchmarks/estimated_accuracy.py [--peer PYTHON]
+    python benchmarks/estimated_accuracy.py --windows 20
+
+Windows of 1,000 BBC articles whose class shares are drawn at random (Dirichlet, all 1), and the
+mean absolute error of three estimates: ours, NannyML's CBPE (in a Python of its own), and the mean
+confidence. Whole articles, and their first 12 words, of which the model knows less. Validation
+articles are the reference, windows are drawn from test articles with replacement. The last column
+is the error of somebody who knows each class's accuracy on all test articles: nobody can do better.
+Needs `make run`; writes benchmarks/estimated_accuracy.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks import news_worlds
+from components.core import params as parameters
+from components.core import tables
+from components.core.offline import stay_home
+from components.core.paths import Paths
+from monitoring import quality
+
+ROWS, SEED = 1000, 5
+WORDS = (None, 12)  # of an article
+# Reads a reference and chunks (actual, predicted, p_0 ...; chunk), writes one accuracy a chunk.
+CBPE = """
+import sys, warnings, json
+warnings.filterwarnings("ignore")
+import pandas as pd, nannyml as nml
+reference, windows = pd.read_parquet(sys.argv[1]), pd.read_parquet(sys.argv[2])
+classes = json.loads(sys.argv[4])
+estimator = nml.CBPE(problem_type="classification_multiclass", y_true="actual",
+    y_pred="predicted", y_pred_proba={name: f"p_{i}" for i, name in enumerate(classes)},
+    metrics=["accuracy"], chunk_size=int(sys.argv[5]))
+estimator.fit(reference)
+found = estimator.estimate(windows.drop(columns="actual")).filter(period="analysis").to_df()
+found[("accuracy", "value")].to_frame("value").to_parquet(sys.argv[3])
+"""
+
+
+def peer_table(table: pl.DataFrame, labels: list[str]) -> pl.DataFrame:
+    """What CBPE reads."""
+    columns = [pl.col("probabilities").list.get(i).alias(f"p_{i}") for i in range(len(labels))]
+    return table.select("actual", pl.col("label").alias("predicted"), *columns)
+
+
+def cbpe(
+    peer: str, reference: pl.DataFrame, windows: pl.DataFrame, labels: list[str], folder: Path
+) -> Any:
+    """(W,) estimates of NannyML."""
+    names = [folder / f"cbpe-{name}.parquet" for name in ("reference", "windows", "found")]
+    peer_table(reference, labels).write_parquet(names[0])
+    peer_table(windows, labels).write_parquet(names[1])
+    given = [*map(str, names), json.dumps(labels), str(ROWS)]
+    home = {**os.environ, "NML_DISABLE_USAGE_LOGGING": "1"}  # it tells its makers what it does
+    subprocess.run([peer, "-c", CBPE, *given], check=True, env=home)
+    return pl.read_parquet(names[2])["value"].to_numpy()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--windows", type=int, default=500)
+    parser.add_argument("--peer", help="a Python with nannyml")
+    arguments = parser.parse_args()
+    stay_home()
+    paths = Paths.find(Path(__file__).parent)
+    params = parameters.load(paths.params)
+    work = paths.home / "benchmarks"
+    work.mkdir(parents=True, exist_ok=True)
+    validation = tables.read_table(paths.split / "validation.parquet").height
+    results = []
+    print(f"{'words':<8}{'ours':>8}{'CBPE':>8}{'confidence':>12}{'in interval':>13}{'best':>8}")
+    for words in WORDS:
+        world = news_worlds.load(paths, params, words)
+        reference, test = world.still[:validation], world.still[validation:]
+        actual = np.array([world.labels.index(name) for name in test["actual"]])
+        right = (test["label"] == test["actual"]).to_numpy()
+        by_class = np.array([right[actual == i].mean() for i in range(len(world.labels))])
+        rng = np.random.default_rng(SEED)
+        rows, errors = [], {name: list[float]() for name in ("ours", "confidence", "best")}
+        inside, truths = 0, []
+        for _ in range(arguments.windows):
+            shares = rng.dirichlet(np.ones(len(world.labels)))
+            weight = (shares / np.bincount(actual))[actual]
+            chosen = rng.choice(len(actual), ROWS, p=weight / weight.sum())
+            window, truth = test[chosen], right[chosen].mean()
+            found, _ = quality.estimate(
+                reference, world.labels, np.array(window["probabilities"].to_list()),
+                params.monitor.confidence, params.monitor.resamples, params.monitor.seed,
+            )  # fmt: skip
+            errors["ours"].append(abs(found.value - truth))
+            errors["confidence"].append(abs(window["confidence"].mean() - truth))
+            errors["best"].append(abs(shares @ by_class - truth))
+            inside += found.low <= truth <= found.high
+            truths.append(truth)
+            rows.append(window)
+        row = {"words": words, "accuracy": float(right.mean())}
+        row |= {name: round(float(np.mean(values)), 4) for name, values in errors.items()}
+        row["inside"] = inside / arguments.windows
+        row["cbpe"] = None
+        if arguments.peer:
+            theirs = cbpe(arguments.peer, reference, pl.concat(rows), world.labels, work)
+            row["cbpe"] = round(float(np.abs(theirs - np.array(truths)).mean()), 4)
+        results.append(row)
+        shown = "-" if row["cbpe"] is None else f"{row['cbpe']:.4f}"
+        print(
+            f"{words or 'all'!s:<8}{row['ours']:>8.4f}{shown:>8}{row['confidence']:>12.4f}"
+            f"{row['inside']:>13.1%}{row['best']:>8.4f}",
+            flush=True,
+        )
+    Path(__file__).with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

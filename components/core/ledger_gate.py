@@ -1,0 +1,21 @@
+"""What the gate asks the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from components.core.ledger import DECISIONS, LABELS, Ledger
+
+
+def labelled_since(ledger: Ledger, watermark: int) -> list[str]:
+    """The ids of the predictions that people labelled after the sequence number `watermark`."""
+    statement = sa.select(LABELS.c.prediction_id).where(LABELS.c.seq > watermark).distinct()
+    return sorted(row["prediction_id"] for row in ledger.query(statement))
+
+
+def decision(ledger: Ledger, decision_id: str) -> dict[str, Any] | None:
+    """The row of one decision, or None."""
+    found = ledger.query(sa.select(DECISIONS).where(DECISIONS.c.id == decision_id))
+    return found[0] if found else None

@@ -1,0 +1,201 @@
+"""What a window says: is it whole, is its data sound, has anything moved, how good are the answers?
+
+Pure: the model's answers and the reference go in, findings come out. monitor.py reads and writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import polars as pl
+
+from components.core.bundle import Predictions
+from components.core.metrics import Interval
+from components.core.params import Monitor, Params
+from components.core.reference import LANGUAGE, TRUTH
+from monitoring import drift, moved, quality, validity
+from monitoring.drift import Drift
+from monitoring.governor import Verdict
+from monitoring.moved import Moved
+from monitoring.windows import Window
+
+# Below this a p-value needs too many permutations. Nobody has looked as often as that leads to
+# unless the day's budget is far too small for the number of looks.
+LEAST_LEVEL = 0.0005
+_SHARE_OF_BUDGET = 0.1  # of what is left; a constant share never spends all
+_EXAMPLES = 3
+_LONGER = 1.5  # times the window's rows that a look back must have to say anything new
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The accuracy that is expected of answers nobody has labelled.
+
+    Attributes:
+        accuracy: in [0, 1].
+        trusted: whether the texts of each class are still such as the reference knows.
+        shares: class -> estimated share of the window's texts.
+    """
+
+    accuracy: Interval
+    trusted: bool
+    shares: dict[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"accuracy": self.accuracy.rounded(), "trusted": self.trusted, "shares": self.shares}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that was found in a window.
+
+    Attributes:
+        drift: the verdict on it, and its signals.
+        faults: of texts -> how many have it.
+        moved: what differs from the reference; empty where nothing was judged.
+        estimate: None where nothing was judged, or the bundle is too old to know.
+        examples: scrubbed texts of the window that are least like the reference.
+        looked_back: predictions that were judged together with the window's; 0: none.
+    """
+
+    drift: Drift
+    faults: Mapping[str, int]
+    moved: Moved = field(default_factory=Moved)
+    estimate: Estimate | None = None
+    examples: tuple[str, ...] = field(default=(), repr=False)
+    looked_back: int = 0
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Predictions with the table of their signals, one row each; see core/reference.py."""
+
+    window: Window
+    found: Predictions
+    table: pl.DataFrame
+
+
+def level(spent: float, settings: Monitor) -> float:
+    """The chance of a false alarm that a window may take.
+
+    Args:
+        spent: what windows of the last 24 hours took, added up.
+        settings: `false_alarm_rate`, `false_alarms_a_day`.
+    """
+    left = max(settings.false_alarms_a_day - spent, 0.0)
+    return min(settings.false_alarm_rate, left * _SHARE_OF_BUDGET)
+
+
+def unready(window: Window, allowed: float, settings: Monitor) -> Verdict | None:
+    """Why a window cannot be judged; None if it can."""
+    state = window.state(settings.min_rows, settings.max_lost_share)
+    if state == "unvalidated":
+        return Verdict(
+            "cannot say",
+            (
+                f"The scrubber lost {window.lost} of {window.lost + window.rows} texts, at most "
+                f"{settings.max_lost_share:.0%} may be: nobody knows what they said. See the "
+                "service's log.",
+            ),
+        )
+    if state != "complete":
+        return drift.too_few(window.rows, settings)
+    if allowed < LEAST_LEVEL:
+        return Verdict(
+            "cannot say",
+            (
+                "So many windows were judged within 24 hours that one more would raise more false "
+                "alarms than monitor.false_alarms_a_day allows. Look less often, or allow more.",
+            ),
+        )
+    return None
+
+
+def judge(
+    now: Answered,
+    back: Answered | None,
+    reference: pl.DataFrame,
+    words: pl.DataFrame | None,
+    classes: Sequence[str],
+    usual: Mapping[str, int],
+    allowed: float,
+    params: Params,
+) -> Seen:
+    """Judges a window that is ready to be.
+
+    Args:
+        now: the window.
+        back: it and those before it that showed nothing, together; None: not looked at. Small
+            drift shows in many windows only. Half of the level goes there.
+        reference: of the bundle, whole.
+        words: its common words; None: it has none.
+        classes: of the model, in the order of its probabilities.
+        usual: source -> rows in the windows before.
+        allowed: the level.
+        params: sections `validate` and `monitor`.
+    """
+    settings = params.monitor
+    languages = now.table[LANGUAGE].to_list() if LANGUAGE in now.table.columns else []
+    bad, faults = validity.judge(now.window, languages, usual, params.validate_, settings)
+    if bad:
+        return Seen(Drift(bad), faults)
+    known = reference.drop(TRUTH, strict=False)
+    each = allowed if back is None else allowed / 2
+    found = drift.judge(known, now.table.select(known.columns), settings, level=each)
+    looked_back = 0
+    if back is not None and found.verdict.finding == "none":
+        wider = drift.judge(known, back.table.select(known.columns), settings, level=each)
+        if wider.verdict.finding == "drift":
+            since = f"Of the last {back.window.rows} predictions together:"
+            reasons = (since, *wider.verdict.reasons)
+            found, looked_back = replace(wider, verdict=Verdict("drift", reasons)), back.window.rows
+    shown = back if looked_back and back is not None else now
+    change = _moved(known, words, shown)
+    found = replace(found, level=allowed)
+    estimate = _estimate(reference, now, classes, found, params)
+    examples = tuple(dict.fromkeys(shown.window.texts[i] for i in found.unlike))[:_EXAMPLES]
+    return Seen(found, faults, change, estimate, examples, looked_back)
+
+
+def worth_looking_back(window: Window, back: Window) -> bool:
+    return back.rows >= _LONGER * window.rows
+
+
+def _moved(known: pl.DataFrame, words: pl.DataFrame | None, shown: Answered) -> Moved:
+    more, fewer = (
+        moved.words(words, known.height, shown.window.texts) if words is not None else ([], [])
+    )
+    return Moved(
+        tuple(more),
+        tuple(fewer),
+        tuple(moved.classes(known, shown.table)),
+    )
+
+
+def _estimate(
+    reference: pl.DataFrame, now: Answered, classes: Sequence[str], found: Drift, params: Params
+) -> Estimate | None:
+    if not set(TRUTH) <= set(reference.columns):
+        return None
+    settings = params.monitor
+    accuracy, shares = quality.estimate(
+        reference,
+        classes,
+        now.found.probabilities,
+        settings.confidence,
+        settings.resamples,
+        settings.seed,
+    )
+    trusted = found.verdict.finding == "none"
+    if found.verdict.finding == "drift":
+        # More of one class is no news of the others: only what else has moved counts.
+        same = quality.reweighed(reference, classes, shares, settings.seed).drop(TRUTH)
+        other = drift.judge(same, now.table.select(same.columns), settings, draw=False)
+        trusted = not any(one.drifted for one in other.signals if one.name != "label")
+    return Estimate(
+        accuracy,
+        trusted,
+        {name: round(float(share), 4) for name, share in zip(classes, shares, strict=True)},
+    )

@@ -1,0 +1,247 @@
+"""How good are the answers? Estimated without labels, measured with them.
+
+Without labels: probabilities are calibrated on the reference (temperature and a bias for each
+class), moved to the window's own class shares, and the mean probability of the given label is the
+estimate. It holds while the texts of a class are such as the reference knows, however many each
+class has; where that is not so, it says so.
+
+With labels: the share of right answers in each window of time, anew in each run, so that late
+labels count where they belong; and ADWIN over all of them, which finds when it became less.
+
+Sources: Alexandari, Kundaje and Shrikumar, "Maximum likelihood with bias-corrected calibration"
+(2020); Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori
+probabilities" (2002); Bifet and Gavaldà, "Learning from time-changing data with adaptive windowing"
+(2007), by river.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from components.core import metrics
+from components.core.metrics import Interval
+from monitoring.windows import span
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+_TINY = 1e-12  # a probability of 0 has no logarithm
+_PULL = 1.0  # texts that speak for temperature 1 and no bias, beside the real ones
+_ROUNDS, _CLOSE = 200, 1e-6  # of the expectation maximisation; it ends when shares move less
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """log p -> log p / temperature + bias, normalised again.
+
+    Attributes:
+        temperature: above 0.
+        bias: (C,) of each class.
+        shares: (C,) of the classes where it was fitted; sum to 1.
+    """
+
+    temperature: float
+    bias: Array
+    shares: Array
+
+    def __call__(self, probabilities: Array) -> Array:
+        """(N, C) calibrated."""
+        import numpy as np
+
+        logs = np.log(np.maximum(probabilities, _TINY)) / self.temperature + self.bias
+        return _softmax(logs)
+
+
+def fit(probabilities: Array, actual: Array) -> Calibrator:
+    """Bias-corrected temperature scaling by least log loss.
+
+    Args:
+        probabilities: (N, C) of texts that the model did not learn from.
+        actual: (N,) index of each text's class.
+    """
+    import numpy as np
+    from scipy.optimize import minimize
+
+    rows, classes = np.arange(len(actual)), probabilities.shape[1]
+    logs = np.log(np.maximum(probabilities, _TINY).astype(np.float64))
+    truth = np.eye(classes)[actual]
+    pull = _PULL / len(actual)
+
+    def loss(x: Array) -> tuple[float, Array]:
+        said = _softmax(logs * np.exp(x[0]) + x[1:])
+        value = -np.log(np.maximum(said[rows, actual], _TINY)).mean() + pull * (x**2).sum()
+        error = (said - truth) / len(actual)
+        slope = np.append((error * logs).sum() * np.exp(x[0]), error.sum(axis=0))
+        return float(value), slope + 2 * pull * x
+
+    found = minimize(loss, np.zeros(classes + 1), jac=True, method="L-BFGS-B").x
+    shares = (truth.sum(axis=0) + 1) / (len(actual) + classes)
+    return Calibrator(float(np.exp(-found[0])), found[1:], shares)
+
+
+def class_shares(calibrated: Array, shares: Array) -> Array:
+    """(C,) shares of the classes among N texts, by expectation maximisation (Saerens 2002).
+
+    Args:
+        calibrated: (N, C) probabilities that hold where the classes have `shares`.
+        shares: (C,) positive.
+    """
+    import numpy as np
+
+    now = shares
+    for _ in range(_ROUNDS):
+        before = now
+        now = np.maximum(_moved(calibrated, now / shares).mean(axis=0), _TINY)
+        if np.abs(now - before).max() < _CLOSE:
+            break
+    return now
+
+
+def estimate(
+    reference: pl.DataFrame,
+    classes: Sequence[str],
+    probabilities: Array,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> tuple[Interval, Array]:
+    """The accuracy of N answers that nobody has labelled, in [0, 1], and their class shares.
+
+    Args:
+        reference: of the bundle, with `actual` and `probabilities`.
+        classes: in the order of the probabilities.
+        probabilities: (N, C) of the window.
+        confidence: of the interval, in (0, 1).
+        resamples: of the bootstrap, over the reference's texts and the window's.
+        seed: of the bootstrap.
+    """
+    import numpy as np
+
+    old = np.array(reference["probabilities"].to_list(), np.float64)
+    actual = np.array([classes.index(label) for label in reference["actual"]])
+    new = np.asarray(probabilities, np.float64)
+
+    def once(rows: Array, mine: Array) -> tuple[float, Array]:
+        calibrator = fit(old[rows], actual[rows])
+        calibrated = calibrator(new[mine])
+        shares = class_shares(calibrated, calibrator.shares)
+        sure = _moved(calibrated, shares / calibrator.shares)
+        given = new[mine].argmax(axis=1)
+        return float(sure[np.arange(len(mine)), given].mean()), shares
+
+    value, shares = once(np.arange(len(old)), np.arange(len(new)))
+    generator = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(resamples):
+        rows, mine = (generator.integers(0, len(side), len(side)) for side in (old, new))
+        # What is right is drawn too: the accuracy of a window is no expectation.
+        hits = generator.binomial(len(new), min(once(rows, mine)[0], 1.0))
+        drawn.append(hits / len(new))
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(value, min(float(low), value), max(float(high), value)), shares
+
+
+def reweighed(reference: pl.DataFrame, classes: Sequence[str], shares: Array, seed: int) -> Any:
+    """`reference` drawn anew with these class shares, so that only other drift remains."""
+    import numpy as np
+
+    actual = np.array([classes.index(label) for label in reference["actual"]])
+    weight = shares[actual] / np.bincount(actual, minlength=len(classes))[actual]
+    rows = np.random.default_rng(seed).choice(len(actual), len(actual), p=weight / weight.sum())
+    return reference[rows]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The labelled answers of one window of time, [start, end) in UTC."""
+
+    start: datetime
+    end: datetime
+    labelled: int
+    accuracy: Interval
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "start": self.start.isoformat(),
+            "end": self.end.isoformat(),
+            "labelled": self.labelled,
+            "accuracy": self.accuracy.rounded(),
+        }
+
+
+def by_time(
+    rows: Iterable[tuple[datetime, bool]], hours: float, confidence: float
+) -> list[Measured]:
+    """Accuracy of each window that has labels, the oldest first.
+
+    Args:
+        rows: time of a prediction, and whether it was right.
+        hours: of a window.
+        confidence: of the intervals.
+    """
+    found: dict[datetime, list[bool]] = {}
+    ends: dict[datetime, datetime] = {}
+    for time, right in rows:
+        start, end = span(time, hours)
+        found.setdefault(start, []).append(right)
+        ends[start] = end
+    return [
+        Measured(start, ends[start], len(right), metrics.wilson(sum(right), len(right), confidence))
+        for start, right in sorted(found.items())
+    ]
+
+
+@dataclass(frozen=True)
+class Decay:
+    """Since when answers are less often right.
+
+    Attributes:
+        time: of the prediction at which it was certain, UTC.
+        before, after: share that was right.
+    """
+
+    time: datetime
+    before: float
+    after: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"time": self.time.isoformat(), "before": self.before, "after": self.after}
+
+
+def decay(rows: Iterable[tuple[datetime, bool]], delta: float) -> Decay | None:
+    """The newest fall of the accuracy, None if there is none or it has risen again since.
+
+    Args:
+        rows: as `by_time`; they are taken by time.
+        delta: chance of a false finding, in (0, 1), as ADWIN has it.
+    """
+    from river.drift import ADWIN
+
+    make: Any = ADWIN  # without types
+    detector, found = make(delta=delta), None
+    for time, right in sorted(rows):
+        before = float(detector.estimation)
+        detector.update(int(right))
+        if detector.drift_detected:
+            after = float(detector.estimation)
+            found = Decay(time, round(before, 4), round(after, 4)) if after < before else None
+    return found
+
+
+def _softmax(logs: Array) -> Array:
+    import numpy as np
+
+    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def _moved(calibrated: Array, ratio: Array) -> Array:
+    weighed = calibrated * ratio
+    return weighed / weighed.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]

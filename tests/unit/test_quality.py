@@ -1,0 +1,113 @@
+"""Estimated and measured accuracy: cases whose truth is known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+import polars as pl
+import pytest
+
+from monitoring import quality
+from monitoring.windows import span
+
+CLASSES = ["a", "b", "c"]
+SKILL = np.array([[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.05, 0.05, 0.9]])  # of an honest model
+
+
+def world(shares: list[float], rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(probabilities, actual) where the model knows p(class | what it sees) for equal shares."""
+    rng = np.random.default_rng(seed)
+    actual = rng.choice(3, rows, p=shares)
+    seen = np.array([rng.choice(3, p=SKILL[i]) for i in actual])
+    posterior = (SKILL / SKILL.sum(axis=0)).T  # p(actual | seen), by Bayes with equal shares
+    return posterior[seen], actual
+
+
+def reference(seed: int = 0) -> pl.DataFrame:
+    probabilities, actual = world([1 / 3] * 3, 2000, seed)
+    return pl.DataFrame(
+        {"actual": [CLASSES[i] for i in actual], "probabilities": probabilities.tolist()}
+    )
+
+
+@pytest.mark.parametrize("shares", [[1 / 3] * 3, [0.8, 0.1, 0.1], [0.1, 0.8, 0.1]])
+def test_the_estimate_follows_the_class_shares(shares: list[float]) -> None:
+    probabilities, actual = world(shares, 3000, 1)
+    truth = (probabilities.argmax(axis=1) == actual).mean()
+    found, estimated = quality.estimate(reference(), CLASSES, probabilities, 0.95, 20, 2)
+    assert found.value == pytest.approx(truth, abs=0.03)
+    assert found.low < found.value < found.high < found.low + 0.06
+    assert estimated == pytest.approx(shares, abs=0.05)
+
+
+def test_an_overconfident_model_is_not_believed() -> None:
+    probabilities, actual = world([1 / 3] * 3, 3000, 3)
+    sharp = probabilities**4 / (probabilities**4).sum(axis=1, keepdims=True)
+    calibrator = quality.fit(sharp, actual)
+    assert calibrator.temperature == pytest.approx(4, rel=0.15)
+    assert calibrator(sharp).max(axis=1).mean() == pytest.approx(
+        (sharp.argmax(axis=1) == actual).mean(), abs=0.01
+    )
+
+
+def test_the_reference_is_drawn_anew_with_the_windows_shares() -> None:
+    drawn = quality.reweighed(reference(), CLASSES, np.array([0.8, 0.1, 0.1]), 1)
+    assert drawn.height == 2000
+    assert (drawn["actual"] == "a").mean() == pytest.approx(0.8, abs=0.03)
+
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+def test_accuracy_is_counted_by_days_of_utc() -> None:
+    rows = [
+        (NOON, True),
+        (NOON.astimezone(timezone(timedelta(hours=13))), False),
+        (NOON + timedelta(hours=12), True),
+    ]
+    found = quality.by_time(rows, 24, 0.95)
+    assert [(one.start.day, one.labelled, one.accuracy.value) for one in found] == [
+        (5, 2, 0.5), (6, 1, 1.0),
+    ]  # fmt: skip
+    late = quality.by_time([*rows, (NOON, True)], 24, 0.95)  # a label that comes late
+    assert [one.labelled for one in late] == [3, 1]
+    assert quality.by_time([], 24, 0.95) == []
+
+
+@pytest.mark.parametrize(
+    ("shares", "found"),
+    [
+        ([0.95] * 8, False),
+        ([0.95] * 4 + [0.6] * 4, True),
+        ([0.6] * 4 + [0.95] * 4, False),  # better is no decay
+        ([0.95] * 4 + [0.6] * 4 + [0.95] * 8, False),  # it is over
+    ],
+)
+def test_decay_is_a_fall_that_lasts(shares: list[float], found: bool) -> None:
+    rng = np.random.default_rng(8)
+    hits = np.concatenate([rng.random(200) < share for share in shares])
+    rows = [(NOON + timedelta(minutes=i), bool(hit)) for i, hit in enumerate(hits)]
+    decay = quality.decay(rows, 0.002)
+    assert (decay is not None) is found
+    if decay:
+        assert decay.before > 0.9 > decay.after
+        assert decay.time > rows[800][0]
+    assert quality.decay(rows[::-1], 0.002) == decay  # by time, whatever the order
+
+
+@pytest.mark.parametrize(
+    ("time", "hours", "start"),
+    [
+        ("2026-03-29T01:59:59+01:00", 1, "2026-03-29T00:00:00+00:00"),
+        ("2026-03-29T03:00:00+02:00", 1, "2026-03-29T01:00:00+00:00"),  # the clock went forward
+        ("2026-10-25T02:30:00+02:00", 1, "2026-10-25T00:00:00+00:00"),
+        ("2026-10-25T02:30:00+01:00", 1, "2026-10-25T01:00:00+00:00"),  # the same hour again
+        ("2026-01-05T23:00:00-09:00", 24, "2026-01-06T00:00:00+00:00"),
+        ("1969-12-31T23:00:00+00:00", 24, "1969-12-31T00:00:00+00:00"),
+    ],
+)
+def test_windows_of_time_know_no_local_clock(time: str, hours: float, start: str) -> None:
+    found = span(datetime.fromisoformat(time), hours)
+    assert found[0].isoformat() == start
+    assert found[1] - found[0] == timedelta(hours=hours)
