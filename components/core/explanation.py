@@ -125,7 +125,7 @@ def weigh(
     label = tf.argmax(ends[:, 1], axis=1)
     places, shares = path(points)
     moved: list[tuple[Any, Any, int]] = []
-    said = tf.gather(along(places, moved), label, axis=2, batch_dims=1)  # (B, points)
+    said = tf.gather(along(places.tolist(), moved), label, axis=2, batch_dims=1)  # (B, points)
     collected = tf.math.log(tf.maximum(said, _LEAST)) * tf.constant(shares, tf.float32)
     slopes = tf.gradients(
         collected,
