@@ -4,6 +4,7 @@
                         data/05_evaluated/predictions.parquet  one row a test document
                         data/05_evaluated/confusion.csv        for `dvc plots`
                         data/05_evaluated/reference.parquet    signals of the validation side
+                        data/05_evaluated/suspects.parquet     documents whose label looks wrong
                         data/05_evaluated/words.parquet        its common words
                         data/05_evaluated/report.html          for people
 """
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from components import evaluation_report
-from components.core import calibration, linear, metrics, stage, tables, text_quality
+from components import behaviour, evaluation_insight, evaluation_report
+from components.core import calibration, linear, metrics, slices, stage, tables, text_quality
 from components.core import reference as references
 from components.core.bundle import Model, Predictions
 from components.core.params import Evaluate, Params
@@ -132,6 +133,24 @@ def run(params: Params, paths: Paths) -> None:
     measured["baseline"] = {"name": linear.NAME} | {
         key: plain[key] for key in ("accuracy", "macro_f1", "errors")
     }
+    measured["slices"] = slices.accuracy(
+        rows, slices.assign(test, params.evaluate.length_bounds), params.evaluate.confidence
+    )
+    behaved = behaviour.check(
+        model, behaviour.load(paths.behaviour), test, params.evaluate.behaviour_documents
+    )
+    measured["behaviour"] = {key: behaved[key] for key in ("passed", "of", "value") if behaved}
+    learned = pl.concat([train, validation])
+    suspects = evaluation_insight.suspected_labels(
+        learned, params.evaluate.suspect_documents, params.evaluate.seed
+    )
+    searched = min(len(learned), params.evaluate.suspect_documents)
+    measured["label_errors"] = {"searched": searched, "suspected": len(suspects)}
+    insight = evaluation_report.Insight(
+        evaluation_insight.class_words(model, test, predicted, params.evaluate.explained_documents),
+        suspects.join(learned.select("id", "text"), on="id", maintain_order="left"),
+        behaved.get("cases", []),
+    )
     reference, words = known(model, validation, params)
     tables.write_json(measured, paths.evaluated / "metrics.json")
     tables.write_table(rows, paths.evaluated / "predictions.parquet")
@@ -139,9 +158,10 @@ def run(params: Params, paths: Paths) -> None:
         rows.select("actual", "predicted").write_csv(), paths.evaluated / "confusion.csv"
     )
     tables.write_table(reference, paths.evaluated / "reference.parquet")
+    tables.write_table(suspects, paths.evaluated / "suspects.parquet")
     tables.write_table(words, paths.evaluated / "words.parquet")
     epochs = evaluation_report.epochs(paths.trained / "live" / "plots" / "metrics")
-    page = evaluation_report.render(measured, rows, training, epochs, test)
+    page = evaluation_report.render(measured, rows, training, epochs, test, insight)
     tables.write_text(page, paths.evaluated / "report.html")
     accuracy, f1 = measured["accuracy"], measured["macro_f1"]
     say(
@@ -149,7 +169,8 @@ def run(params: Params, paths: Paths) -> None:
         f"{accuracy['high']:.4f}], macro F1 {f1['value']:.4f} [{f1['low']:.4f}, {f1['high']:.4f}] "
         f"on {measured['documents']} test documents; calibration error "
         f"{measured['calibration_error']:.4f}, {measured['answered']['share']:.1%} answered; "
-        f"{linear.NAME} {plain['accuracy']['value']:.4f}"
+        f"{linear.NAME} {plain['accuracy']['value']:.4f}; behaviour "
+        f"{behaved.get('passed', 0)} of {behaved.get('of', 0)}; {len(suspects)} labels look wrong"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,21 @@ _SHOWN_MISTAKES = 12  # most confident ones; more than a screen is not read
 _EXCERPT = 260  # characters of a scrubbed text that let a person judge a mistake
 _BINS = 10  # of the reliability diagram, equally many documents each
 _BLUE, _ORANGE, _GREY = "#2563a8", "#c2571a", "#8a8f98"
+
+
+@dataclass(frozen=True)
+class Insight:
+    """What stands behind the numbers.
+
+    Attributes:
+        words: as `evaluation_insight.class_words` returns it.
+        suspects: as `evaluation_insight.suspected_labels` returns it, with text (scrubbed).
+        behaviour: the cases of `behaviour.check`.
+    """
+
+    words: dict[str, list[dict[str, Any]]]
+    suspects: pl.DataFrame
+    behaviour: list[dict[str, Any]]
 
 
 def epochs(folder: Path) -> pl.DataFrame:
@@ -39,6 +55,7 @@ def render(
     training: dict[str, Any],
     curves: pl.DataFrame,
     documents: pl.DataFrame,
+    insight: Insight,
 ) -> str:
     """The page.
 
@@ -48,6 +65,7 @@ def render(
         training: training.json.
         curves: as `epochs` returns it.
         documents: the test side, for excerpts (scrubbed) of the most confident mistakes.
+        insight: words, suspected labels, behaviour.
     """
     from jinja2 import Environment, select_autoescape
 
@@ -60,10 +78,15 @@ def render(
         .join(documents.select("id", "text"), on="id", maintain_order="left")
         .with_columns(pl.col("text").str.slice(0, _EXCERPT))
     )
+    suspects = insight.suspects.head(_SHOWN_MISTAKES).with_columns(
+        pl.col("text").str.slice(0, _EXCERPT)
+    )
     return template.render(
         measured=measured,
         training=training,
         mistakes=mistakes.to_dicts(),
+        insight=insight,
+        suspects=suspects.to_dicts(),
         confusion=_draw(lambda axes: _confusion(axes, measured, answers), (5.2, 4.6)),
         classes=_draw(lambda axes: _classes(axes, measured), (5.2, 4.6)),
         loss=_draw(lambda axes: _curve(axes, curves, training, "loss"), (5.2, 3.2)),

@@ -55,7 +55,7 @@ def estimate(texts: Sequence[str], labels: Sequence[str], folds: Sequence[int]) 
     names = sorted(set(labels))
     code = {name: i for i, name in enumerate(names)}
     actual = np.array([code[label] for label in labels])
-    probabilities = _out_of_fold(texts, actual, np.array([f % _FOLDS for f in folds]), len(names))
+    probabilities = out_of_fold(texts, actual, folds, len(names))
     joint = confident_joint(probabilities, actual)
     apart = joint.copy()
     np.fill_diagonal(apart, 0)
@@ -93,14 +93,22 @@ def confident_joint(probabilities: Array, actual: Array) -> Array:
     return weighted
 
 
-def _out_of_fold(texts: Sequence[str], actual: Array, fold: Array, classes: int) -> Array:
-    """Probabilities (documents, classes) from models that did not learn from the document."""
+def out_of_fold(texts: Sequence[str], actual: Array, folds: Sequence[int], classes: int) -> Array:
+    """Probabilities (documents, classes) from models that did not learn from the document.
+
+    Args:
+        texts: documents.
+        actual: (documents,), the label's column.
+        folds: as for `estimate`.
+        classes: C.
+    """
     import numpy as np
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
     from sklearn.linear_model import SGDClassifier
 
     counter = HashingVectorizer(n_features=_FEATURES, alternate_sign=False, norm=None)
     words = TfidfTransformer(sublinear_tf=True).fit_transform(counter.transform(texts))
+    fold = np.array([f % _FOLDS for f in folds])
     found = np.zeros((len(texts), classes))
     for f in range(_FOLDS):
         learned, asked = fold != f, fold == f

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from components import model_card
 from components.core import bundle, keys, stage, tables
 from components.core.params import Params
 from components.core.paths import Paths
@@ -99,15 +100,23 @@ def run(params: Params, paths: Paths) -> None:
     keys.ensure(paths.keys)
     shutil.rmtree(paths.bundle, ignore_errors=True)
     shutil.copytree(paths.trained / "model", paths.bundle / bundle.MODEL)
+    metrics = tables.read_json(paths.evaluated / "metrics.json")
+    training = tables.read_json(paths.trained / "training.json")
+    snapshot = tables.file_hash(paths.snapshot)
+    card = model_card.markdown(
+        params,
+        training,
+        metrics,
+        tables.read_json(paths.split / "split.json"),
+        tables.read_table(paths.split / "train.parquet"),
+        snapshot,
+    )
+    tables.write_text(card, paths.bundle / bundle.CARD)
+    tables.write_text(model_card.page(card), paths.bundle / bundle.CARD_PAGE)
     shutil.copy(paths.evaluated / "words.parquet", paths.bundle / bundle.WORDS)
     name = bundle.write(
         paths.bundle,
-        facts(
-            params,
-            tables.read_json(paths.evaluated / "metrics.json"),
-            tables.read_json(paths.trained / "training.json"),
-            tables.file_hash(paths.snapshot),
-        ),
+        facts(params, metrics, training, snapshot),
         tables.read_table(paths.evaluated / "reference.parquet"),
         paths.keys,
     )

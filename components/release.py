@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from components import release_git as repository
-from components.core import baseline, bundle, journal, tables
+from components.core import baseline, bundle, energy, journal, tables
 from components.core.errors import LedgerError, ReleaseError
 from components.core.journal import Entry
 from components.core.ledger import Champion, Ledger
@@ -76,13 +76,14 @@ def publish(
         ledger.deploy(known[name], now, reason)
         return _champion(ledger)
     champion = ledger.champion()
+    spent = energy.of(paths.bundle / bundle.MODEL, paths.home)
     entry = Entry(
         bundle=name,
         champion=champion.bundle if champion else None,
         root=str(paths.root),
         git_remote=git_remote,
         reason=reason,
-        metrics=tables.read_json(paths.evaluated / "metrics.json"),
+        metrics=tables.read_json(paths.evaluated / "metrics.json") | {"energy": spent},
         decision={**decision, "feedback_watermark": watermark},
         dvc_lock=tables.file_hash(paths.root / "dvc.lock"),
         snapshot=tables.file_hash(paths.snapshot),

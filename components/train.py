@@ -20,6 +20,7 @@ from components.core import (
     bundle,
     calibration,
     checkpoints,
+    energy,
     feeding,
     fitting,
     glove,
@@ -300,7 +301,8 @@ def run(params: Params, paths: Paths) -> None:
         key = checkpoint_key(name, params, paths, where)
         keep = params.train.fitting.keep_checkpoints
         checkpoint = Checkpoint(paths.checkpoints, key, keep)
-    with Live(str(paths.trained / "live"), save_dvc_exp=False, dvcyaml=None, report=None) as live:
+    live = Live(str(paths.trained / "live"), save_dvc_exp=False, dvcyaml=None, report=None)
+    with energy.measured(params.train.country_iso_code) as spent, live:
         model, encoder, facts = fit(name, params, *sides, live, checkpoint)
     features, said, actual = look_back(model, encoder, params, *sides)
     centre, directions = principal_directions(features, params.train.feature_directions)
@@ -315,12 +317,13 @@ def run(params: Params, paths: Paths) -> None:
     }
     bundle.save_model(paths.trained / "model", model, encoder, centre, directions, settled)
     tables.write_json(facts, paths.trained / "training.json")
+    energy.keep(spent[0], paths.trained / "model", paths.home)
     if checkpoint:
         checkpoint.remove()
     say(
         f"train: best epoch {facts['best_epoch']} of {facts['epochs']}, validation accuracy "
         f"{facts['validation_accuracy']:.4f}; temperature {settled.temperature:.2f}, unsure below "
-        f"{settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side)"
+        f"{settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side); {spent[0]}"
     )
 
 

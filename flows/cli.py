@@ -25,6 +25,7 @@ from flows import (
     cli_ledger,
     cli_predict,
     cli_privacy,
+    cli_tune,
     cli_versions,
     cli_watch,
     environment,
@@ -243,6 +244,7 @@ cli_ledger.add(app)
 cli_predict.add(app, _project, _ledger)
 cli_challenger.add(app, _project, _ledger)
 cli_versions.add(app, _project, _ledger)
+cli_tune.add(app, _project)
 cli_gate.add(app, _project, _ledger)
 cli_decide.add(app, _project, _ledger)
 

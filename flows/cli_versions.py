@@ -14,7 +14,7 @@ from components.core.errors import LedgerError, UsageError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
-from flows import show, show_versions
+from flows import cli_card, show, show_versions
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 Version = Annotated[str, typer.Argument(help="Such as v3, or 3.")]
@@ -73,10 +73,18 @@ def add(
         show.lines(done or ["nothing to repair"], {"done": done}, as_json)
 
     @app.command()
-    def models(as_json: Json = False) -> None:
+    def models(
+        card: Annotated[
+            str, typer.Option(help="Show the model card of this version: v3, or champion.")
+        ] = "",
+        as_json: Json = False,
+    ) -> None:
         """List the released versions, the newest first, and when each of them served."""
         _, paths = project()
         ledger = open_ledger(paths)
+        if card:
+            show.card(cli_card.find(paths, ledger, card), as_json)
+            return
         history, retired = ledger_lineage.history(ledger), ledger.retired()
         rows = [
             {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
@@ -151,6 +152,18 @@ def status(found: dict[str, Any], json_wanted: bool) -> None:
         out.print(f"disagrees {escape(line)}")
     for line in found["alerts"]:
         out.print(f"alert     {escape(line)}")
+
+
+def card(found: dict[str, str], json_wanted: bool) -> None:
+    """A model card; a terminal shows its headings and tables, a pipe gets the Markdown."""
+    out = console()
+    if json_wanted:
+        as_json(found)
+    elif out.is_terminal:
+        out.print(Markdown(found["card"]))
+        out.print(f"as a page: {escape(found['page'])}")
+    else:
+        sys.stdout.write(found["card"])
 
 
 def _decision_page(summary: dict[str, Any], paths: Paths) -> str | None:

@@ -17,7 +17,7 @@ import polars as pl
 import yaml
 
 from components import release_git
-from components.core import bundle, journal, ledger_lineage, tables
+from components.core import bundle, journal, ledger_lineage
 from components.core.errors import NewsloopError, ReleaseError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
@@ -107,7 +107,7 @@ def why(paths: Paths, ledger: Ledger, answer: dict[str, Any]) -> dict[str, Any]:
         },
         "validation": json.loads(validation) if validation else None,
         "gate": row["decision"],
-        "energy": _energy(paths, name),
+        "energy": row["metrics"].get("energy"),
     }
 
 
@@ -178,12 +178,6 @@ def _stored(paths: Paths, name: str) -> dict[str, Any]:
         return {"verified": bundle.verify(paths.bundles / name, paths.keys) == name, "fault": None}
     except NewsloopError as error:
         return {"verified": False, "fault": str(error)}
-
-
-def _energy(paths: Paths, name: str) -> Any:
-    """What training cost, where it was measured."""
-    facts = paths.bundles / name / bundle.FACTS
-    return tables.read_json(facts)["training"].get("energy") if facts.is_file() else None
 
 
 def _commit(root: Path, row: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,20 +1,22 @@
-"""Which words carried a label: leave each out and see what becomes of the label's probability.
+"""Which words carried a label, as POST /explain answers it.
 
-Occlusion, after Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks". It
-asks nothing of a model but predictions, so it works with any bundle.
+A bundle computes it itself (core/explanation.py). Bundles of before that are asked by leaving each
+word out and seeing what becomes of the label's probability: occlusion (Zeiler and Fergus 2014,
+"Visualizing and Understanding Convolutional Networks"). It asks nothing of a model but predictions,
+and many of them, so it ends when its time is up.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from components.core import text as words_of
 
-# Distinct words tried, the first ones of a text: each costs one prediction. 127 and the whole text
-# make one call of the bundle's.
-MAX_WORDS = 127
+GRADIENTS, OCCLUSION = "integrated gradients", "occlusion"
+TRIED_TOGETHER = 16  # words left out between two looks at the clock
 
 
 class Prediction(Protocol):
@@ -26,35 +28,83 @@ class Prediction(Protocol):
     def probabilities(self) -> Any: ...
 
 
+class Why(Protocol):
+    @property
+    def label(self) -> str: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def baseline(self) -> float: ...
+    @property
+    def weights(self) -> dict[str, float]: ...
+
+
+class Explains(Protocol):
+    """What is asked of a bundle; components.core.bundle.Bundle answers it."""
+
+    @property
+    def explains(self) -> bool: ...
+    def explain(self, texts: Sequence[str]) -> Sequence[Why]: ...
+    def predict(self, texts: Sequence[str]) -> Prediction: ...
+
+
 def explain(
-    predict: Callable[[Sequence[str]], Prediction], text: str, max_words: int = MAX_WORDS
+    bundle: Explains, text: str, seconds: float, clock: Callable[[], float] = time.monotonic
 ) -> dict[str, Any]:
     """The words of `text` with their weights.
 
     Args:
-        predict: texts -> labels, confidence (N,) and probabilities (N, C); Bundle.predict.
-        text: in which words are left out, everywhere they stand, in whatever case.
-        max_words: distinct words tried.
+        bundle: which model.
+        text: to explain.
+        seconds: after which occlusion tries no more words; integrated gradients always cost the
+            same, some ten predictions.
+        clock: seconds, from any start.
 
     Returns:
-        `label`, `confidence`, `words`: a list of `word` and `weight`, the strongest first, and
-        `tried`, `distinct`: how many words were tried of how many there are. A weight is
-        p(label | text) - p(label | text without the word), in [-1, 1]: above 0 the word spoke for
-        the label, below 0 against it.
+        `label`, `confidence`, `method`, `baseline`, `words`: a list of `word` and `weight`, the
+        strongest first, and `tried`, `distinct`: how many words have a weight of how many there
+        are. Above 0 a word spoke for the label, below 0 against it. With GRADIENTS the weights add
+        up to ln(confidence / baseline), where `baseline` is the label's probability with nothing to
+        read. With OCCLUSION a weight is p(label | text) - p(label | text without the word), in
+        [-1, 1], and `baseline` is None.
     """
     distinct = list(dict.fromkeys(words_of.split(text)))
-    tried = distinct[:max_words]
-    found = predict([text, *(without(text, word) for word in tried)])
-    label = int(found.probabilities[0].argmax())
-    weights = (found.probabilities[0, label] - found.probabilities[1:, label]).tolist()
-    ranked = sorted(zip(tried, weights, strict=True), key=lambda pair: -abs(pair[1]))
-    return {
-        "label": found.labels[0],
-        "confidence": float(found.confidence[0]),
+    if bundle.explains:
+        why = bundle.explain([text])[0]
+        found = {"label": why.label, "confidence": why.confidence, "method": GRADIENTS}
+        found["baseline"] = why.baseline
+        weights = why.weights
+    else:
+        whole = bundle.predict([text])
+        weights = _occlude(bundle, text, distinct, whole, clock() + seconds, clock)
+        found = {"label": whole.labels[0], "confidence": float(whole.confidence[0])}
+        found |= {"method": OCCLUSION, "baseline": None}
+    ranked = sorted(weights.items(), key=lambda pair: -abs(pair[1]))
+    return found | {
         "words": [{"word": word, "weight": weight} for word, weight in ranked],
-        "tried": len(tried),
+        "tried": len(ranked),
         "distinct": len(distinct),
     }
+
+
+def _occlude(
+    bundle: Explains,
+    text: str,
+    distinct: Sequence[str],
+    whole: Prediction,
+    end: float,
+    clock: Callable[[], float],
+) -> dict[str, float]:
+    """Word -> weight, from the first word on, until `end`."""
+    label = int(whole.probabilities[0].argmax())
+    weights: dict[str, float] = {}
+    for i in range(0, len(distinct), TRIED_TOGETHER):
+        if clock() >= end:
+            break
+        words = distinct[i : i + TRIED_TOGETHER]
+        left = bundle.predict([without(text, word) for word in words]).probabilities[:, label]
+        weights |= zip(words, (whole.probabilities[0, label] - left).tolist(), strict=True)
+    return weights
 
 
 def without(text: str, word: str) -> str:

@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from components.core import energy
 from components.core.bundle import Bundle
 from components.core.errors import NewsloopError
 from components.core.ledger import Champion
@@ -50,7 +51,13 @@ class Served:
             "since": known["time"].isoformat() if "time" in known else None,
             "reason": known.get("reason"),
             "facts": self.bundle.facts,
+            "card": self._card((known.get("metrics") or {}).get("energy")),
         }
+
+    def _card(self, spent: dict[str, Any] | None) -> str | None:
+        """The model card in Markdown, with what the training cost."""
+        card = self.bundle.card
+        return None if card is None else card + energy.section(spent)
 
 
 class ChampionSource(Protocol):

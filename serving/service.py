@@ -69,6 +69,8 @@ class Explained(pydantic.BaseModel):
     model: str
     label: str
     confidence: float
+    method: str
+    baseline: float | None
     words: list[dict[str, Any]]
     tried: int
     distinct: int
@@ -268,7 +270,9 @@ class Newsloop:
         text = intake.text(await body.read(), self._limits)
         served = self._served()
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._aside, explain, served.bundle.predict, text)
+        found = await loop.run_in_executor(
+            self._aside, explain, served.bundle, text, self._limits.explain_seconds
+        )
         return {"model": served.title, **found}
 
     async def _feedback(self, body: FeedbackBody) -> dict[str, Any]:

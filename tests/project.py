@@ -95,6 +95,8 @@ class Project:
                 "train.textcnn.filters": 32,
                 "train.textcnn.members": 2,
                 "evaluate.resamples": 200,
+                "evaluate.explained_documents": 4,
+                "evaluate.behaviour_documents": 3,
                 "gate.min_accuracy": 0.4,
                 "gate.min_macro_f1": 0.3,
                 "gate.min_class_recall": 0.0,

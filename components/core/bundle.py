@@ -3,8 +3,9 @@
     manifest.json   SHA-256 of every other file; the bundle's name is the SHA-256 of this one
     manifest.sig    Ed25519 signature of manifest.json
     bundle.json     labels, architecture, text settings, metrics, origin
+    card.md         the model card; card.html is the same
     model/          SavedModel: raw strings -> probabilities, whether they suffice for an answer,
-                    features, words, unknown share
+                    features, words, unknown share; and which words carried the label
     reference.parquet  signals and sketches of validation texts, see core/reference.py; monitoring
                     compares traffic with them
     words.parquet   in how many of those texts each common word occurs
@@ -28,21 +29,26 @@ from cryptography.exceptions import InvalidSignature
 from components.core import keys, saved_model, tables
 from components.core.calibration import Calibration
 from components.core.errors import BundleError
+from components.core.explanation import Explanation, gather, weigh
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
 
-MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE, WORDS = (
+MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE, CARD, CARD_PAGE, WORDS = (
     "manifest.json",
     "manifest.sig",
     "bundle.json",
     "model",
     "reference.parquet",
+    "card.md",
+    "card.html",
     "words.parquet",
 )
 _COMPUTED_TOGETHER = 128  # texts; more only costs memory
+_EXPLAINED_TOGETHER = 8  # texts; each is computed at several points of its path
+_EXPLAINED = ("probabilities", "baseline", "words", "weights")  # what `explain` gives
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,7 @@ class Model:
         self.labels = list(labels)
         self._module = tf.saved_model.load(str(folder))  # kept alive: the signature needs it
         self._predict = self._module.signatures["serving_default"]
+        self._explain = self._module.signatures.get("explain")
 
     def predict(self, texts: Sequence[str]) -> Predictions:
         """Answers for `texts`, in their order.
@@ -108,12 +115,16 @@ class Model:
         import tensorflow as tf
 
         # A lone surrogate is no character; it reads as an unknown one.
-        raw = [text.encode("utf-8", "replace") for text in texts]
+        # Of no texts, convolutions give a wrong shape: one is computed and left out.
+        raw = [text.encode("utf-8", "replace") for text in texts] or [b""]
         parts = [
             self._predict(texts=tf.constant(raw[i : i + _COMPUTED_TOGETHER], tf.string))
-            for i in range(0, max(len(raw), 1), _COMPUTED_TOGETHER)
+            for i in range(0, len(raw), _COMPUTED_TOGETHER)
         ]
-        found = {key: np.concatenate([part[key].numpy() for part in parts]) for key in parts[0]}
+        found = {
+            key: np.concatenate([part[key].numpy() for part in parts])[: len(texts)]
+            for key in parts[0]
+        }
         probabilities = found["probabilities"]
         if not np.isfinite(probabilities).all():
             raise BundleError(
@@ -132,6 +143,41 @@ class Model:
             abstained=found.get("abstained", np.zeros(len(best), bool)),
         )
 
+    @property
+    def explains(self) -> bool:
+        """Whether `explain` can be asked; bundles of before it cannot."""
+        return self._explain is not None
+
+    def explain(self, texts: Sequence[str]) -> list[Explanation]:
+        """Which words carried the label of each text, in their order; see core/explanation.py.
+
+        Raises:
+            BundleError: this bundle was made before newsloop could do that.
+        """
+        import tensorflow as tf
+
+        if self._explain is None:
+            raise BundleError(
+                "Expected a bundle that explains, this one is older. Run `newsloop run` to make "
+                "a new one."
+            )
+        raw = [text.encode("utf-8", "replace") for text in texts]
+        explained = []
+        for i in range(0, len(raw), _EXPLAINED_TOGETHER):
+            part = self._explain(texts=tf.constant(raw[i : i + _EXPLAINED_TOGETHER], tf.string))
+            rows = zip(*(part[name].numpy() for name in _EXPLAINED), strict=True)
+            for probabilities, baseline, words, weights in rows:
+                best = int(probabilities.argmax())
+                explained.append(
+                    Explanation(
+                        self.labels[best],
+                        float(probabilities[best]),
+                        float(baseline),
+                        gather(words, weights),
+                    )
+                )
+        return explained
+
 
 class Bundle(Model):
     """A loaded bundle. Use `load`, which verifies it first.
@@ -140,16 +186,24 @@ class Bundle(Model):
         folder: where it was loaded from.
         name: SHA-256 of its manifest.
         facts: the content of bundle.json.
+        card: the model card in Markdown; None in a bundle of before.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
         self.facts: dict[str, Any] = tables.read_json(folder / FACTS)
+        self.card = card(folder)
         super().__init__(folder / MODEL, self.facts["labels"])
 
     def reference(self) -> pl.DataFrame:
         """Signals of validation texts, columns as `Predictions.signals`."""
         return tables.read_table(self.folder / REFERENCE)
+
+
+def card(folder: Path) -> str | None:
+    """The model card of the bundle at `folder`; None if it has none."""
+    file = folder / CARD
+    return file.read_text(encoding="utf-8") if file.exists() else None
 
 
 def reference(folder: Path, name: str, key_folder: Path) -> pl.DataFrame:
@@ -188,7 +242,8 @@ def save_model(
 
     Args:
         network: as core/network.py builds it.
-        encoder: tf.Module from strings (B,) to ids, words, unknown share; see core/text.py.
+        encoder: tf.Module from strings (B,) to ids, words, unknown share, whose `read` gives the
+            words at the places of the ids, and `lengths` how many; see core/text.py.
         centre: (F,) mean of the features.
         directions: (F, D) columns along which the features are kept.
         calibration: what is done to the network's probabilities; see core/calibration.py.
@@ -196,6 +251,10 @@ def save_model(
     import tensorflow as tf
 
     from components.core.network import FEATURES, PROBABILITIES
+
+    def tempered(probabilities: Any) -> Any:
+        powers = tf.pow(probabilities, 1 / calibration.temperature)
+        return powers / tf.reduce_sum(powers, axis=1, keepdims=True)
 
     class Module(tf.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -209,8 +268,7 @@ def save_model(
         def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML's use
             ids, words, unknown_share = self.encoder(texts)
             found = self.network(ids, training=False)
-            powers = tf.pow(found[PROBABILITIES], 1 / calibration.temperature)
-            probabilities = powers / tf.reduce_sum(powers, axis=1, keepdims=True)
+            probabilities = tempered(found[PROBABILITIES])
             return {
                 "probabilities": probabilities,
                 "abstained": tf.reduce_max(probabilities, axis=1) < calibration.abstain_below,
@@ -219,8 +277,19 @@ def save_model(
                 "unknown_share": unknown_share,
             }
 
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
+        def explain(self, texts):  # type: ignore[no-untyped-def]
+            def probabilities(ids: Any) -> Any:
+                return tempered(self.network(ids, training=False)[PROBABILITIES])
+
+            weighed = weigh(
+                self.network, probabilities, self.encoder(texts)[0], self.encoder.lengths
+            )
+            return {**weighed, "words": self.encoder.read(texts)}
+
     module = Module()
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.predict})
+    signatures = {"serving_default": module.predict, "explain": module.explain}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
     saved_model.make_canonical(folder)
 
 

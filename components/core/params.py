@@ -26,6 +26,7 @@ from components.core.gate_settings import Gate
 from components.core.governor_settings import Alerts, Governor
 from components.core.settings import Positive, Rate, Settings, Share
 from components.core.source_settings import Limits, Source
+from components.core.tune_settings import Tune
 
 # What others import from here, though it is defined beside.
 __all__ = [
@@ -136,6 +137,7 @@ class Train(Settings):
     patience: Positive
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     answered_accuracy: Share
+    country_iso_code: Annotated[str, Field(pattern="^[A-Z]{3}$")]
     feature_directions: Positive
     hardware: Hardware
     fitting: Fitting
@@ -160,7 +162,17 @@ class Evaluate(Settings):
     resamples: Positive
     calibration_bins: Positive
     reference_rows: Positive
+    length_bounds: Annotated[list[Positive], Field(min_length=1)]
+    explained_documents: Positive
+    suspect_documents: Positive
+    behaviour_documents: Positive
     seed: int
+
+    @model_validator(mode="after")
+    def rising(self) -> Evaluate:
+        if self.length_bounds != sorted(set(self.length_bounds)):
+            raise ValueError(f"length_bounds must rise, got {self.length_bounds}")
+        return self
 
 
 class Release(Settings):
@@ -177,6 +189,7 @@ class Serve(Settings):
     follow_seconds: Rate
     keep_seconds: Annotated[float, Field(ge=0)]
     spool_mib: Positive
+    explain_seconds: Rate
     ask_keys: Literal["remote", "always"]  # `keys` would make Prefect take it for a mapping
     key_requests_per_second: Rate
     key_burst: Positive
@@ -249,6 +262,7 @@ class Params(Settings):
     split: Split
     text: Text
     train: Train
+    tune: Tune
     evaluate: Evaluate
     gate: Gate
     release: Release

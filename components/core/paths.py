@@ -61,6 +61,10 @@ class Paths:
         return self.root / "params.yaml"
 
     @property
+    def behaviour(self) -> Path:
+        return self.root / "behaviour.yaml"
+
+    @property
     def data(self) -> Path:
         return self.root / "data"
 

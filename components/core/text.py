@@ -66,6 +66,7 @@ def make_encoder(words: Sequence[str], length: int, unit: Unit = "words") -> Any
 
         def __init__(self) -> None:
             super().__init__()
+            self.lengths = (length,)
             ids = tf.range(FIRST_WORD, FIRST_WORD + len(words), dtype=tf.int32)
             self.table = tf.lookup.StaticHashTable(
                 tf.lookup.KeyValueTensorInitializer(tf.constant(list(words), tf.string), ids),
@@ -83,10 +84,7 @@ def make_encoder(words: Sequence[str], length: int, unit: Unit = "words") -> Any
                 words before cutting; unknown_share (B,) float32 in [0, 1] of the words read, 1
                 where there are none.
             """
-            # The lowering ends a text at its first NUL.
-            whole = tf.strings.regex_replace(texts, r"\x00", " ")
-            lower = tf.strings.lower(whole, encoding="utf-8")
-            words_ = tf.strings.split(_spaced(lower, unit))  # (B, None) ragged
+            words_ = self._split(texts)
             count = tf.cast(words_.row_lengths(), tf.int32)
             ids = self.table.lookup(words_[:, :length].to_tensor("", shape=[None, length]))
             read = tf.minimum(count, length)
@@ -95,6 +93,17 @@ def make_encoder(words: Sequence[str], length: int, unit: Unit = "words") -> Any
             unknown = tf.reduce_sum(tf.cast(ids == UNKNOWN, tf.float32), axis=1)
             share = unknown / tf.cast(tf.maximum(read, 1), tf.float32)
             return ids, count, tf.where(read > 0, share, 1.0)
+
+        def read(self, texts: Any) -> Any:
+            """(B, length) strings: the words at the places of the ids, "" where there is none."""
+            return self._split(texts)[:, :length].to_tensor("", shape=[None, length])
+
+        def _split(self, texts: Any) -> Any:
+            """(B, None) ragged strings: all words of each text."""
+            # The lowering ends a text at its first NUL.
+            whole = tf.strings.regex_replace(texts, r"\x00", " ")
+            lower = tf.strings.lower(whole, encoding="utf-8")
+            return tf.strings.split(_spaced(lower, unit))
 
     return TextEncoder()
 
@@ -112,10 +121,15 @@ def join_encoders(encoders: Sequence[Any]) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.encoders = list(encoders)
+            self.lengths = tuple(one for encoder in encoders for one in encoder.lengths)
 
         def __call__(self, texts: Any) -> tuple[Any, Any, Any]:
             found = [encoder(texts) for encoder in self.encoders]
             return tf.concat([ids for ids, _, _ in found], axis=1), found[0][1], found[0][2]
+
+        def read(self, texts: Any) -> Any:
+            """(B, sum of lengths) strings: what each encoder reads."""
+            return tf.concat([encoder.read(texts) for encoder in self.encoders], axis=1)
 
     return JoinedEncoder()
 

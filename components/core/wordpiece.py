@@ -40,7 +40,10 @@ def make_encoder(settings: Pretrained, words: Sequence[str], unit: text.Unit) ->
 
         def __init__(self) -> None:
             super().__init__()
+            self.lengths = (settings.words,)
             self.counted = text.make_encoder(words, settings.words, unit)
+            names = tokenizer.get_vocabulary()
+            self.names = tf.constant(["" if i == 0 else name for i, name in enumerate(names)])
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
         def pieces(self, texts):  # type: ignore[no-untyped-def]
@@ -55,5 +58,9 @@ def make_encoder(settings: Pretrained, words: Sequence[str], unit: text.Unit) ->
             """As `text.make_encoder`'s, ids apart."""
             _, count, unknown_share = self.counted(texts)
             return self.pieces(tf.convert_to_tensor(texts)), count, unknown_share
+
+        def read(self, texts: Any) -> Any:
+            """(B, words) strings: the pieces at the places of the ids, "" where there is none."""
+            return tf.gather(self.names, self.pieces(tf.convert_to_tensor(texts)))
 
     return PieceEncoder()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,24 @@ def test_an_architecture_learns_what_is_easy(
     said = np.asarray(model(ids)[network.PROBABILITIES])
     size = model.output[network.FEATURES].shape[1]
     bundle.save_model(tmp_path, model, encoder, np.zeros(size), np.eye(size, 2))
-    found = bundle.Model(tmp_path, LABELS).predict(asked["text"].to_list())
+    saved = bundle.Model(tmp_path, LABELS)
+    found = saved.predict(asked["text"].to_list())
     np.testing.assert_allclose(found.probabilities, said, atol=1e-4)
     assert found.words.tolist() == [10] * 60
+    explained = saved.explain(asked["text"].to_list())
+    sums = np.array([sum(why.weights.values()) for why in explained])
+    moved = np.log([why.confidence / why.baseline for why in explained])
+    # A BERT that never read anything turns too sharply for the few points of a bundle.
+    assert abs(sums - moved).mean() < (2.0 if name in ("pretrained", "ensemble") else 0.1)
+    strongest = [max(why.weights.items(), key=itemgetter(1))[0] for why in explained]
+    carried = [
+        word in WORDS[why.label].split() for word, why in zip(strongest, explained, strict=True)
+    ]
+    assert np.mean(carried) >= 0.9
+    assert all(
+        set(text.split()) <= set(why.weights)
+        for text, why in zip(asked["text"], explained, strict=True)
+    )
     if name == "pretrained":
         assert facts["pretrained"] == presets.fingerprint(settings.train.pretrained)
     if name == "ensemble":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -86,10 +87,13 @@ def test_explain_names_the_word_that_carried_the_label(service: Project) -> None
     assert found["label"] == "entertainment"
     assert [word["word"] for word in found["words"]][:2] == ["film", "minister"]
     assert found["words"][0]["weight"] > 0 > found["words"][1]["weight"]
+    total = sum(word["weight"] for word in found["words"])
+    assert total == pytest.approx(math.log(found["confidence"] / found["baseline"]), abs=1e-3)
     assert {word["word"]: word["weight"] for word in found["words"]}["of"] == 0
     assert (found["tried"], found["distinct"]) == (7, 7)
-    # Long texts cost no more than the words tried; an empty one has no words.
-    assert service.client.explain(" ".join(f"w{i}" for i in range(300)))["tried"] == 127
+    # Words that the model does not read have no weight; an empty text has no words.
+    long = service.client.explain(" ".join(f"w{i}" for i in range(300)))
+    assert (long["tried"], long["distinct"]) == (tiny.LENGTH, 300)
     assert service.client.explain("")["words"] == []
 
 

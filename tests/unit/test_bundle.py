@@ -60,6 +60,19 @@ def test_answers_do_not_depend_on_the_company(made: tuple[Path, Path, str]) -> N
     assert len(model.predict([])) == 0
 
 
+def test_it_says_which_words_carried_the_label(made: tuple[Path, Path, str]) -> None:
+    model = bundle.load(made[0], made[1])
+    texts = ["A film, the films\x00; the minister and film again", "\ud800", *["bank"] * 9]
+    found = model.explain(texts)
+    assert [why.label for why in found[::10]] == ["entertainment", "business"]
+    why = found[0]
+    assert list(why.weights) == ["a", "film", "the", "films", "minister", "and", "again"]
+    assert why.weights["film"] > 0 > why.weights["minister"]
+    moved = np.log(why.confidence / why.baseline)
+    assert sum(why.weights.values()) == pytest.approx(moved, abs=1e-4)
+    assert found[2] == found[-1]
+
+
 def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -124,5 +137,8 @@ def test_a_bundle_of_before_abstention_is_sure_of_everything(tmp_path: Path) -> 
 
     old = Old()
     tf.saved_model.save(old, str(tmp_path), signatures={"serving_default": old.predict})
-    found = bundle.Model(tmp_path, ["a", "b"]).predict(["x", "y"])
+    model = bundle.Model(tmp_path, ["a", "b"])
+    found = model.predict(["x", "y"])
     assert (found.labels, found.abstained.tolist()) == (["b", "b"], [False, False])
+    with pytest.raises(BundleError, match="newsloop run"):
+        model.explain(["x"])

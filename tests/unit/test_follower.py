@@ -40,7 +40,7 @@ class World:
         self.loads.append(name)
         if name in self.broken:
             raise BundleError(f"{name} was altered.")
-        return SimpleNamespace(name=name, facts={"labels": ["a"]})
+        return SimpleNamespace(name=name, facts={"labels": ["a"]}, card=None)
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_the_thread_survives_what_nobody_foresaw(world: World) -> None:
             raise RuntimeError("out of memory")
         loaded.append(name)
         follower._stop.set()
-        return SimpleNamespace(name=name, facts={})
+        return SimpleNamespace(name=name, facts={}, card="# Card\n")
 
     loaded: list[str] = []
     world.champion_now = champion("one")
@@ -213,6 +213,8 @@ def test_the_thread_survives_what_nobody_foresaw(world: World) -> None:
     [(None, "0123456789ab"), ({"tag": "newsloop@v3.0.0"}, "newsloop@v3.0.0 0123456789ab")],
 )
 def test_title(version: dict[str, Any] | None, title: str) -> None:
-    bundle: Any = SimpleNamespace(name="0123456789abcdef", facts={})
+    bundle: Any = SimpleNamespace(name="0123456789abcdef", facts={}, card="# Card\n")
     assert Served(bundle, version).title == title
-    assert Served(bundle, version).describe()["tag"] == (version or {}).get("tag")
+    told = Served(bundle, version).describe()
+    assert told["tag"] == (version or {}).get("tag")
+    assert told["card"].startswith("# Card\n\n## Energy\n\nNot known")
