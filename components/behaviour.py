@@ -66,9 +66,9 @@ class Invariance(Settings):
 class Cases(Settings):
     """All of behaviour.yaml."""
 
-    minimum: Annotated[list[Minimum], Field(default_factory=list)]
-    direction: Annotated[list[Direction], Field(default_factory=list)]
-    invariance: Annotated[list[Invariance], Field(default_factory=list)]
+    minimum: list[Minimum] = Field(default_factory=list)
+    direction: list[Direction] = Field(default_factory=list)
+    invariance: list[Invariance] = Field(default_factory=list)
 
 
 class Predicts(Protocol):

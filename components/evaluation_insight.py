@@ -39,7 +39,7 @@ def class_words(
         for why in model.explain(texts):
             for word, weight in why.weights.items():
                 sums.setdefault(word, []).append(weight)
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"word": word, "weight": round(sum(all_) / len(texts), 4), "documents": len(all_)}
             for word, all_ in sums.items()
             if len(all_) >= _LEAST_DOCUMENTS

@@ -51,7 +51,7 @@ def markdown(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"cell": _cell, "numbers": _numbers}
-    first, last = learned["time"].min(), learned["time"].max()
+    times = learned["time"].drop_nulls()
     slices = [
         (kind, name, row["accuracy"]["value"], row["documents"])
         for kind, parts in metrics["slices"].items()
@@ -71,7 +71,7 @@ def markdown(
         entities=params.ingest.scrub.entities,
         masked=Counter(kind for text in learned["text"] for kind in _PLACEHOLDER.findall(text)),
         sources=learned["source"].value_counts().sort("source").rows(),
-        times=f"{first:%Y-%m-%d} to {last:%Y-%m-%d}" if first else None,
+        times=f"{times.min()!s:.10} to {times.max()!s:.10}" if len(times) else None,
         weakest=min(
             ((name, row["recall"]) for name, row in metrics["classes"].items()),
             key=lambda row: row[1],

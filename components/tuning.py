@@ -25,8 +25,9 @@ import polars as pl
 from components import crossvalidate, train
 from components.core import params as parameters
 from components.core import tables
+from components.core.architecture_settings import Single
 from components.core.errors import DataError, ParamsError
-from components.core.params import Candidate, Params
+from components.core.params import Params
 from components.core.paths import Paths
 from components.core.tune_settings import Choice, Range
 
@@ -34,9 +35,7 @@ _WATCHED = "validation/accuracy"  # what a trial is judged by, epoch by epoch
 _DIGITS = 4  # of a proposed number: more would be noise in params.yaml
 
 Sides = Sequence[tuple[pl.DataFrame, pl.DataFrame]]
-Fit = Callable[
-    [Candidate, Params, pl.DataFrame, pl.DataFrame, Any], tuple[Any, Any, dict[str, Any]]
-]
+Fit = Callable[[Single, Params, pl.DataFrame, pl.DataFrame, Any], tuple[Any, Any, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class Search:
         fit: as train.fit.
     """
 
-    name: Candidate
+    name: Single
     params: Params
     sides: Sides
     home: Path
@@ -192,7 +191,7 @@ class Search:
             trial.set_user_attr("loss", statistics.mean(loss))
             if 1 < len(self.sides) != fold + 1:
                 _report(trial, statistics.mean(accuracy), fold)
-        return statistics.mean(accuracy)
+        return float(statistics.mean(accuracy))
 
 
 def sides(params: Params, paths: Paths) -> Sides:
@@ -216,7 +215,7 @@ def sides(params: Params, paths: Paths) -> Sides:
     return [(table.filter(fold != i), table.filter(fold == i)) for i in range(params.tune.folds)]
 
 
-def with_values(params: Params, name: Candidate, values: dict[str, Any]) -> Params:
+def with_values(params: Params, name: Single, values: dict[str, Any]) -> Params:
     """`params` with other settings of one architecture, checked as if they stood in the file.
 
     Raises:
@@ -227,7 +226,7 @@ def with_values(params: Params, name: Candidate, values: dict[str, Any]) -> Para
     return parameters.parse(whole, f"a trial of {name}")
 
 
-def write(text: str, name: Candidate, values: dict[str, Any], where: str) -> str:
+def write(text: str, name: Single, values: dict[str, Any], where: str) -> str:
     """params.yaml with `values` in train.`name`, which becomes the first candidate.
 
     Only these lines change; comments stay.

@@ -12,8 +12,9 @@ import typer
 
 from components.core import energy, tables
 from components.core import params as parameters
+from components.core.architecture_settings import Single
 from components.core.errors import Busy, UsageError
-from components.core.params import Candidate, Params
+from components.core.params import Params
 from components.core.paths import Paths
 from flows import show
 
@@ -49,8 +50,8 @@ def add(app: typer.Typer, project: Callable[[], tuple[Params, Paths]]) -> None:
         from components import tuning
 
         name: Any = architecture or params.train.candidates[0]
-        if name not in get_args(Candidate):
-            raise UsageError(f"Expected one of {list(get_args(Candidate))}, got {name}.")
+        if name not in get_args(Single):
+            raise UsageError(f"Expected one of {list(get_args(Single))}, got {name}.")
         home = paths.home / "tune"
         home.mkdir(parents=True, exist_ok=True)
         with (home / "lock").open("a") as file:
@@ -94,7 +95,7 @@ def _line(trial: Any) -> str:
     return f"trial {trial.number}: {how}  ({values})"
 
 
-def _wanted(params: Params, name: Candidate, best: Any, apply: bool, as_json: bool) -> bool:
+def _wanted(params: Params, name: Single, best: Any, apply: bool, as_json: bool) -> bool:
     """Whether the winner shall stand in params.yaml; asks a person who can answer."""
     current = params.train.architecture(name).model_dump()
     first = params.train.candidates[0] == name
