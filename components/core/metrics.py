@@ -45,7 +45,8 @@ def wilson(hits: int, total: int, confidence: float) -> Interval:
     share = hits / total
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * (share * (1 - share) / total + z * z / (4 * total**2)) ** 0.5
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+    # Rounding must not put the share outside of its own interval.
+    return Interval(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))
 
 
 def confusion(actual: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> Array:

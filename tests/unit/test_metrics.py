@@ -65,3 +65,11 @@ def test_paired_bound_holds_as_often_as_it_says() -> None:
         ours = np.where(theirs, generator.random(400) < 0.98, generator.random(400) < 0.38)
         held += metrics.paired_difference(ours, theirs, 0.95, 400, seed=trial).low <= true
     assert 0.91 <= held / 300 <= 0.99
+
+
+def test_a_share_lies_in_its_own_interval() -> None:
+    """A chart draws the distances, and refuses negative ones."""
+    for total in range(1, 300):
+        for hits in (0, 1, total):
+            found = metrics.wilson(hits, total, 0.95)
+            assert 0 <= found.low <= found.value <= found.high <= 1, (hits, total)
