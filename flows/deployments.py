@@ -23,6 +23,7 @@ def run(params: Params, paths: Paths) -> None:
     from prefect import serve
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.events import DeploymentEventTrigger
+    from prefect.types.entrypoint import EntrypointType
 
     from flows import prefect_side
     from flows.learning import learning
@@ -32,6 +33,9 @@ def run(params: Params, paths: Paths) -> None:
     # A run that another one is in the way of is cancelled, not queued: what asked for it stands in
     # the ledger and is asked for again, if the run at work did not do it.
     alone = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+    # By module: by path, Prefect would put flows/ before everything that is imported, and
+    # flows/monitoring.py would stand for the package monitoring.
+    by_module = EntrypointType.MODULE_PATH
     where = {"root": str(paths.root), "home": str(paths.home)}
     on_drift = DeploymentEventTrigger(
         name="retrain on drift",
@@ -48,18 +52,21 @@ def run(params: Params, paths: Paths) -> None:
             parameters={**where, "reason": "schedule"},
             triggers=[on_drift],
             concurrency_limit=alone,
+            entrypoint_type=by_module,
         ),
         monitor.to_deployment(
             "newsloop",
             cron=params.flow.monitoring_cron,
             parameters=where,
             concurrency_limit=alone,
+            entrypoint_type=by_module,
         ),
         retention.to_deployment(
             "newsloop",
             cron=params.privacy.retention_cron,
             parameters=where,
             concurrency_limit=alone,
+            entrypoint_type=by_module,
         ),
     ]
     # serve() says nothing when it is ready; by then the deployments are registered.

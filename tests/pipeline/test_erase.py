@@ -7,6 +7,7 @@ The tests tell one story and run in the order of this file.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -122,11 +123,11 @@ def hits(project: Project, words: list[str]) -> set[str]:
 
 
 def far(bucket: Any) -> bytes:
-    """All that lies in the object store."""
+    """All that lies in the object store, tables unpacked."""
     found = bucket.list_objects_v2(Bucket=BUCKET).get("Contents", [])
-    return b"".join(
-        bucket.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read() for one in found
-    )
+    bodies = [bucket.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read() for one in found]
+    tables = [pl.read_parquet(io.BytesIO(body)) for body in bodies if body.startswith(b"PAR1")]
+    return b"".join([*bodies, *(table.write_json().encode() for table in tables)])
 
 
 def of_ann(project: Project) -> list[str]:

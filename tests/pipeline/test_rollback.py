@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -76,6 +77,11 @@ def test_killed_in_the_middle_there_is_one_champion(service: Project) -> None:
         time.sleep(seconds)
         process.kill()
         process.communicate()
+    after = ledger_lineage.history(service.ledger)
+    # Nothing, or one whole step: to the first version, from where there is no further way back.
+    assert [row["version"] for row in after[len(before) :]] in ([], [1])
+    service.ledger.deploy(3, datetime.now(UTC), "a test")
+    before = ledger_lineage.history(service.ledger)
     with service.ledger.engine.connect() as writer:
         writer.exec_driver_sql("BEGIN IMMEDIATE")
         process = start(service, "rollback")
@@ -83,9 +89,7 @@ def test_killed_in_the_middle_there_is_one_champion(service: Project) -> None:
         assert process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    after = ledger_lineage.history(service.ledger)
-    # Nothing, or one whole step: to the first version, from where there is no further way back.
-    assert [row["version"] for row in after[len(before) :]] in ([], [1])
+    assert ledger_lineage.history(service.ledger) == before
     champion = service.ledger.champion()
     assert champion is not None
     wait_for("the champion", lambda: answers_by(service) == champion.tag)
