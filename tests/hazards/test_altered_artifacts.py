@@ -1,4 +1,4 @@
-"""HAZARDS 7 and 37: one altered byte, or a signature by nobody or by another key, is refused.
+"""Rows 7 and 37: one altered byte, or a signature by nobody or by another key, is refused.
 
 Every file of bundle and bento, by everybody who reads it, before anything is loaded. DVC's cache is
 a real one.

@@ -1,4 +1,4 @@
-"""HAZARDS 11 and 12: a candidate that cannot be served, and one that is better by luck alone.
+"""Rows 11 and 12: a candidate that cannot be served, and one that is better by luck alone.
 
 A rehearsal starts the real service, so only one candidate here goes so far. One that stands its
 rehearsal is in tests/pipeline/test_loop.py; the limits of time, memory and size in

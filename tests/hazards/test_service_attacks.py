@@ -1,4 +1,4 @@
-"""Attacks on the real service, and more load than it can take: HAZARDS 15 to 20.
+"""Attacks on the real service, and more load than it can take: Rows 15 to 20.
 
 NEWSLOOP_FUZZ sets the number of fuzzed requests; the default keeps the tests short.
 """

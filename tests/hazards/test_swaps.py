@@ -1,6 +1,6 @@
 """Models that change under load, go bad, or are tried, and a ledger that goes away, over HTTP.
 
-HAZARDS 10, 13, 27, and the spool's part of 9. NEWSLOOP_SWAPS sets the number of swaps.
+Rows 10, 13, 27, and the spool's part of 9. NEWSLOOP_SWAPS sets the number of swaps.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def row(i: int, bundle: int, label: str) -> dict[str, Any]:
     "order", [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [2, 2, 0, 5, 1, 3, 4, 5]]
 )
 def test_labels_count_once_in_whatever_order_they_come(ledger: Ledger, order: list[int]) -> None:
-    """HAZARDS 27: late (before or after the shadow's answer), twice, out of order, unknown."""
+    """Row 27: late (before or after the shadow's answer), twice, out of order, unknown."""
     said = [(f"{i:032x}", "tech" if i != 1 else "sport") for i in range(5)] + [("f" * 32, "tech")]
     ledger.insert(PREDICTIONS, [row(i, 1, "tech") for i in range(4)])
     ledger.insert(PREDICTIONS, [row(4, 2, "sport")])

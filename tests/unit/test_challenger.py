@@ -356,7 +356,7 @@ def test_a_good_champion_stays(world: World) -> None:
 
 @pytest.mark.parametrize("trouble", ["errors", "slow", "accuracy", "hangs", "cannot be loaded"])
 def test_a_bad_champion_is_back_within_a_minute(world: World, trouble: str) -> None:
-    """HAZARDS 13, with nobody asking it anything but the watch itself."""
+    """Row 13, with nobody asking it anything but the watch itself."""
     world.ledger.insert(PREDICTIONS, [row(i, 1, "tech") for i in range(20)])
     world.ledger.add_labels([(f"{i:032x}", "tech") for i in range(20)], NOW)
     release(world, 2, works=trouble != "cannot be loaded")
