@@ -5,7 +5,7 @@
 Run after `make run`, with nothing else on the machine. The texts are those of data/03_split. Each
 architecture runs in a process of its own, from its start (TensorFlow's import included) to the
 saved model that takes raw strings; settings that differ from params.yaml are in FAST below. They
-were chosen by the validation side. fastText is run by a Python that has it (`pip install
+are a first guess, not yet tuned. fastText is run by a Python that has it (`pip install
 fasttext-wheel` into an environment of its own); its command line does what its tutorial says.
 Prints a table and writes benchmarks/time_to_model.json.
 """
