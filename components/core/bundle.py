@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from components.core import keys, saved_model, tables
 from components.core.calibration import Calibration
 from components.core.errors import BundleError
 from components.core.explanation import Explanation, gather, weigh
+from components.core.shortcut import attach
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,6 +105,8 @@ class Model:
         self.labels = list(labels)
         self._module = tf.saved_model.load(str(folder))  # kept alive: the signature needs it
         self._predict = self._module.signatures["serving_default"]
+        if hasattr(self._module, "shortcut"):
+            self._predict = partial(self._module.shortcut, table=self._module.table())
         self._explain = self._module.signatures.get("explain")
 
     def predict(self, texts: Sequence[str]) -> Predictions:
@@ -250,11 +254,23 @@ def save_model(
     """
     import tensorflow as tf
 
-    from components.core.network import FEATURES, PROBABILITIES
+    from components.core.network import FEATURES, PROBABILITIES, shortcut
 
     def tempered(probabilities: Any) -> Any:
         powers = tf.pow(probabilities, 1 / calibration.temperature)
         return powers / tf.reduce_sum(powers, axis=1, keepdims=True)
+
+    def answer(texts: Any, outputs: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        ids, words, unknown_share = encoder(texts)
+        found = outputs(ids)
+        probabilities = tempered(found[PROBABILITIES])
+        return {
+            "probabilities": probabilities,
+            "abstained": tf.reduce_max(probabilities, axis=1) < calibration.abstain_below,
+            "features": tf.matmul(found[FEATURES] - module.centre, module.directions),
+            "words": words,
+            "unknown_share": unknown_share,
+        }
 
     class Module(tf.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -266,16 +282,7 @@ def save_model(
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
         def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML's use
-            ids, words, unknown_share = self.encoder(texts)
-            found = self.network(ids, training=False)
-            probabilities = tempered(found[PROBABILITIES])
-            return {
-                "probabilities": probabilities,
-                "abstained": tf.reduce_max(probabilities, axis=1) < calibration.abstain_below,
-                "features": tf.matmul(found[FEATURES] - self.centre, self.directions),
-                "words": words,
-                "unknown_share": unknown_share,
-            }
+            return answer(texts, lambda ids: self.network(ids, training=False))
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
         def explain(self, texts):  # type: ignore[no-untyped-def]
@@ -288,6 +295,9 @@ def save_model(
             return {**weighed, "words": self.encoder.read(texts)}
 
     module = Module()
+    short = shortcut(network)
+    if short:
+        attach(module, short, answer, sum(encoder.lengths))
     signatures = {"serving_default": module.predict, "explain": module.explain}
     tf.saved_model.save(module, str(folder), signatures=signatures)
     saved_model.make_canonical(folder)

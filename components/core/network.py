@@ -7,6 +7,7 @@ B is the batch, L the words of a document, F the features, M the members, C the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from components.core import architecture_settings as architectures
@@ -51,21 +52,56 @@ def build(
     ids = keras.Input((None,), dtype="int32", name="ids")  # (B, L)
     seen = features[type(settings)](ids, settings, embedding, seed)
     said = [
-        keras.layers.Dense(classes, activation="softmax", name=f"dense_{i}", dtype="float32")(
+        keras.layers.Dense(classes, activation="softmax", name=_answers(i), dtype="float32")(
             keras.layers.Dropout(settings.dropout, seed=seed + i)(one)
         )
         for i, one in enumerate(seen, start=1)
     ]
-    answers = keras.ops.stack(said, axis=1)  # (B, M, C)
-    return keras.Model(
-        ids,
-        {
-            PROBABILITIES: keras.ops.mean(answers, axis=1),
-            MEMBERS: answers,
-            FEATURES: keras.ops.cast(keras.ops.concatenate(seen, axis=-1), "float32"),
-        },
-        name=type(settings).__name__.lower(),
-    )
+    return keras.Model(ids, _given(seen, said), name=type(settings).__name__.lower())
+
+
+def _answers(member: int) -> str:
+    return f"dense_{member}"
+
+
+def _given(seen: Sequence[Any], said: Sequence[Any]) -> dict[str, Any]:
+    """What a network gives: of what its members saw, (B, F) each, and said, (B, C) each."""
+    from keras import ops
+
+    answers = ops.stack(said, axis=1)  # (B, M, C)
+    return {
+        PROBABILITIES: ops.mean(answers, axis=1),
+        MEMBERS: answers,
+        FEATURES: ops.cast(ops.concatenate(seen, axis=-1), "float32"),
+    }
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """A cheaper way to the outputs of a trained network, equal up to the last bits.
+
+    Attributes:
+        table: gives what does not depend on the text, to be computed once.
+        outputs: ids (B, L) and the table -> as the network itself.
+    """
+
+    table: Callable[[], Any]
+    outputs: Callable[[Any, Any], dict[str, Any]]
+
+
+def shortcut(net: Any) -> Shortcut | None:
+    """The shortcut of a network that `build` made and that is trained; most have none."""
+    from components.core.networks import textcnn
+
+    if net.name != architectures.TextCnn.__name__.lower():
+        return None
+
+    def outputs(ids: Any, table: Any) -> dict[str, Any]:
+        seen = textcnn.looked_up(net, ids, table)
+        said = [net.get_layer(_answers(i))(one) for i, one in enumerate(seen, start=1)]
+        return _given(seen, said)
+
+    return Shortcut(lambda: textcnn.table(net), outputs)
 
 
 def join(networks: Sequence[Any], lengths: Sequence[int]) -> Any:

@@ -60,6 +60,23 @@ def test_answers_do_not_depend_on_the_company(made: tuple[Path, Path, str]) -> N
     assert len(model.predict([])) == 0
 
 
+def test_the_shortcut_answers_as_the_signature_that_others_load(
+    made: tuple[Path, Path, str],
+) -> None:
+    """Of one text, of a few, of more than the compiled function takes at once."""
+    import tensorflow as tf
+
+    model = bundle.load(made[0], made[1])
+    module = tf.saved_model.load(str(made[0] / bundle.MODEL))
+    for count in (1, 3, 8, 21):
+        texts = [f"bank {i} film" if i % 3 else f"{i} minister" for i in range(count)]
+        plain = module.signatures["serving_default"](texts=tf.constant(texts))
+        found = model.predict(texts)
+        np.testing.assert_allclose(found.probabilities, plain["probabilities"], atol=1e-6)
+        np.testing.assert_allclose(found.features, plain["features"], atol=1e-6)
+        assert found.words.tolist() == plain["words"].numpy().tolist()
+
+
 def test_it_says_which_words_carried_the_label(made: tuple[Path, Path, str]) -> None:
     model = bundle.load(made[0], made[1])
     texts = ["A film, the films\x00; the minister and film again", "\ud800", *["bank"] * 9]

@@ -61,6 +61,20 @@ def test_padding_means_nothing(built: tuple[str, keras.Model]) -> None:
     )
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_the_shortcut_gives_the_same(name: str) -> None:
+    model = network.build(SMALL[name], TABLE, 3, seed=1)
+    rng = np.random.default_rng(3)
+    model.set_weights([one + rng.normal(0, 0.3, one.shape) for one in model.get_weights()])
+    short = network.shortcut(model)
+    assert (short is not None) == (name == "textcnn")
+    if short:
+        found, expected = short.outputs(IDS, short.table()), model(IDS)
+        assert found.keys() == expected.keys()
+        for key, value in found.items():
+            np.testing.assert_allclose(value, expected[key], rtol=1e-5, atol=1e-6)
+
+
 def test_equal_seeds_give_equal_networks(built: tuple[str, keras.Model]) -> None:
     name, model = built
     same, other = (network.build(SMALL[name], TABLE, 3, seed) for seed in (1, 2))

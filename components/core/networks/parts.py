@@ -18,7 +18,13 @@ _SCALE = 3.0  # with it a bag learns as fast as convolutions
 
 
 def embed(
-    ids: Any, table: np.ndarray[Any, Any], hidden: float, seed: int, *, masked: bool = False
+    ids: Any,
+    table: np.ndarray[Any, Any],
+    hidden: float,
+    seed: int,
+    *,
+    masked: bool = False,
+    name: str | None = None,
 ) -> Any:
     """Word vectors (B, L, E), of which training hides the share `hidden`.
 
@@ -30,9 +36,11 @@ def embed(
         hidden: in [0, 1].
         seed: of what is hidden.
         masked: whether padding is skipped by the layers that follow.
+        name: of the layer.
     """
+    values = keras.initializers.Constant(table)
     vectors = keras.layers.Embedding(
-        *table.shape, embeddings_initializer=keras.initializers.Constant(table), mask_zero=masked
+        *table.shape, embeddings_initializer=values, mask_zero=masked, name=name
     )(ids)
     return keras.layers.Dropout(hidden, noise_shape=(None, None, 1), seed=seed)(vectors)
 
@@ -71,5 +79,10 @@ def bag(ids: Any, rows: int, size: int, words: Any, seed: int, name: str) -> Any
     """
     weights = keras.initializers.RandomNormal(stddev=_SPREAD, seed=seed)
     vectors = keras.layers.Embedding(rows, size, embeddings_initializer=weights, name=name)(ids)
+    return mean_of_bag(vectors, words)
+
+
+def mean_of_bag(vectors: Any, words: Any) -> Any:
+    """(B, E): the sum of `vectors` (B, L, E) where `words` (B, L, 1) is 1, over its root."""
     count = ops.maximum(ops.sum(words, axis=1), 1.0)  # (B, 1)
     return _SCALE * ops.sum(vectors * words, axis=1) / ops.sqrt(count)

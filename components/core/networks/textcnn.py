@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
+from keras import ops
 
 from components.core.architecture_settings import TextCnn
 from components.core.networks import parts
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _SEED_STEP = 100  # between members, so that no two draw the same numbers
+_BAG = "bag"
 
 
 def features(ids: Any, settings: TextCnn, embedding: np.ndarray[Any, Any], seed: int) -> list[Any]:
@@ -25,16 +27,29 @@ def features(ids: Any, settings: TextCnn, embedding: np.ndarray[Any, Any], seed:
     seeds = [seed + _SEED_STEP * (i + 1) for i in range(settings.members)]
     present = parts.inside(ids)
     phrases = [
-        _phrases(parts.embed(ids, embedding, settings.word_dropout, one), present, settings)
-        for one in seeds
+        _phrases(
+            parts.embed(ids, embedding, settings.word_dropout, one, name=_vectors(i)),
+            present,
+            settings,
+            i,
+        )
+        for i, one in enumerate(seeds)
     ]
     words = keras.layers.Dropout(settings.word_dropout, noise_shape=(None, None, 1), seed=seed)(
         present
     )
-    return [*phrases, parts.bag(ids, len(embedding), settings.bag, words, seed, "bag")]
+    return [*phrases, parts.bag(ids, len(embedding), settings.bag, words, seed, _BAG)]
 
 
-def _phrases(vectors: Any, words: Any, settings: TextCnn) -> Any:
+def _vectors(member: int | str) -> str:
+    return f"vectors_{member}"
+
+
+def _filters(member: int, width: int | str) -> str:
+    return f"filters_{member}_{width}"
+
+
+def _phrases(vectors: Any, words: Any, settings: TextCnn, member: int) -> Any:
     """Kim 2014, "Convolutional Neural Networks for Sentence Classification".
 
     Padding is nought, and each text ends with a phrase of nothing else: so it does not matter how
@@ -44,8 +59,53 @@ def _phrases(vectors: Any, words: Any, settings: TextCnn) -> Any:
     ended = keras.layers.ZeroPadding1D((0, max(settings.widths)))(known)
     pooled = []
     for width in settings.widths:
-        seen = keras.layers.Conv1D(settings.filters, width, activation="relu")(
-            ended
-        )  # (B, L + longest width - width + 1, filters)
+        seen = keras.layers.Conv1D(
+            settings.filters, width, activation="relu", name=_filters(member, width)
+        )(ended)  # (B, L + longest width - width + 1, filters)
         pooled.append(keras.layers.GlobalMaxPooling1D()(seen))  # (B, filters)
     return keras.ops.concatenate(pooled, axis=-1)
+
+
+def table(net: keras.Model) -> Any:
+    """What each word adds to each filter, at each place that the filter sees: (V, T).
+
+    A convolution over word vectors is a sum of products of a vector and a part of the kernel. Both
+    are fixed once the network is trained, so the products of all words are computed once. T counts
+    the filters of each part of each kernel of each member, in the order that `looked_up` reads.
+    """
+    found = []
+    for member in range(_members(net)):
+        rows = net.get_layer(_vectors(member)).embeddings  # (V, E)
+        known = ops.concatenate([ops.zeros_like(rows[:1]), rows[1:]])  # padding says nothing
+        for layer in _convolutions(net, member):
+            found += [ops.matmul(known, layer.kernel[i]) for i in range(layer.kernel.shape[0])]
+    return ops.concatenate(found, axis=-1)
+
+
+def looked_up(net: keras.Model, ids: Any, products: Any) -> list[Any]:
+    """As `features` of the trained network, of ids (B, L), with its `table`."""
+    layers = [_convolutions(net, member) for member in range(_members(net))]
+    ended = ops.pad(ids, ((0, 0), (0, max(layer.kernel.shape[0] for layer in layers[0]))))
+    seen, column = [], 0
+    for member in layers:
+        pooled = []
+        for layer in member:
+            width, _, filters = layer.kernel.shape
+            last = ended.shape[1] - width + 1
+            total = 0.0
+            for i in range(width):
+                part = products[:, column : column + filters]
+                total += ops.take(part, ended[:, i : i + last], axis=0)
+                column += filters
+            pooled.append(ops.relu(ops.max(total, axis=1) + layer.bias))  # (B, filters)
+        seen.append(ops.concatenate(pooled, axis=-1))
+    return [*seen, parts.mean_of_bag(net.get_layer(_BAG)(ids), parts.inside(ids))]
+
+
+def _members(net: keras.Model) -> int:
+    return sum(layer.name.startswith(_vectors("")) for layer in net.layers)
+
+
+def _convolutions(net: keras.Model, member: int) -> list[Any]:
+    """The member's, in the order of `TextCnn.widths`."""
+    return [layer for layer in net.layers if layer.name.startswith(_filters(member, ""))]
