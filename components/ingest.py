@@ -243,7 +243,11 @@ def run(params: Params, paths: Paths, work: Work[Scrubbed] | None = None) -> Non
             writer.write(columns(batch, scrubbed, secret))
     tables.write_json(tally.faults, paths.ingested / "faults.json")
     tables.write_json(tally.privacy, paths.ingested / "privacy.json")
-    say(f"ingest: {tally.rows} documents, {len(tally.faults)} unreadable, masked {tally.privacy}")
+    masked = sum(sum(counts.values()) for counts in tally.privacy.values())
+    say(
+        f"ingest: {tally.rows} documents, {len(tally.faults)} unreadable, {masked} pieces of "
+        "personal data taken out"
+    )
 
 
 def open_cache(

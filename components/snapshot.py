@@ -76,7 +76,7 @@ def run(
         compare_with(params, paths, released, now or datetime.now(UTC)), paths.baseline
     )
     tables.write_json(taken, paths.snapshot)
-    say(f"snapshot: {taken['sources']}")
+    say(f"snapshot: {', '.join(one['name'] for one in taken['sources'])}; {paths.snapshot}")
 
 
 def feedback_watermark(paths: Paths) -> int:

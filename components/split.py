@@ -205,9 +205,10 @@ def run(params: Params, paths: Paths) -> None:
     tables.write_json(done.counts, paths.split / "split.json")
     sizes = ", ".join(f"{found.height} {name}" for name, found in done.sides.items())
     dropped = done.counts["dropped"]
+    why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
     say(
         f"split: {sizes}; {done.counts['near_duplicate_documents']} near duplicates kept together, "
-        f"{sum(dropped.values())} dropped {dropped}"
+        f"{sum(dropped.values())} dropped ({why})"
     )
 
 

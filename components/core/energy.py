@@ -54,9 +54,9 @@ def measured(country: str) -> Iterator[list[Energy]]:
     Args:
         country: ISO 3166 code of three letters.
     """
-    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
     from codecarbon import OfflineEmissionsTracker
 
+    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # its import says INFO
     tracker = OfflineEmissionsTracker(
         country_iso_code=country,
         save_to_file=False,
