@@ -76,7 +76,8 @@ def run(
         compare_with(params, paths, released, now or datetime.now(UTC)), paths.baseline
     )
     tables.write_json(taken, paths.snapshot)
-    say(f"snapshot: {', '.join(one['name'] for one in taken['sources'])}; {paths.snapshot}")
+    names = ", ".join(source.name for source in params.ingest.sources)
+    say(f"snapshot: {names} pinned in {paths.snapshot}")
 
 
 def feedback_watermark(paths: Paths) -> int:

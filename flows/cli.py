@@ -32,6 +32,7 @@ from flows import (
     privacy_report,
     show,
 )
+from flows.cli_parts import Json
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
@@ -43,7 +44,6 @@ app = typer.Typer(
     epilog="Start with `newsloop run`; then `newsloop up` keeps everything going. Exit status: "
     "0 done, 1 refused or failed (the reason on stderr), 2 wrong usage.",
 )
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 
 
 def _project() -> tuple[Params, Paths]:

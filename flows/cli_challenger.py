@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,20 +12,14 @@ from components.core import ledger_challenger as trials
 from components.core.errors import LedgerError, UsageError
 from components.core.ledger import Ledger
 from components.core.ledger_challenger import Challenge
-from components.core.params import Params
-from components.core.paths import Paths
 from flows import show
+from flows.cli_parts import Json, OpenLedger, Project
 from flows.cli_predict import released
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 _SHOWN = 10  # rows of the history
 
 
-def add(
-    app: typer.Typer,
-    project: Callable[[], tuple[Params, Paths]],
-    open_ledger: Callable[[Paths], Ledger],
-) -> None:
+def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
     """Registers the commands."""
     challenger = typer.Typer(
         no_args_is_help=True, help="Try a released version beside the one that serves."

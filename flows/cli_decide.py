@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -16,17 +15,13 @@ from components.core.ledger_deciding import CIRCUIT
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import show
+from flows.cli_parts import Json, OpenLedger, Project
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 _RECENT = timedelta(days=1)
 Limit = Annotated[int, typer.Option(min=1, help="How many, the newest first.")]
 
 
-def add(
-    app: typer.Typer,
-    project: Callable[[], tuple[Params, Paths]],
-    open_ledger: Callable[[Paths], Ledger],
-) -> None:
+def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
     """Adds the commands to `app`; `project` and `open_ledger` are those of the other commands."""
 
     @app.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -14,18 +13,14 @@ from components.core.ledger import Champion, Ledger
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import show
+from flows.cli_parts import Json, OpenLedger, Project
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 _BUNDLE = re.compile(r"[0-9a-f]{12,64}")
 _SHOWN = 12  # digits of a bundle's name
 _REMEMBERED = 1000  # decisions that are looked through for a bundle
 
 
-def add(
-    app: typer.Typer,
-    project: Callable[[], tuple[Params, Paths]],
-    open_ledger: Callable[[Paths], Ledger],
-) -> None:
+def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
     """Adds the command to `app`; `project` and `open_ledger` are those of the other commands."""
 
     @app.command()

@@ -10,9 +10,8 @@ import typer
 
 from components.core.paths import Paths
 from flows import show
+from flows.cli_parts import Json
 from serving import api_keys
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 
 
 def add(app: typer.Typer) -> None:

@@ -12,8 +12,7 @@ from components.core import ledger_move, migrations
 from components.core.ledger import METADATA, Ledger
 from components.core.paths import Paths
 from flows import show
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
+from flows.cli_parts import Json
 
 
 def add(app: typer.Typer) -> None:

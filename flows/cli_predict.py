@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,18 +9,11 @@ import typer
 
 from components.core.errors import LedgerError, UsageError
 from components.core.ledger import Ledger
-from components.core.params import Params
-from components.core.paths import Paths
 from flows import show
+from flows.cli_parts import Json, OpenLedger, Project
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 
-
-def add(
-    app: typer.Typer,
-    project: Callable[[], tuple[Params, Paths]],
-    open_ledger: Callable[[Paths], Ledger],
-) -> None:
+def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
     """Registers the command."""
 
     @app.command()

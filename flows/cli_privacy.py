@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,16 +14,12 @@ from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import show
+from flows.cli_parts import Json, OpenLedger, Project
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 _SHOWN = 20  # places of findings that a person reads; --json has them all
 
 
-def add(
-    app: typer.Typer,
-    project: Callable[[], tuple[Params, Paths]],
-    open_ledger: Callable[[Paths], Ledger],
-) -> None:
+def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
     """Adds the commands to `app`; `project` and `open_ledger` are those of the other commands."""
 
     @app.command()

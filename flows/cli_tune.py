@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, get_args
 
@@ -15,14 +14,13 @@ from components.core import params as parameters
 from components.core.architecture_settings import Single
 from components.core.errors import Busy, UsageError
 from components.core.params import Params
-from components.core.paths import Paths
 from flows import show
+from flows.cli_parts import Json, Project
 
 _SHOWN = 5  # best trials
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 
 
-def add(app: typer.Typer, project: Callable[[], tuple[Params, Paths]]) -> None:
+def add(app: typer.Typer, project: Project) -> None:
     """Adds the command `tune` to `app`."""
 
     @app.command()

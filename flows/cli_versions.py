@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +11,9 @@ import typer
 from components.core import bundle, ledger_lineage
 from components.core.errors import LedgerError, UsageError
 from components.core.ledger import Ledger
-from components.core.params import Params
-from components.core.paths import Paths
 from flows import cli_card, show, show_versions
+from flows.cli_parts import Json, OpenLedger, Project
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 Version = Annotated[str, typer.Argument(help="Such as v3, or 3.")]
 
 
@@ -49,11 +46,7 @@ def released(ledger: Ledger, version: str) -> dict[str, Any]:
     return found
 
 
-def add(
-    app: typer.Typer,
-    project: Callable[[], tuple[Params, Paths]],
-    open_ledger: Callable[[Paths], Ledger],
-) -> None:
+def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
     """Adds the commands to `app`; `project` and `open_ledger` are those of the other commands."""
 
     @app.command()
@@ -140,8 +133,8 @@ def add(
 
 def _add_lineage(
     app: typer.Typer,
-    project: Callable[[], tuple[Params, Paths]],
-    open_ledger: Callable[[Paths], Ledger],
+    project: Project,
+    open_ledger: OpenLedger,
 ) -> None:
     @app.command()
     def why(
