@@ -13,9 +13,12 @@ import argparse
 import json
 import math
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from components.core.bundle import FACTS, MODEL, Model
 from components.core.offline import stay_home
