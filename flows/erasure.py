@@ -188,8 +188,16 @@ def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
         if count := feed_store.forget(paths.feeds, plan.traces.texts):
             what = f"{count} seen entries of feeds emptied"
             deeds.add(str(paths.feeds), what, before, tables.file_hash(paths.feeds))
-    if plan.traces.ids and remove_tree(paths.home / "demo"):
-        deeds.add(str(paths.home / "demo"), "sandbox of the demo removed")
+    if not plan.traces.ids:
+        return
+    # What an unfinished training has learned from, nobody can read out of its weights.
+    for folder, what in (
+        (paths.home / "demo", "sandbox of the demo"),
+        (paths.home / "drill", "sandbox of the drills"),
+        (paths.checkpoints, "unfinished trainings"),
+    ):
+        if remove_tree(folder):
+            deeds.add(str(folder), f"{what} removed")
 
 
 def _clean_scrub_cache(path: Path, texts: set[str]) -> str:

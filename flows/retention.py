@@ -62,8 +62,8 @@ def retain(
     """Removes what is older than `params.privacy` allows; with `dry_run` only counts it.
 
     Returns:
-        How many: `texts`, `labelled_texts`, `predictions`, `labels`, `windows`, `decisions` of the
-        ledger; `quarantines`, `logs`, `pages`, `bundles`.
+        How many: `texts`, `labelled_texts`, `predictions`, `labels`, `windows`, `decisions`,
+        `outcomes`, `alerts` of the ledger; `quarantines`, `logs`, `pages`, `bundles`.
     """
     ages = params.privacy
 

@@ -18,10 +18,13 @@ import sqlalchemy as sa
 from components.core import sqlite
 from components.core.ledger import Ledger
 from components.core.ledger_tables import (
+    ALERTS,
     DECISIONS,
     LABELS,
     OBSERVATIONS,
+    OUTCOMES,
     PREDICTIONS,
+    RUNS,
     SHADOWS,
     TEXTS,
     WINDOWS,
@@ -69,13 +72,13 @@ def expire(
         ledger: open.
         unlabelled: texts of unlabelled predictions older than this are emptied, UTC.
         labelled: the same for labelled ones, which are a source to learn from.
-        rows: predictions, their texts and labels, windows, and decisions of the governor older than
-            this are deleted.
+        rows: predictions, their texts and labels, windows, decisions of the governor, what became
+            of them, and alerts older than this are deleted.
         dry_run: only count.
 
     Returns:
         How many of each: `texts`, `labelled_texts`, `predictions`, `labels`, `windows`,
-        `decisions`.
+        `decisions`, `outcomes`, `alerts`.
     """
     has_label = sa.exists().where(LABELS.c.prediction_id == TEXTS.c.prediction_id)
     counts: dict[str, int] = {}
@@ -93,6 +96,11 @@ def expire(
     last_asked = sa.select(sa.func.max(DECISIONS.c.seq)).group_by(
         DECISIONS.c.kind, DECISIONS.c.verdict
     )
+    # A run goes before its outcome: one without would be taken for dead. One at work has none.
+    ended = sa.select(OUTCOMES.c.flow_run).where(OUTCOMES.c.time < rows)
+    runs = sa.select(RUNS.c.flow_run)
+    if dry_run:
+        runs = runs.where(sa.or_(RUNS.c.time >= rows, RUNS.c.flow_run.not_in(ended)))
     last_window = sa.select(sa.func.max(WINDOWS.c.seq)).group_by(WINDOWS.c.bundle)
     for table, where in (
         (LABELS, sa.and_(LABELS.c.prediction_id.in_(gone), LABELS.c.seq != newest)),
@@ -109,11 +117,14 @@ def expire(
                 DECISIONS.c.seq.not_in(last_asked),
             ),
         ),
+        (RUNS, sa.and_(RUNS.c.time < rows, RUNS.c.flow_run.in_(ended))),
+        (OUTCOMES, sa.and_(OUTCOMES.c.time < rows, OUTCOMES.c.flow_run.not_in(runs))),
+        (ALERTS, ALERTS.c.time < rows),
     ):
         there = where
         change_ = sa.delete(table).where(there)
         found = _count(ledger, table, there) if dry_run else ledger.execute(change_)
-        if table not in (TEXTS, SHADOWS, OBSERVATIONS):
+        if table not in (TEXTS, SHADOWS, OBSERVATIONS, RUNS):
             counts[table.name] = found
     return counts
 

@@ -13,12 +13,15 @@ import polars as pl
 import pytest
 
 from components.core import keys, tables
+from components.core import ledger as ledgers
 from components.core.errors import BundleError, DataError, LedgerError
+from components.core.ledger import Ledger
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed
 from components.core.scrub_cache import ScrubCache
 from flows import certificate, erasure, lineage
 from flows.certificate import Deeds
+from flows.erasure_plan import Plan
 from flows.lineage import Held, Traces
 from flows.stores import Library, Step, open_stores, steps_of_lock
 
@@ -207,6 +210,22 @@ def test_the_scrub_cache_loses_the_texts_or_itself(tmp_path: Path) -> None:
     path.write_bytes(b"no database")
     assert erasure._clean_scrub_cache(path, {LONG}) == "removed; it is made anew"
     assert not path.exists()
+
+
+@pytest.mark.parametrize(("ids", "left"), [({"s/1"}, []), (set(), ["checkpoints", "drill"])])
+def test_copies_and_unfinished_trainings_go_if_the_subject_was_found(
+    tmp_path: Path, ids: set[str], left: list[str]
+) -> None:
+    paths = Paths(tmp_path, tmp_path / "home")
+    for file in (paths.checkpoints / "key-net.npz", paths.home / "drill" / "newsroom.parquet"):
+        tables.write_text("learned from somebody", file)
+    deeds = Deeds(tmp_path / "deeds")
+    plan = Plan("0123456789ab", "author", Traces(ids=ids))
+    ledger = Ledger(ledgers.url(tmp_path / "ledger.sqlite"))
+    erasure._forget(paths, ledger, plan, deeds)
+    ledger.close()
+    assert sorted(path.name for path in paths.home.iterdir()) == left
+    assert len(deeds.all) == 2 - len(left)
 
 
 @pytest.fixture

@@ -7,8 +7,17 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from components.core import ledger_privacy
-from components.core.ledger import DECISIONS, LABELS, PREDICTIONS, TEXTS, WINDOWS, Ledger
+from components.core import ledger_deciding, ledger_privacy
+from components.core.ledger import (
+    DECISIONS,
+    LABELS,
+    OUTCOMES,
+    PREDICTIONS,
+    RUNS,
+    TEXTS,
+    WINDOWS,
+    Ledger,
+)
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SECRET = "the quick brown fox wrote to <EMAIL_ADDRESS> and <PERSON> and <PERSON> a < b > c <br>"
@@ -73,7 +82,7 @@ def test_old_texts_go_first_and_labelled_ones_later(ledger: Ledger) -> None:
     predict(ledger, "old labelled", 366, "text", "x")
     before = texts(ledger)
     expected = {"texts": 1, "labelled_texts": 1, "predictions": 0, "labels": 0, "windows": 0,
-                "decisions": 0}  # fmt: skip
+                "decisions": 0, "outcomes": 0, "alerts": 0}  # fmt: skip
     assert expire(ledger, dry_run=True) == expected
     assert texts(ledger) == before
     assert expire(ledger) == expected
@@ -112,6 +121,23 @@ def test_the_last_window_and_the_last_request_stay(ledger: Ledger) -> None:
     assert [row["until"] for row in ledger.query(sa.select(WINDOWS))] == [2]
     ids = sorted(row["id"] for row in ledger.query(sa.select(DECISIONS)))
     assert ids == ["gate1", "gate2", "governor2"]
+
+
+def test_old_runs_go_with_their_outcomes_and_no_run_is_taken_for_dead(ledger: Ledger) -> None:
+    for run, began, ended in (("old", 731, 731), ("long", 731, 729), ("at work", 731, None)):
+        ledger.claim(run, run, days(began))
+        if ended:
+            ledger_deciding.end(ledger, run, run, "released", days(ended))
+    ledger_deciding.end(ledger, "no claim", None, "merged", days(731))
+    for age in (731, 729):
+        ledger_deciding.add_alert(ledger, "drift", f"{age}", "moved", days(age))
+    before = expire(ledger, dry_run=True)
+    assert (before["outcomes"], before["alerts"]) == (2, 1)
+    assert expire(ledger) == before
+    assert [row["flow_run"] for row in ledger.query(sa.select(RUNS))] == ["long", "at work"]
+    assert [row["flow_run"] for row in ledger.query(sa.select(OUTCOMES))] == ["long"]
+    assert [row["flow_run"] for row in ledger_deciding.unfinished(ledger)] == ["at work"]
+    assert [row["key"] for row in ledger_deciding.alerts(ledger)] == ["729"]
 
 
 def test_the_service_s_masks_are_counted_by_their_placeholders(ledger: Ledger) -> None:
