@@ -1,7 +1,6 @@
 """Drills: each makes a trouble on the real stack in a sandbox, and sees whether a promise is kept.
 
-The sandbox is the demo's, with a smaller network and a policy that lets one drill follow another
-at once. What a drill finds is a list of promises, each kept or broken.
+What a drill finds is a list of promises, each kept or broken. They play on flows/drill_stage.py.
 """
 
 from __future__ import annotations
@@ -9,97 +8,27 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import polars as pl
 import psutil
 import sqlalchemy as sa
 import yaml
 
-from components.core import ledger as ledgers
-from components.core import ledger_deciding, tables
+from components.core import tables
 from components.core.errors import DrillFailed, UsageError
 from components.core.ledger import PREDICTIONS, RUNS, Ledger
 from components.core.ledger_deciding import GOOD
 from components.core.params import Params
 from components.core.paths import Paths
-from flows import demo, stack
-from flows.sandbox import Sandbox, Timeline, Traffic, raw_texts, send, wait, waiting
-from serving.client import Client
+from flows import stack
+from flows.drill_stage import PART, SETTINGS, Scene, divide, stage
+from flows.sandbox import Sandbox, Traffic, raw_texts, send, wait
 
 Promises = list[tuple[str, bool]]
 CRASHED_WITHIN = 90  # seconds until a dead run shows as crashed
 _AWAY = 10  # seconds that the database is away
-_PART = 60  # articles that a drill sends
-_PER_CLASS = 60  # articles of the first champion: it is the stack that is tried, not the model
-SETTINGS: dict[str, Any] = {
-    **demo.SETTINGS,
-    "train.epochs": 6,
-    "train.textcnn.words": 128,
-    "train.textcnn.filters": 32,
-    "gate.min_accuracy": 0.5,
-    "validate.noise_class_documents": 10_000,  # too few articles to estimate wrong labels by
-    "validate.max_class_shift": 1.0,  # with so few articles a drill moves the classes far
-    "monitor.min_rows": 40,
-    "governor.min_new_labels": 20,
-    "governor.cooldown_hours": 0.0,  # one drill comes right after the other
-    "governor.per_day": 100,
-    "governor.per_month": 100,
-    "governor.reconcile_minutes": 0.05,
-}
-
-
-@dataclass
-class Scene:
-    """What a drill acts on."""
-
-    sandbox: Sandbox
-    ledger: Ledger
-    client: Client
-    timeline: Timeline
-    parts: dict[str, pl.DataFrame]
-
-    def send(self, name: str, *, labelled: bool) -> float:
-        """Sends a part, lets people label it, waits for the scrubber; share of right answers."""
-        right, ids = send(self.client, self.parts[name])
-        if labelled:
-            self.client.feedback(zip(ids, self.parts[name]["label"], strict=True))
-        wait("the texts to be scrubbed", lambda: waiting(self.ledger) == 0)
-        said = ", and people label them" if labelled else ""
-        self.timeline.add(f"{len(ids)} articles arrive{said}; accuracy {right:.3f}")
-        return right
-
-    def monitor(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.sandbox.newsloop("monitor")
-        self.timeline.add(f"monitoring: {found['verdict']}. {found['reasons'][-1]}")
-        return found
-
-    def runs(self) -> int:
-        return len(self.ledger.query(sa.select(RUNS.c.seq)))
-
-    def ended(self, decision_id: str) -> str:
-        """Waits until the run for a decision has ended; how."""
-
-        def outcome() -> str | None:
-            rows = ledger_deciding.story(self.ledger, 100)
-            return next((row["outcome"] for row in rows if row["id"] == decision_id), None)
-
-        wait("the run to end", outcome, 600)
-        found = str(outcome())
-        self.timeline.add(f"the run for {decision_id[:8]} ended: {found}")
-        return found
-
-    def told(self, since: datetime) -> bool:
-        return bool(ledger_deciding.alerts(self.ledger, since))
-
-    def serves(self) -> str:
-        """The bundle of the champion, that the service answers with."""
-        champion = self.ledger.champion()
-        assert champion is not None
-        wait("the service to follow", lambda: self.client.model()["bundle"] == champion.bundle)
-        return champion.bundle
+_HEARD = 6  # seconds: longer than an event takes, and than reconcile_minutes below
 
 
 def drift(scene: Scene) -> Promises:
@@ -153,9 +82,9 @@ def bad_data(scene: Scene) -> Promises:
     before, runs, now = scene.serves(), scene.runs(), datetime.now(UTC)
     spoiled = [
         text.encode("utf-8").decode("latin-1").translate({i: i + 0xC0 for i in range(97, 123)})
-        for text in scene.parts["still"]["text"].head(_PART)
+        for text in scene.parts["still"]["text"].head(PART)
     ]
-    scene.parts["spoiled"] = scene.parts["still"].head(_PART).with_columns(text=pl.Series(spoiled))
+    scene.parts["spoiled"] = scene.parts["still"].head(PART).with_columns(text=pl.Series(spoiled))
     scene.send("spoiled", labelled=False)
     found = scene.monitor()
     return [
@@ -187,7 +116,7 @@ def lost_event(scene: Scene) -> Promises:
     scene.timeline.add(f"{len(deaf)} automation is switched off: nobody hears the event")
     scene.send("lost", labelled=True)
     found = scene.monitor()
-    time.sleep(10)  # more than reconcile_minutes, and than an event takes
+    time.sleep(_HEARD)
     quiet = scene.runs() == runs
     again = scene.monitor()
     scene.timeline.add(f"reconciliation asks again for {str(again['reconcile'])[:8]}")
@@ -271,15 +200,15 @@ def _predictions(ledger: Ledger) -> int:
     return int(ledger.query(count)[0]["n"])
 
 
-# In an order in which one does not disturb the next.
+# In an order in which one does not disturb the next: what drills send, the next window judges.
 DRILLS: dict[str, Callable[[Scene], Promises]] = {
-    "database-away": database_away,
     "bad-model": bad_model,
     "label-outage": label_outage,
     "bad-data": bad_data,
     "drift": drift,
     "lost-event": lost_event,
     "kill-worker": kill_worker,
+    "database-away": database_away,
 }
 
 
@@ -301,54 +230,23 @@ def run(params: Params, paths: Paths, names: list[str], keep: bool) -> dict[str,
     """
     if unknown := sorted(set(names) - set(DRILLS)):
         raise UsageError(f"Expected some of {', '.join(DRILLS)} or all, got {', '.join(unknown)}.")
-    sandbox, timeline = Sandbox(paths, "drill", SETTINGS), Timeline()
-    parts = _parts(params, paths)
-    sandbox.prepare(parts["learned"])
-    timeline.add(f"a sandbox at {sandbox.root}, {len(parts['learned'])} articles")
-    try:
-        sandbox.newsloop("run", "--reason", "drill")
-        sandbox.newsloop("up")
-        timeline.add(f"a first champion serves at {sandbox.service}")
-        ledger = Ledger(ledgers.url(sandbox.home / "ledger.sqlite"))
-        with Client(sandbox.service) as client:
-            found = act(Scene(sandbox, ledger, client, timeline, parts), names)
-        ledger.close()
-    finally:
-        if not keep:
-            sandbox.newsloop("down")
+    documents = tables.read_table(paths.ingested / "documents.parquet")
+    parts = divide(documents, raw_texts(params, paths), params.ingest.labels)
+    with stage(Sandbox(paths, "drill", SETTINGS), parts, keep=keep) as scene:
+        found = {name: act(scene, name) for name in DRILLS if name in names}
     broken = [what for promises in found.values() for what, kept in promises if not kept]
     if broken:
         raise DrillFailed(
             f"Expected every promise to be kept, {len(broken)} were not: {'; '.join(broken)}. The "
-            f"timeline stands above, the sandbox's logs are in {sandbox.home / 'logs'}."
+            f"timeline stands above, the sandbox's logs are in {scene.sandbox.home / 'logs'}."
         )
     return found
 
 
-def act(scene: Scene, names: list[str]) -> dict[str, Promises]:
-    """Runs the drills in the order of DRILLS; the promises of each."""
-    found = {}
-    for name in [one for one in DRILLS if one in names]:
-        scene.timeline.add(f"drill {name}: {str(DRILLS[name].__doc__).splitlines()[0]}")
-        found[name] = DRILLS[name](scene)
-        for what, kept in found[name]:
-            scene.timeline.add(f"  {'kept' if kept else 'BROKEN'}: {what}")
+def act(scene: Scene, name: str) -> Promises:
+    """Runs one of DRILLS and prints what it finds."""
+    scene.timeline.add(f"drill {name}: {str(DRILLS[name].__doc__).splitlines()[0]}")
+    found = DRILLS[name](scene)
+    for what, kept in found:
+        scene.timeline.add(f"  {'kept' if kept else 'BROKEN'}: {what}")
     return found
-
-
-def _parts(params: Params, paths: Paths) -> dict[str, pl.DataFrame]:
-    """The articles of each drill; no article is in two parts."""
-    labels = params.ingest.labels
-    moved = demo.MOVED if demo.MOVED in labels else labels[-1]
-    worlds = demo.worlds(tables.read_table(paths.ingested / "documents.parquet"), moved)
-    few = worlds["learned"].filter(pl.int_range(pl.len()).over("label") < _PER_CLASS)
-    parts = {"learned": few, "still": worlds["still"]}
-    new = pl.concat([worlds["labelled"], worlds["unlabelled"]])
-    for i, name in enumerate(("outage", "unseen", "moved", "lost")):
-        parts[name] = new[i * _PART : (i + 1) * _PART]
-    raw = raw_texts(params, paths)  # what people send is not scrubbed
-    sent = {name: part for name, part in parts.items() if name != "learned"}
-    return parts | {
-        name: part.with_columns(text=pl.col("id").replace_strict(raw))
-        for name, part in sent.items()
-    }

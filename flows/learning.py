@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.errors import Busy, GateRefused, SourceError
 from components.core.identity import redact
-from components.core.ledger import Ledger
+from components.core.ledger import Champion, Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from components.core.progress import say
@@ -201,30 +201,59 @@ def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: 
     if not pipeline.changed_stages(paths) and _is_champion(paths, ledger, summary):
         summary.stages += [(stage, "unchanged", 0.0) for stage in (*pipeline.STAGES, *_DECIDING)]
         return
-    refused: list[gate.Decision] = []
-    for candidate in params.train.candidates:
+
+    def attempt(candidate: Candidate) -> gate.Decision | None:
         _train(candidate, paths, summary)
         if _is_champion(paths, ledger, summary):
             summary.stages += [(stage, "unchanged", 0.0) for stage in _DECIDING]
-            return
+            return None
         _timed(summary, "rehearse", rehearse, params, paths)
-        decision: gate.Decision = _timed(summary, "gate", judge, params, paths, ledger)
+        return _timed(summary, "gate", judge, params, paths, ledger)  # type: ignore[no-any-return]
+
+    def release_(decision: gate.Decision) -> str:
+        given = (params, paths, ledger, decision, reason)
+        return str(_timed(summary, "release", publish, *given))
+
+    in_turn(params.train.candidates, attempt, release_, ledger.champion(), summary)
+
+
+def in_turn(
+    candidates: Sequence[Candidate],
+    attempt: Callable[[Candidate], gate.Decision | None],
+    publish_: Callable[[gate.Decision], str],
+    champion: Champion | None,
+    summary: Summary,
+) -> None:
+    """Tries candidates until the gate lets one pass, or says that the champion is as good.
+
+    Args:
+        candidates: in the order of params.yaml.
+        attempt: trains one; the gate's decision, None if it is the champion itself.
+        publish_: releases it; its tag.
+        champion: that serves; None before the first release.
+        summary: gets decision, version and outcome.
+
+    Raises:
+        GateRefused: every one was refused.
+    """
+    refused: list[gate.Decision] = []
+    for candidate in candidates:
+        decision = attempt(candidate)
+        if decision is None:
+            return
         summary.decision = decision.as_dict()
         if decision.released:
-            release_ = (params, paths, ledger, decision, reason)
-            summary.version = _timed(summary, "release", publish, *release_)
-            summary.outcome = "released"
+            summary.version, summary.outcome = publish_(decision), "released"
             return
-        if decision.verdict == KEEP and (current := ledger.champion()):
-            summary.version, summary.outcome = current.tag, "kept"
+        if decision.verdict == KEEP and champion:
+            summary.version, summary.outcome = champion.tag, "kept"
             return
         refused.append(decision)
     summary.outcome = "refused"
-    current = ledger.champion()
     tried = "; ".join(f"{one.architecture}: {', '.join(one.reasons)}" for one in refused)
     raise GateRefused(
-        f"Expected one of {params.train.candidates} to pass the gate, none did. {tried}. "
-        + (f"The champion {current.tag} stays. " if current else "Nothing was released. ")
+        f"Expected one of {list(candidates)} to pass the gate, none did. {tried}. "
+        + (f"The champion {champion.tag} stays. " if champion else "Nothing was released. ")
         + "`newsloop gate` shows each check; bring more or better data, or change train or gate in "
         "params.yaml."
     )

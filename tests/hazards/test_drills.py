@@ -1,0 +1,47 @@
+"""Rows 5, 6, 11, 12 and 28 on the real stack: each drill of `newsloop drill`, in one sandbox.
+
+They run in their order: each begins where the one before has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+import pytest
+
+from components.core import keys
+from components.core.paths import Paths
+from flows import drill_stage, drills
+from flows.drill_stage import Scene
+from flows.sandbox import Sandbox
+from tests.project import LABELS, ROOT, articles
+
+# What is tried here is what goes around a model: little is asked of the model itself.
+QUICK = {
+    "evaluate.resamples": 100,
+    "evaluate.explained_documents": 4,
+    "evaluate.behaviour_documents": 3,
+    "gate.rehearse": False,
+}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    paths = Paths(ROOT, tmp_path_factory.mktemp("drills"))
+    keys.ensure(paths.keys)
+    texts = [(label, text) for label in LABELS for text in articles(label, 0, 400)]
+    rows = [(f"bbc/{i}", text, label) for i, (label, text) in enumerate(texts)]
+    documents = pl.DataFrame(rows, schema=["id", "text", "label"], orient="row")
+    raw = dict(zip(documents["id"], documents["text"], strict=True))
+    parts = drill_stage.divide(documents, raw, list(LABELS))
+    sandbox = Sandbox(paths, "drill", {**drill_stage.SETTINGS, **QUICK})
+    with drill_stage.stage(sandbox, parts) as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", drills.DRILLS)
+def test_its_promises_are_kept(scene: Scene, name: str) -> None:
+    found = drills.act(scene, name)
+    assert found
+    assert [what for what, kept in found if not kept] == []
