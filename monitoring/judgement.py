@@ -186,6 +186,7 @@ def _estimate(
         reference,
         classes,
         now.found.probabilities,
+        now.window.texts,
         settings.confidence,
         settings.resamples,
         settings.seed,

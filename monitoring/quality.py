@@ -86,19 +86,20 @@ def fit(probabilities: Array, actual: Array) -> Calibrator:
     return Calibrator(float(np.exp(-found[0])), found[1:], shares)
 
 
-def class_shares(calibrated: Array, shares: Array) -> Array:
+def class_shares(calibrated: Array, shares: Array, weight: Array) -> Array:
     """(C,) shares of the classes among N texts, by expectation maximisation (Saerens 2002).
 
     Args:
         calibrated: (N, C) probabilities that hold where the classes have `shares`.
         shares: (C,) positive.
+        weight: (N,) of each text; sums to 1.
     """
     import numpy as np
 
     now = shares
     for _ in range(_ROUNDS):
         before = now
-        now = np.maximum(_moved(calibrated, now / shares).mean(axis=0), _TINY)
+        now = np.maximum(weight @ _moved(calibrated, now / shares), _TINY)
         if np.abs(now - before).max() < _CLOSE:
             break
     return now
@@ -108,6 +109,7 @@ def estimate(
     reference: pl.DataFrame,
     classes: Sequence[str],
     probabilities: Array,
+    texts: Sequence[str],
     confidence: float,
     resamples: int,
     seed: int,
@@ -118,32 +120,36 @@ def estimate(
         reference: of the bundle, with `actual` and `probabilities`.
         classes: in the order of the probabilities.
         probabilities: (N, C) of the window.
+        texts: (N,) of the window. Answers to one and the same are right or wrong together.
         confidence: of the interval, in (0, 1).
-        resamples: of the bootstrap, over the reference's texts and the window's.
+        resamples: of the bootstrap. Each draws the reference's texts anew, and then whether each
+            answer is right: the accuracy of a window is no expectation. The window's texts are
+            what is asked about, and stay.
         seed: of the bootstrap.
     """
     import numpy as np
 
     old = np.array(reference["probabilities"].to_list(), np.float64)
     actual = np.array([classes.index(label) for label in reference["actual"]])
-    new = np.asarray(probabilities, np.float64)
+    _, first, counts = np.unique(texts, return_index=True, return_counts=True)
+    new = np.asarray(probabilities, np.float64)[first]
+    weight = counts / counts.sum()
+    given = new.argmax(axis=1)
 
-    def once(rows: Array, mine: Array) -> tuple[float, Array]:
+    def once(rows: Array) -> tuple[Array, Array]:
         calibrator = fit(old[rows], actual[rows])
-        calibrated = calibrator(new[mine])
-        shares = class_shares(calibrated, calibrator.shares)
+        calibrated = calibrator(new)
+        shares = class_shares(calibrated, calibrator.shares, weight)
         sure = _moved(calibrated, shares / calibrator.shares)
-        given = new[mine].argmax(axis=1)
-        return float(sure[np.arange(len(mine)), given].mean()), shares
+        return sure[np.arange(len(new)), given], shares
 
-    value, shares = once(np.arange(len(old)), np.arange(len(new)))
+    sure, shares = once(np.arange(len(old)))
+    value = float(weight @ sure)
     generator = np.random.default_rng(seed)
     drawn = []
     for _ in range(resamples):
-        rows, mine = (generator.integers(0, len(side), len(side)) for side in (old, new))
-        # What is right is drawn too: the accuracy of a window is no expectation.
-        hits = generator.binomial(len(new), min(once(rows, mine)[0], 1.0))
-        drawn.append(hits / len(new))
+        likely, _ = once(generator.integers(0, len(old), len(old)))
+        drawn.append(weight @ (generator.random(len(new)) < likely))
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(value, min(float(low), value), max(float(high), value)), shares
 
