@@ -71,6 +71,7 @@ class Traffic(threading.Thread):
     def end(self) -> None:
         self._ended.set()
         self.join()
+        self._client.close()
 
 
 def raw_texts(params: Params, paths: Paths) -> dict[str, str]:

@@ -33,6 +33,8 @@ class Judged:
         rows: predictions in it.
         accuracy: of those that people labelled, with its interval; None without labels.
         labelled: how many.
+        estimated: accuracy without labels, with its interval; None where nobody can know.
+        trusted: whether the estimate is to be trusted.
     """
 
     time: datetime
@@ -40,6 +42,8 @@ class Judged:
     rows: int
     accuracy: Interval | None
     labelled: int
+    estimated: Interval | None = None
+    trusted: bool = False
 
 
 def drift(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
@@ -68,7 +72,10 @@ def drift(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
 
 
 def accuracy(windows: Sequence[Judged], tested: float | None, retrained: Sequence[datetime]) -> str:
-    """Accuracy by labels in each window, with intervals, beside the champion's on its test side."""
+    """Accuracy in each window, by labels and estimated without, beside the champion's test side's.
+
+    Both have their intervals. An estimate that is not to be trusted is drawn as a hollow mark.
+    """
 
     def plot(axes: Axes) -> None:
         known = [(_day(window.time), window.accuracy) for window in windows if window.accuracy]
@@ -81,6 +88,8 @@ def accuracy(windows: Sequence[Judged], tested: float | None, retrained: Sequenc
                 times, values, yerr=[below, above], fmt="o", markersize=4, color=BLUE,
                 ecolor=FAINT, label="by people's labels",
             )  # fmt: skip
+        for trusted, label in ((True, "estimated"), (False, "not to be trusted")):
+            _estimates(axes, [one for one in windows if one.trusted is trusted], label)
         if tested is not None:
             axes.axhline(tested, color=INK, linewidth=0.8, linestyle=":", label="on the test side")
         _mark(axes, retrained)
@@ -88,6 +97,21 @@ def accuracy(windows: Sequence[Judged], tested: float | None, retrained: Sequenc
         _legend(axes)
 
     return _draw(plot, "accuracy", windows, 2.4)
+
+
+def _estimates(axes: Axes, windows: Sequence[Judged], label: str) -> None:
+    """Estimated accuracies, each with its interval as a broad pale line."""
+    known = [(_day(window.time), window.estimated) for window in windows if window.estimated]
+    if not known:
+        return
+    times = [time for time, _ in known]
+    axes.vlines(
+        times, [one.low for _, one in known], [one.high for _, one in known],
+        color=BLUE, linewidth=6, alpha=0.25, zorder=1,
+    )  # fmt: skip
+    face = INK if label == "estimated" else "none"
+    values = [one.value for _, one in known]
+    axes.scatter(times, values, s=14, marker="D", c=face, edgecolors=INK, label=label, zorder=3)
 
 
 def traffic(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
@@ -140,7 +164,7 @@ def _draw(plot: Callable[[Axes], None], name: str, windows: Sequence[Judged], he
         axes.patch.set_alpha(0)
         plot(axes)
         if windows:
-            locator = AutoDateLocator(maxticks=8, tz=UTC)  # type: ignore[no-untyped-call]
+            locator = AutoDateLocator(minticks=3, maxticks=8, tz=UTC)  # type: ignore[no-untyped-call]
             axes.xaxis.set_major_locator(locator)
             formatter = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]
             axes.xaxis.set_major_formatter(formatter)

@@ -15,7 +15,8 @@ from components.core.bundle import Predictions
 from components.core.metrics import Interval
 from components.core.params import Monitor, Params
 from components.core.reference import LANGUAGE, TRUTH
-from monitoring import drift, moved, quality, validity
+from monitoring import by_source, drift, moved, quality, validity
+from monitoring.by_source import SourceDrift
 from monitoring.drift import Drift
 from monitoring.governor import Verdict
 from monitoring.moved import Moved
@@ -58,6 +59,7 @@ class Seen:
         estimate: None where nothing was judged, or the bundle is too old to know.
         examples: scrubbed texts of the window that are least like the reference.
         looked_back: predictions that were judged together with the window's; 0: none.
+        sources: each large source by itself; empty where all came from one.
     """
 
     drift: Drift
@@ -66,6 +68,7 @@ class Seen:
     estimate: Estimate | None = None
     examples: tuple[str, ...] = field(default=(), repr=False)
     looked_back: int = 0
+    sources: tuple[SourceDrift, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,8 @@ def judge(
     found = replace(found, level=allowed)
     estimate = _estimate(reference, now, classes, found, params)
     examples = tuple(dict.fromkeys(shown.window.texts[i] for i in found.unlike))[:_EXAMPLES]
-    return Seen(found, faults, change, estimate, examples, looked_back)
+    sources = by_source.judge(known, now.table.select(known.columns), now.window.sources, settings)
+    return Seen(found, faults, change, estimate, examples, looked_back, sources)
 
 
 def worth_looking_back(window: Window, back: Window) -> bool:

@@ -86,6 +86,7 @@ class Outcome:
             if self.window.rows
             else f"No new predictions of {self.tag} ({self.window.bundle[:12]}).",
             *report.table(self.drift.signals),
+            *report.by_source(self.seen.sources),
             *report.quality(self.seen.estimate, self.accuracy, self.decay),
             f"{self.decision.verdict}: {' '.join(self.decision.reasons)}",
             *again,
@@ -117,6 +118,7 @@ def facts(outcome: Outcome) -> dict[str, Any]:
         "separability": seen.drift.separability,
         "faults": dict(seen.faults),
         "moved": seen.moved.as_dict(),
+        "by_source": [one.as_dict() for one in seen.sources],
         "estimate": seen.estimate.as_dict() if seen.estimate else None,
         "accuracy": [one.as_dict() for one in outcome.accuracy],
         "decay": outcome.decay.as_dict() if outcome.decay else None,

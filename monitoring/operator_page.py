@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from components.core import ledger_deciding, metrics
 from components.core.ledger import LABELS, PREDICTIONS, WINDOWS, Champion, Ledger
+from components.core.metrics import Interval
 from components.core.params import Params
 from monitoring import alerts as telling
 from monitoring import charts
@@ -47,12 +48,15 @@ def _judged(row: dict[str, Any], answers: list[dict[str, Any]], confidence: floa
         for one in answers
         if one["bundle"] == row["bundle"] and row["after"] < one["seq"] <= row["until"]
     ]
+    estimate = row["details"].get("estimate")
     return Judged(
         time=row["time"],
         signals={one["name"]: one["drifted"] for one in row["details"].get("signals", [])},
         rows=row["rows"],
         accuracy=metrics.wilson(sum(right), len(right), confidence) if right else None,
         labelled=len(right),
+        estimated=Interval(**estimate["accuracy"]) if estimate else None,
+        trusted=bool(estimate and estimate["trusted"]),
     )
 
 
@@ -121,6 +125,7 @@ def render(
         drift=charts.drift(windows, released) if windows else "",
         accuracy=charts.accuracy(windows, tested, released) if windows else "",
         traffic=charts.traffic(windows, released) if windows else "",
+        sources=_sources(ledger),
         decisions=_decisions(story),
         versions=[_version(one) for one in deployments],
         masked=_masked(masked),
@@ -128,11 +133,23 @@ def render(
     )
 
 
+def _sources(ledger: Ledger) -> list[dict[str, Any]]:
+    """What was found about each source of the newest window that was judged."""
+    details = ledger.query(
+        sa.select(WINDOWS.c.details)
+        .where(WINDOWS.c.until > WINDOWS.c.after)
+        .order_by(WINDOWS.c.seq.desc())
+        .limit(1)
+    )
+    return list(details[0]["details"].get("by_source") or []) if details else []
+
+
 def _cards(
     champion: Champion, windows: Sequence[Judged], story: Sequence[dict[str, Any]], now: datetime
 ) -> list[dict[str, str]]:
     day = [one for one in windows if now - one.time < timedelta(days=1)]
     labelled = [one for one in windows if one.accuracy]
+    newest = windows[-1] if windows else None
     cards = [
         _card("serves", champion.tag, f"since {_time(champion.time)}: {champion.reason}"),
         _card("in a day", f"{sum(one.rows for one in day)} predictions", f"{len(day)} windows"),
@@ -140,13 +157,12 @@ def _cards(
     found = champion.metrics.get("accuracy")
     if isinstance(found, dict):
         cards.append(_card("test accuracy", _share(found), "when it was released"))
-    if labelled and labelled[-1].accuracy:
-        newest = labelled[-1]
-        told = {"value": newest.accuracy.value, "low": newest.accuracy.low,
-                "high": newest.accuracy.high} if newest.accuracy else {}  # fmt: skip
-        cards.append(
-            _card("accuracy by labels", _share(told), f"{newest.labelled} labels in its window")
-        )
+    if labelled and (measured := labelled[-1].accuracy):
+        count = f"{labelled[-1].labelled} labels in its window"
+        cards.append(_card("accuracy by labels", _told(measured), count))
+    if newest and newest.estimated:
+        trust = "in the newest window" if newest.trusted else "not to be trusted: the texts moved"
+        cards.append(_card("estimated accuracy", _told(newest.estimated), trust))
     if story:
         cards.append(_card("decided", story[0]["verdict"], _time(story[0]["time"])))
     if energy := champion.metrics.get("energy"):
@@ -156,6 +172,10 @@ def _cards(
 
 def _card(name: str, value: str, more: str) -> dict[str, str]:
     return {"name": name, "value": value, "more": more}
+
+
+def _told(found: Interval) -> str:
+    return _share(found.rounded())
 
 
 def _share(found: Mapping[str, float]) -> str:

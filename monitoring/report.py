@@ -11,6 +11,7 @@ from monitoring.moved import Change, Moved
 from monitoring.quality import Decay, Measured
 
 if TYPE_CHECKING:
+    from monitoring.by_source import SourceDrift
     from monitoring.judgement import Estimate
 
 # The page loads Evidently's scripts from its own folder; nothing else may be asked for.
@@ -54,6 +55,19 @@ def table(signals: Sequence[Signal]) -> list[str]:
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
         for row in rows
     ]
+
+
+def by_source(sources: Sequence[SourceDrift]) -> list[str]:
+    """What was found about each source, as lines."""
+    lines = []
+    for one in sources:
+        told = {"drift": "is unlike the reference", "none": "shows no drift"}.get(
+            one.finding, "cannot be judged"
+        )
+        signals = f": {', '.join(one.signals)}" if one.signals else ""
+        p_value = "" if one.p_value is None else f" (p = {one.p_value:.2g})"
+        lines.append(f"Source {one.name}, {one.rows} texts, {told}{signals}{p_value}.")
+    return lines
 
 
 def quality(

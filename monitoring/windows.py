@@ -19,6 +19,7 @@ from components.core import ledger_watch
 from components.core.ledger import Ledger
 from components.core.reference import thinned
 
+UNNAMED = "unnamed"  # who asked without an API key
 State = Literal["complete", "incomplete", "empty", "unvalidated"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -66,7 +67,7 @@ class Window:
 
     def by_source(self) -> dict[str, int]:
         """Source -> rows, the largest first."""
-        return dict(Counter(name or "unnamed" for name in self.sources).most_common())
+        return dict(Counter(name or UNNAMED for name in self.sources).most_common())
 
 
 def pick(

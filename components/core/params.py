@@ -222,6 +222,7 @@ class Monitor(Settings):
     seed: int
     queue_candidates: Positive
     keep_pages: Positive
+    sources: Positive
 
 
 class Privacy(Settings):

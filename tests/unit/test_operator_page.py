@@ -15,7 +15,7 @@ import pytest
 from components.core import ledger_deciding, tables
 from components.core.ledger import LABELS
 from flows import operator_page, requests
-from monitoring import effect
+from monitoring import charts, effect
 from monitoring.alerts import Alert, tell
 from monitoring.operator_page import judged
 from tests.watched import NOW, Reader, World, sample
@@ -41,7 +41,11 @@ def window(world: World, hours: float, rows: int, drifted: bool | None, verdict:
         for name in sample(1, 0).columns
     ]
     after, decision_id = world.served - rows, f"{int(hours * 100):032x}"
-    details = {"bundle": world.bundle, "rule": verdict, "world_moved": drifted, "signals": signals}
+    estimate = {"accuracy": {"value": 0.9, "low": 0.87, "high": 0.93}, "trusted": not drifted}
+    source = {"name": "desk", "rows": rows, "finding": "drift", "p_value": 0.0123,
+              "signals": ["label", "words"]}  # fmt: skip
+    details = {"bundle": world.bundle, "rule": verdict, "world_moved": drifted, "signals": signals,
+               "estimate": estimate, "by_source": [source]}  # fmt: skip
     world.ledger.add_window(
         {"time": hour(hours), "bundle": world.bundle, "after": after, "until": world.served,
          "rows": rows, "verdict": "drift" if drifted else "none", "details": details},
@@ -169,10 +173,18 @@ def test_the_page_is_one_small_file_without_scripts_or_hosts(world: World) -> No
     for words in (
         "newsloop@v2.0.0 serves; 1 alert in a day", "drift in 40 predictions", "no channel",
         "PERSON 12, EMAIL_ADDRESS 3", "So wait.", "var(--alarm)", "released",
+        "0.900 (0.870 to 0.930)", "estimated", "not to be trusted", "desk", "0.012", "label, words",
     ):  # fmt: skip
         assert words in text, words
     assert "#040404" not in text
     assert "<b>numbers" not in text
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 4, 50, 170, 60 * 5, 60 * 70, 1440 * 9, 1440 * 80])
+def test_a_chart_has_a_scale_for_any_stretch_of_time(minutes: float) -> None:
+    times = [NOW, NOW + timedelta(minutes=minutes)]
+    drawn = charts.traffic([charts.Judged(time, {}, 9, None, 0) for time in times], [])
+    assert drawn.count("xtick") >= 1
 
 
 def test_late_labels_change_old_windows(world: World) -> None:
