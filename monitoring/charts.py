@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 INK, FAINT, BLUE, ALARM = "#010101", "#020202", "#030303", "#040404"
 _VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", BLUE: "var(--blue)", ALARM: "var(--alarm)"}
+_ROOM = 0.03  # of accuracy, above and below what is shown
 _WIDTH, _ROW = 7.0, 0.24  # inches; the page scales them
 
 
@@ -93,7 +94,11 @@ def accuracy(windows: Sequence[Judged], tested: float | None, retrained: Sequenc
         if tested is not None:
             axes.axhline(tested, color=INK, linewidth=0.8, linestyle=":", label="on the test side")
         _mark(axes, retrained)
-        axes.set_ylim(0, 1.03)
+        shown = [found for one in windows for found in (one.accuracy, one.estimated) if found]
+        least = min(
+            [found.low for found in shown] + ([] if tested is None else [tested]), default=0
+        )
+        axes.set_ylim(max(least - _ROOM, 0), 1 + _ROOM)
         _legend(axes)
 
     return _draw(plot, "accuracy", windows, 2.4)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from monitoring.drift import Signal
@@ -23,7 +24,8 @@ _STYLE = """
 .newsloop { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 24px auto;
   padding: 0 16px }
 .newsloop pre, .newsloop blockquote { white-space: pre-wrap; overflow-wrap: anywhere; margin: 8px 0;
-  padding: 12px; background: #f3f4f6; color: #111827; border-radius: 6px }
+  padding: 12px; background: #8881; border-radius: 6px; overflow-x: auto }
+.newsloop .columns { white-space: pre }
 .newsloop table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 .newsloop .side { display: flex; flex-wrap: wrap; align-items: flex-start;
   gap: 8px 48px }
@@ -31,6 +33,7 @@ _STYLE = """
 .newsloop td:first-child, .newsloop th:first-child { text-align: left }
 .newsloop th { border-bottom: 1px solid #9ca3af }
 """
+_GAP = "  "  # between two columns
 _EXCERPT = 400  # characters of an example
 _WINDOWS_SHOWN = 3  # newest windows of accuracy, in the terminal
 
@@ -52,7 +55,7 @@ def table(signals: Sequence[Signal]) -> list[str]:
         )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     return [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+        _GAP.join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
         for row in rows
     ]
 
@@ -115,7 +118,7 @@ def page(
         f'<head><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style>"
     )
-    text = html.escape("\n".join(lines))
+    text = "\n".join(_unbroken(lines))
     shown = "".join(
         f"<blockquote>{html.escape(_excerpt(example))}</blockquote>" for example in examples
     )
@@ -124,6 +127,13 @@ def page(
         f"{_moved(moved)}{'<h2>Texts least like the reference</h2>' if shown else ''}{shown}</div>"
     )
     return evidently.replace("<head>", head, 1).replace("<body>", top, 1)
+
+
+def _unbroken(lines: Sequence[str]) -> Iterator[str]:
+    """HTML in which the lines of a table, which have wide gaps, are never broken."""
+    for aligned, group in itertools.groupby(lines, lambda line: _GAP in line):
+        text = html.escape("\n".join(group))
+        yield f'<span class="columns">{text}</span>' if aligned else text
 
 
 def _moved(moved: Moved) -> str:
