@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect.automations import Automation
@@ -90,11 +91,16 @@ def watch_for_dead_runs() -> None:
     A self-hosted Prefect has none by itself: a run whose process and runner were killed would show
     as running for ever.
     """
+    begun = {"prefect.flow-run.Pending", "prefect.flow-run.Running"}
     ended = ("Completed", "Failed", "Cancelled", "Crashed")
     trigger = EventTrigger(
-        # Running too: a run may die before its first sign of life.
-        after={"prefect.flow-run.heartbeat", "prefect.flow-run.Running"},
-        expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{one}" for one in ended)},
+        # A run may die before its first sign of life, or before it has begun.
+        after={*begun, "prefect.flow-run.heartbeat"},
+        expect={
+            "prefect.flow-run.Running",
+            "prefect.flow-run.heartbeat",
+            *(f"prefect.flow-run.{one}" for one in ended),
+        },
         match={"prefect.resource.id": ["prefect.flow-run.*"]},
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
@@ -107,6 +113,11 @@ def watch_for_dead_runs() -> None:
     automation = Automation(name=ZOMBIES, trigger=trigger, actions=[action])
     # Both are no coroutines outside of a loop, whatever their types say.
     try:
-        Automation.read(name=ZOMBIES)  # type: ignore[unused-coroutine]
+        known: Any = Automation.read(name=ZOMBIES)
     except ValueError:
         automation.create()
+        return
+    # One of an earlier newsloop. An equal one stays: it may be waiting for somebody's silence.
+    if (known.trigger.after, known.trigger.expect) != (trigger.after, trigger.expect):
+        automation.id = known.id
+        automation.update()
