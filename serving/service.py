@@ -33,7 +33,7 @@ from components.core import ledger_challenger
 from components.core.errors import LedgerError
 from components.core.ledger import Ledger
 from components.core.offline import stay_home
-from serving import connections, direct, intake, setting, telemetry, ui
+from serving import connections, direct, intake, openapi, setting, telemetry, ui
 from serving.access import Access
 from serving.asker import ASKER
 from serving.desk import Desk
@@ -90,6 +90,12 @@ async def _model(request: Request) -> Response:
     return await _respond(service.describe())
 
 
+async def _document(request: Request) -> Response:
+    del request
+    service: Any = bentoml.get_current_service()
+    return JSONResponse(service.document())
+
+
 async def _ui(request: Request) -> Response:
     del request
     return ui.page()
@@ -120,6 +126,7 @@ class Guarded(bentoml.Service):  # type: ignore[misc]
         app.user_middleware = [
             one for one in app.user_middleware if one.cls is not TimeoutMiddleware
         ]
+        app.routes.insert(0, Route(openapi.PATH, _document))  # before BentoML's own
         params, keys = setting.entrance()
         connections.watch(params.serve.receive_seconds, params.serve.max_connections)
         self.guard = Guard(app, Access(keys, params.serve.ask_keys), params.serve, _static(app))
@@ -253,6 +260,11 @@ class Newsloop:
     async def describe(self) -> dict[str, Any]:
         """The answer of GET /model."""
         return self._served().describe()
+
+    def document(self) -> dict[str, Any]:
+        """The answer of GET /docs.json."""
+        current = self._models.current
+        return openapi.document(self._limits, current.bundle.labels if current else None)
 
     async def _answer(self, body: bytes, caller: str | None) -> bytes:
         """The JSON that answers a body of POST /classify."""
