@@ -45,6 +45,8 @@ def run(params: Params, paths: Paths) -> None:
     where = {"root": str(paths.root), "home": str(paths.home)}
     pool = os.environ.get(WORK_POOL)
     job = {"working_dir": str(paths.root)} if pool else None
+    if pool:
+        os.chdir(paths.root)  # a run copies the folder where it was deployed into its own
     on_drift = DeploymentEventTrigger(
         name="retrain on drift",
         expect={prefect_side.DRIFT},

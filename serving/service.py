@@ -173,7 +173,8 @@ class Newsloop:
         if self._limits.log == "json":
             telemetry.log_json()
         self._models, self._ledger = found.models, found.ledger
-        self._metrics = Metrics()
+        provider = direct.tracer_provider()
+        self._metrics = Metrics(telemetry.Spans(provider))
         tally = Tally(self._limits.challenger.slow_ms, self._limits.max_batch)
         self._desk = Desk(self._models, tally, self._limits, self._metrics)
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")  # explain: one at a time
@@ -192,7 +193,7 @@ class Newsloop:
         service: Any = Newsloop  # the decorator made a Guarded of it
         if service.guard is not None:
             service.guard.direct[direct.PATH] = direct.traced(
-                direct.Direct(self._answer, self._metrics)
+                direct.Direct(self._answer, self._metrics), provider
             )
 
     def _follow_trials(self, ledger: Ledger, shelf: Shelf, tally: Tally) -> list[Rival | Watch]:
@@ -271,12 +272,13 @@ class Newsloop:
         with self._metrics.stage("parse"):
             texts = intake.texts(intake.parse(body), self._limits)
         served, found = await self._desk.answer(texts, caller)
-        title = served.title
-        self._metrics.given(title, found)
-        if self._recorder is not None:
-            self._recorder.record(served.bundle.name, found, texts, ASKER.get())
-        predictions = [answer.public() for answer in found]
-        return orjson.dumps({"model": title, "predictions": predictions})
+        with self._metrics.stage("answer"):
+            title = served.title
+            self._metrics.given(title, found)
+            if self._recorder is not None:
+                self._recorder.record(served.bundle.name, found, texts, ASKER.get())
+            predictions = [answer.public() for answer in found]
+            return orjson.dumps({"model": title, "predictions": predictions})
 
     async def _explain(self, body: ExplainBody) -> dict[str, Any]:
         text = intake.text(await body.read(), self._limits)
