@@ -50,27 +50,29 @@ MIB = 2**20
 
 
 class Load:
-    """Clients that share `requests` requests between them."""
+    """Clients that ask without a pause until they are told to stop."""
 
-    def __init__(self, url: str, requests: int) -> None:
+    def __init__(self, url: str) -> None:
         self.done, self.failures = 0, list[str]()
-        self._left, self._lock = itertools.count(), threading.Lock()
-        self._requests, self._articles = requests, serving.articles()
+        self._numbers, self._lock = itertools.count(), threading.Lock()
+        self._stop, self._articles = threading.Event(), serving.articles()
         self._threads = [threading.Thread(target=self._ask, args=(url,)) for _ in range(CLIENTS)]
         for thread in self._threads:
             thread.start()
 
     def _ask(self, url: str) -> None:
         with Client(url) as client:
-            while (number := next(self._left)) < self._requests:
+            while not self._stop.is_set():
+                article = self._articles[next(self._numbers) % len(self._articles)]
                 try:
-                    client.classify([self._articles[number % len(self._articles)]])
+                    client.classify([article])
                 except StackError as error:
                     self.failures.append(str(error))
                 with self._lock:
                     self.done += 1
 
-    def join(self) -> None:
+    def stop(self) -> None:
+        self._stop.set()
         for thread in self._threads:
             thread.join()
 
@@ -90,17 +92,17 @@ def measure(place: Path, names: list[str], port: int, requests: int, swaps: int)
     url = f"http://127.0.0.1:{port}"
     try:
         serving._wait(f"{url}/readyz", process)
-        load, samples, swapped = Load(url, requests), [], 0
+        load, samples, swapped = Load(url), [], 0
         started = time.monotonic()
         with Client(url) as client:
-            while load.done < requests:
+            while load.done < requests or swapped < swaps:  # slow swaps make more requests
                 if swapped < min(swaps, load.done * swaps // requests + 1):
-                    _swap(ledger, client, 1 + swapped % 2)
+                    _swap(ledger, client, 1 + (swapped + 1) % 2)  # version 1 serves at the start
                     swapped += 1
                 if load.done >= len(samples) * requests / SAMPLES:
                     samples.append((load.done, *_resident(process.pid)))
                 time.sleep(0.01)
-        load.join()
+        load.stop()
         seconds = time.monotonic() - started
         samples.append((load.done, *_resident(process.pid)))
     finally:
@@ -108,7 +110,7 @@ def measure(place: Path, names: list[str], port: int, requests: int, swaps: int)
         process.wait(60)
         ledger.close()
     return {
-        "requests": requests, "swaps": swapped, "failed": len(load.failures),
+        "requests": load.done, "swaps": swapped, "failed": len(load.failures),
         "requests_per_second": requests / seconds,
         "growth_answers": growth([one[1] for one in samples]),
         "growth_all": growth([one[2] for one in samples]),
