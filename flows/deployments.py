@@ -1,10 +1,12 @@
 """The deployments: learning weekly and on drift, monitoring hourly, retention daily.
 
-`newsloop up` runs it.
+`newsloop up` runs it, and its runs with it. With NEWSLOOP_WORK_POOL=NAME it becomes a Prefect
+worker of that work pool: the pool shows in Prefect's page, where its runs can be paused.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -15,10 +17,14 @@ from components.core.paths import Paths
 from flows import environment
 
 RETENTION = "retention/newsloop"
+WORK_POOL = "NEWSLOOP_WORK_POOL"  # unset: the runs are children of this process
 
 
 def run(params: Params, paths: Paths) -> None:
-    """Serves the deployments until it is told to end."""
+    """Serves the deployments until it is told to end.
+
+    In a work pool a run is a child of the worker, in the project's folder.
+    """
     environment.settle(params, paths)
     from prefect import serve
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -37,6 +43,10 @@ def run(params: Params, paths: Paths) -> None:
     # flows/monitoring.py would stand for the package monitoring.
     by_module = EntrypointType.MODULE_PATH
     where = {"root": str(paths.root), "home": str(paths.home)}
+    pool = os.environ.get(WORK_POOL)
+    job = {"working_dir": str(paths.root)} if pool else None
+    if pool:
+        os.chdir(paths.root)  # a run copies the folder where it was deployed into its own
     on_drift = DeploymentEventTrigger(
         name="retrain on drift",
         expect={prefect_side.DRIFT},
@@ -53,6 +63,7 @@ def run(params: Params, paths: Paths) -> None:
             triggers=[on_drift],
             concurrency_limit=alone,
             entrypoint_type=by_module,
+            job_variables=job,
         ),
         monitor.to_deployment(
             "newsloop",
@@ -60,6 +71,7 @@ def run(params: Params, paths: Paths) -> None:
             parameters=where,
             concurrency_limit=alone,
             entrypoint_type=by_module,
+            job_variables=job,
         ),
         retention.to_deployment(
             "newsloop",
@@ -67,13 +79,19 @@ def run(params: Params, paths: Paths) -> None:
             parameters=where,
             concurrency_limit=alone,
             entrypoint_type=by_module,
+            job_variables=job,
         ),
     ]
+    if pool:
+        prefect_side.ensure_pool(pool)
     # serve() says nothing when it is ready; by then the deployments are registered.
     for deployment in deployments:
-        deployment.apply()
+        deployment.apply(work_pool_name=pool)
     prefect_side.watch_for_dead_runs()
     tables.write_text("ready\n", paths.processes / "runner.ready")
+    if pool:
+        worker = ["-m", "prefect", "worker", "start", "--pool", pool, "--with-healthcheck"]
+        os.execv(sys.executable, [sys.executable, *worker])  # noqa: S606 - with our environment
     serve(*deployments, print_starting_message=False)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from prefect.automations import Automation
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 from prefect.client.schemas.objects import State, StateType
 from prefect.deployments import run_deployment
@@ -83,6 +84,15 @@ def doubled(since: datetime) -> list[str]:
         )
         learning = client.read_deployment_by_name(LEARNING).id if found else None
     return [str(one.id) for one in found if one.deployment_id == learning]
+
+
+def ensure_pool(name: str) -> None:
+    """Makes the work pool, whose workers run flows as their children, if it is not there."""
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_work_pool(name)
+        except ObjectNotFound:
+            client.create_work_pool(WorkPoolCreate(name=name, type="process"))
 
 
 def watch_for_dead_runs() -> None:

@@ -42,6 +42,8 @@ ROUTES = {
     "/docs.json": Route("admin"),
     "/schema.json": Route("admin"),
     "/healthz": Route("admin"),  # BentoML's second name of /livez
+    # Open to all when they are read; for other methods paths like any.
+    **{path: Route("predict") for path in sorted(OPEN)},
 }
 
 

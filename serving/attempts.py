@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -16,13 +17,14 @@ MOST = 2  # one kill may be somebody's hand
 def attempt(folder: Path, name: str, load: Callable[[str], T]) -> T:
     """What `load` gives for the bundle `name`.
 
-    A file in `folder` counts the times that it was begun and not ended.
+    A file in `folder` counts the times that it was begun and not ended on this host: services on
+    other hosts, which may share the folder, load the same bundle at the same time.
 
     Raises:
         BundleError: the process ended MOST times in a row while this bundle was loaded. Then
             nothing counts it any more, and the watch lets the version before it serve.
     """
-    mark = folder / name
+    mark = folder / f"{name}-{socket.gethostname()}"
     begun = mark.stat().st_size if mark.exists() else 0
     if begun >= MOST:
         raise BundleError(

@@ -19,11 +19,12 @@ M = TypeVar("M")  # the model that answered
 A = TypeVar("A")  # its answer to one text
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Request(Generic[M, A]):
     texts: Sequence[str]
     future: asyncio.Future[tuple[M, Sequence[A]]]
     arrived: float  # seconds, by the loop's clock
+    begun: float = 0  # when its batch was begun
 
 
 class Batcher(Generic[M, A]):
@@ -38,6 +39,8 @@ class Batcher(Generic[M, A]):
         max_batch: texts computed together.
         max_wait_ms: milliseconds that a request waits for company.
         tell: called for each batch with its texts and the seconds that each request waited.
+        timed: called in the request's own context with the moments, by the loop's clock, when it
+            arrived, when its batch was begun, and when it had its answer.
     """
 
     def __init__(
@@ -46,8 +49,9 @@ class Batcher(Generic[M, A]):
         max_batch: int,
         max_wait_ms: float,
         tell: Callable[[int, Sequence[float]], object] = lambda *_: None,
+        timed: Callable[[float, float, float], object] = lambda *_: None,
     ) -> None:
-        self._compute, self._tell = compute, tell
+        self._compute, self._tell, self._timed = compute, tell, timed
         self._max_batch = max_batch
         self._max_wait = max_wait_ms / 1000
         self._waiting: deque[_Request[M, A]] = deque()
@@ -72,10 +76,13 @@ class Batcher(Generic[M, A]):
             self._task = asyncio.create_task(self._run())
         loop = asyncio.get_running_loop()
         future: asyncio.Future[tuple[M, Sequence[A]]] = loop.create_future()
-        self._waiting.append(_Request(texts, future, loop.time()))
+        request = _Request(texts, future, loop.time())
+        self._waiting.append(request)
         self._texts_waiting += len(texts)
         self._arrived.set()
-        return await future
+        found = await future
+        self._timed(request.arrived, request.begun, loop.time())
+        return found
 
     async def close(self) -> None:
         """Ends the thread; requests that have no answer yet are cancelled."""
@@ -127,7 +134,10 @@ class Batcher(Generic[M, A]):
     async def _answer(self, batch: list[_Request[M, A]]) -> None:
         texts = [text for request in batch for text in request.texts]
         loop = asyncio.get_running_loop()
-        self._tell(len(texts), [loop.time() - request.arrived for request in batch])
+        now = loop.time()
+        for request in batch:
+            request.begun = now
+        self._tell(len(texts), [now - request.arrived for request in batch])
         try:
             model, answers = await loop.run_in_executor(self._thread, self._compute, texts)
         except asyncio.CancelledError:

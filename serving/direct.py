@@ -8,12 +8,13 @@ is wanted: metrics by serving/metrics.py, traces by OpenTelemetry's middleware.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bentoml._internal.configuration.containers import BentoMLContainer
 
-from serving.guard import CALLER, App, Receive, Scope, Send
+from serving.guard import BEGUN, CALLER, App, Receive, Scope, Send
 from serving.metrics import Metrics
 from serving.refused import Refused
 
@@ -35,6 +36,9 @@ class Direct:
         self._answer, self._metrics = answer, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = scope.get(BEGUN)
+        if begun is not None:
+            self._metrics.passed("admission", begun, time.monotonic())
         with self._metrics.stage("request"):
             try:
                 content = await self._answer((await receive())["body"], scope.get(CALLER))
@@ -56,12 +60,18 @@ class Direct:
         await refusal.response()(scope, receive, send)
 
 
-def traced(app: App) -> App:
-    """`app` with a span for each request, where an endpoint for traces is set."""
+def tracer_provider() -> Any:
+    """OpenTelemetry's, as BentoML has set it up; None where no endpoint for traces is set."""
     if not BentoMLContainer.tracing.sample_rate.get():
+        return None
+    return BentoMLContainer.tracer_provider.get()
+
+
+def traced(app: App, provider: Any) -> App:
+    """`app` with a span for each request, where there is a provider."""
+    if provider is None:
         return app
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
-    provider: Any = BentoMLContainer.tracer_provider.get()
     wrapped: App = OpenTelemetryMiddleware(app, tracer_provider=provider)
     return wrapped

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
@@ -32,6 +33,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+BEGUN = "newsloop.begun"  # in a request's scope: when it came, by time.monotonic
 CALLER = "newsloop.caller"  # in a request's scope: the id of its key, None without one
 DEADLINE = b"x-deadline-ms"  # header: milliseconds after which the client needs no answer any more
 _DIGITS = re.compile(r"[0-9]{1,9}")
@@ -85,6 +87,7 @@ class Guard:
             await send({"type": "websocket.close"})
             return
         answer = _Answer(send, self)
+        scope[BEGUN] = time.monotonic()
         try:
             await self._let_in(scope, receive, answer)
         except Refused as refusal:

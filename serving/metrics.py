@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from serving.answer import Answer
+from serving.telemetry import Spans
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20)
 TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -22,13 +23,18 @@ CONFIDENCE = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1)
 class Metrics:
     """Counts and times; safe to share between threads.
 
-    stage_seconds{stage}: `parse` a body, `queue` for the model, `compute` a batch, `request` in
-    all.
+    stage_seconds{stage}: `admission` (key, limits, the body's arrival), `parse` the body, `queue`
+    for the model, `compute` a batch (tokenizing is a part of the model), `answer` (JSON, records),
+    `request`: all but admission. Where traces are asked for, each stage is a span of its request.
     batch_texts: computed together. answers_total{model, abstained}; confidence{model}.
     requests_total{endpoint, status}: of POST /classify; BentoML counts the other routes.
+
+    Args:
+        spans: of the traces.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spans: Spans | None = None) -> None:
+        self._spans = spans or Spans()
         import prometheus_client as prometheus
 
         def histogram(name: str, help_: str, labels: Sequence[str], buckets: Any) -> Any:
@@ -45,13 +51,23 @@ class Metrics:
         self._requests = cache(requests.labels)
 
     @contextmanager
-    def stage(self, name: str, clock: Callable[[], float] = time.perf_counter) -> Iterator[None]:
+    def stage(self, name: str, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
         """Times what is done within."""
         started = clock()
         try:
             yield
         finally:
-            self._stage(name).observe(clock() - started)
+            self.passed(name, started, clock())
+
+    def passed(self, name: str, started: float, ended: float) -> None:
+        """A stage that is over; moments of time.monotonic."""
+        self._stage(name).observe(ended - started)
+        self._spans.add(name, started, ended)
+
+    def answered(self, arrived: float, begun: float, ended: float) -> None:
+        """A request has its batch's answer. `batch` and `stage` have measured that for all."""
+        self._spans.add("queue", arrived, begun)
+        self._spans.add("compute", begun, ended)
 
     def batch(self, texts: int, waited: Sequence[float]) -> None:
         """A batch begins: how many texts, and how long each of its requests has waited."""

@@ -39,7 +39,8 @@ def command(params: Params, paths: Paths) -> tuple[list[str], dict[str, str]]:
         FOLLOW: "1",
         ROOT: str(paths.root),
         "NEWSLOOP_HOME": str(paths.home),
-        "BENTOML_HOME": str(paths.home / "bentoml"),
+        # Services that share a home need one each: BentoML clears it of metrics when it starts.
+        "BENTOML_HOME": os.environ.get("BENTOML_HOME") or str(paths.home / "bentoml"),
     }
     return argv, environment
 

@@ -33,7 +33,7 @@ from components.core import ledger_challenger
 from components.core.errors import LedgerError
 from components.core.ledger import Ledger
 from components.core.offline import stay_home
-from serving import connections, direct, intake, setting, telemetry, ui
+from serving import connections, direct, intake, openapi, setting, telemetry, ui
 from serving.access import Access
 from serving.asker import ASKER
 from serving.desk import Desk
@@ -90,6 +90,12 @@ async def _model(request: Request) -> Response:
     return await _respond(service.describe())
 
 
+async def _document(request: Request) -> Response:
+    del request
+    service: Any = bentoml.get_current_service()
+    return JSONResponse(service.document())
+
+
 async def _ui(request: Request) -> Response:
     del request
     return ui.page()
@@ -120,6 +126,7 @@ class Guarded(bentoml.Service):  # type: ignore[misc]
         app.user_middleware = [
             one for one in app.user_middleware if one.cls is not TimeoutMiddleware
         ]
+        app.routes.insert(0, Route(openapi.PATH, _document))  # before BentoML's own
         params, keys = setting.entrance()
         connections.watch(params.serve.receive_seconds, params.serve.max_connections)
         self.guard = Guard(app, Access(keys, params.serve.ask_keys), params.serve, _static(app))
@@ -166,7 +173,8 @@ class Newsloop:
         if self._limits.log == "json":
             telemetry.log_json()
         self._models, self._ledger = found.models, found.ledger
-        self._metrics = Metrics()
+        provider = direct.tracer_provider()
+        self._metrics = Metrics(telemetry.Spans(provider))
         tally = Tally(self._limits.challenger.slow_ms, self._limits.max_batch)
         self._desk = Desk(self._models, tally, self._limits, self._metrics)
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")  # explain: one at a time
@@ -185,7 +193,7 @@ class Newsloop:
         service: Any = Newsloop  # the decorator made a Guarded of it
         if service.guard is not None:
             service.guard.direct[direct.PATH] = direct.traced(
-                direct.Direct(self._answer, self._metrics)
+                direct.Direct(self._answer, self._metrics), provider
             )
 
     def _follow_trials(self, ledger: Ledger, shelf: Shelf, tally: Tally) -> list[Rival | Watch]:
@@ -254,17 +262,23 @@ class Newsloop:
         """The answer of GET /model."""
         return self._served().describe()
 
+    def document(self) -> dict[str, Any]:
+        """The answer of GET /docs.json."""
+        current = self._models.current
+        return openapi.document(self._limits, current.bundle.labels if current else None)
+
     async def _answer(self, body: bytes, caller: str | None) -> bytes:
         """The JSON that answers a body of POST /classify."""
         with self._metrics.stage("parse"):
             texts = intake.texts(intake.parse(body), self._limits)
         served, found = await self._desk.answer(texts, caller)
-        title = served.title
-        self._metrics.given(title, found)
-        if self._recorder is not None:
-            self._recorder.record(served.bundle.name, found, texts, ASKER.get())
-        predictions = [answer.public() for answer in found]
-        return orjson.dumps({"model": title, "predictions": predictions})
+        with self._metrics.stage("answer"):
+            title = served.title
+            self._metrics.given(title, found)
+            if self._recorder is not None:
+                self._recorder.record(served.bundle.name, found, texts, ASKER.get())
+            predictions = [answer.public() for answer in found]
+            return orjson.dumps({"model": title, "predictions": predictions})
 
     async def _explain(self, body: ExplainBody) -> dict[str, Any]:
         text = intake.text(await body.read(), self._limits)

@@ -1,6 +1,7 @@
 """Attacks on the real service, and more load than it can take: Rows 15 to 20.
 
-NEWSLOOP_FUZZ sets the number of fuzzed requests; the default keeps the tests short.
+NEWSLOOP_FUZZ sets the number of fuzzed requests, NEWSLOOP_DOCUMENTED that of schemathesis for each
+path; the defaults keep the tests short.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tests import tiny
 from tests.served import PROJECT, Project, free_port, settings, wait_for
 
 FUZZED = int(os.environ.get("NEWSLOOP_FUZZ", "2000"))
+DOCUMENTED = int(os.environ.get("NEWSLOOP_DOCUMENTED", "20"))
 MEGABYTE = 2**20
 MAX_REQUESTS = 4
 RECEIVE_SECONDS = 3
@@ -326,6 +328,22 @@ def test_fuzzed_requests_never_make_it_fail(service: Project) -> None:
 
 
 # 18
+
+
+def test_the_document_is_true(service: Project, tmp_path: Path) -> None:
+    """schemathesis asks what the OpenAPI document allows, and what it does not."""
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "schemathesis.cli", "run", f"{service.url}/docs.json",
+            "--header", f"Authorization: Bearer {service.key}", "--checks", "all",
+            "--phases", "coverage,fuzzing", "--max-examples", str(DOCUMENTED), "--seed", "1",
+            "--generation-database", "none", "--warnings", "off", "--no-color",
+        ],
+        check=False, capture_output=True, text=True, cwd=tmp_path, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "8 selected / 8 total" in done.stdout
+    assert "No issues found" in done.stdout
 
 
 def test_a_thousand_slow_clients_stop_nobody_and_are_cut(service: Project) -> None:

@@ -1,0 +1,186 @@
+"""Resident memory of the service over many requests and model swaps: it should stay as it is.
+
+    python benchmarks/memory.py                               # 100,000 requests, 200 swaps
+    python benchmarks/memory.py --requests 2000 --swaps 5     # a look
+
+Clients send articles without a pause, in batches of one, while two bundles of the default
+architecture (benchmarks/serving.py) take turns. The old one is dropped at once
+(`serve.keep_seconds: 0`), so each swap verifies, loads and warms a bundle: what it leaves behind
+adds up. Growth is the mean of the last tenth of the samples against the mean of the second tenth;
+the first tenth warms up. `answers` is the process that answers, `all` the whole tree with BentoML's
+supervisor and the scrubber. Prints, and writes benchmarks/memory.json and benchmarks/memory.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import psutil
+import yaml
+
+from benchmarks import serving
+from components.core import ledger as ledgers
+from components.core import tables
+from components.core.errors import StackError
+from components.core.ledger import Ledger
+from components.core.paths import Paths
+from serving.client import Client
+
+PLACE = serving.ROOT / ".newsloop" / "benchmarks" / "memory"
+CLIENTS = 8
+SAMPLES = 200  # of the memory, spread over the requests
+ASKED = 0.05  # growth must stay below
+PAST = datetime(2020, 1, 1, tzinfo=UTC)  # deployed then, no version is on probation
+MIB = 2**20
+
+
+class Load:
+    """Clients that ask without a pause until they are told to stop."""
+
+    def __init__(self, url: str) -> None:
+        self.done, self.failures = 0, list[str]()
+        self._numbers, self._lock = itertools.count(), threading.Lock()
+        self._stop, self._articles = threading.Event(), serving.articles()
+        self._threads = [threading.Thread(target=self._ask, args=(url,)) for _ in range(CLIENTS)]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self, url: str) -> None:
+        with Client(url) as client:
+            while not self._stop.is_set():
+                article = self._articles[next(self._numbers) % len(self._articles)]
+                try:
+                    client.classify([article])
+                except StackError as error:
+                    self.failures.append(str(error))
+                with self._lock:
+                    self.done += 1
+
+    def stop(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def measure(place: Path, names: list[str], port: int, requests: int, swaps: int) -> dict[str, Any]:
+    """One service from start to end; memory in MiB."""
+    argv, environment = serving.ours(serving.ROOT, place, PLACE / names[0], names[0], port)
+    shutil.copytree(PLACE / names[1], place / "home" / "bundles" / names[1])
+    values = yaml.safe_load((place / "params.yaml").read_text(encoding="utf-8"))
+    values["serve"] |= {"keep_seconds": 0, "follow_seconds": 0.1}
+    (place / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    ledger = Ledger(ledgers.url(Paths(place, place / "home").ledger))
+    row = {**ledger.versions()[0], "version": 2, "bundle": names[1], "tag": "newsloop@v2.0.0"}
+    ledger.add_version(row, "a benchmark")
+    with (PLACE / "service.log").open("w") as log:
+        process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        serving._wait(f"{url}/readyz", process)
+        load, samples, swapped = Load(url), [], 0
+        started = time.monotonic()
+        with Client(url) as client:
+            while load.done < requests or swapped < swaps:  # slow swaps make more requests
+                if swapped < min(swaps, load.done * swaps // requests + 1):
+                    _swap(ledger, client, 1 + (swapped + 1) % 2)  # version 1 serves at the start
+                    swapped += 1
+                if load.done >= len(samples) * requests / SAMPLES:
+                    samples.append((load.done, *_resident(process.pid)))
+                time.sleep(0.01)
+        load.stop()
+        seconds = time.monotonic() - started
+        samples.append((load.done, *_resident(process.pid)))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        ledger.close()
+    return {
+        "requests": load.done, "swaps": swapped, "failed": len(load.failures),
+        "requests_per_second": requests / seconds,
+        "growth_answers": growth([one[1] for one in samples]),
+        "growth_all": growth([one[2] for one in samples]),
+        "samples": [[done, round(a, 1), round(b, 1)] for done, a, b in samples],
+    }  # fmt: skip
+
+
+def growth(memory: list[float]) -> float:
+    """The mean of the last tenth over that of the second tenth, minus 1."""
+    tenth = max(len(memory) // 10, 1)
+    return float(np.mean(memory[-tenth:]) / np.mean(memory[tenth : 2 * tenth]) - 1)
+
+
+def _swap(ledger: Ledger, client: Client, version: int) -> None:
+    ledger.deploy(version, PAST, "a benchmark")
+    while client.model()["version"] != version:
+        time.sleep(0.02)
+
+
+def _resident(pid: int) -> tuple[float, float]:
+    """MiB of the process that answers, which is the largest, and of the whole tree."""
+    tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    each = [one.memory_info().rss / MIB for one in tree]
+    return max(each), sum(each)
+
+
+def plot(found: dict[str, Any], file: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 3))
+    done, answers, everything = zip(*found["samples"], strict=True)
+    axes.plot(done, answers, label="the process that answers")
+    axes.plot(done, everything, label="all processes")
+    axes.set(xlabel="requests", ylabel="resident MiB", ylim=(0, None))
+    axes.set_title(f"{found['swaps']} swaps meanwhile", fontsize=10)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(file)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--swaps", type=int, default=200)
+    parser.add_argument("--port", type=int, default=3909)
+    chosen = parser.parse_args()
+    shutil.rmtree(PLACE, ignore_errors=True)
+    PLACE.mkdir(parents=True)
+    serving.PLACE = PLACE
+    names = []
+    for seed in (0, 1):
+        draft = PLACE / "draft"
+        names.append(serving.make_bundle(draft, PLACE / "keys", seed))
+        draft.rename(PLACE / names[-1])
+    found = measure(PLACE / "service", names, chosen.port, chosen.requests, chosen.swaps)
+    for key, value in found.items():
+        if key != "samples":
+            print(f"{key}: {value:.4g}")
+    print(f"asked: growth below {ASKED}; all: {'met' if found['growth_all'] < ASKED else 'missed'}")
+    machine = {
+        "cores": os.cpu_count(), "python": platform.python_version(),
+        "load_average": os.getloadavg()[0],
+    }  # fmt: skip
+    tables.write_json({"machine": machine, **found}, Path(__file__).with_suffix(".json"))
+    plot(found, Path(__file__).with_suffix(".svg"))
+    shutil.rmtree(PLACE)
+
+
+if __name__ == "__main__":
+    main()
