@@ -16,10 +16,13 @@ run: setup
 demo: setup
 	@$(BIN)/newsloop demo
 
+# Many tests wait for servers most of the time: two workers leave half of two cores idle.
+WORKERS := 4
 # Every test runs without a network but the loopback, see tests/offline.py.
 test: setup check
 	@bash tests/servers.sh
-	@$(BIN)/python tests/offline.py $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python tests/offline.py $(BIN)/python -m pytest --numprocesses $(WORKERS) \
+		--dist loadfile --no-loadscope-reorder
 
 check: setup
 	@$(BIN)/ruff check .

@@ -24,7 +24,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
 
 from components import gate, release, snapshot
-from components.core import bundle, ledger_deciding, tables
+from components.core import bundle, ledger_deciding, recipe, tables
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.errors import Busy, GateRefused, SourceError
@@ -187,7 +187,9 @@ def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: S
         paths = workspace.prepare(paths, champion)
         pipeline.checkout(paths)
         pipeline.verify(paths)
-    params = parameters.load(paths.params)
+    params, fitted = recipe.load(paths.params, paths.sources / paths.params.name)
+    for line in fitted:
+        say(f"settings: {line}")
     try:
         with pipeline.earlier_data_kept(paths):
             _choose(params, paths, ledger, reason, summary)

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -20,13 +19,12 @@ import yaml
 from components.core import orphans, tables
 from components.core.errors import GateRefused, NewsloopError, ReleaseError
 from components.core.identity import redact
+from components.core.noise import is_noise
 from components.core.paths import Paths
 from flows import dvc_lock
 
 STAGES = ("ingest", "validate", "split", "train", "evaluate", "package")
 _ERROR = "error: "  # how a stage begins its paragraph, see core/stage.py
-# What TensorFlow prints before anybody can ask it to be quiet.
-_NOISE = re.compile(r"WARNING: All log messages before absl|[IWE]0000 00:00:")
 _GRACE_SECONDS = 10  # between asking a stage to end and ending it
 
 
@@ -210,7 +208,7 @@ def _relay(stream: IO[bytes], paragraphs: list[str]) -> None:
             elif text.startswith("ERROR:"):
                 if not own:
                     paragraphs.append(redact(text.removeprefix("ERROR:").strip()))
-            elif text and not _NOISE.match(text):
+            elif text and not is_noise(text):
                 sys.stderr.write(line.decode(errors="replace"))
                 sys.stderr.flush()
             line = b""

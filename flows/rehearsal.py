@@ -125,8 +125,8 @@ def _stage(params: Params, paths: Paths) -> Iterator[tuple[Params, Paths]]:
     sweep(paths)
     (port,) = stack.free_ports(1)
     serve = {"host": "127.0.0.1", "port": port, "ask_keys": "remote", "drain_seconds": 0.0}
-    values = yaml.safe_load(paths.params.read_text(encoding="utf-8"))
-    values["serve"] = {**params.serve.model_dump(), **serve}
+    values = params.model_dump(mode="json", by_alias=True)
+    values["serve"] |= serve
     settings = parameters.parse(values, str(paths.params))
     paths.home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=paths.home, prefix=f"{_NAME}-") as folder:

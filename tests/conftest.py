@@ -12,6 +12,23 @@ from components.core.ledger import Ledger
 from tests import object_store, postgres
 
 _READABLE = 20  # bytes that still say something as a test's name
+# The files that take longest, the longest first. Each is one worker's, so none may begin late.
+_LONG = (
+    "test_loop.py", "test_erase.py", "test_privacy.py", "test_bad_input.py", "test_bad_data.py",
+    "test_architectures.py", "test_dask.py", "test_kills.py", "test_remote_s3.py",
+    "test_killed_training.py", "test_service.py", "test_rollback.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Unit tests come first, then what takes long, then the rest in the order of the folders."""
+
+    def place(item: pytest.Item) -> int:
+        if item.path.parent.name == "unit":
+            return -1
+        return _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG)
+
+    items.sort(key=place)
 
 
 def pytest_make_parametrize_id(val: Any, argname: str) -> str | None:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from cryptography.exceptions import InvalidSignature
 
-from components.core import keys, saved_model, tables
+from components.core import keys, noise, saved_model, tables
 from components.core.calibration import Calibration
 from components.core.errors import BundleError
 from components.core.explanation import Explanation, gather, weigh
@@ -99,6 +99,7 @@ class Model:
     """
 
     def __init__(self, folder: Path, labels: Sequence[str]) -> None:
+        noise.import_tensorflow()
         import tensorflow as tf
         import tensorflow_text  # noqa: F401 - brings the operations that cut words into pieces
 

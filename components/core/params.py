@@ -295,15 +295,23 @@ def load(path: Path) -> Params:
         ParamsError: no such file, no YAML, an unknown key, a wrong type or a value out of range;
             the message names each key.
     """
+    return parse(read(path), str(path))
+
+
+def read(path: Path) -> Any:
+    """What the file at `path` holds, not checked yet.
+
+    Raises:
+        ParamsError: no such file, or no YAML.
+    """
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)  # noqa: S506 - is safe
+        return yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)  # noqa: S506 - is safe
     except OSError as error:
         raise ParamsError(f"Expected the settings in {path}, got: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(
             f"Expected YAML in {path}, got: {' '.join(str(error).split())}. Mend that line."
         ) from error
-    return parse(values, str(path))
 
 
 def parse(values: object, where: str) -> Params:

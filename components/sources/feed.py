@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from components.core import params as parameters
+from components.core import recipe
 from components.core.params import Source
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed, Scrubber
@@ -108,7 +108,9 @@ class FeedReader(StoredReader):
     @cached_property
     def _known(self) -> frozenset[str]:
         """Categories that params.yaml names."""
-        labels = parameters.load(self.paths.params).ingest.labels
+        place = self.paths.params
+        settings, _ = recipe.load(place, self.paths.sources / place.name)
+        labels = settings.ingest.labels
         return frozenset(labels) | self.source.label_names.keys()
 
     def _entries(self, content: bytes, where: str, kind: str = "") -> list[Entry]:

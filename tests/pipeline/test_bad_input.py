@@ -24,7 +24,7 @@ from tests.tiny import make_champion
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project with data, a champion and a running Prefect server; nothing was trained."""
     made = Project(tmp_path_factory.mktemp("bad") / "project", per_class=14)
-    made.settle({"validate.min_documents": 30})
+    made.settle({"validate.min_documents": 30, "ingest.scrub.workers": 1})
     make_champion(Paths(made.root, made.home))
     first = made.command("python", "-m", "components.snapshot")
     assert first.status == 0, first.err
@@ -131,14 +131,14 @@ def test_a_refused_candidate_leaves_the_champion(project: Project) -> None:
     params = (project.root / "params.yaml").read_bytes()
     champion = state(project)["champion"]
     project.settle(
-        {"gate.min_accuracy": 1.0, "train.epochs": 1, "train.candidates": ["textcnn", "bilstm"],
-         "train.bilstm.units": 4}
+        {"gate.min_accuracy": 1.0, "train.epochs": 1, "train.textcnn.members": 1,
+         "train.candidates": ["textcnn", "linear"]}
     )  # fmt: skip
     answer = project.newsloop("run")
     (project.root / "params.yaml").write_bytes(params)
     assert answer.status == 1
     paragraph = answer.err.strip().splitlines()[-1]
-    for word in ("textcnn: accuracy is", "bilstm: accuracy is", "below 1", "stays"):
+    for word in ("textcnn: accuracy is", "linear: accuracy is", "below 1", "stays"):
         assert word in paragraph
     assert state(project)["champion"] == champion
 

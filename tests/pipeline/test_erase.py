@@ -81,6 +81,7 @@ def project(
             "gate.min_accuracy": 0.0,
             "gate.min_macro_f1": 0.0,
             "gate.max_calibration_error": 1.0,
+            "ingest.scrub.workers": 1,
             "train.epochs": 2,
             "train.textcnn.members": 1,
         }

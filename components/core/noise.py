@@ -1,0 +1,51 @@
+"""What TensorFlow prints while it is imported, before anybody can ask it to be quiet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+
+_NOISE = re.compile(r"WARNING: All log messages before absl|[IWE]0000 00:00:")
+_STDERR = 2  # the file of the process; TensorFlow's C++ does not know sys.stderr
+
+
+def is_noise(line: str) -> bool:
+    """Whether TensorFlow said it about itself.
+
+    >>> is_noise("I0000 00:00:1.2 3 cudart_stub.cc:31] Could not find cuda drivers"), is_noise("x")
+    (True, False)
+    """
+    return bool(_NOISE.match(line))
+
+
+@contextlib.contextmanager
+def left_out() -> Iterator[None]:
+    """Keeps noise off this process' stderr; what else is written to it comes when `with` ends."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as said:
+        stderr = os.dup(_STDERR)
+        os.dup2(said.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, _STDERR)
+            os.close(stderr)
+            said.seek(0)
+            for line in said:
+                if not is_noise(line.decode(errors="replace")):
+                    os.write(_STDERR, line)
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without its lines about GPUs that are not there.
+
+    TF_CPP_MIN_LOG_LEVEL does not reach them (tensorflow/tensorflow#100442).
+    """
+    if "tensorflow" not in sys.modules:
+        with left_out():
+            import tensorflow  # noqa: F401 - for its effect
