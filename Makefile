@@ -16,7 +16,7 @@ run: setup
 demo: setup
 	@$(BIN)/newsloop demo
 
-# Many tests wait for servers most of the time: two workers leave half of two cores idle.
+# Many tests wait for servers most of the time: two workers leave much of two cores idle.
 WORKERS := 4
 # Every test runs without a network but the loopback, see tests/offline.py.
 test: setup check
