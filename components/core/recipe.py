@@ -26,7 +26,7 @@ def load(path: Path, newer: Path) -> tuple[Params, list[str]]:
 
     Args:
         path: the champion's params.yaml.
-        newer: the checkout's.
+        newer: the checkout's; where it is the same file, nothing is fitted.
 
     Returns:
         The settings, and a line for each key that was fitted.
@@ -34,6 +34,8 @@ def load(path: Path, newer: Path) -> tuple[Params, list[str]]:
     Raises:
         ParamsError: as `params.load`, for what cannot be fitted.
     """
+    if path == newer:  # a checkout itself, in which an unknown key is a mistake
+        return parameters.load(path), []
     values = parameters.read(path)
     try:
         return Params.model_validate(values), []

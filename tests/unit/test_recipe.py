@@ -96,6 +96,14 @@ def test_what_is_wrong_stays_wrong(
         recipe.load(old(spoil), NEWER)
 
 
+def test_a_mistake_in_the_checkout_itself_is_one(
+    old: Callable[[Callable[[dict[str, Any]], None]], Path],
+) -> None:
+    path = old(with_old_keys)
+    with pytest.raises(ParamsError, match=r"train\.rate is no key"):
+        recipe.load(path, path)
+
+
 def test_settings_can_be_written_and_read_again() -> None:
     """As the rehearsal does, whose settings may be fitted ones."""
     settings = params.load(NEWER)
