@@ -61,6 +61,8 @@ def s3() -> Iterator[str]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
         httpx.post(f"{address}/moto-api/reset-auth", content=b"0", trust_env=False)
         yield address
+        # Whether keys are asked for is one setting for all servers of a process.
+        httpx.post(f"{address}/moto-api/reset-auth", content=b"inf", trust_env=False)
         s3.close()
         iam.close()
     server.stop()
