@@ -31,7 +31,7 @@ from components.core import keys, noise, saved_model, tables
 from components.core.calibration import Calibration
 from components.core.errors import BundleError
 from components.core.explanation import Explanation, gather, weigh
-from components.core.shortcut import attach
+from components.core.shortcut import TOGETHER, attach
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,8 +106,10 @@ class Model:
         self.labels = list(labels)
         self._module = tf.saved_model.load(str(folder))  # kept alive: the signature needs it
         self._predict = self._module.signatures["serving_default"]
+        self._together: int | None = None  # texts that it computes; None: any number
         if hasattr(self._module, "shortcut"):
             self._predict = partial(self._module.shortcut, table=self._module.table())
+            self._together = TOGETHER
         self._explain = self._module.signatures.get("explain")
 
     def predict(self, texts: Sequence[str]) -> Predictions:
@@ -122,9 +124,12 @@ class Model:
         # A lone surrogate is no character; it reads as an unknown one.
         # Of no texts, convolutions give a wrong shape: one is computed and left out.
         raw = [text.encode("utf-8", "replace") for text in texts] or [b""]
+        together = self._together or _COMPUTED_TOGETHER
+        if self._together and len(raw) > 1:
+            raw += [b""] * (-len(raw) % together)
         parts = [
-            self._predict(texts=tf.constant(raw[i : i + _COMPUTED_TOGETHER], tf.string))
-            for i in range(0, len(raw), _COMPUTED_TOGETHER)
+            self._predict(texts=tf.constant(raw[i : i + together], tf.string))
+            for i in range(0, len(raw), together)
         ]
         found = {
             key: np.concatenate([part[key].numpy() for part in parts])[: len(texts)]

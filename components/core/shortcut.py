@@ -3,7 +3,7 @@
 The SavedModel gets two functions more. `table` computes once, when the model is loaded, what does
 not depend on the text; `shortcut` answers texts with it. The table is not saved: it follows from
 the weights. XLA compiles the inner loop, which adds rows of the table up and keeps the largest
-sums, for two shapes: one text, and `_TOGETHER` texts.
+sums, anew for each number of texts; so whoever calls it brings one text or `TOGETHER`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from components.core.network import Shortcut
 
-_TOGETHER = 8  # texts that one call of the compiled function takes
-_AT_ONCE = 2  # calls, on as many threads
+TOGETHER = 8  # more are hardly quicker
 
 Answer = Callable[[Any, Callable[[Any], dict[str, Any]]], dict[str, Any]]
 
@@ -35,31 +34,18 @@ def attach(module: Any, short: Shortcut, answer: Answer, length: int) -> None:
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def compiled(ids: Any, table: Any) -> Any:
         found = short.outputs(ids, table)
-        return found[PROBABILITIES], found[FEATURES]
+        return {name: found[name] for name in (PROBABILITIES, FEATURES)}
 
-    def outputs(ids: Any, table: Any) -> dict[str, Any]:
-        rows = tf.shape(ids)[0]
+    def shortcut(texts: Any, table: Any) -> dict[str, Any]:
+        return answer(texts, lambda ids: compiled(tf.reshape(ids, (-1, length)), table))
 
-        def alone() -> Any:
-            return compiled(tf.reshape(ids, (1, length)), table)
+    def table() -> Any:
+        return short.table()
 
-        def together() -> Any:
-            full = tf.pad(ids, ((0, -rows % _TOGETHER), (0, 0)))
-            found = tf.map_fn(
-                lambda part: compiled(part, table),
-                tf.reshape(full, (-1, _TOGETHER, length)),
-                parallel_iterations=_AT_ONCE,
-                fn_output_signature=(tf.float32, tf.float32),
-            )
-            return tuple(tf.reshape(one, (-1, one.shape[-1]))[:rows] for one in found)
-
-        said, seen = tf.cond(rows == 1, alone, together)
-        return {PROBABILITIES: said, FEATURES: seen}
-
-    made = short.table()
-    module.table = tf.function(short.table, input_signature=[])
+    made = table()
+    module.table = tf.function(table, input_signature=[])
     module.shortcut = tf.function(
-        lambda texts, table: answer(texts, lambda ids: outputs(ids, table)),
+        shortcut,
         input_signature=[
             tf.TensorSpec([None], tf.string, name="texts"),
             tf.TensorSpec(made.shape, made.dtype, name="table"),

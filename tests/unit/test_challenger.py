@@ -71,6 +71,8 @@ class Silent:
 
     def batch(self, texts: int, waited: Sequence[float]) -> None: ...
 
+    def answered(self, arrived: float, begun: float, ended: float) -> None: ...
+
 
 def version(number: int) -> dict[str, Any]:
     return {
