@@ -14,9 +14,9 @@ from tests import object_store, postgres
 _READABLE = 20  # bytes that still say something as a test's name
 # The files that take longest, the longest first. Each is one worker's, so none may begin late.
 _LONG = (
-    "test_loop.py", "test_erase.py", "test_privacy.py", "test_bad_input.py", "test_bad_data.py",
-    "test_architectures.py", "test_dask.py", "test_kills.py", "test_remote_s3.py",
-    "test_killed_training.py", "test_service.py", "test_rollback.py",
+    "test_loop.py", "test_drills.py", "test_erase.py", "test_privacy.py", "test_bad_input.py",
+    "test_bad_data.py", "test_architectures.py", "test_dask.py", "test_kills.py",
+    "test_remote_s3.py", "test_killed_training.py", "test_service.py", "test_rollback.py",
 )  # fmt: skip
 
 
