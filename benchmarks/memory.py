@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -160,24 +158,13 @@ def main() -> None:
     parser.add_argument("--swaps", type=int, default=200)
     parser.add_argument("--port", type=int, default=3909)
     chosen = parser.parse_args()
-    shutil.rmtree(PLACE, ignore_errors=True)
-    PLACE.mkdir(parents=True)
-    serving.PLACE = PLACE
-    names = []
-    for seed in (0, 1):
-        draft = PLACE / "draft"
-        names.append(serving.make_bundle(draft, PLACE / "keys", seed))
-        draft.rename(PLACE / names[-1])
+    names = serving.two_bundles(PLACE)
     found = measure(PLACE / "service", names, chosen.port, chosen.requests, chosen.swaps)
     for key, value in found.items():
         if key != "samples":
             print(f"{key}: {value:.4g}")
     print(f"asked: growth below {ASKED}; all: {'met' if found['growth_all'] < ASKED else 'missed'}")
-    machine = {
-        "cores": os.cpu_count(), "python": platform.python_version(),
-        "load_average": os.getloadavg()[0],
-    }  # fmt: skip
-    tables.write_json({"machine": machine, **found}, Path(__file__).with_suffix(".json"))
+    tables.write_json({"machine": serving.machine(), **found}, Path(__file__).with_suffix(".json"))
     plot(found, Path(__file__).with_suffix(".svg"))
     shutil.rmtree(PLACE)
 

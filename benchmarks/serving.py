@@ -125,6 +125,32 @@ def make_bundle(folder: Path, key_folder: Path, seed: int = 0) -> str:
     return bundles.write(folder, facts, reference, key_folder)
 
 
+def two_bundles(place: Path) -> list[str]:
+    """Makes the folder `place` anew, with two bundles of other weights in it; gives their names.
+
+    All that this file writes lies there from then on.
+    """
+    global PLACE  # noqa: PLW0603
+    PLACE = place
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    names = []
+    for seed in (0, 1):
+        draft = place / "draft"
+        names.append(make_bundle(draft, place / "keys", seed))
+        draft.rename(place / names[-1])
+    return names
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_average": os.getloadavg()[0],
+    }
+
+
 def plain(place: Path, model: Path, port: int) -> tuple[list[str], dict[str, str]]:
     place.mkdir()
     (place / "plain.py").write_text(PLAIN.replace("MODEL", repr(str(model))), encoding="utf-8")
@@ -304,9 +330,7 @@ def main() -> None:
             f"{row['service']:<26}{row['clients']:>8}{row['per_second']:>8.0f}{row['p50_ms']:>8.1f}"
             f"{row['p99_ms']:>8.1f}{row['cpu_ms_a_request']:>8.2f}  {row['failed'] or 0}"
         )
-    machine = {"cores": os.cpu_count(), "python": platform.python_version()}
-    machine["load_average"] = os.getloadavg()[0]
-    tables.write_json({"machine": machine, "rows": rows}, Path(__file__).with_suffix(".json"))
+    tables.write_json({"machine": machine(), "rows": rows}, Path(__file__).with_suffix(".json"))
     shutil.rmtree(PLACE)
 
 

@@ -14,9 +14,6 @@ benchmarks/swaps.json.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -141,26 +138,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15, help="of load without swaps")
     parser.add_argument("--port", type=int, default=3908)
     chosen = parser.parse_args()
-    shutil.rmtree(PLACE, ignore_errors=True)
-    PLACE.mkdir(parents=True)
-    serving.PLACE = PLACE
-    names = []
-    for seed in (0, 1):
-        draft = PLACE / "draft"
-        names.append(serving.make_bundle(draft, PLACE / "keys", seed))
-        draft.rename(PLACE / names[-1])
+    names = serving.two_bundles(PLACE)
     rows = [
         measure(PLACE / f"keep-{keep}", names, chosen.port, chosen.swaps, chosen.seconds, keep)
         for keep in (600, 0)
     ]
     for row in rows:
         print(", ".join(f"{key} {value:.4g}" for key, value in row.items()))
-    machine = {
-        "cores": os.cpu_count(), "python": platform.python_version(),
-        "load_average": os.getloadavg()[0],
-    }  # fmt: skip
-    tables.write_json({"machine": machine, "rows": rows}, Path(__file__).with_suffix(".json"))
-    print(json.dumps(machine))
+    tables.write_json(
+        {"machine": serving.machine(), "rows": rows}, Path(__file__).with_suffix(".json")
+    )
     shutil.rmtree(PLACE)
 
 

@@ -105,7 +105,7 @@ class Desk:
                 return await self._second.answer(texts)
         except TimeoutError:
             self._tally.add(bundle, Counts(batches=1, errors=1))
-        except Exception:  # noqa: BLE001 - the tally has counted it
+        except Exception:  # noqa: BLE001 - counted by the tally; the champion answers instead
             return None
         return None
 
