@@ -17,6 +17,7 @@ from components.core import bundle, ledger_deciding, metrics
 from components.core.bundle import Model
 from components.core.errors import BundleError
 from components.core.ledger import LABELS, OUTCOMES, PREDICTIONS, TEXTS, WINDOWS, Champion, Ledger
+from components.core.ledger_tables import last_labels
 from components.core.params import Gate, Params
 from components.core.paths import Paths
 
@@ -138,11 +139,7 @@ def _decision(ledger: Ledger, champion: Champion) -> dict[str, Any] | None:
 
 def _answers(ledger: Ledger, name: str, after: int, until: int) -> pl.DataFrame:
     """Columns text (scrubbed), label (the answer given), actual (what people said, or null)."""
-    last = (
-        sa.select(LABELS.c.prediction_id, sa.func.max(LABELS.c.seq).label("seq"))
-        .group_by(LABELS.c.prediction_id)
-        .subquery()
-    )
+    last = last_labels()
     said = LABELS.alias()
     rows = ledger.query(
         sa.select(TEXTS.c.text, PREDICTIONS.c.label, said.c.label.label("actual"))

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from components.core import ledger_deciding, metrics
 from components.core.ledger import LABELS, PREDICTIONS, WINDOWS, Champion, Ledger
+from components.core.ledger_tables import last_labels
 from components.core.metrics import Interval
 from components.core.params import Params
 from monitoring import alerts as telling
@@ -62,7 +63,7 @@ def _judged(row: dict[str, Any], answers: list[dict[str, Any]], confidence: floa
 
 def _labelled(ledger: Ledger, after: int) -> list[dict[str, Any]]:
     """seq, bundle and right of each labelled prediction later than `after`."""
-    last = sa.select(sa.func.max(LABELS.c.seq)).group_by(LABELS.c.prediction_id)
+    last = last_labels()
     rows = ledger.query(
         sa.select(
             PREDICTIONS.c.seq,
@@ -70,8 +71,9 @@ def _labelled(ledger: Ledger, after: int) -> list[dict[str, Any]]:
             PREDICTIONS.c.label,
             LABELS.c.label.label("actual"),
         )
-        .join(LABELS, LABELS.c.prediction_id == PREDICTIONS.c.id)
-        .where(PREDICTIONS.c.seq > after, LABELS.c.seq.in_(last))
+        .join(last, last.c.prediction_id == PREDICTIONS.c.id)
+        .join(LABELS, LABELS.c.seq == last.c.seq)
+        .where(PREDICTIONS.c.seq > after)
     )
     return [{**row, "right": row["label"] == row["actual"]} for row in rows]
 

@@ -131,7 +131,9 @@ def estimate(
 
     old = np.array(reference["probabilities"].to_list(), np.float64)
     actual = np.array([classes.index(label) for label in reference["actual"]])
-    _, first, counts = np.unique(texts, return_index=True, return_counts=True)
+    # As objects: an array of strings gives each the room of the longest.
+    held = np.array(texts, object)
+    _, first, counts = np.unique(held, return_index=True, return_counts=True)
     new = np.asarray(probabilities, np.float64)[first]
     weight = counts / counts.sum()
     given = new.argmax(axis=1)

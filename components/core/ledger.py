@@ -33,6 +33,7 @@ from components.core.ledger_tables import (
     VERSIONS,
     WINDOWS,
     UtcTime,
+    last_labels,
 )
 
 __all__ = [
@@ -267,12 +268,7 @@ class Ledger:
             Rows of `prediction_id`, `text` (scrubbed), `label`, `time` of the prediction, in the
             order of the labels. Predictions whose text the scrubber refused are left out.
         """
-        last = (
-            sa.select(sa.func.max(LABELS.c.seq).label("seq"))
-            .where(LABELS.c.seq <= until)
-            .group_by(LABELS.c.prediction_id)
-            .subquery()
-        )
+        last = last_labels(LABELS.c.seq <= until)
         return self.query(
             sa.select(LABELS.c.prediction_id, TEXTS.c.text, LABELS.c.label, PREDICTIONS.c.time)
             .join(last, LABELS.c.seq == last.c.seq)

@@ -22,6 +22,7 @@ from components.core.ledger_tables import (
     PREDICTIONS,
     SHADOWS,
     VERSIONS,
+    last_labels,
 )
 
 Event = Literal["start", "step", "passed", "promoted", "failed", "stopped"]
@@ -192,7 +193,7 @@ def labelled(ledger: Ledger, bundle: str, since: datetime | None = None) -> tupl
 
     An answer counts whether it was given or was a shadow's; people's last word counts.
     """
-    last = sa.select(sa.func.max(LABELS.c.seq)).group_by(LABELS.c.prediction_id)
+    last = last_labels()
     given = sa.select(PREDICTIONS.c.id, PREDICTIONS.c.label).where(PREDICTIONS.c.bundle == bundle)
     shadow = (
         sa.select(SHADOWS.c.prediction_id, SHADOWS.c.label)
@@ -207,8 +208,9 @@ def labelled(ledger: Ledger, bundle: str, since: datetime | None = None) -> tupl
     columns: list[Any] = [right.label("right"), sa.func.count().label("n")]
     row = ledger.query(
         sa.select(*columns)
-        .select_from(answers.join(LABELS, LABELS.c.prediction_id == answers.c.id))
-        .where(LABELS.c.seq.in_(last))
+        .select_from(answers)
+        .join(last, last.c.prediction_id == answers.c.id)
+        .join(LABELS, LABELS.c.seq == last.c.seq)
     )[0]
     return int(row["right"] or 0), int(row["n"])
 

@@ -220,3 +220,16 @@ SHADOWS = sa.Table(
     sa.Column("label", sa.String, nullable=False),
     sa.Column("confidence", sa.Float, nullable=False),
 )
+
+
+def last_labels(*where: sa.ColumnElement[bool]) -> sa.Subquery:
+    """Columns prediction_id and seq of the last label of each prediction: the last word counts.
+
+    To be joined. Asked for by `seq IN (...)`, SQLite looks all of them up for each prediction.
+
+    Args:
+        where: which labels are looked at.
+    """
+    newest = sa.func.max(LABELS.c.seq).label("seq")
+    chosen = sa.select(LABELS.c.prediction_id, newest).where(*where)
+    return chosen.group_by(LABELS.c.prediction_id).subquery()

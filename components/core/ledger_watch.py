@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from components.core.ledger import Ledger
-from components.core.ledger_tables import LABELS, PREDICTIONS, TEXTS, WINDOWS
+from components.core.ledger_tables import LABELS, PREDICTIONS, TEXTS, WINDOWS, last_labels
 
 QUEUE = "queue"  # origin of labels that `newsloop label-queue` asked for
 _TOGETHER = 400  # values in one statement; SQLite takes 999 at least
@@ -97,12 +97,12 @@ def truths(ledger: Ledger, bundle: str, since: datetime) -> list[tuple[datetime,
     The last label counts. Those that the label queue asked for are left out: it asks for what the
     model is least sure of, which says nothing about the rest.
     """
-    last = sa.select(sa.func.max(LABELS.c.seq)).group_by(LABELS.c.prediction_id)
+    last = last_labels()
     rows = ledger.query(
         sa.select(PREDICTIONS.c.time, (PREDICTIONS.c.label == LABELS.c.label).label("right"))
-        .join(LABELS, LABELS.c.prediction_id == PREDICTIONS.c.id)
+        .join(last, last.c.prediction_id == PREDICTIONS.c.id)
+        .join(LABELS, LABELS.c.seq == last.c.seq)
         .where(
-            LABELS.c.seq.in_(last),
             sa.or_(LABELS.c.origin.is_(None), LABELS.c.origin != QUEUE),
             PREDICTIONS.c.bundle == bundle,
             PREDICTIONS.c.time > since,
