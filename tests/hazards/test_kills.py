@@ -23,7 +23,7 @@ from flows import versions
 from tests import killing
 
 RANDOM_KILLS = 4
-AT_ONCE = 4
+AT_ONCE = 10
 SEED = 8
 MOST_SECONDS = 120  # for one run
 
