@@ -16,8 +16,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import shutil
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -29,14 +27,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import psutil
-import yaml
 
 from benchmarks import serving
-from components.core import ledger as ledgers
 from components.core import tables
 from components.core.errors import StackError
 from components.core.ledger import Ledger
-from components.core.paths import Paths
 from serving.client import Client
 
 PLACE = serving.ROOT / ".newsloop" / "benchmarks" / "memory"
@@ -77,36 +72,22 @@ class Load:
 
 def measure(place: Path, names: list[str], port: int, requests: int, swaps: int) -> dict[str, Any]:
     """One service from start to end; memory in MiB."""
-    argv, environment = serving.ours(serving.ROOT, place, PLACE / names[0], names[0], port)
-    shutil.copytree(PLACE / names[1], place / "home" / "bundles" / names[1])
-    values = yaml.safe_load((place / "params.yaml").read_text(encoding="utf-8"))
-    values["serve"] |= {"keep_seconds": 0, "follow_seconds": 0.1}
-    (place / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
-    ledger = Ledger(ledgers.url(Paths(place, place / "home").ledger))
-    row = {**ledger.versions()[0], "version": 2, "bundle": names[1], "tag": "newsloop@v2.0.0"}
-    ledger.add_version(row, "a benchmark")
-    with (PLACE / "service.log").open("w") as log:
-        process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        serving._wait(f"{url}/readyz", process)
+    with (
+        serving.two_versions(place, names, port, keep_seconds=0) as (ledger, pid, url),
+        Client(url) as client,
+    ):
         load, samples, swapped = Load(url), [], 0
         started = time.monotonic()
-        with Client(url) as client:
-            while load.done < requests or swapped < swaps:  # slow swaps make more requests
-                if swapped < min(swaps, load.done * swaps // requests + 1):
-                    _swap(ledger, client, 1 + (swapped + 1) % 2)  # version 1 serves at the start
-                    swapped += 1
-                if load.done >= len(samples) * requests / SAMPLES:
-                    samples.append((load.done, *_resident(process.pid)))
-                time.sleep(0.01)
+        while load.done < requests or swapped < swaps:  # slow swaps make more requests
+            if swapped < min(swaps, load.done * swaps // requests + 1):
+                _swap(ledger, client, 1 + (swapped + 1) % 2)  # version 1 serves at the start
+                swapped += 1
+            if load.done >= len(samples) * requests / SAMPLES:
+                samples.append((load.done, *_resident(pid)))
+            time.sleep(0.01)
         load.stop()
         seconds = time.monotonic() - started
-        samples.append((load.done, *_resident(process.pid)))
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        ledger.close()
+        samples.append((load.done, *_resident(pid)))
     return {
         "requests": load.done, "swaps": swapped, "failed": len(load.failures),
         "requests_per_second": requests / seconds,

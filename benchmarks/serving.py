@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import platform
@@ -23,6 +24,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -140,6 +142,40 @@ def two_bundles(place: Path) -> list[str]:
         names.append(make_bundle(draft, place / "keys", seed))
         draft.rename(place / names[-1])
     return names
+
+
+@contextlib.contextmanager
+def two_versions(
+    place: Path, names: list[str], port: int, keep_seconds: float
+) -> Iterator[tuple[Ledger, int, str]]:
+    """A service whose ledger has both bundles as versions, of which the first serves.
+
+    Args:
+        place: a folder for it.
+        names: as `two_bundles` gave them.
+        keep_seconds: that a version stays in memory after its last answer.
+
+    Yields:
+        The ledger, the service's process id and its address.
+    """
+    argv, environment = ours(ROOT, place, PLACE / names[0], names[0], port)
+    shutil.copytree(PLACE / names[1], place / "home" / "bundles" / names[1])
+    values = yaml.safe_load((place / "params.yaml").read_text(encoding="utf-8"))
+    values["serve"] |= {"keep_seconds": keep_seconds, "follow_seconds": 0.1}
+    (place / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    ledger = Ledger(ledgers.url(Paths(place, place / "home").ledger))
+    row = {**ledger.versions()[0], "version": 2, "bundle": names[1], "tag": "newsloop@v2.0.0"}
+    ledger.add_version(row, "a benchmark")
+    with (PLACE / "service.log").open("a") as log:
+        process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(f"{url}/readyz", process)
+        yield ledger, process.pid, url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        ledger.close()
 
 
 def machine() -> dict[str, Any]:

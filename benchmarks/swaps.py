@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -29,14 +27,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import psutil
-import yaml
 
 from benchmarks import serving
-from components.core import ledger as ledgers
 from components.core import tables
 from components.core.errors import StackError
-from components.core.ledger import Ledger
-from components.core.paths import Paths
 from serving.client import Client
 
 PLACE = serving.ROOT / ".newsloop" / "benchmarks" / "swaps"
@@ -78,23 +72,11 @@ class Load:
 def measure(place: Path, names: list[str], port: int, swaps: int, seconds: float, keep: float) \
         -> dict[str, Any]:  # fmt: skip
     """One service, loaded without swaps and with them."""
-    argv, environment = serving.ours(serving.ROOT, place, PLACE / names[0], names[0], port)
-    shutil.copytree(PLACE / names[1], place / "home" / "bundles" / names[1])
-    values = yaml.safe_load((place / "params.yaml").read_text(encoding="utf-8"))
-    values["serve"] |= {"keep_seconds": keep, "follow_seconds": 0.1}
-    (place / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
-    ledger = Ledger(ledgers.url(Paths(place, place / "home").ledger))
-    row = {**ledger.versions()[0], "version": 2, "bundle": names[1], "tag": "newsloop@v2.0.0"}
-    ledger.add_version(row, "a benchmark")
-    with (PLACE / "service.log").open("a") as log:
-        process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        serving._wait(f"{url}/readyz", process)
+    with serving.two_versions(place, names, port, keep) as (ledger, pid, url):
         calm = Load(url)
         time.sleep(seconds)
         calm.stop()
-        children = psutil.Process(process.pid).children(recursive=True)
+        children = psutil.Process(pid).children(recursive=True)
         worker = max(children, key=lambda child: child.memory_info().rss)
         load, memory, took = Load(url), [], []
         for i in range(swaps):
@@ -105,10 +87,6 @@ def measure(place: Path, names: list[str], port: int, swaps: int, seconds: float
             took.append(time.perf_counter() - started)
             memory.append(worker.memory_info().rss / 2**20)
         load.stop()
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        ledger.close()
     said = {model: {c for m, c, _ in load.answers if m == model} for model, _, _ in load.answers}
     return {
         "keep_seconds": keep, "swaps": swaps, "answers": len(load.answers),
