@@ -37,6 +37,7 @@ SMALL = {
     "train.textcnn.members": 1,
     "gate.min_accuracy": 0.0,
     "gate.min_macro_f1": 0.0,
+    "gate.min_behaviour": 0.0,
 }
 SOONEST = 1.0  # seconds; before that nothing has begun
 
