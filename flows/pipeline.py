@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +25,7 @@ from components.core.paths import Paths
 from flows import dvc_lock
 
 STAGES = ("ingest", "validate", "split", "train", "evaluate", "package")
+_LOG = logging.getLogger(__name__)
 _ERROR = "error: "  # how a stage begins its paragraph, see core/stage.py
 _GRACE_SECONDS = 10  # between asking a stage to end and ending it
 
@@ -143,10 +145,19 @@ def earlier_data_kept(paths: Paths) -> Iterator[None]:
         raise  # the refused candidate's report is what a person wants to look at
     except BaseException:
         if pins[0] in before:
-            for path, content in before.items():
-                tables.write_atomic(path, lambda p, content=content: p.write_bytes(content))  # type: ignore[misc]
-            checkout(paths)
+            _put_back(paths, before)
         raise
+
+
+def _put_back(paths: Paths, before: Mapping[Path, bytes]) -> None:
+    """Writes what differs, as far as a full disk lets it: why the run failed matters more."""
+    try:
+        for path, content in before.items():
+            if not path.exists() or path.read_bytes() != content:
+                tables.write_atomic(path, lambda p, content=content: p.write_bytes(content))  # type: ignore[misc]
+        checkout(paths)
+    except (OSError, NewsloopError) as error:
+        _LOG.warning("the earlier data are not put back, the next run does it: %s", error)
 
 
 def _dvc(paths: Paths, arguments: Sequence[str]) -> tuple[str, str]:

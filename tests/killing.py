@@ -17,6 +17,11 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from components.core.ledger import Ledger
+    from components.core.paths import Paths
 
 NAMES = ("ingest", "validate", "split", "train", "evaluate", "package")
 FOLDERS = dict(
@@ -163,6 +168,35 @@ def start(root: Path) -> subprocess.Popen[bytes]:
             [sys.executable, "-m", "tests.killing", "run", str(root)],
             cwd=root, env=environment(root), stdout=log, stderr=log,
         )  # fmt: skip
+
+
+def check_after_kill(paths: Paths, ledger: Ledger, old: str, new: str) -> None:
+    """Never neither, never a mixture."""
+    from components.core import bundle
+
+    champion = ledger.champion()
+    assert champion is not None
+    assert champion.bundle in (old, new)
+    served = paths.bundles / champion.bundle
+    assert bundle.verify(served, paths.keys) == champion.bundle
+
+
+def check_in_the_end(paths: Paths, ledger: Ledger, old: str, new: str) -> None:
+    """As if nobody had been killed, and nothing left lying about."""
+    from components.core import bundle, orphans
+    from flows import versions
+
+    assert [row["bundle"] for row in ledger.versions()] == [new, old]
+    champion = ledger.champion()
+    assert champion is not None
+    assert (champion.tag, champion.bundle) == ("newsloop@v2.0.0", new)
+    assert bundle.verify(paths.bundles / new, paths.keys) == new
+    assert versions.disagreements(paths, ledger) == []
+    assert orphans.find([paths.root]) == []
+    assert [str(path) for path in paths.root.rglob("*.partial")] == []
+    assert not (paths.root / "data" / "01_ingested" / "half").exists()
+    names = [path.name for path in paths.home.iterdir()]
+    assert not [name for name in names if name.startswith(("index-", "build-", "release"))]
 
 
 if __name__ == "__main__":

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from components.core import bundle, journal, orphans
+from components.core import bundle, journal
 from components.core.journal import STEPS
 from components.core.ledger import Ledger
 from components.core.paths import Paths
-from flows import versions
 from tests import killing
 
 RANDOM_KILLS = 4
@@ -88,30 +87,6 @@ def new_data(root: Path, news: str) -> str:
     return bundle.verify(made / killing.folder("package") / "bundle", root / ".newsloop" / "keys")
 
 
-def check_after_kill(paths: Paths, ledger: Ledger, old: str, new: str) -> None:
-    """Never neither, never a mixture."""
-    champion = ledger.champion()
-    assert champion is not None
-    assert champion.bundle in (old, new)
-    served = paths.bundles / champion.bundle
-    assert bundle.verify(served, paths.keys) == champion.bundle
-
-
-def check_in_the_end(paths: Paths, ledger: Ledger, old: str, new: str) -> None:
-    """As if nobody had been killed, and nothing left lying about."""
-    assert [row["bundle"] for row in ledger.versions()] == [new, old], log(paths.root)
-    champion = ledger.champion()
-    assert champion is not None
-    assert (champion.tag, champion.bundle) == ("newsloop@v2.0.0", new)
-    assert bundle.verify(paths.bundles / new, paths.keys) == new
-    assert versions.disagreements(paths, ledger) == []
-    assert orphans.find([paths.root]) == []
-    assert [str(path) for path in paths.root.rglob("*.partial")] == []
-    assert not (paths.root / "data" / "01_ingested" / "half").exists()
-    names = [path.name for path in paths.home.iterdir()]
-    assert not [name for name in names if name.startswith(("index-", "build-", "release"))]
-
-
 @pytest.mark.parametrize("paths", ["packaged"], indirect=True)
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_each_step_of_a_release(paths: Paths, ledger: Ledger, step: str) -> None:
@@ -130,9 +105,9 @@ def test_killed_at_each_step_of_a_release(paths: Paths, ledger: Ledger, step: st
             time.sleep(0.0005)
         process.kill()
         assert process.wait() == -9, log(paths.root)
-    check_after_kill(paths, ledger, old, new)
+    killing.check_after_kill(paths, ledger, old, new)
     assert finish(paths.root) == 0, log(paths.root)
-    check_in_the_end(paths, ledger, old, new)
+    killing.check_in_the_end(paths, ledger, old, new)
 
 
 @pytest.mark.parametrize("paths", ["learned"], indirect=True)
@@ -151,10 +126,10 @@ def test_killed_at_random_times_of_a_run(paths: Paths, ledger: Ledger) -> None:
             process.kill()
             process.wait()
             killed += 1
-            check_after_kill(paths, ledger, old, new)
+            killing.check_after_kill(paths, ledger, old, new)
     assert killed
     assert finish(paths.root) == 0, log(paths.root)
-    check_in_the_end(paths, ledger, old, new)
+    killing.check_in_the_end(paths, ledger, old, new)
     status = subprocess.run(
         [sys.executable, "-m", "dvc", "status", "--json"],
         cwd=paths.root, check=True, capture_output=True, text=True,
@@ -172,4 +147,4 @@ def test_runs_at_once_are_one(paths: Paths, ledger: Ledger) -> None:
     ended = [one.wait(MOST_SECONDS) for one in runs]
     assert 0 in ended
     assert log(paths.root).count("errors.Busy: ") == AT_ONCE - ended.count(0), log(paths.root)
-    check_in_the_end(paths, ledger, old, new)
+    killing.check_in_the_end(paths, ledger, old, new)
