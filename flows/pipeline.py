@@ -157,7 +157,7 @@ def _put_back(paths: Paths, before: Mapping[Path, bytes]) -> None:
                 tables.write_atomic(path, lambda p, content=content: p.write_bytes(content))  # type: ignore[misc]
         checkout(paths)
     except (OSError, NewsloopError) as error:
-        _LOG.warning("the earlier data are not put back, the next run does it: %s", error)
+        _LOG.warning("the earlier data could not be put back: %s Make room and run again.", error)
 
 
 def _dvc(paths: Paths, arguments: Sequence[str]) -> tuple[str, str]:

@@ -9,7 +9,6 @@ text of an erased person is emptied, and what is older than the retention times 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,7 +54,8 @@ __all__ = [
     "url",
 ]
 
-_ROOM = 1 << 20  # bytes; a disk with less is full
+# What SQLite says where it cannot write; it calls a full disk either.
+_NO_ROOM = ("disk I/O error", "database or disk is full")
 
 
 @dataclass(frozen=True)
@@ -375,20 +375,9 @@ def _explained(error: SQLAlchemyError, name: str) -> LedgerError:
     # str(error) repeats the parameters, which may be a text: only the cause is shown.
     cause = str(getattr(error, "orig", None) or type(error).__name__)
     todo = "See that the database runs and that this user may write to it."
-    if _is_full(name):
-        todo = "The disk is full: make room on it."
+    if cause in _NO_ROOM:
+        todo = "The disk is full or damaged: make room on it, or have it checked."
     return LedgerError(f"Expected to reach the ledger at {name}, got: {cause}. {todo}")
-
-
-def _is_full(name: str) -> bool:
-    """Whether SQLite's file has no room left, which SQLite often calls an I/O error."""
-    file = sa.engine.make_url(name)
-    if file.get_backend_name() != "sqlite" or not file.database:
-        return False
-    try:
-        return shutil.disk_usage(Path(file.database).parent).free < _ROOM
-    except OSError:
-        return False
 
 
 def _tune_sqlite(connection: Any, record: object) -> None:
