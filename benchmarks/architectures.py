@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import peers
 from components import crossvalidate, train, train_ensemble
-from components.core import bundle, metrics, network, tables
+from components.core import bundle, energy, metrics, network, tables
 from components.core import linear as simple
 from components.core import params as parameters
 from components.core.architecture_settings import Candidate
@@ -45,7 +45,7 @@ def row(name: str, peer: peers.Peer, sides: Sides, labels: list[str]) -> dict[st
     """One line of the table."""
     found: dict[str, Any] = {
         "name": name, "seconds": peer.seconds, "megabytes": peer.megabytes,
-        "milliseconds": peer.milliseconds, "settings": peer.settings,
+        "milliseconds": peer.milliseconds, "co2_grams": peer.grams, "settings": peer.settings,
     }  # fmt: skip
     for side, said in (("validation", peer.validation), ("test", peer.said)):
         counts = metrics.confusion(sides[side]["label"].to_list(), said, labels)
@@ -55,8 +55,10 @@ def row(name: str, peer: peers.Peer, sides: Sides, labels: list[str]) -> dict[st
     return found
 
 
-def served(trained: Trained, seconds: float, params: parameters.Params, sides: Sides) -> peers.Peer:
-    """The answers and the cost of a trained network, as its bundle serves it."""
+def served(
+    trained: Trained, cost: tuple[float, float], params: parameters.Params, sides: Sides
+) -> peers.Peer:
+    """The answers of a trained network as its bundle serves it, and its `cost`: seconds, grams."""
     import tensorflow as tf
 
     model, encoder, facts = trained
@@ -74,32 +76,41 @@ def served(trained: Trained, seconds: float, params: parameters.Params, sides: S
             loaded.predict([text])
             waits.append(1000 * (time.perf_counter() - begun))
     epochs = f"epoch {facts['best_epoch']} of {facts['epochs']}"
+    milliseconds = float(np.median(waits))
     return peers.Peer(
-        epochs, seconds, said["validation"], said["test"], megabytes, float(np.median(waits))
+        epochs, cost[0], said["validation"], said["test"], megabytes, milliseconds, cost[1]
     )
 
 
 def ours(names: list[str], params: parameters.Params, sides: Sides) -> dict[str, peers.Peer]:
     """Each architecture; the ensemble is made of those that were trained for their own rows."""
     trained: dict[str, Trained] = {}
-    seconds: dict[str, float] = {}
+    costs: dict[str, tuple[float, float]] = {}
     rows = {}
     parts = [one for name in names for one in params.train.trained(name)]  # type: ignore[arg-type]
     for name in dict.fromkeys(parts):
-        started = time.perf_counter()
-        trained[name] = train.fit(
-            name, params, sides["train"], sides["validation"], crossvalidate.Silent()
-        )
-        seconds[name] = time.perf_counter() - started
-        rows[name] = served(trained[name], seconds[name], params, sides)
+        with energy.measured(params.train.country_iso_code) as spent:
+            started = time.perf_counter()
+            trained[name] = train.fit(
+                name, params, sides["train"], sides["validation"], crossvalidate.Silent()
+            )
+            seconds = time.perf_counter() - started
+        costs[name] = seconds, spent[0].co2_grams
+        rows[name] = served(trained[name], costs[name], params, sides)
+        print(f"{name}: {seconds:.0f} s, {rows[name].settings}", flush=True)
     if "ensemble" in names:
         of = params.train.ensemble.of
         joined = train_ensemble.combine(
             {name: trained[name] for name in of}, params, sides["validation"]
         )
-        spent = sum(seconds[name] for name in of)
-        rows["ensemble"] = served(joined, spent, params, sides)
+        seconds, grams = (sum(parts) for parts in zip(*(costs[name] for name in of), strict=True))
+        rows["ensemble"] = served(joined, (seconds, grams), params, sides)
     return rows
+
+
+def shown(value: float | None, digits: int) -> str:
+    """A number in seven places; a dash where nothing was measured."""
+    return f"{'-':>7}" if value is None else f"{value:>7.{digits}f}"
 
 
 def arguments() -> argparse.Namespace:
@@ -134,15 +145,15 @@ def main() -> None:
     rows = [row(name, peer, sides, params.ingest.labels) for name, peer in found.items()]
     print(
         f"{'':<20}{'validation':>11}{'test':>8}  {'95 % interval':<18}{'macro F1':>9}"
-        f"{'seconds':>9}{'MB':>7}{'ms':>7}  chosen by validation"
+        f"{'seconds':>9}{'MB':>7}{'ms':>7}{'g CO2':>7}  chosen by validation"
     )
     for one in rows:
         test = one["test"]
         print(
             f"{one['name']:<20}{one['validation']['value']:>11.4f}{test['value']:>8.4f}  "
             f"[{test['low']:.4f}, {test['high']:.4f}]  {test['macro_f1']:>9.4f}"
-            f"{one['seconds']:>9.1f}{one['megabytes']:>7.1f}{one['milliseconds']:>7.1f}  "
-            f"{one['settings']}"
+            f"{one['seconds']:>9.1f}{shown(one['megabytes'], 1)}{shown(one['milliseconds'], 1)}"
+            f"{shown(one['co2_grams'], 2)}  {one['settings']}"
         )
     best = max(rows, key=lambda one: one["validation"]["value"])
     print(f"Best on the validation side: {best['name']}.")

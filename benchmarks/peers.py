@@ -69,15 +69,17 @@ class Peer:
         settings: those it chose by the validation side.
         seconds: of learning once with them.
         validation, said: its labels of the validation side and of what it was asked.
-        megabytes, milliseconds: of its file and of one answer, nan where not measured.
+        megabytes, milliseconds: of its file and of one answer, None where not measured.
+        grams: of CO2 for learning once, as CodeCarbon estimates it, None where not measured.
     """
 
     settings: str
     seconds: float
     validation: list[str]
     said: list[str]
-    megabytes: float
-    milliseconds: float
+    megabytes: float | None
+    milliseconds: float | None
+    grams: float | None = None
 
 
 def svm(learn: pl.DataFrame, stop: pl.DataFrame, asked: Sequence[str], *, refit: bool) -> Peer:
@@ -112,7 +114,7 @@ def svm(learn: pl.DataFrame, stop: pl.DataFrame, asked: Sequence[str], *, refit:
         waits.append(1000 * (time.perf_counter() - begun))
     said = model.predict(list(asked)).tolist()
     found = f"C={best[0]}, n-grams {best[1]}"
-    return Peer(found, seconds, chosen_by, said, float("nan"), float(np.median(waits)))
+    return Peer(found, seconds, chosen_by, said, None, float(np.median(waits)))
 
 
 def fasttext(

@@ -2,6 +2,7 @@
 
     03_split/train, validation -> .newsloop/tune/study.log            all trials, to go on with
                                   .newsloop/tune/<study>/trial-0007/  DVCLive: settings, epochs
+                                  refs/exps/...                       DVC: trial_experiment.py
 
 Optuna (Akiba et al. 2019) proposes settings by its tree-structured Parzen estimator and ends a
 trial early that is worse than the median of those before it. The first trial is params.yaml as it
@@ -119,6 +120,10 @@ class Search:
         digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
         return f"{self.name}-{digest.hexdigest()[:8]}"
 
+    def folder(self, number: int) -> Path:
+        """What DVCLive recorded of a trial; with several folds a folder of each."""
+        return self.home / self.study / f"trial-{number:04}"
+
     def trials(self) -> list[Trial]:
         """All that ended, the best first."""
         return _ranked(self._open())
@@ -178,7 +183,7 @@ class Search:
         space = self.params.tune.space[self.name]
         values = {key: _suggest(trial, key, one) for key, one in space.items()}
         params = with_values(self.params, self.name, values)
-        folder = self.home / self.study / f"trial-{trial.number:04}"
+        folder = self.folder(trial.number)
         accuracy, loss = [], []
         for fold, (learned, held) in enumerate(self.sides):
             keras.backend.clear_session()

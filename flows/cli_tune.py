@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import sys
 from dataclasses import asdict
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -16,6 +16,10 @@ from components.core.errors import Busy, UsageError
 from components.core.params import Params
 from flows import show
 from flows.cli_parts import Json, Project
+
+if TYPE_CHECKING:
+    from components.core.paths import Paths
+    from components.tuning import Search, Trial
 
 _SHOWN = 5  # best trials
 
@@ -42,7 +46,8 @@ def add(app: typer.Typer, project: Project) -> None:
         """Search for better settings on the validation side; the test side is not looked at.
 
         What is tried stands in params.yaml under tune. Ctrl-C ends it; call it again to go on.
-        The winner becomes the first candidate, if you say so; `newsloop run` then trains it.
+        `dvc exp show --only-changed` lists the trials. The winner becomes the first candidate, if
+        you say so; `newsloop run` then trains it.
         """
         params, paths = project()
         from components import tuning
@@ -65,6 +70,7 @@ def add(app: typer.Typer, project: Project) -> None:
             with energy.measured(params.train.country_iso_code) as spent:
                 for trial in search.run(*budget):
                     show.say(f"tune: {_line(trial)}")
+                    _keep(paths, search, trial)
         ranked = [trial for trial in search.trials() if trial.state == "complete"]
         applied = bool(ranked) and _wanted(params, name, ranked[0], apply, as_json)
         if applied:
@@ -83,6 +89,20 @@ def add(app: typer.Typer, project: Project) -> None:
             "energy": asdict(spent[0]),
         }
         show.lines(lines, found, as_json)
+
+
+def _keep(paths: Paths, search: Search, trial: Trial) -> None:
+    """A trial as an experiment of DVC."""
+    from components import trial_experiment, tuning
+
+    text = paths.params.read_text(encoding="utf-8")
+    trial_experiment.save(
+        paths,
+        trial_experiment.name(search.study, trial.number),
+        tuning.write(text, search.name, trial.values, str(paths.params)),
+        search.folder(trial.number),
+        {"state": trial.state, "accuracy": trial.accuracy, "loss": trial.loss},
+    )
 
 
 def _line(trial: Any) -> str:
