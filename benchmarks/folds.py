@@ -11,7 +11,8 @@ Inside a fold's learning documents a part is kept apart, near duplicates togethe
 and the best single architecture of the fold is the one with the lowest loss there, so it is chosen
 without a look at the fold's test documents. The SVM chooses C and n-grams by the same part, and
 then learns from it, too. The ensemble is the mean of all `--candidates`. Each fold's result is
-kept in benchmarks/folds.jsonl, and a fold that stands there is not done again.
+kept in benchmarks/folds.jsonl, and a fold that stands there is not done again; `--new 1` does one
+more and stops.
 """
 
 from __future__ import annotations
@@ -145,6 +146,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--epochs", type=int, help="at most; default: as params.yaml")
     parser.add_argument("--documents", type=int, help="a sample, to try this; default: all")
+    parser.add_argument("--new", type=int, help="folds to do in this call; default: all")
     return parser.parse_args()
 
 
@@ -169,13 +171,18 @@ def main() -> None:
         parts = folds(table, params, chosen.folds, chosen.repeats)
     # What makes two runs the same: with other settings a fold is done again.
     key = {
-        name: str(value) for name, value in vars(chosen).items() if name not in ("path", "repeats")
+        name: str(value)
+        for name, value in vars(chosen).items()
+        if name not in ("path", "repeats", "new")
     } | {"params": params.train.model_dump_json() + params.text.model_dump_json()}
     lines = KEPT.read_text().splitlines() if KEPT.exists() else []
     done = {row["fold"]: row for line in lines if (row := json.loads(line))["key"] == key}
-    rows = []
+    rows, new = list[dict[str, Any]](), 0
     for name, learned, asked in parts:
         if name not in done:
+            if new == chosen.new:
+                break
+            new += 1
             found = measure(chosen.candidates, params, learned, asked)
             done[name] = {"fold": name, "documents": len(asked), "found": found, "key": key}
             with KEPT.open("a") as file:

@@ -35,6 +35,7 @@ from components.core import (
 from components.core.architecture_settings import Network, Pretrained
 from components.core.calibration import Calibration
 from components.core.checkpoints import Checkpoint
+from components.core.feeding import Side
 from components.core.fitting_settings import Fitting
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
@@ -147,6 +148,9 @@ def fit(
         f"train: {name} on {hardware.describe(where)}, {len(side)} documents, {len(words)} words "
         f"({covered:.0%} of them in GloVe), {model.count_params():,} weights"
     )
+    learner = model
+    if network.reads_once(settings):
+        learner, side, held = read_once(model, settings, side, held, params, where)
     feed = feeding.Feed(
         side,
         feeding.weights(side.labels, len(classes), fitting_.class_weights),
@@ -161,7 +165,7 @@ def fit(
         params.train.epochs, params.train.patience,
     )  # fmt: skip
     own = checkpoint.of(name) if checkpoint else None
-    state = fitting.fit(model, feed, held, recipe, where, live, own)
+    state = fitting.fit(learner, feed, held, recipe, where, live, own)
     best = state.history[state.best - 1]
     facts = {
         "architecture": name,
@@ -192,6 +196,22 @@ def build(settings: Any, table: Array, classes: int, params: Params, where: Any)
             return network.build(settings, table, classes, params.train.seed)
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def read_once(
+    model: Any, settings: Network, side: Side, held: Side, params: Params, where: Any
+) -> tuple[Any, Side, Side]:
+    """What learns in `model`, and both sides as it reads them: see `network.head`."""
+    import numpy as np
+
+    look, step = fitting.make_look(model, [network.FEATURES]), params.train.fitting.padding_step
+    seen = [
+        fitting.outputs(model, look, one, step, "train: reading once")[network.FEATURES]
+        for one in (side, held)
+    ]
+    with where.scope():
+        learner = network.head(model, np.concatenate(seen), settings.dropout, params.train.seed)
+    return learner, feeding.numbered(side, 0), feeding.numbered(held, len(side))
 
 
 def served(model: Any, settings: Any, table: Array, classes: int, params: Params) -> Any:

@@ -129,6 +129,13 @@ def encode(
     return Side(np.concatenate(ids), starts, length, classes_, found.shape[1])
 
 
+def numbered(side: Side, first: int) -> Side:
+    """`side` where a document is one id, its number, from `first` on: for `network.head`."""
+    numbers = np.arange(len(side))
+    ids = (first + numbers).astype(np.int32)
+    return Side(ids, numbers, np.ones(len(side), np.int64), side.labels, 1)
+
+
 def cropped(side: Side, settings: Fitting, rng: np.random.Generator) -> Side:
     """`side` where some documents are cut to a part: at least `crop_keep` of their words."""
     drawn = rng.random(len(side)) < settings.crop

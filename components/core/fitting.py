@@ -18,7 +18,7 @@ from components.core import network
 from components.core.checkpoints import Checkpoint
 from components.core.feeding import Array, Feed, Side
 from components.core.fitting_settings import Fitting
-from components.core.progress import say
+from components.core.progress import say, track
 
 _LOOKED_AT = 128  # documents computed together where nothing is learned
 _LEAST = 1e-7  # probability that a logarithm is taken of
@@ -158,20 +158,23 @@ def make_look(net: Any, names: Sequence[str]) -> Callable[[Any], Any]:
     return look  # type: ignore[no-any-return]
 
 
-def outputs(net: Any, look: Callable[[Any], Any], side: Side, step: int) -> dict[str, Array]:
+def outputs(
+    net: Any, look: Callable[[Any], Any], side: Side, step: int, what: str | None = None
+) -> dict[str, Array]:
     """What `look` gives for each document of `side`, in its order: name -> (N, ...).
 
     Args:
         net: with a fixed number of words, each batch is padded to it.
         step: a batch is padded to a multiple of it.
+        what: is shown with how far it is; None shows nothing.
     """
     import numpy as np
 
     fixed = net.input_shape[1]
     order = np.argsort(side.lengths, kind="stable")
     found: dict[str, list[Array]] = {}
-    for start in range(0, len(order), _LOOKED_AT):
-        rows = order[start : start + _LOOKED_AT]
+    batches = [order[i : i + _LOOKED_AT] for i in range(0, len(order), _LOOKED_AT)]
+    for rows in track(batches, what, len(order), size=len) if what else batches:
         words = fixed or side.width(rows, step)
         for name, values in look(side.padded(rows, words)).items():
             found.setdefault(name, []).append(values.numpy())

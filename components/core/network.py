@@ -60,6 +60,34 @@ def build(
     return keras.Model(ids, _given(seen, said), name=type(settings).__name__.lower())
 
 
+def reads_once(settings: architectures.Network) -> bool:
+    """Whether training changes nothing below the features, so that they are computed once."""
+    return isinstance(settings, architectures.Pretrained) and settings.trained_layers == 0
+
+
+def head(net: Any, features: np.ndarray[Any, Any], dropout: float, seed: int) -> Any:
+    """What learns in `net` where it `reads_once`: the same answers, from features that are known.
+
+    Args:
+        net: as `build` gives it, of one member.
+        features: (N, F) float32 of N documents.
+        dropout, seed: as `net` was built with.
+
+    Returns:
+        A keras.Model as `net`, but from the numbers of documents (B, 1) int32, 0 to N - 1. The
+        layer that answers is `net`'s own, so what one learns the other knows.
+    """
+    import keras
+
+    from components.core.networks.pretrained import Known
+
+    number = keras.Input((1,), dtype="int32", name="number")
+    seen = Known(features)(number)  # (B, F)
+    answer = net.get_layer(_answers(1))
+    said = answer(keras.layers.Dropout(dropout, seed=seed + 1)(seen))
+    return keras.Model(number, _given([seen], [said]), name="head")
+
+
 def _answers(member: int) -> str:
     return f"dense_{member}"
 

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from components import train
-from components.core import bundle, network, presets
+from components.core import bundle, feeding, fitting, hardware, network, presets
 from components.core import params as parameters
 from components.core.architecture_settings import Pretrained
 from components.crossvalidate import Silent
@@ -44,7 +44,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> parameters.Params:
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLER, *known]
     keras_hub.models.BertBackbone(
         vocabulary_size=len(vocabulary), num_layers=1, num_heads=2, hidden_dim=16,
-        intermediate_dim=16, max_sequence_length=16,
+        intermediate_dim=16, max_sequence_length=16, dropout=0.0,
     ).save_to_preset(folder)  # fmt: skip
     keras_hub.tokenizers.BertTokenizer(vocabulary, lowercase=True).save_to_preset(folder)
     chosen = PROJECT.train
@@ -113,3 +113,36 @@ def test_an_architecture_learns_what_is_easy(
         assert facts["epochs"] == sum(one["epochs"] for one in facts["of"].values())
         assert model.output[network.MEMBERS].shape == (None, 2, 3)
         assert ids.shape == (60, 32)
+
+
+def test_what_does_not_learn_is_computed_once(settings: parameters.Params) -> None:
+    """With no trained layer the result is that of reading everything again in each epoch."""
+    chosen = settings.train.pretrained.model_copy(
+        update={"trained_layers": 0, "dropout": 0.0, "learning_rate": 0.1}
+    )
+    fitting_ = settings.train.fitting.model_copy(update={"sorted_batches": 1})
+    changed = {"pretrained": chosen, "fitting": fitting_, "epochs": 3}
+    params = settings.model_copy(update={"train": settings.train.model_copy(update=changed)})
+    learned, held = easy(60, 1), easy(30, 2)
+    model, encoder, facts = train.fit("pretrained", params, learned, held, Silent())
+
+    sides = [feeding.encode(one, encoder, LABELS, 100) for one in (learned, held)]
+    slow = network.build(chosen, np.zeros((1, 1)), len(LABELS), params.train.seed)
+    before = [np.array(one) for one in slow.non_trainable_variables]
+    feed = feeding.Feed(
+        sides[0], np.ones(60, np.float32), None, fitting_, chosen.batch_size, 1, params.train.seed
+    )
+    recipe = fitting.Recipe(
+        fitting_, chosen.learning_rate, params.train.label_smoothing, 3, params.train.patience
+    )
+    where = hardware.strategy("cpu")
+    state = fitting.fit(slow, feed, sides[1], recipe, where, Silent())
+
+    for once, again in zip(model.get_weights(), slow.get_weights(), strict=True):
+        np.testing.assert_allclose(once, again, atol=1e-4)
+    assert facts["best_epoch"] == state.best
+    assert facts["validation_loss"] == pytest.approx(
+        state.history[state.best - 1]["validation/loss"], abs=1e-4
+    )
+    moved = zip(before, model.non_trainable_variables, strict=True)
+    assert all(np.array_equal(old, np.array(new)) for old, new in moved)

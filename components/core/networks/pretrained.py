@@ -50,6 +50,17 @@ def features(
     return [layers.LayerNormalization(center=False, scale=False)(pooled)]
 
 
+class Known(layers.Layer):  # type: ignore[misc]
+    """Rows of a table (N, F) by their numbers (B, 1): what was computed before. No weights."""
+
+    def __init__(self, table: np.ndarray[Any, Any]) -> None:
+        super().__init__()
+        self._table = ops.convert_to_tensor(table)
+
+    def call(self, numbers: Any) -> Any:
+        return ops.take(self._table, numbers[:, 0], axis=0)
+
+
 def _freeze(backbone: Any, trained: int | str) -> None:
     """Leaves the last `trained` layers as the only ones that learn; "all" leaves everything."""
     if trained == "all":
