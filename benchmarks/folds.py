@@ -22,16 +22,18 @@ import gzip
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import peers
-from components import crossvalidate, train, train_ensemble
-from components.core import metrics, network
+from components import crossvalidate, train
+from components.core import feeding, fitting, hardware, metrics, network
 from components.core import params as parameters
 from components.core.architecture_settings import Single
 from components.core.offline import stay_home
@@ -39,6 +41,14 @@ from components.core.paths import Paths
 
 KEPT = Path(__file__).with_suffix(".jsonl")
 Halves = tuple[pl.DataFrame, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an architecture said, (N, C) probabilities, and the validation loss of its epoch."""
+
+    probabilities: Any
+    validation_loss: float
 
 
 def newsgroups(path: Path, documents: int | None) -> Halves:
@@ -89,28 +99,93 @@ def score(said: list[str], asked: pl.DataFrame, labels: list[str]) -> dict[str, 
     }
 
 
+class ReadOnce:
+    """`pretrained`, of which only the answer learns: what it sees of a text is the same in each
+    fold, so it reads all texts once for all folds. Otherwise as components/train.py trains it.
+
+    Args:
+        table: all documents of all folds.
+    """
+
+    def __init__(self, params: parameters.Params, table: pl.DataFrame) -> None:
+        self._params, self._settings = params, params.train.pretrained
+        self._where = hardware.strategy(params.train.hardware)
+        encoder = train.make_encoder(self._settings, ["the"], params.text.unit)
+        classes, rows = params.ingest.labels, params.train.fitting.read_rows
+        self._whole = train.build(
+            self._settings, np.zeros((1, 1), np.float32), len(classes), params, self._where
+        )
+        self._first = self._whole.get_weights()
+        look = fitting.make_look(self._whole, [network.FEATURES])
+        side = feeding.encode(table, encoder, classes, rows)
+        step = params.train.fitting.padding_step
+        found = fitting.outputs(self._whole, look, side, step, "reading once")[network.FEATURES]
+        self._seen = dict(zip(table["text"], found, strict=True))
+
+    def __call__(self, learn: pl.DataFrame, stop: pl.DataFrame, asked: pl.DataFrame) -> Answers:
+        train_, settings, tables = self._params.train, self._settings, (learn, stop, asked)
+        self._whole.set_weights(self._first)
+        seen = np.stack([self._seen[text] for table in tables for text in table["text"]])
+        head = network.head(self._whole, seen, settings.dropout, train_.seed)
+        sides, first = [], 0
+        for table in tables:
+            labels = [self._params.ingest.labels.index(label) for label in table["label"]]
+            blank = feeding.Side(
+                *[np.zeros(len(table), np.int64)] * 3, np.array(labels, np.int32), 1
+            )
+            sides.append(feeding.numbered(blank, first))
+            first += len(table)
+        counted = feeding.weights(sides[0].labels, len(self._params.ingest.labels), "none")
+        feed = feeding.Feed(
+            sides[0], counted, None, train_.fitting, settings.batch_size, 1, train_.seed
+        )
+        recipe = fitting.Recipe(
+            train_.fitting, settings.learning_rate, train_.label_smoothing, train_.epochs,
+            train_.patience,
+        )  # fmt: skip
+        state = fitting.fit(head, feed, sides[1], recipe, self._where, crossvalidate.Silent())
+        look = fitting.make_look(head, [network.PROBABILITIES])
+        said = fitting.outputs(head, look, sides[2], 1)[network.PROBABILITIES]
+        return Answers(said, state.history[state.best - 1]["validation/loss"])
+
+
+def trained(
+    name: Single, params: parameters.Params, learn: pl.DataFrame, stop: pl.DataFrame,
+    asked: pl.DataFrame,
+) -> Answers:  # fmt: skip
+    """An architecture that learned, as the pipeline trains it."""
+    model, encoder, facts = train.fit(name, params, learn, stop, crossvalidate.Silent())
+    side = feeding.encode(asked, encoder, params.ingest.labels, params.train.fitting.read_rows)
+    look = fitting.make_look(model, [network.PROBABILITIES])
+    said = fitting.outputs(model, look, side, params.train.fitting.padding_step)
+    return Answers(said[network.PROBABILITIES], facts["validation_loss"])
+
+
 def measure(
-    names: list[Single], params: parameters.Params, learned: pl.DataFrame, asked: pl.DataFrame
+    names: list[Single],
+    params: parameters.Params,
+    learned: pl.DataFrame,
+    asked: pl.DataFrame,
+    once: ReadOnce | None,
 ) -> dict[str, dict[str, float]]:
     """Errors and macro F1 of each architecture, of their mean, and of the SVM; ours with the
     validation loss that chose between them."""
-    import tensorflow as tf
-
     labels = params.ingest.labels
     learn, stop = crossvalidate.learn_and_stop(learned, params)
-    texts = asked["text"].to_list()
-    trained: dict[Any, Any] = {
-        name: train.fit(name, params, learn, stop, crossvalidate.Silent()) for name in names
-    }
-    if len(names) > 1:
-        trained["ensemble"] = train_ensemble.combine(dict(trained), params, stop)
-    found = {}
-    for name, (model, encoder, facts) in trained.items():
-        ids = encoder(tf.constant(texts))[0]
-        said = model.predict(ids, batch_size=64, verbose=0)[network.PROBABILITIES].argmax(axis=1)
-        found[name] = score([labels[i] for i in said], asked, labels)
-        found[name]["validation_loss"] = facts["validation_loss"]
+    found, together = {}, []
+    for name in names:
+        if name == "pretrained" and once is not None:
+            answers = once(learn, stop, asked)
+        else:
+            answers = trained(name, params, learn, stop, asked)
+        together.append(answers.probabilities)
+        said = [labels[i] for i in answers.probabilities.argmax(axis=1)]
+        found[name] = score(said, asked, labels) | {"validation_loss": answers.validation_loss}
     found["best single"] = found[min(names, key=lambda name: found[name]["validation_loss"])]
+    if len(names) > 1:
+        said = [labels[i] for i in np.mean(together, axis=0).argmax(axis=1)]
+        found["ensemble"] = score(said, asked, labels)
+    texts = asked["text"].to_list()
     found["svm"] = score(peers.svm(learn, stop, texts, refit=True).said, asked, labels)
     return found
 
@@ -164,6 +239,7 @@ def main() -> None:
         ingest = params.ingest.model_copy(update={"labels": labels})
         params = params.model_copy(update={"ingest": ingest})
         parts: Any = [("by date", learned, asked)]
+        table = pl.concat([learned, asked], how="diagonal")
     else:
         table = crossvalidate.documents(paths)
         if chosen.documents:
@@ -177,13 +253,15 @@ def main() -> None:
     } | {"params": params.train.model_dump_json() + params.text.model_dump_json()}
     lines = KEPT.read_text().splitlines() if KEPT.exists() else []
     done = {row["fold"]: row for line in lines if (row := json.loads(line))["key"] == key}
-    rows, new = list[dict[str, Any]](), 0
+    rows, new, once = list[dict[str, Any]](), 0, None
     for name, learned, asked in parts:
         if name not in done:
             if new == chosen.new:
                 break
             new += 1
-            found = measure(chosen.candidates, params, learned, asked)
+            if once is None and network.reads_once(params.train.pretrained):
+                once = ReadOnce(params, table) if "pretrained" in chosen.candidates else None
+            found = measure(chosen.candidates, params, learned, asked, once)
             done[name] = {"fold": name, "documents": len(asked), "found": found, "key": key}
             with KEPT.open("a") as file:
                 file.write(json.dumps(done[name]) + "\n")
