@@ -16,8 +16,9 @@ run: setup
 demo: setup
 	@$(BIN)/newsloop demo
 
-# Many tests wait for servers most of the time: two workers leave much of two cores idle.
-WORKERS := 4
+# Many tests wait for servers: two workers leave a part of two cores idle. Each further one imports
+# all libraries once more.
+WORKERS := 3
 # Every test runs without a network but the loopback, see tests/offline.py.
 test: setup check
 	@bash tests/servers.sh

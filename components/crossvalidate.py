@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from components import near_duplicates, train
-from components.core import linear, metrics, network, noise, tables
+from components.core import imports, linear, metrics, network, tables
 from components.core.errors import DataError
 from components.core.params import Candidate, Params, Split
 from components.core.paths import Paths
@@ -142,7 +142,7 @@ def answer(name: str, params: Params, learned: pl.DataFrame, asked: Sequence[str
     """The labels that candidate `name`, having learned from `learned`, gives to `asked`."""
     if name == BASELINE:
         return linear.predict(learned["text"].to_list(), learned["label"].to_list(), asked)
-    noise.import_tensorflow()
+    imports.tensorflow()
     import tensorflow as tf
 
     candidate: Candidate = name  # type: ignore[assignment]

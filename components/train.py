@@ -25,6 +25,7 @@ from components.core import (
     fitting,
     glove,
     hardware,
+    imports,
     network,
     presets,
     stage,
@@ -304,8 +305,12 @@ def look_back(
 
 def run(params: Params, paths: Paths) -> None:
     """The stage: trains the chosen candidate and writes its model."""
+    imports.tensorflow()
     import tensorflow as tf
-    from dvclive import Live
+
+    with imports.uncollected():
+        import keras  # noqa: F401 - the networks import it
+        from dvclive import Live
 
     # The same snapshot, params and machine give the same bytes.
     tf.config.experimental.enable_op_determinism()

@@ -24,7 +24,7 @@ from typing import Any
 import polars as pl
 
 from components import crossvalidate, train
-from components.core import noise, tables
+from components.core import imports, tables
 from components.core import params as parameters
 from components.core.architecture_settings import Single
 from components.core.errors import DataError, ParamsError
@@ -176,7 +176,7 @@ class Search:
 
     def _try(self, trial: Any) -> float:
         """The objective: mean accuracy over `sides`."""
-        noise.import_tensorflow()
+        imports.tensorflow()
         import keras
         from dvclive import Live
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import polars as pl
 
+from components.core import imports, schema
 from components.core import params as parameters
-from components.core import schema
 from components.core.errors import DataError
 from components.core.text_quality import SHORT
 from components.validation_checks import Check
@@ -25,11 +25,12 @@ class Checker:
     """Great Expectations with one context, made once: making it costs more than a check."""
 
     def __init__(self) -> None:
-        import great_expectations as gx
-        from great_expectations.data_context.types.base import (
-            DataContextConfig,
-            InMemoryStoreBackendDefaults,
-        )
+        with imports.uncollected():
+            import great_expectations as gx
+            from great_expectations.data_context.types.base import (
+                DataContextConfig,
+                InMemoryStoreBackendDefaults,
+            )
 
         # The default configuration makes a temporary folder and leaves it behind.
         nowhere = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults())

@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from components.core import imports
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.errors import LedgerError, NewsloopError, StackError, UsageError
@@ -82,7 +83,8 @@ def run(
     workspace.settle(paths)
     show.say("Prefect server ...")
     stack.ensure_server(params, paths)
-    from flows.learning import learning
+    with imports.uncollected():
+        from flows.learning import learning
 
     summary = learning(str(paths.root), str(paths.home), reason, in_place=True)
     summary["privacy"] = privacy_report.write(paths, privacy_report.collect(paths, _ledger(paths)))
@@ -173,7 +175,8 @@ def monitor(as_json: Json = False) -> None:
 
     _champion(paths)
     stack.ensure_server(params, paths)
-    from flows.monitoring import monitor as monitoring_flow
+    with imports.uncollected():
+        from flows.monitoring import monitor as monitoring_flow
 
     show.monitoring(monitoring_flow(str(paths.root), str(paths.home)), as_json)
 
@@ -305,6 +308,7 @@ def _status(params: Params, paths: Paths) -> dict[str, Any]:
 
 def main() -> int:  # noqa: PLR0911 - one return an outcome reads best
     """Runs the command line; every error of ours is one paragraph on stderr."""
+    imports.collect_seldom()
     # A polite end unwinds as Ctrl-C does: children are ended, data are put back.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     logging.getLogger("httpx").setLevel(logging.WARNING)

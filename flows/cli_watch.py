@@ -12,7 +12,6 @@ from components.core import bundle, ledger_watch, tables
 from components.core.errors import LedgerError, UsageError
 from flows import show
 from flows.cli_parts import Json, OpenLedger, Project
-from monitoring import label_queue as queue
 
 
 def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
@@ -37,6 +36,8 @@ def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
         """
         if (out is None) == (read is None):
             raise UsageError("Expected either a file to write or --read with a file, not both.")
+        from monitoring import label_queue as queue
+
         params, paths = project()
         ledger = open_ledger(paths)
         champion = ledger.champion()

@@ -63,7 +63,8 @@ def bad_model(scene: Scene) -> Promises:
     recipe = path.read_text(encoding="utf-8")
     values = yaml.safe_load(recipe)
     values["train"] |= {"epochs": 1}
-    values["train"]["textcnn"] |= {"learning_rate": 1e-9}
+    for name in values["train"]["candidates"]:
+        values["train"][name] |= {"learning_rate": 1e-9}
     path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     try:
         done = scene.sandbox.command("run", "--reason", "a drill")

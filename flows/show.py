@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
@@ -160,6 +159,8 @@ def card(found: dict[str, str], json_wanted: bool) -> None:
     if json_wanted:
         as_json(found)
     elif out.is_terminal:
+        from rich.markdown import Markdown
+
         out.print(Markdown(found["card"]))
         out.print(f"as a page: {escape(found['page'])}")
     else:

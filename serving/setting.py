@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core import bundle as bundles
+from components.core import imports
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.bundle import Bundle
@@ -149,9 +150,7 @@ def freeze_libraries() -> None:
     TensorFlow's half a million objects made each full collection stop all answers for 0.3 s.
     Bundles are loaded after it, so that one that has served its time is still collected.
     """
-    import tensorflow as tf
-
-    del tf
+    imports.tensorflow()
     gc.collect()
     gc.freeze()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,15 +11,28 @@ from typing import Any
 import pytest
 
 from components.core.ledger import Ledger
-from tests import object_store, postgres
+from tests import object_store, postgres, tiny
 
 _READABLE = 20  # bytes that still say something as a test's name
 # The files that take longest, the longest first. Each is one worker's, so none may begin late.
 _LONG = (
-    "test_loop.py", "test_drills.py", "test_erase.py", "test_privacy.py", "test_bad_input.py",
-    "test_bad_data.py", "test_architectures.py", "test_dask.py", "test_kills.py",
-    "test_remote_s3.py", "test_killed_training.py", "test_service.py", "test_rollback.py",
+    "test_drills.py", "test_loop.py", "test_erase.py", "test_privacy.py", "test_bad_input.py",
+    "test_bad_data.py", "test_service.py", "test_killed_training.py", "test_dask.py",
+    "test_architectures.py", "test_kills.py", "test_rollback.py", "test_swaps.py",
+    "test_service_attacks.py", "test_two_services.py", "test_verdicts.py", "test_remote_s3.py",
+    "test_hardware.py",
 )  # fmt: skip
+
+# Modules, tests and fixtures are no garbage; by default all of them are looked through each time
+# their number has grown by a quarter.
+gc.disable()
+_YOUNG = 20_000  # new objects that are looked through together; by default 700
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(_YOUNG)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,6 +51,15 @@ def pytest_make_parametrize_id(val: Any, argname: str) -> str | None:
     if isinstance(val, bytes) and len(val) > _READABLE:
         return argname
     return None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this session have."""
+    own = tmp_path_factory.getbasetemp()
+    # With workers each has a folder of its own in one that is shared.
+    tiny.shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    return tiny.shared
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,15 @@ from flows.stack import free_ports
 ROOT = Path(__file__).parents[1]
 LABELS = ("business", "entertainment", "politics", "sports", "tech")
 
+# The network that is trained, saved and loaded in the least time, for tests of what goes around a
+# model. test_loop.py goes through the same with the default network.
+QUICKEST: dict[str, Any] = {
+    "train.candidates": ["linear"],
+    "train.linear.words": 256,
+    "train.linear.buckets": 4096,
+    "train.linear.learning_rate": 0.01,
+}
+
 
 def bbc() -> Path:
     """The folder with BBC News, one sub-folder a class; its package is not imported."""
@@ -94,6 +103,7 @@ class Project:
                 "train.epochs": 8,
                 "train.textcnn.filters": 32,
                 "train.textcnn.members": 2,
+                "train.textcnn.widths": [3],
                 "evaluate.resamples": 200,
                 "evaluate.explained_documents": 4,
                 "evaluate.behaviour_documents": 3,

@@ -1,11 +1,14 @@
-"""A real bundle, signed and loadable, made in a second: for tests of what stands around it.
+"""A real bundle, signed and loadable, made in two seconds: for tests of what stands around it.
 
 Each label has a few words of its own; a text gets the label whose words it holds. What the bundle
-says is therefore known before it is asked.
+says is therefore known before it is asked. Of equal arguments a session of tests makes one, and
+copies it.
 """
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -35,6 +38,8 @@ WORDS = {
 }
 LENGTH = 32  # words read of a text
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
+# A folder that all processes of a session of tests have; None: bundles are made each time.
+shared: Path | None = None
 
 
 def words_for(labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -61,12 +66,35 @@ def make_bundle(
         words: of each label; see `words_for`.
 
     Returns:
-        The bundle's name. Equal arguments give equal names for the first bundle of a process; for
-        later ones the numbers differ that TensorFlow gives to functions.
+        The bundle's name.
     """
+    words = dict(words or words_for(labels))
+    given = (labels, seed, words, calibration)
+    if shared is None:
+        _make(folder, *given)
+    else:
+        made = shared / "tiny" / hashlib.sha256(repr(given).encode()).hexdigest()
+        made.parent.mkdir(exist_ok=True)
+        with made.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                _make(made.with_suffix(".partial"), *given)
+                made.with_suffix(".partial").rename(made)
+        shutil.copytree(made, folder, dirs_exist_ok=True)
+    keys.ensure(key_folder)
+    return bundles.sign(folder, key_folder)
+
+
+def _make(
+    folder: Path,
+    labels: Sequence[str],
+    seed: int,
+    words: Mapping[str, Sequence[str]],
+    calibration: Calibration,
+) -> None:
+    """All of a bundle but its signature; see `make_bundle`."""
     import keras
 
-    words = dict(words or words_for(labels))
     vocabulary = [word for label in labels for word in words[label]]
     settings = parameters.TextCnn(
         words=LENGTH, members=1, filters=len(labels), widths=[1], bag=1, dropout=0.0,
@@ -85,7 +113,6 @@ def make_bundle(
     network.get_layer("dense_1").set_weights([strength * identity, nothing])
     # The second member, the bag, says the same of every text.
     network.get_layer("dense_2").set_weights([0 * identity[:1], nothing])
-    keys.ensure(key_folder)
     bundles.save_model(
         folder / bundles.MODEL,
         network,
@@ -107,7 +134,7 @@ def make_bundle(
     known = references.table(found, samples, lambda _: text_quality.SHORT)
     reference = references.with_truth(known, found, found.labels)
     tables.write_table(references.common_words(samples), folder / bundles.WORDS)
-    return bundles.write(folder, facts, reference, key_folder)
+    tables.write_table(reference, folder / bundles.REFERENCE)
 
 
 def make_champion(

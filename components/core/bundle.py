@@ -24,10 +24,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 from cryptography.exceptions import InvalidSignature
 
-from components.core import keys, noise, saved_model, tables
+from components.core import imports, keys, saved_model, tables
 from components.core.calibration import Calibration
 from components.core.errors import BundleError
 from components.core.explanation import Explanation, gather, weigh
@@ -35,6 +34,7 @@ from components.core.shortcut import TOGETHER, attach
 
 if TYPE_CHECKING:
     import numpy as np
+    import polars as pl
 
     Array = np.ndarray[Any, Any]
 
@@ -80,6 +80,8 @@ class Predictions:
 
     def signals(self) -> pl.DataFrame:
         """What monitoring watches: label, confidence, words, unknown_share, feature_0, ..."""
+        import polars as pl
+
         columns: dict[str, Any] = {
             "label": self.labels,
             "confidence": self.confidence,
@@ -99,12 +101,8 @@ class Model:
     """
 
     def __init__(self, folder: Path, labels: Sequence[str]) -> None:
-        noise.import_tensorflow()
-        import tensorflow as tf
-        import tensorflow_text  # noqa: F401 - brings the operations that cut words into pieces
-
         self.labels = list(labels)
-        self._module = tf.saved_model.load(str(folder))  # kept alive: the signature needs it
+        self._module = _loaded(folder)  # kept alive: the signature needs it
         self._predict = self._module.signatures["serving_default"]
         self._together: int | None = None  # texts that it computes; None: any number
         if hasattr(self._module, "shortcut"):
@@ -210,6 +208,20 @@ class Bundle(Model):
         return tables.read_table(self.folder / REFERENCE)
 
 
+def _loaded(folder: Path) -> Any:
+    """The SavedModel at `folder`."""
+    imports.tensorflow()
+    import tensorflow as tf
+
+    try:
+        return tf.saved_model.load(str(folder))
+    except FileNotFoundError:  # as TensorFlow calls a file or an operation that it has not
+        # These cut words into pieces; most models need none, and they bring Keras with them.
+        with imports.uncollected():
+            import tensorflow_text  # noqa: F401 - for its effect
+        return tf.saved_model.load(str(folder))
+
+
 def card(folder: Path) -> str | None:
     """The model card of the bundle at `folder`; None if it has none."""
     file = folder / CARD
@@ -278,6 +290,9 @@ def save_model(
             "unknown_share": unknown_share,
         }
 
+    texts = tf.TensorSpec([None], tf.string, name="texts")
+
+    # Nothing here depends on a tensor's value in Python's own words, so nothing is to be rewritten.
     class Module(tf.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
@@ -286,11 +301,11 @@ def save_model(
             self.centre = tf.constant(centre, tf.float32)
             self.directions = tf.constant(directions, tf.float32)
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
+        @tf.function(input_signature=[texts], autograph=False)
         def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML's use
             return answer(texts, lambda ids: self.network(ids, training=False))
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
+        @tf.function(input_signature=[texts], autograph=False)
         def explain(self, texts):  # type: ignore[no-untyped-def]
             def probabilities(ids: Any) -> Any:
                 return tempered(self.network(ids, training=False)[PROBABILITIES])

@@ -124,7 +124,7 @@ def make_step(net: Any, learner: Any, recipe: Recipe, where: Any) -> Callable[[A
         return found, tf.stack([loss, hits])
 
     if fitting.xla:
-        part = tf.function(part, jit_compile=True)
+        part = tf.function(part, jit_compile=True, autograph=False)
 
     def replica(batches: Sequence[Any]) -> Any:
         total, seen = part(*batches[0])
@@ -137,7 +137,7 @@ def make_step(net: Any, learner: Any, recipe: Recipe, where: Any) -> Callable[[A
         learner.apply(total, variables)  # adds the replicas' gradients up
         return seen
 
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def step(iterator: Any) -> Any:
         batches = [next(iterator) for _ in range(fitting.accumulate)]
         seen = where.run(replica, args=(batches,))
@@ -150,7 +150,9 @@ def make_look(net: Any, names: Sequence[str]) -> Callable[[Any], Any]:
     """The outputs `names` of the network for ids (B, L), as a tf.function; nothing is learned."""
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)])  # type: ignore[untyped-decorator]
+    words = tf.TensorSpec((None, None), tf.int32)
+
+    @tf.function(input_signature=[words], autograph=False)  # type: ignore[untyped-decorator]
     def look(ids: Any) -> Any:
         found = net(ids, training=False)
         return {name: found[name] for name in names}

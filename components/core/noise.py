@@ -39,13 +39,3 @@ def left_out() -> Iterator[None]:
             for line in said:
                 if not is_noise(line.decode(errors="replace")):
                     os.write(_STDERR, line)
-
-
-def import_tensorflow() -> None:
-    """Imports TensorFlow without its lines about GPUs that are not there.
-
-    TF_CPP_MIN_LOG_LEVEL does not reach them (tensorflow/tensorflow#100442).
-    """
-    if "tensorflow" not in sys.modules:
-        with left_out():
-            import tensorflow  # noqa: F401 - for its effect

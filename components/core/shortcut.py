@@ -31,7 +31,7 @@ def attach(module: Any, short: Shortcut, answer: Answer, length: int) -> None:
 
     from components.core.network import FEATURES, PROBABILITIES
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def compiled(ids: Any, table: Any) -> Any:
         found = short.outputs(ids, table)
         return {name: found[name] for name in (PROBABILITIES, FEATURES)}
@@ -43,11 +43,12 @@ def attach(module: Any, short: Shortcut, answer: Answer, length: int) -> None:
         return short.table()
 
     made = table()
-    module.table = tf.function(table, input_signature=[])
+    module.table = tf.function(table, input_signature=[], autograph=False)
     module.shortcut = tf.function(
         shortcut,
         input_signature=[
             tf.TensorSpec([None], tf.string, name="texts"),
             tf.TensorSpec(made.shape, made.dtype, name="table"),
         ],
+        autograph=False,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from components.core import imports
 from components.core import params as parameters
 from components.core.errors import NewsloopError
 from components.core.offline import stay_home
@@ -27,6 +28,7 @@ def main(run: Callable[[Params, Paths], None]) -> int:
         exception is a mistake of ours and passes through with its traceback.
     """
     stay_home()
+    imports.collect_seldom()
     try:
         paths = Paths.find()
         run(parameters.load(paths.params), paths)

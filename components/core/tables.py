@@ -8,11 +8,12 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from components.core.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _ZSTD_LEVEL = 1  # of a streamed table: level 3 packs a sixth tighter and takes a third longer
 
@@ -54,6 +55,8 @@ class TableWriter:
     def __init__(
         self, path: Path, schema: Mapping[str, pl.DataType], compression: str = "zstd"
     ) -> None:
+        import polars as pl
+
         self._path, self._compression = path, compression
         self._schema = pl.DataFrame(schema=schema).to_arrow().schema
         self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -120,6 +123,8 @@ def read_table(path: Path) -> pl.DataFrame:
     Raises:
         DataError: it is missing or no Parquet file.
     """
+    import polars as pl
+
     try:
         return pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:

@@ -45,7 +45,7 @@ def make_encoder(settings: Pretrained, words: Sequence[str], unit: text.Unit) ->
             names = tokenizer.get_vocabulary()
             self.names = tf.constant(["" if i == 0 else name for i, name in enumerate(names)])
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
         def pieces(self, texts):  # type: ignore[no-untyped-def]
             """(B, words) int32: [CLS], the pieces, [SEP]; cut and padded with 0 at the end."""
             whole = tf.strings.regex_replace(texts, r"\x00", " ")

@@ -15,7 +15,7 @@ from components.core.paths import Paths
 from flows import drill_stage, drills
 from flows.drill_stage import Scene
 from flows.sandbox import Sandbox
-from tests.project import LABELS, ROOT, articles
+from tests.project import LABELS, QUICKEST, ROOT, articles
 
 # What is tried here is what goes around a model: little is asked of the model itself.
 QUICK = {
@@ -23,6 +23,8 @@ QUICK = {
     "evaluate.explained_documents": 4,
     "evaluate.behaviour_documents": 3,
     "gate.rehearse": False,
+    "ingest.scrub.workers": 1,
+    **QUICKEST,
 }
 
 

@@ -28,7 +28,7 @@ from components.core.paths import Paths
 from components.core.scrub import Scrubber
 from serving.client import Client
 from tests.pipeline.test_loop import wait
-from tests.project import LABELS, Project, articles
+from tests.project import LABELS, QUICKEST, Project, articles
 
 PLANTED = 200
 PER_CLASS = 40
@@ -143,7 +143,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
             "gate.min_macro_f1": 0.0,
             "gate.max_calibration_error": 1.0,
             "train.epochs": 2,
-            "train.textcnn.members": 1,
+            **QUICKEST,
             "monitor.min_rows": 20,
         }
     )

@@ -7,7 +7,6 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import keras_hub
 import numpy as np
 import polars as pl
 import pytest
@@ -39,6 +38,8 @@ def easy(count: int, seed: int) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> parameters.Params:
     """The project's own, made small; the pretrained model is a tiny BERT of no reading."""
+    import keras_hub  # takes seconds, and each worker collects this file
+
     folder = tmp_path_factory.mktemp("preset")
     known = " ".join(WORDS.values()).split()
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLER, *known]

@@ -16,7 +16,7 @@ import pytest
 from components.core import ledger as ledgers
 from components.core.ledger import Ledger
 from components.core.paths import Paths
-from tests.project import Project
+from tests.project import QUICKEST, Project
 from tests.tiny import make_champion
 
 
@@ -131,7 +131,7 @@ def test_a_refused_candidate_leaves_the_champion(project: Project) -> None:
     params = (project.root / "params.yaml").read_bytes()
     champion = state(project)["champion"]
     project.settle(
-        {"gate.min_accuracy": 1.0, "train.epochs": 1, "train.textcnn.members": 1,
+        {**QUICKEST, "gate.min_accuracy": 1.0, "train.epochs": 1, "train.textcnn.members": 1,
          "train.candidates": ["textcnn", "linear"]}
     )  # fmt: skip
     answer = project.newsloop("run")

@@ -28,7 +28,7 @@ from components.core.ledger import PREDICTIONS, TEXTS, Ledger
 from components.core.paths import Paths
 from flows import certificate
 from tests import object_store
-from tests.project import LABELS, Project, articles
+from tests.project import LABELS, QUICKEST, Project, articles
 
 ANN = "Ann Author <ann.author@example.org>"
 BOB = "bob.builder@example.org"
@@ -83,7 +83,7 @@ def project(
             "gate.max_calibration_error": 1.0,
             "ingest.scrub.workers": 1,
             "train.epochs": 2,
-            "train.textcnn.members": 1,
+            **QUICKEST,
         }
     )
     with (made.root / ".gitignore").open("a") as file:

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import keras_hub
 import numpy as np
 import pytest
 
 from components.core import bundle, network, presets, wordpiece
 from components.core.architecture_settings import Pretrained
 from components.core.errors import ParamsError
+from tests import fresh
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cup", "final", "##s", "<", ">", "cafe", "."]
 PAD, UNK, CLS, SEP, _, CUP, FINAL, S, OPEN, CLOSE, CAFE, STOP = range(len(WORDS))
@@ -26,6 +26,8 @@ def settings(folder: Path, **more: Any) -> Pretrained:
 @pytest.fixture(scope="module")
 def preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT of two tiny layers, in KerasHub's layout."""
+    import keras_hub  # takes seconds, and each worker collects this file
+
     folder = tmp_path_factory.mktemp("preset")
     keras_hub.models.BertBackbone(
         vocabulary_size=len(WORDS), num_layers=2, num_heads=2, hidden_dim=8, intermediate_dim=16,
@@ -61,7 +63,9 @@ def test_only_the_last_layers_learn(preset: Path, layers: Any, trained: list[int
 
 
 def test_the_bundle_needs_no_preset(preset: Path, tmp_path: Path) -> None:
-    """Raw text in, the same answers out, after the preset is gone."""
+    """Raw text in, the same answers out, after the preset is gone, and in a process that has
+    imported nothing yet.
+    """
     chosen = settings(preset)
     model = network.build(chosen, np.zeros((1, 1)), 3, seed=1)
     encoder = wordpiece.make_encoder(chosen, ["cup"], "words")
@@ -72,6 +76,14 @@ def test_the_bundle_needs_no_preset(preset: Path, tmp_path: Path) -> None:
     found = bundle.Model(tmp_path, ["a", "b", "c"]).predict(texts)
     np.testing.assert_allclose(found.probabilities, expected, rtol=1e-4)
     assert found.words.tolist() == [2, 0, 1]
+    elsewhere = fresh.run(
+        "import sys; from pathlib import Path; from components.core import bundle;"
+        f"model = bundle.Model(Path({str(tmp_path)!r}), ['a', 'b', 'c']);"
+        f"found = model.predict({texts!r}).probabilities.tolist();"
+        "answer = {'found': found, 'text': 'tensorflow_text' in sys.modules}"
+    )
+    np.testing.assert_allclose(elsewhere["found"], expected, rtol=1e-4)
+    assert elsewhere["text"] is True
     files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert str(preset).encode() not in files
 
@@ -124,6 +136,8 @@ def test_a_missing_package_is_named() -> None:
 
 def test_other_vocabularies_are_refused(tmp_path: Path) -> None:
     """Byte pairs, as RoBERTa has them, cannot be part of the graph."""
+    import keras_hub
+
     keras_hub.tokenizers.RobertaTokenizer(
         vocabulary={"<s>": 0, "<pad>": 1, "</s>": 2, "<mask>": 3, "a": 4, "b": 5, "ab": 6},
         merges=["a b"],

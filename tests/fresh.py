@@ -1,0 +1,25 @@
+"""A Python process of its own, which has imported nothing yet."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from tests.project import ROOT
+
+
+def run(code: str, **environment: str) -> Any:
+    """What `code` leaves in `answer`, by way of JSON.
+
+    Args:
+        environment: of the process, besides what this one has.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport json; print(); print(json.dumps(answer))"],
+        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
