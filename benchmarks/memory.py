@@ -14,10 +14,8 @@ supervisor and the scrubber. Prints, and writes benchmarks/memory.json and bench
 from __future__ import annotations
 
 import argparse
-import itertools
 import shutil
 import sys
-import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,9 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import psutil
 
-from benchmarks import serving
+from benchmarks import load, serving
 from components.core import tables
-from components.core.errors import StackError
 from components.core.ledger import Ledger
 from serving.client import Client
 
@@ -42,55 +39,29 @@ PAST = datetime(2020, 1, 1, tzinfo=UTC)  # deployed then, no version is on proba
 MIB = 2**20
 
 
-class Load:
-    """Clients that ask without a pause until they are told to stop."""
-
-    def __init__(self, url: str) -> None:
-        self.done, self.failures = 0, list[str]()
-        self._numbers, self._lock = itertools.count(), threading.Lock()
-        self._stop, self._articles = threading.Event(), serving.articles()
-        self._threads = [threading.Thread(target=self._ask, args=(url,)) for _ in range(CLIENTS)]
-        for thread in self._threads:
-            thread.start()
-
-    def _ask(self, url: str) -> None:
-        with Client(url) as client:
-            while not self._stop.is_set():
-                article = self._articles[next(self._numbers) % len(self._articles)]
-                try:
-                    client.classify([article])
-                except StackError as error:
-                    self.failures.append(str(error))
-                with self._lock:
-                    self.done += 1
-
-    def stop(self) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-
 def measure(place: Path, names: list[str], port: int, requests: int, swaps: int) -> dict[str, Any]:
     """One service from start to end; memory in MiB."""
     with (
         serving.two_versions(place, names, port, keep_seconds=0) as (ledger, pid, url),
         Client(url) as client,
     ):
-        load, samples, swapped = Load(url), [], 0
+        asked = load.Endless(port, CLIENTS, load.articles(), lambda *_: None)
+        samples: list[tuple[int, float, float]] = []
+        swapped = 0
         started = time.monotonic()
-        while load.done < requests or swapped < swaps:  # slow swaps make more requests
-            if swapped < min(swaps, load.done * swaps // requests + 1):
+        while asked.done < requests or swapped < swaps:  # slow swaps make more requests
+            if swapped < min(swaps, asked.done * swaps // requests + 1):
                 _swap(ledger, client, 1 + (swapped + 1) % 2)  # version 1 serves at the start
                 swapped += 1
-            if load.done >= len(samples) * requests / SAMPLES:
-                samples.append((load.done, *_resident(pid)))
+            if asked.done >= len(samples) * requests / SAMPLES:
+                samples.append((asked.done, *_resident(pid)))
             time.sleep(0.01)
-        load.stop()
+        failed = sum(asked.stop().values())
         seconds = time.monotonic() - started
-        samples.append((load.done, *_resident(pid)))
+        samples.append((asked.done, *_resident(pid)))
     return {
-        "requests": load.done, "swaps": swapped, "failed": len(load.failures),
-        "requests_per_second": requests / seconds,
+        "requests": asked.done, "swaps": swapped, "failed": failed,
+        "requests_per_second": asked.done / seconds,
         "growth_answers": growth([one[1] for one in samples]),
         "growth_all": growth([one[2] for one in samples]),
         "samples": [[done, round(a, 1), round(b, 1)] for done, a, b in samples],

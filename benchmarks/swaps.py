@@ -14,9 +14,9 @@ benchmarks/swaps.json.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -28,10 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import psutil
 
-from benchmarks import serving
+from benchmarks import load, serving
 from components.core import tables
-from components.core.errors import StackError
-from serving.client import Client
 
 PLACE = serving.ROOT / ".newsloop" / "benchmarks" / "swaps"
 CLIENTS = 8
@@ -39,67 +37,49 @@ SAME = 1e-4  # a model's sums depend a little on who is computed with whom
 PATIENCE = 60  # seconds that a swap may take
 
 
-class Load:
+class Load(load.Endless):
     """Clients that ask for one article without a pause, until they are told to stop."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, port: int) -> None:
         self.answers: list[tuple[str, float, float]] = []  # model, confidence, milliseconds
-        self.failures: list[str] = []
-        self._stop = threading.Event()
-        self._article = serving.articles()[0]
-        self._threads = [threading.Thread(target=self._ask, args=(url,)) for _ in range(CLIENTS)]
-        for thread in self._threads:
-            thread.start()
+        super().__init__(port, CLIENTS, load.articles()[:1], self._keep)
 
-    def stop(self) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self, url: str) -> None:
-        with Client(url, patience=0) as client:
-            while not self._stop.is_set():
-                started = time.perf_counter()
-                try:
-                    found = client.classify([self._article])
-                except StackError as error:
-                    self.failures.append(str(error))
-                    continue
-                waited = 1000 * (time.perf_counter() - started)
-                self.answers.append((found.model, found.predictions[0].confidence, waited))
+    def _keep(self, body: bytes, waited: float) -> None:
+        found = json.loads(body)
+        self.answers.append((found["model"], found["predictions"][0]["confidence"], waited))
 
 
 def measure(place: Path, names: list[str], port: int, swaps: int, seconds: float, keep: float) \
         -> dict[str, Any]:  # fmt: skip
     """One service, loaded without swaps and with them."""
-    with serving.two_versions(place, names, port, keep) as (ledger, pid, url):
-        calm = Load(url)
+    with serving.two_versions(place, names, port, keep) as (ledger, pid, _):
+        calm = Load(port)
         time.sleep(seconds)
-        calm.stop()
+        failed = sum(calm.stop().values())
         children = psutil.Process(pid).children(recursive=True)
         worker = max(children, key=lambda child: child.memory_info().rss)
-        load, memory, took = Load(url), [], []
+        busy, memory, took = Load(port), [], []
         for i in range(swaps):
             # The past keeps it off probation, whose rows are not what is measured here.
             ledger.deploy(1 + i % 2, datetime(2020, 1, 1, tzinfo=UTC), f"swap {i}")
             tag, started = f"newsloop@v{1 + i % 2}.0.0", time.perf_counter()
-            _until(lambda tag=tag: bool(load.answers) and load.answers[-1][0].startswith(tag))  # type: ignore[misc]
+            _until(lambda tag=tag: bool(busy.answers) and busy.answers[-1][0].startswith(tag))  # type: ignore[misc]
             took.append(time.perf_counter() - started)
             memory.append(worker.memory_info().rss / 2**20)
-        load.stop()
-    said = {model: {c for m, c, _ in load.answers if m == model} for model, _, _ in load.answers}
+        failed += sum(busy.stop().values())
+    said = {model: {c for m, c, _ in busy.answers if m == model} for model, _, _ in busy.answers}
     return {
-        "keep_seconds": keep, "swaps": swaps, "answers": len(load.answers),
-        "failed": len(load.failures) + len(calm.failures), "models": len(said),
+        "keep_seconds": keep, "swaps": swaps, "answers": len(busy.answers),
+        "failed": failed, "models": len(said),
         "mixed": sum(max(values) - min(values) > SAME for values in said.values()),
-        "p99_ms_without": _p99(calm), "p99_ms_with": _p99(load),
+        "p99_ms_without": _p99(calm), "p99_ms_with": _p99(busy),
         "swap_seconds_median": float(np.median(took)),
         "memory_mib_early": memory[len(memory) // 10], "memory_mib_end": memory[-1],
     }  # fmt: skip
 
 
-def _p99(load: Load) -> float:
-    return float(np.percentile([waited for _, _, waited in load.answers], 99))
+def _p99(asked: Load) -> float:
+    return float(np.percentile([waited for _, _, waited in asked.answers], 99))
 
 
 def _until(condition: Callable[[], bool]) -> None:
@@ -113,13 +93,14 @@ def _until(condition: Callable[[], bool]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--swaps", type=int, default=200)
+    parser.add_argument("--loading", type=int, default=40, help="swaps that load a bundle")
     parser.add_argument("--seconds", type=float, default=15, help="of load without swaps")
     parser.add_argument("--port", type=int, default=3908)
     chosen = parser.parse_args()
     names = serving.two_bundles(PLACE)
     rows = [
-        measure(PLACE / f"keep-{keep}", names, chosen.port, chosen.swaps, chosen.seconds, keep)
-        for keep in (600, 0)
+        measure(PLACE / f"keep-{keep}", names, chosen.port, swaps, chosen.seconds, keep)
+        for keep, swaps in ((600, chosen.swaps), (0, chosen.loading))
     ]
     for row in rows:
         print(", ".join(f"{key} {value:.4g}" for key, value in row.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from serving.refused import Refused
 
 OPEN = frozenset({"/livez", "/readyz"})  # for load balancers, which have no key
 _PROXIED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+_REMEMBERED = 64  # hosts; they are the same again and again
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,15 @@ ROUTES = {
 
 
 class Headers:
-    """The headers of an ASGI scope, read without making a copy of all."""
+    """The headers of an ASGI scope, by name."""
 
     def __init__(self, scope: dict[str, Any]) -> None:
-        self._raw: list[tuple[bytes, bytes]] = scope["headers"]
+        self._values: dict[bytes, list[str]] = {}
+        for name, value in scope["headers"]:
+            self._values.setdefault(name, []).append(value.decode("latin-1"))
 
     def all(self, name: bytes) -> list[str]:
-        return [value.decode("latin-1") for key, value in self._raw if key == name]
+        return self._values.get(name, [])
 
     def one(self, name: bytes) -> str | None:
         """The value of `name`; None if there is none.
@@ -68,8 +72,7 @@ class Headers:
         return found[0] if found else None
 
     def any(self, names: Iterable[bytes]) -> bool:
-        wanted = frozenset(names)
-        return any(key in wanted for key, _ in self._raw)
+        return not self._values.keys().isdisjoint(names)
 
 
 class Access:
@@ -139,6 +142,7 @@ def is_local(scope: dict[str, Any], headers: Headers) -> bool:
     return all(_is_same(origin, hosts[0]) for origin in headers.all(b"origin"))
 
 
+@functools.lru_cache(_REMEMBERED)
 def is_loopback(host: str) -> bool:
     """Whether `host` is a loopback address.
 
@@ -153,6 +157,7 @@ def is_loopback(host: str) -> bool:
     return bool((mapped or address).is_loopback)
 
 
+@functools.lru_cache(_REMEMBERED)
 def _is_local_name(url: str) -> bool:
     try:
         name = urlsplit(url).hostname or ""

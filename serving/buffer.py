@@ -24,6 +24,7 @@ class Buffer(Generic[T]):
         self._weight = self._put = self._done = 0
         self._hurried = 0  # what was put when somebody last waited in `flush`
         self._closed = False
+        self._wanted = 0  # the weight that the taker waits for
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
@@ -37,7 +38,9 @@ class Buffer(Generic[T]):
             self._items.append((item, weight))
             self._weight += weight
             self._put += 1
-            self._changed.notify_all()
+            # Who is woken for nothing takes the interpreter from whoever answers.
+            if len(self._items) == 1 or self._weight >= self._wanted:
+                self._changed.notify_all()
             return True
 
     def take(self, weight: int) -> list[T]:
@@ -46,6 +49,7 @@ class Buffer(Generic[T]):
         The taker calls `done` when it has dealt with them.
         """
         with self._changed:
+            self._wanted = weight
             self._changed.wait_for(lambda: self._items or self._closed)
             self._changed.wait_for(
                 lambda: self._closed or self._done < self._hurried or self._weight >= weight,

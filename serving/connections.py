@@ -36,6 +36,7 @@ class Watch(Base):
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
+        self.access_log = False  # else uvicorn prepares a line for each answer, which nobody keeps
         super().connection_made(transport)
         if len(self.connections) > self.most:
             transport.abort()

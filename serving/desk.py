@@ -43,7 +43,10 @@ class Desk:
     def __init__(self, models: Models, tally: Tally, limits: Serve, metrics: Metrics) -> None:
         self._models, self._tally, self._limits = models, tally, limits
         self._metrics = metrics
-        batch = (limits.max_batch, limits.max_wait_ms, metrics.batch, metrics.answered)
+        batch = (
+            limits.max_batch, limits.max_wait_ms, limits.batches_at_once,
+            metrics.batch, metrics.answered,
+        )  # fmt: skip
         self._first = Batcher[Served, Answer](self._by_champion, *batch)
         self._second = Batcher[Served, Answer](self._by_challenger, *batch)
         self.rival: Rival | None = None

@@ -68,7 +68,7 @@ class ChampionSource(Protocol):
 
 def warm(bundle: Bundle, max_batch: int) -> Bundle:
     """`bundle`, after first calls of several sizes, which are slower than all later ones."""
-    for size in (1, 2, max_batch):
+    for size in (1, 2, 4, max_batch):
         bundle.predict([WARM_TEXT] * size)
     return bundle
 

@@ -28,9 +28,9 @@ LOG = logging.getLogger("newsloop.serving")
 
 PREDICTIONS_HELD = 50_000  # rows that wait while the ledger is away: some 50 MB
 PREDICTIONS_TOGETHER = 500  # rows in one transaction
-LINGER = 0.05  # seconds that a row waits for others: one transaction costs as much as 100 rows
+LINGER = 0.2  # seconds that a row waits for others: one transaction costs as much as 100 rows
 TEXTS_HELD = 32_000_000  # characters that wait for the scrubber, which does 30,000 a second
-TEXTS_TOGETHER = 32_000  # characters given to the scrubber at once
+TEXTS_TOGETHER = 64_000  # characters given to the scrubber at once
 TEXT_COST = 1_000  # characters that any text counts at least: a short one costs time too
 RETRY_SECONDS = 1.0  # between two tries to reach the ledger
 LONGEST_PAUSE = 60.0  # seconds before a scrubbing process that keeps dying is started again

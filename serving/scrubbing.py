@@ -125,6 +125,16 @@ def scrub_each(
     return [scrub_each(scrub_many, [text])[0] for text in clean]
 
 
+def give_way() -> None:
+    """From now on this process has what time others leave: of the class SCHED_IDLE, see sched(7).
+
+    A nice process may finish its time slice before one that answers has its turn. It is not for
+    loading: a service that starts under full load would wait for its scrubber for minutes.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # not Linux, or a container forbids it
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
 def answer(scrub_many: Callable[[list[str]], list[str]], requests: TextIO, replies: TextIO) -> None:
     """The far end's work: a reply for each request, until the requests end."""
     for line in requests:
@@ -151,6 +161,7 @@ def main() -> int:
     except ScrubError as error:
         print(error, file=sys.stderr)  # noqa: T201 - its only way to speak
         return error.exit_status
+    give_way()
     answer(
         lambda texts: [scrubbed.text for scrubbed in scrubber.scrub_many(texts)], sys.stdin, replies
     )

@@ -240,7 +240,7 @@ class Newsloop:
             model = self._models.current.title
             text += f'# TYPE newsloop_model gauge\nnewsloop_model{{model="{model}"}} 1\n'
         service: Any = Newsloop
-        return text + str(service.guard.metrics())
+        return text + self._metrics.text() + str(service.guard.metrics())
 
     @bentoml.api(output_spec=Classified)  # type: ignore[untyped-decorator]
     async def classify(self, body: ClassifyBody, /) -> Any:

@@ -20,17 +20,15 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature
 
-from components.core import imports, keys, saved_model, tables
+from components.core import imports, keys, saved_model, shortcut, tables
 from components.core.calibration import Calibration
 from components.core.errors import BundleError
 from components.core.explanation import Explanation, gather, weigh
-from components.core.shortcut import TOGETHER, attach
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,10 +102,10 @@ class Model:
         self.labels = list(labels)
         self._module = _loaded(folder)  # kept alive: the signature needs it
         self._predict = self._module.signatures["serving_default"]
-        self._together: int | None = None  # texts that it computes; None: any number
+        self._cut: Callable[[list[bytes]], list[list[bytes]]] = _cut
         if hasattr(self._module, "shortcut"):
-            self._predict = partial(self._module.shortcut, table=self._module.table())
-            self._together = TOGETHER
+            self._predict = shortcut.bound(self._module)
+            self._cut = shortcut.parts
         self._explain = self._module.signatures.get("explain")
 
     def predict(self, texts: Sequence[str]) -> Predictions:
@@ -122,13 +120,7 @@ class Model:
         # A lone surrogate is no character; it reads as an unknown one.
         # Of no texts, convolutions give a wrong shape: one is computed and left out.
         raw = [text.encode("utf-8", "replace") for text in texts] or [b""]
-        together = self._together or _COMPUTED_TOGETHER
-        if self._together and len(raw) > 1:
-            raw += [b""] * (-len(raw) % together)
-        parts = [
-            self._predict(texts=tf.constant(raw[i : i + together], tf.string))
-            for i in range(0, len(raw), together)
-        ]
+        parts = [self._predict(texts=tf.constant(part, tf.string)) for part in self._cut(raw)]
         found = {
             key: np.concatenate([part[key].numpy() for part in parts])[: len(texts)]
             for key in parts[0]
@@ -272,7 +264,8 @@ def save_model(
     """
     import tensorflow as tf
 
-    from components.core.network import FEATURES, PROBABILITIES, shortcut
+    from components.core.network import FEATURES, PROBABILITIES
+    from components.core.network import shortcut as shortcut_of
 
     def tempered(probabilities: Any) -> Any:
         powers = tf.pow(probabilities, 1 / calibration.temperature)
@@ -316,9 +309,9 @@ def save_model(
             return {**weighed, "words": self.encoder.read(texts)}
 
     module = Module()
-    short = shortcut(network)
+    short = shortcut_of(network)
     if short:
-        attach(module, short, answer, sum(encoder.lengths))
+        shortcut.attach(module, short, answer, sum(encoder.lengths))
     signatures = {"serving_default": module.predict, "explain": module.explain}
     tf.saved_model.save(module, str(folder), signatures=signatures)
     saved_model.make_canonical(folder)
@@ -398,6 +391,10 @@ def load(folder: Path, key_folder: Path) -> Bundle:
         raise BundleError(
             f"Expected a loadable model in {folder / MODEL}, got: {error}."
         ) from error
+
+
+def _cut(texts: list[bytes]) -> list[list[bytes]]:
+    return [texts[i : i + _COMPUTED_TOGETHER] for i in range(0, len(texts), _COMPUTED_TOGETHER)]
 
 
 def _files(folder: Path) -> list[Path]:

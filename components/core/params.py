@@ -184,6 +184,7 @@ class Serve(Settings):
     port: Annotated[int, Field(gt=0, lt=65536)]
     max_batch: Positive
     max_wait_ms: Annotated[float, Field(ge=0)]
+    batches_at_once: Positive
     max_texts: Positive
     max_characters: Positive
     follow_seconds: Rate

@@ -167,6 +167,25 @@ def test_close_cancels_who_waits() -> None:
     asyncio.run(main())
 
 
+def test_as_many_batches_at_once_as_there_are_threads_and_no_more() -> None:
+    async def main() -> list[list[str]]:
+        model = Model()
+        batcher = Batcher[str, str](model, 4, 0, 2)
+        model.free.clear()
+        tasks = [asyncio.create_task(batcher.answer([name])) for name in "abcd"]
+        while len(model.batches) < 2:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
+        assert model.batches == [["a"], ["b"]]
+        assert batcher.waiting == 2
+        model.free.set()
+        assert await asyncio.gather(*tasks) == [("old", [name.upper()]) for name in "abcd"]
+        await batcher.close()
+        return model.batches
+
+    assert asyncio.run(main())[2:] == [["c", "d"]]
+
+
 def test_it_knows_how_many_texts_wait() -> None:
     async def scenario(model: Model, batcher: Batcher[str, str]) -> None:
         model.free.clear()

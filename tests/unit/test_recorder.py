@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -258,3 +260,24 @@ def test_a_buffer_gives_batches_up_to_a_weight() -> None:
     buffer.close()
     assert not buffer.put("late", 1)
     assert buffer.take(7) == []
+
+
+def test_a_buffer_waits_for_company_until_there_is_enough() -> None:
+    buffer: Buffer[str] = Buffer(10, linger=60)
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(buffer.take, 3)
+        for item in "abc":
+            assert not taken.done()
+            time.sleep(0.02)
+            assert buffer.put(item, 1)
+        assert taken.result(5) == ["a", "b", "c"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such a class")
+def test_scrubbing_gives_way_to_answers() -> None:
+    code = "import os; from serving.scrubbing import give_way; give_way(); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code + "; print(os.sched_getscheduler(0) == os.SCHED_IDLE)"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.communicate("\n", 30)[0] == "True\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,13 +34,8 @@ def provider(kept: InMemorySpanExporter) -> TracerProvider:
 
 
 @pytest.fixture
-def metrics(provider: TracerProvider) -> Iterator[Metrics]:
-    import prometheus_client
-
-    before = set(prometheus_client.REGISTRY._collector_to_names)
-    yield Metrics(Spans(provider))
-    for one in set(prometheus_client.REGISTRY._collector_to_names) - before:
-        prometheus_client.REGISTRY.unregister(one)
+def metrics(provider: TracerProvider) -> Metrics:
+    return Metrics(Spans(provider))
 
 
 def ask(metrics: Metrics, provider: TracerProvider | None) -> list[dict[str, Any]]:

@@ -8,7 +8,10 @@ import sys
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from serving.answer import Answer
+from serving.metrics import Metrics
 from serving.telemetry import JsonLines, tracing
 
 
@@ -54,3 +57,29 @@ def test_a_record_is_one_object_without_what_an_exception_says() -> None:
 )  # fmt: skip
 def test_tracing(environ: dict[str, str], expected: dict[str, Any]) -> None:
     assert tracing(environ) == expected
+
+
+def test_metrics_are_what_was_counted_as_prometheus_reads_it() -> None:
+    metrics = Metrics()
+    metrics.batch(3, [0.004, 0.005])
+    metrics.passed("compute", 1.0, 1.03)
+    sure = Answer("0" * 32, "tech", 0.95, {"tech": 0.95}, 7, 0.0, [])
+    unsure = Answer("1" * 32, "tech", 0.4, {"tech": 0.4}, 7, 0.0, [], abstained=True)
+    metrics.given("v1 abc", [sure, unsure, sure])
+    metrics.request("/classify", 200)
+    samples = {
+        (one.name, *sorted(one.labels.values())): one.value
+        for family in text_string_to_metric_families(metrics.text())
+        for one in family.samples
+    }
+    assert samples["newsloop_batch_texts_bucket", "2.0"] == 0
+    assert samples["newsloop_batch_texts_bucket", "4.0"] == 1
+    assert samples["newsloop_batch_texts_sum",] == 3
+    assert samples["newsloop_stage_seconds_bucket", "0.002", "queue"] == 0
+    assert samples["newsloop_stage_seconds_bucket", "0.005", "queue"] == 2  # a bound belongs to it
+    assert samples["newsloop_stage_seconds_sum", "compute"] == pytest.approx(0.03)
+    assert samples["newsloop_stage_seconds_count", "queue"] == 2
+    assert samples["newsloop_answers_total", "false", "v1 abc"] == 2
+    assert samples["newsloop_answers_total", "true", "v1 abc"] == 1
+    assert samples["newsloop_confidence_bucket", "+Inf", "v1 abc"] == 3
+    assert samples["newsloop_requests_total", "/classify", "200"] == 1
