@@ -1,11 +1,13 @@
 """How often monitoring cries wolf, and how often Evidently's default for texts does.
 
-    python benchmarks/drift_alarms.py                          # 2,000 windows of each size: hours
+    python benchmarks/drift_alarms.py                          # 2,000 windows of each size: an hour
     python benchmarks/drift_alarms.py --windows 20 --sizes 50 100 --peer-windows 20
 
 Reference and window are drawn anew from the BBC articles that the model did not learn from, from
-one distribution: every alarm is false. Then the same for raw articles, which no bundle's reference
-holds. Needs `make run`; writes benchmarks/drift_alarms.json.
+one distribution: every alarm is false. With --older the test also looks back at so many texts
+before the window. Then the same for raw articles, which no bundle's reference holds. Results are
+kept as they come, so that sizes can be run one after the other. Needs `make run`; writes
+benchmarks/drift_alarms.json.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import json
 import sys
 import time
 import warnings
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +43,16 @@ SOURCE = parameters.Source(
 )
 EVIDENTLY_THRESHOLD = 0.55  # area under the curve, its default
 SEED = 17
+SMALL = 100  # texts in a window that is also looked back from
 
 
-def ours(world: World, rows: int, params: Params, rng: np.random.Generator) -> bool:
+def ours(world: World, rows: int, older: int, params: Params, rng: np.random.Generator) -> bool:
+    """Whether a window raises an alarm that looks back at `older` texts before it."""
     reference = world.reference("classes", rng)
-    window = world.window("classes", 0.0, rows, rng)
+    window, before = (news_worlds.signals(world.window("classes", 0.0, n, rng)) for n in
+                      (rows, older))  # fmt: skip
     settings = params.monitor.model_copy(update={"min_rows": min(rows, params.monitor.min_rows)})
-    found = drift.judge(
-        news_worlds.signals(reference), news_worlds.signals(window), settings, draw=False
-    )
+    found = drift.judge(news_worlds.signals(reference), window, settings, before, draw=False)
     return found.verdict.finding == "drift"
 
 
@@ -65,23 +70,32 @@ def evidently(world: World, rows: int, rng: np.random.Generator) -> bool:
     return area > EVIDENTLY_THRESHOLD
 
 
-def counted(name: str, rows: int, windows: int, one: Any) -> dict[str, Any]:
+def counted(name: str, rows: int, windows: int, one: Any, older: int = 0) -> dict[str, Any]:
     """Alarms of `one(rng)` in `windows` windows, printed and given back."""
-    rng = np.random.default_rng(SEED + rows)
+    rng = np.random.default_rng([SEED, rows, older])
     start = time.perf_counter()
     alarms = sum(one(rng) for _ in range(windows))
     share = metrics.wilson(alarms, windows, 0.95)
     seconds = (time.perf_counter() - start) / windows
     print(
-        f"{name:<20}{rows:>7}{windows:>9}{share.value:>9.2%}  [{share.low:.2%}, {share.high:.2%}]"
-        f"{seconds:>10.2f}",
+        f"{name:<20}{rows:>7}{older:>7}{windows:>9}{share.value:>9.2%}  "
+        f"[{share.low:.2%}, {share.high:.2%}]{seconds:>10.2f}",
         flush=True,
     )
     found = {"alarms": share.rounded(), "windows": windows, "seconds_each": round(seconds, 3)}
-    return {"method": name, "rows": rows, **found}
+    return {"method": name, "rows": rows, "older": older, **found}
 
 
-def raw(paths: Paths, params: Params, windows: int) -> dict[str, Any]:
+def keep(found: dict[str, Any]) -> None:
+    """Writes a finding into the file, in place of an older one of the same kind."""
+    path = Path(__file__).with_suffix(".json")
+    before = json.loads(path.read_text()) if path.exists() else []
+    same = ("method", "rows", "older")
+    rows = [one for one in before if any(one[name] != found[name] for name in same)]
+    path.write_text(json.dumps([*rows, found], indent=2) + "\n")
+
+
+def raw(paths: Paths, params: Params, windows: int) -> None:
     """Windows of 100 raw and scrubbed test articles against the reference of scrubbed ones."""
     reader = open_source(SOURCE, paths)
     texts = {document.id: document.text for document in reader.read(reader.pin())}
@@ -90,7 +104,6 @@ def raw(paths: Paths, params: Params, windows: int) -> dict[str, Any]:
     model = Model(paths.trained / "model", params.ingest.labels)
     validation = tables.read_table(paths.split / "validation.parquet")["text"].to_list()
     reference = model.predict(validation).signals()
-    found = {}
     for form, chosen in (
         ("raw", [texts[name] for name in side["id"]]),
         ("scrubbed", side["text"].to_list()),
@@ -102,14 +115,14 @@ def raw(paths: Paths, params: Params, windows: int) -> dict[str, Any]:
             judged = drift.judge(reference, window, params.monitor, draw=False)
             return judged.verdict.finding == "drift"
 
-        found[form] = counted(f"ours, {form}", 100, windows, one)
-    return found
+        keep(counted(f"ours, {form}", 100, windows, one))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--windows", type=int, default=2000, help="of each size, for ours")
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 100, 1000, 10000])
+    parser.add_argument("--older", type=int, nargs="+", default=[0, 1200], help="looked back at")
     parser.add_argument("--peer-windows", type=int, default=200, help="for Evidently's default")
     parser.add_argument("--peer-sizes", type=int, nargs="+", default=[50, 100, 1000])
     arguments = parser.parse_args()
@@ -120,23 +133,17 @@ def main() -> None:
     print(
         f"{world.still.height} articles, {news_worlds.REFERENCE_ROWS} reference rows, no drift; "
         f"ours is asked for {params.monitor.false_alarm_rate:.1%}\n\n"
-        f"{'method':<20}{'rows':>7}{'windows':>9}{'alarms':>9}  95 % interval     s each"
+        f"{'method':<20}{'rows':>7}{'older':>7}{'windows':>9}{'alarms':>9}  95 % interval"
+        "     s each"
     )
-    rows = [
-        counted("ours", size, arguments.windows, lambda rng, s=size: ours(world, s, params, rng))
-        for size in arguments.sizes
-    ]
+    for size, older in product(arguments.sizes, arguments.older):
+        if not older or size == SMALL:
+            one = partial(ours, world, size, older, params)
+            keep(counted("ours", size, arguments.windows, one, older))
     for size in arguments.peer_sizes if arguments.peer_windows else []:
-        rows.append(
-            counted(
-                "Evidently's default",
-                size,
-                arguments.peer_windows,
-                lambda rng, s=size: evidently(world, s, rng),
-            )
-        )
-    found = {"rows": rows, "raw": raw(paths, params, min(arguments.windows, 40))}
-    Path(__file__).with_suffix(".json").write_text(json.dumps(found, indent=2) + "\n")
+        one = partial(evidently, world, size)
+        keep(counted("Evidently's default", size, arguments.peer_windows, one))
+    raw(paths, params, min(arguments.windows, 40))
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
 """Ninety days of hourly windows in four worlds: is a retraining asked for when it should be?
 
-    python benchmarks/ninety_days.py [--runs 20] [--pool 200] [--worlds still step slide broken]
+    python benchmarks/ninety_days.py [--runs 20] [--worlds still step slide broken]
 
 Real texts: the ingested BBC articles, one class of which (tech) is rare at first. The models are
-TF-IDF with logistic regression, one for each share that the rare class may have; they give the
-signals that a bundle gives. Each is trained and judged beforehand, so a retraining is a swap to the
-model of the share at that hour. For each model and share a pool of windows of 100 articles that no
-model learned from is judged by monitoring's own test; an hour draws its verdict from that pool.
-Policy, history and ledger are the real ones.
+TF-IDF with logistic regression, one for each whole percent that the rare class may have; they give
+the signals that a bundle gives, except words and language. Each is trained beforehand, so a
+retraining is a swap to the model of the share at that hour. The articles that no model learns from
+are the world: a model's reference and each hour's 100 texts are drawn from them with replacement,
+so that without a shift both come from one distribution. Level, test, look back, estimate, policy,
+history and ledger are monitoring's own. To save time the test looks back each LOOK_HOURS
+only, where the service does each hour, and the estimate has fewer resamples.
 
-still: the share stays. step: it jumps on day 30. slide: it grows from day 15 to 75. broken: from
-day 30 on, three days of texts are bad data, as monitoring's verdict would be. Each run is done
-twice, the second time with the ledger closed and opened anew in the middle: the decisions must be
-the same. Prints a table, and writes benchmarks/ninety_days.json. Needs one `make run` before.
+still: the share stays. step: it jumps on day 30. slide: it grows evenly from day 15 to 75. broken:
+from day 30 on, three days of texts are bad data, as monitoring's verdict would be. The gap is how
+much less accurate the model is than one that is trained anew each day. Each run is done twice, the
+second time with the ledger closed and opened anew in the middle: the decisions must be the same.
+Prints a table, and writes benchmarks/ninety_days.json. Needs one `make run` before.
 """
 
 from __future__ import annotations
@@ -22,8 +25,6 @@ import json
 import sys
 import tempfile
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -35,24 +36,32 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from components.core import ledger as ledgers
+from components.core import ledger_watch, tables
 from components.core import params as parameters
-from components.core import tables
 from components.core.ledger import LABELS, WINDOWS, Ledger
 from components.core.params import Params
 from components.core.paths import Paths
-from monitoring import drift, governor, history
+from components.core.reference import TRUTH
+from monitoring import drift, governor, history, judgement, monitor
+from monitoring.drift import Drift
 from monitoring.governor import Verdict
+from monitoring.judgement import Answered, Estimate, Seen
+from monitoring.windows import Window
 
 DAYS, HOURS = 90, 24
 ROWS = 100  # articles in a window
 RARE = "tech"
-SHARES = (0.03, 0.1, 0.2, 0.3, 0.4, 0.5)  # of the rare class, that the world may have
+FIRST, LAST = 0.03, 0.5  # share of the rare class, at the beginning and at the end of a change
 LABELS_AN_HOUR = 5
-TRAIN, REFERENCE = 0.45, 0.2  # of the articles; the rest is traffic
+TRAIN = 0.45  # of the articles; the rest is the world
+REFERENCE_ROWS = 1000  # of a project with some 7,000 documents
+LOOK_HOURS = 6
+RESAMPLES = 20  # of the estimate's bootstrap
 DIRECTIONS = 4  # of the features that are watched, as in params.yaml
 SEED = 23
 START = datetime(2026, 1, 1, tzinfo=UTC)
 JUMP, SLIDE, BROKEN = 30, (15, 75), (30, 33)  # days
+BEGINS = {"still": DAYS, "step": JUMP, "slide": SLIDE[0], "broken": BROKEN[0]}
 ALLOWED = {"still": (0, 0), "step": (1, 1), "slide": (0, 3), "broken": (0, 0)}  # retrainings
 WITHIN = 3  # windows after the jump, until the retraining is asked for
 GAP = 0.03  # accuracy that the slide may cost, against a model retrained daily
@@ -62,121 +71,165 @@ def share_at(world: str, hour: int) -> float:
     """The rare class's share of the traffic."""
     day = hour / HOURS
     if world == "step":
-        return SHARES[-1] if day >= JUMP else SHARES[0]
+        return LAST if day >= JUMP else FIRST
     if world == "slide":
         way = min(max((day - SLIDE[0]) / (SLIDE[1] - SLIDE[0]), 0.0), 1.0)
-        return SHARES[round(way * (len(SHARES) - 1))]
-    return SHARES[0]
+        return FIRST + way * (LAST - FIRST)
+    return FIRST
 
 
-@dataclass(frozen=True)
-class Sides:
-    """The articles, cut three ways."""
-
-    train: pl.DataFrame
-    reference: pl.DataFrame
-    traffic: pl.DataFrame
-
-    @classmethod
-    def of(cls, paths: Paths) -> Sides:
-        documents = tables.read_table(paths.ingested / "documents.parquet")
-        unique = documents.unique(pl.col("text").str.slice(0, 200), keep="first")
-        mixed = unique.sort("id").sample(fraction=1.0, shuffle=True, seed=SEED)
-        first, second = int(TRAIN * len(mixed)), int((TRAIN + REFERENCE) * len(mixed))
-        return cls(mixed[:first], mixed[first:second], mixed[second:])
+def whole(share: float) -> float:
+    """The share in whole percents, of which there is a model."""
+    return round(share, 2)
 
 
-def draw(side: pl.DataFrame, share: float, rows: int, rng: np.random.Generator) -> pl.DataFrame:
-    """`rows` articles at most, `share` of them of the rare class, none twice."""
+def articles(paths: Paths) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Those that models learn from, and the world."""
+    documents = tables.read_table(paths.ingested / "documents.parquet")
+    unique = documents.unique(pl.col("text").str.slice(0, 200), keep="first")
+    mixed = unique.sort("id").sample(fraction=1.0, shuffle=True, seed=SEED)
+    return mixed[: int(TRAIN * len(mixed))], mixed[int(TRAIN * len(mixed)) :]
+
+
+def kept_share(side: pl.DataFrame, share: float, rng: np.random.Generator) -> pl.DataFrame:
+    """As many articles as there are with this share of the rare class, none twice."""
     rare, common = side.filter(pl.col("label") == RARE), side.filter(pl.col("label") != RARE)
-    rows = min(rows, int(len(common) / (1 - share)), int(len(rare) / share))
+    rows = min(len(side), int(len(common) / (1 - share)), int(len(rare) / share))
     many = int(rng.binomial(rows, share))
     parts = [(rare, min(many, len(rare))), (common, min(rows - many, len(common)))]
     return pl.concat([part[rng.permutation(len(part))[:count]] for part, count in parts])
 
 
 class Model:
-    """One share's model, and what it says of texts."""
+    """One share's model, and what it says of each article of the world.
 
-    def __init__(self, sides: Sides, share: float) -> None:
+    Attributes:
+        table: (N, ...) signals of the world's articles, and TRUTH.
+        probabilities: (N, C).
+        classes: C labels.
+    """
+
+    def __init__(self, train: pl.DataFrame, world: pl.DataFrame, share: float) -> None:
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
 
-        rng = np.random.default_rng(SEED)
-        train = draw(sides.train, share, len(sides.train), rng)
-        self._words = TfidfVectorizer(min_df=2, sublinear_tf=True)
-        features = self._words.fit_transform(train["text"])
-        self._classes = LogisticRegression(C=10, max_iter=500).fit(features, train["label"])
-        self._directions = TruncatedSVD(DIRECTIONS, random_state=SEED).fit(features)
-        self._split = self._words.build_analyzer()
-        reference = draw(sides.reference, share, len(sides.reference), rng)
-        self.reference = self.signals(reference["text"].to_list())
-
-    def signals(self, texts: Sequence[str]) -> pl.DataFrame:
-        features = self._words.transform(texts)
-        probabilities = self._classes.predict_proba(features)
-        words = [self._split(text) for text in texts]
-        known = self._words.vocabulary_
+        chosen = kept_share(train, share, np.random.default_rng(SEED))
+        words = TfidfVectorizer(min_df=2, sublinear_tf=True)
+        features = words.fit_transform(chosen["text"])
+        model = LogisticRegression(C=10, max_iter=500).fit(features, chosen["label"])
+        self.classes = model.classes_.tolist()
+        found = words.transform(world["text"])
+        self.probabilities = model.predict_proba(found)
+        split = [words.build_analyzer()(text) for text in world["text"]]
         columns: dict[str, Any] = {
-            "label": self._classes.classes_[probabilities.argmax(axis=1)].tolist(),
-            "confidence": probabilities.max(axis=1),
-            "words": [len(one) for one in words],
-            "unknown_share": [sum(w not in known for w in one) / max(len(one), 1) for one in words],
+            "label": [self.classes[i] for i in self.probabilities.argmax(axis=1)],
+            "confidence": self.probabilities.max(axis=1),
+            "words": [len(one) for one in split],
+            "unknown_share": [
+                sum(word not in words.vocabulary_ for word in one) / max(len(one), 1)
+                for one in split
+            ],
         }
-        kept = self._directions.transform(features)
-        return pl.DataFrame(columns | {f"feature_{i}": kept[:, i] for i in range(DIRECTIONS)})
+        kept = TruncatedSVD(DIRECTIONS, random_state=SEED).fit(features).transform(found)
+        columns |= {f"feature_{i}": kept[:, i] for i in range(DIRECTIONS)}
+        columns |= {"actual": world["label"], "probabilities": self.probabilities.tolist()}
+        self.table = pl.DataFrame(columns)
 
-    def accuracy(self, traffic: pl.DataFrame, share: float) -> float:
-        """On all of the traffic side, weighed as the world is."""
-        right = pl.Series(self.signals(traffic["text"].to_list())["label"]) == traffic["label"]
-        rare = traffic["label"] == RARE
+    def accuracy(self, share: float) -> float:
+        """Where the rare class has this share."""
+        right, rare = self.table["label"] == self.table["actual"], self.table["actual"] == RARE
         return share * float(right.filter(rare).mean() or 0) + (1 - share) * float(
             right.filter(~rare).mean() or 0
         )
 
 
-class Judged:
-    """Verdicts and accuracies of each model in each world, computed once."""
+class Simulated:
+    """What monitoring says of each hour; the same question is answered once."""
 
-    def __init__(self, sides: Sides, params: Params, pool: int) -> None:
-        self._sides, self._params, self._pool = sides, params, pool
-        self.model = cache(lambda share: Model(sides, share))
-        self.findings = cache(self._findings)
-        self.accuracy = cache(lambda model, share: self.model(model).accuracy(sides.traffic, share))
+    def __init__(self, paths: Paths, params: Params) -> None:
+        train, world = articles(paths)
+        resampled = {"resamples": RESAMPLES}
+        self.params = params.model_copy(
+            update={"monitor": params.monitor.model_copy(update=resampled)}
+        )
+        self.model = cache(lambda share: Model(train, world, share))
+        rare = (world["label"] == RARE).to_numpy()
+        self._rare, self._common = np.flatnonzero(rare), np.flatnonzero(~rare)
+        self._said: dict[tuple[Any, ...], tuple[Drift, Estimate | None]] = {}
 
-    def _findings(self, model: float, share: float) -> list[governor.Finding]:
-        rng = np.random.default_rng([SEED, int(1000 * model), int(1000 * share)])
-        settings = self._params.monitor.model_copy(update={"min_rows": ROWS // 2})
-        asked = self.model(model)
-        found = []
-        for _ in range(self._pool):
-            window = draw(self._sides.traffic, share, ROWS, rng)["text"].to_list()
-            verdict = drift.judge(
-                asked.reference, asked.signals(window), settings, draw=False
-            ).verdict
-            found.append(verdict.finding)
-        alarms = found.count("drift")
-        print(f"model {model:.2f}, world {share:.2f}: {alarms} of {len(found)} drift", flush=True)
-        return found
+    def drawn(self, share: float, rows: int, *seed: int) -> Any:
+        """(rows,) numbers of articles."""
+        rng = np.random.default_rng([SEED, *seed])
+        many = rng.binomial(rows, share)
+        parts = [rng.choice(self._rare, many), rng.choice(self._common, rows - many)]
+        return rng.permutation(np.concatenate(parts))
+
+    def window(self, world: str, run: int, hour: int) -> Any:
+        return self.drawn(share_at(world, hour), ROWS, run, hour)
+
+    def tested(self, share: float, run: int) -> float:
+        """The accuracy that was measured of a model before it was released."""
+        test = self.model(share).table[self.drawn(share, REFERENCE_ROWS, run, DAYS * HOURS)]
+        return float((test["label"] == test["actual"]).mean() or 0)
+
+    def judge(
+        self, world: str, run: int, hour: int, share: float, quiet: int, level: float
+    ) -> tuple[Drift, Estimate | None]:
+        """What monitoring finds in an hour, and the estimated accuracy if it finds drift.
+
+        Args:
+            share: of the model.
+            quiet: hour since which no window has shown anything.
+            level: that the window may take.
+        """
+        known = world if hour >= BEGINS[world] * HOURS else "still"  # until then all are the same
+        key = (known, run, hour, share, quiet, level)
+        if key not in self._said:
+            self._said[key] = self._judged(world, run, hour, share, quiet, level)
+        return self._said[key]
+
+    def _judged(
+        self, world: str, run: int, hour: int, share: float, quiet: int, level: float
+    ) -> tuple[Drift, Estimate | None]:
+        model = self.model(share)
+        reference = model.table[self.drawn(share, REFERENCE_ROWS, run, DAYS * HOURS + 1)]
+        signals = model.table.drop(TRUTH)
+        most = drift.look_back(REFERENCE_ROWS, ROWS) // ROWS
+        since = max(quiet, hour - most) if hour % LOOK_HOURS == 0 else hour
+        rows = np.concatenate([self.window(world, run, one) for one in range(since, hour + 1)])
+        found = drift.judge(
+            reference.drop(TRUTH), signals[rows[-ROWS:]], self.params.monitor,
+            signals[rows[:-ROWS]] if since < hour else None, level, draw=False,
+        )  # fmt: skip
+        if found.verdict.finding != "drift":
+            return found, None
+        rows = rows[-found.rows :]
+        shown = Window("", 0, 0, [str(row) for row in rows])
+        answered = Answered(shown, model.probabilities[rows], signals[rows])
+        return found, judgement.estimate(reference, answered, model.classes, found, self.params)
 
 
-def release(ledger: Ledger, version: int, time: datetime, share: float, labels: int) -> None:
+def release(
+    ledger: Ledger, version: int, time: datetime, share: float, tested: float, labels: int
+) -> None:
     row = {"version": version, "bundle": f"{version:064x}", "time": time, "tag": f"v{version}"}
     row |= {"commit": "0" * 40, "dvc_lock": "0" * 64, "snapshot": "0" * 64}
-    decision = {"feedback_watermark": labels, "share": share}
-    ledger.add_version({**row, "metrics": {}, "decision": decision}, "a simulation")
+    hour = round((time - START) / timedelta(hours=1)) + (version > 1)
+    decision = {"feedback_watermark": labels, "share": share, "hour": hour}
+    metrics = {"accuracy": {"value": tested}}
+    ledger.add_version({**row, "metrics": metrics, "decision": decision}, "a simulation")
 
 
 def live(
-    world: str, judged: Judged, params: Params, folder: Path, run: int, *, restart: bool
+    world: str, simulated: Simulated, folder: Path, run: int, *, restart: bool
 ) -> dict[str, Any]:
     """Ninety days; what was asked for when, and the greatest gap in accuracy."""
-    rng = np.random.default_rng([SEED, run])
+    params = simulated.params
     place = ledgers.url(folder / f"{world}-{run}-{restart}.sqlite")
     ledger = Ledger(place)
-    release(ledger, 1, START, SHARES[0], 0)
-    asked, verdicts, gap, labels = [], [], 0.0, 0
+    release(ledger, 1, START, FIRST, simulated.tested(FIRST, run), 0)
+    asked, verdicts, gap, labels, drifted = [], [], 0.0, 0, 0
     for hour in range(DAYS * HOURS):
         if restart and hour == DAYS * HOURS // 2:
             ledger.close()
@@ -185,30 +238,41 @@ def live(
         champion = ledger.champion()
         assert champion is not None
         model = champion.decision["share"]
-        broken = world == "broken" and BROKEN[0] <= hour / HOURS < BROKEN[1]
-        finding = judged.findings(model, share)[int(rng.integers(judged._pool))]
-        verdict = Verdict("bad data" if broken else finding)
+        begun = champion.decision["hour"]
+        quiet = max(begun, ledger_watch.quiet_since(ledger, champion.bundle) // ROWS)
+        level = judgement.level(ledger_watch.spent(ledger, now - timedelta(days=1)), params.monitor)
+        if world == "broken" and BROKEN[0] <= hour / HOURS < BROKEN[1]:
+            found, estimate = Drift(Verdict("bad data")), None
+        else:
+            found, estimate = simulated.judge(world, run, hour, model, quiet, level)
+        seen = Seen(found, {}, estimate=estimate)
+        verdict = monitor.with_accuracy(found.verdict, seen, None, champion)
         past = history.gather(ledger, champion, params.governor, now, at_work=False)
         decision = governor.decide(verdict, past.history, params.governor, now)
-        record(ledger, champion.bundle, now, hour, verdict, decision)
+        record(ledger, champion.bundle, now, hour, found, decision)
         rows = [{"prediction_id": uuid.uuid4().hex, "label": RARE, "time": now}] * LABELS_AN_HOUR
         ledger.insert(LABELS, rows)
         labels += len(rows)
         verdicts.append(decision.verdict)
+        drifted += found.verdict.finding == "drift"
         if decision.verdict == "retrain":
             asked.append(hour)
-            release(ledger, champion.version + 1, now, share, labels)
-        gap = max(gap, judged.accuracy(share, share) - judged.accuracy(model, share))
+            new = whole(share)
+            tested = simulated.tested(new, run)
+            release(ledger, champion.version + 1, now, new, tested, labels)
+        best = simulated.model(whole(share_at(world, hour // HOURS * HOURS))).accuracy(share)
+        gap = max(gap, best - simulated.model(model).accuracy(share))
     ledger.close()
-    return {"asked": asked, "verdicts": verdicts, "gap": gap}
+    return {"asked": asked, "verdicts": verdicts, "gap": gap, "drifted": drifted}
 
 
 def record(
-    ledger: Ledger, bundle: str, now: datetime, hour: int, verdict: Verdict, decision: Any
+    ledger: Ledger, bundle: str, now: datetime, hour: int, found: Drift, decision: Any
 ) -> None:
     details = {"bundle": bundle, "world_moved": decision.moved, "rule": decision.rule}
     window = {"time": now, "bundle": bundle, "after": hour * ROWS, "until": (hour + 1) * ROWS}
-    ledger.insert(WINDOWS, [{**window, "rows": ROWS, "verdict": verdict.finding, "details": {}}])
+    window |= {"rows": ROWS, "verdict": found.verdict.finding, "details": {"level": found.level}}
+    ledger.insert(WINDOWS, [window])
     row = {"id": uuid.uuid4().hex, "kind": "governor", "time": now, "verdict": decision.verdict}
     ledger.add_decision({**row, "reasons": decision.reasons, "details": details})
 
@@ -226,38 +290,40 @@ def kept(world: str, found: dict[str, Any]) -> bool:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     arguments.add_argument("--runs", type=int, default=20)
-    arguments.add_argument("--pool", type=int, default=200, help="windows judged for each state")
+    arguments.add_argument("--first", type=int, default=0, help="number of the first run")
     arguments.add_argument("--worlds", nargs="+", default=list(ALLOWED), choices=list(ALLOWED))
     asked = arguments.parse_args()
     paths = Paths.find(Path(__file__).parent)
-    params = parameters.load(paths.params)
-    judged = Judged(Sides.of(paths), params, asked.pool)
-    results: dict[str, Any] = {"runs": asked.runs, "pool": asked.pool}
+    simulated = Simulated(paths, parameters.load(paths.params))
+    target = Path(__file__).with_suffix(".json")
+    results: dict[str, Any] = json.loads(target.read_text()) if target.exists() else {}
     with tempfile.TemporaryDirectory(dir=paths.home, prefix="ninety-") as folder:
-        for world in asked.worlds:
-            runs, same = [], 0
-            for run in range(asked.runs):
+        for run in range(asked.first, asked.first + asked.runs):
+            for world in asked.worlds:
                 first, second = (
-                    live(world, judged, params, Path(folder), run, restart=restart)
+                    live(world, simulated, Path(folder), run, restart=restart)
                     for restart in (False, True)
                 )
-                same += first["verdicts"] == second["verdicts"]
-                runs.append(first)
-            counts = [len(one["asked"]) for one in runs]
-            results[world] = {
-                "kept": sum(kept(world, one) for one in runs),
-                "retrainings": counts,
-                "first_asked_at_hour": [one["asked"][0] if one["asked"] else None for one in runs],
-                "greatest_gap": max(one["gap"] for one in runs),
-                "same_after_restart": same,
-            }
-            print(
-                f"{world:<8} kept in {results[world]['kept']} of {asked.runs} runs; retrainings "
-                f"{min(counts)} to {max(counts)}; greatest gap {results[world]['greatest_gap']:.3f}"
-                f"; the same after a restart in {same}",
-                flush=True,
-            )
-    Path(__file__).with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n")
+                row = {
+                    "run": run,
+                    "kept": kept(world, first),
+                    "asked_at_hour": first["asked"],
+                    "greatest_gap": round(first["gap"], 4),
+                    "windows_with_drift": first["drifted"],
+                    "same_after_restart": first["verdicts"] == second["verdicts"],
+                }
+                before = [one for one in results.get(world, []) if one["run"] != run]
+                results[world] = sorted([*before, row], key=lambda one: one["run"])
+                target.write_text(json.dumps(results, indent=2) + "\n")
+                print(f"{world:<8}{row}", flush=True)
+    for world, runs in results.items():
+        counts = [len(one["asked_at_hour"]) for one in runs]
+        print(
+            f"{world:<8} kept in {sum(one['kept'] for one in runs)} of {len(runs)} runs; "
+            f"retrainings {min(counts)} to {max(counts)}; greatest gap "
+            f"{max(one['greatest_gap'] for one in runs):.3f}; the same after a restart in "
+            f"{sum(one['same_after_restart'] for one in runs)}"
+        )
 
 
 if __name__ == "__main__":

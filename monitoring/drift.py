@@ -1,8 +1,12 @@
-"""Drift: does a window look as the bundle's reference does?
+"""Drift: do the newest predictions look as the bundle's reference does?
 
 All signals are tested together by permutations (monitoring/permutation.py); Evidently draws them
 (monitoring/evidently_page.py). A p-value is of a window without drift, over all signals: the chance
 that any of them looks at least as different as this one does.
+
+Small drift shows in many windows only. So the test also looks back at what came before the window:
+at four times as many predictions, at sixteen times, ..., at all that there are. The p-value is over
+all looks.
 """
 
 from __future__ import annotations
@@ -15,12 +19,23 @@ from typing import Any
 import polars as pl
 
 from components.core.params import Monitor
-from components.core.reference import BUCKETS, LANGUAGE
+from components.core.reference import LANGUAGE, SKETCH
 from monitoring import evidently_page, permutation
 from monitoring.governor import Verdict
 
-NUMBERS, LABELS, WORDS = "Kolmogorov-Smirnov", "chi-square of homogeneity", "domain classifier"
+NUMBERS, LABELS = "likelihood-ratio Kolmogorov-Smirnov", "likelihood ratio of a label"
+WORDS, VECTORS = "domain classifier", "maximum mean discrepancy"
 SAME = "the same in every row"  # not a test
+TOGETHER = "features"  # the signal of all FEATURE columns as one vector
+_FEATURE = "feature_"
+# Shares of the level. What sees many kinds of drift, or its own kind first, gets more; the others
+# (1 each) say what moved.
+_WEIGHTS = {TOGETHER: 8.0, "label": 8.0, "unknown_share": 8.0, SKETCH: 4.0}
+_WIDER = 4  # times as many predictions in each further look back
+# times the reference's rows that are looked at: the reference's own error is then 80 % of the whole
+_MOST = 4
+_NEW = 1.5  # times the rows of the look before that the last look needs to say anything new
+_FEW = 2  # texts, of which nothing can be told apart
 _UNLIKE = 20  # texts that are kept as examples; some may be equal
 _SEED = 31  # of the permutations: equal windows give equal p-values
 
@@ -52,10 +67,12 @@ class Drift:
 
     Attributes:
         verdict: drift if any signal has drifted; else "cannot say" if any could not be tested.
-        signals: one each column of reference and window; empty if the window is too small.
+        signals: one each column of reference and window, and TOGETHER where there are several
+            features; empty if the window is too small.
         level: false alarms that this judgement was allowed, in [0, 1).
+        rows: newest predictions of the look in which the drift is clearest; the window's without.
         separability: area under the ROC curve of the domain classifier; None without sketches.
-        unlike: numbers of the window's texts that are least like the reference, the first first.
+        unlike: numbers of those rows' texts that are least like the reference, the first first.
         page: Evidently's HTML; None if no signal could be tested.
         evidently: its results as plain values; None likewise.
     """
@@ -63,6 +80,7 @@ class Drift:
     verdict: Verdict
     signals: tuple[Signal, ...] = ()
     level: float = 0.0
+    rows: int = 0
     separability: float | None = None
     unlike: tuple[int, ...] = ()
     page: str | None = field(default=None, repr=False)
@@ -73,22 +91,26 @@ def judge(
     reference: pl.DataFrame,
     window: pl.DataFrame,
     settings: Monitor,
-    rows: int | None = None,
+    older: pl.DataFrame | None = None,
     level: float | None = None,
     *,
+    rows: int | None = None,
     draw: bool = True,
 ) -> Drift:
-    """Compares a window with the reference, signal by signal.
+    """Compares a window, and what came before it, with the reference, signal by signal.
 
     Args:
         reference: of the bundle; strings are tested as labels, lists as sketches of words,
             everything else as numbers.
         window: the same columns; one that is absent or empty cannot be tested, and is shown.
         settings: `min_rows` of the window; `false_alarm_rate` in (0, 1) of a window without drift
-            over all signals together.
-        rows: of the window, where its signals were not computed because they are too few.
+            over all signals and looks together.
+        older: the predictions before the window that have shown nothing, the oldest first, with
+            the window's columns; None: the window is judged by itself.
         level: instead of `false_alarm_rate`, where less is left of the day's budget.
-        draw: whether Evidently draws a page, which takes a second.
+        rows: of the window, where its signals were not computed because they are too few.
+        draw: whether Evidently draws a page, which takes a second, and texts are found that are
+            `unlike`.
     """
     rows = window.height if rows is None else rows
     level = settings.false_alarm_rate if level is None else level
@@ -100,26 +122,62 @@ def judge(
     }
     still = [name for name in names if obstacles[name] == SAME]
     testable = [name for name in names if obstacles[name] is None]
-    p_values, separability, unlike = _tested(reference, window, testable, level)
+    before = look_back(reference.height, window.height)
+    sizes = looks(window.height, min(older.height, before) if older is not None else 0)
+    known = _clean(reference.select(testable))
+    newest = _clean(window.select(testable))
+    if older is not None and len(sizes) > 1:
+        back = older.tail(sizes[-1] - window.height)
+        newest = pl.concat([_clean(back.select(testable)), newest])
+    p_values, seen = _tested(known, newest, sizes, level)
     p_values |= dict.fromkeys(still, 1.0)
+    names += [TOGETHER] * (TOGETHER in p_values)
     signals = tuple(
-        _signal(name, reference, window, p_values[name], level)
+        _signal(name, known, newest, p_values[name], level)
         if name in p_values
         else Signal(name, None, None, level, None, obstacles[name] or "")
         for name in names
     )
+    verdict = _verdict(signals, reference.height, window.height, seen)
+    seen = seen if verdict.finding == "drift" else window.height
+    shown = newest.tail(seen)
+    separability, unlike = _told_apart(known, shown) if draw else (None, ())
     page, results = (
         evidently_page.draw(
-            _clean(reference.select(testable)),
-            _clean(window.select(testable)),
-            {signal.name: (signal.method or "", signal.p_value, level) for signal in signals},
+            known,
+            shown,
+            {
+                one.name: (one.method or "", one.p_value, level)
+                for one in signals
+                if one.name in p_values and one.name not in still
+            },
         )
         if draw and testable
         else (None, None)
     )
-    return Drift(
-        _verdict(signals, reference, window), signals, level, separability, unlike, page, results
-    )
+    return Drift(verdict, signals, level, seen, separability, unlike, page, results)
+
+
+def look_back(reference: int, window: int) -> int:
+    """Most predictions before a window that are worth looking back at.
+
+    More of them tell little: what is not known of the reference is not known better by them.
+    """
+    return max(_MOST * reference - window, 0)
+
+
+def looks(window: int, older: int) -> list[int]:
+    """How many of the newest predictions each look takes, rising.
+
+    >>> looks(100, 0), looks(100, 200), looks(100, 400), looks(100, 2000)
+    ([100], [100, 300], [100, 500], [100, 400, 1600, 2100])
+    """
+    every, sizes = window + older, [window]
+    while sizes[-1] * _WIDER <= every:
+        sizes.append(sizes[-1] * _WIDER)
+    if every >= _NEW * sizes[-1]:
+        return [*sizes, every]
+    return [*sizes[:-1], every] if len(sizes) > 1 else sizes
 
 
 def too_few(rows: int, settings: Monitor) -> Verdict:
@@ -128,30 +186,48 @@ def too_few(rows: int, settings: Monitor) -> Verdict:
 
 
 def _tested(
-    reference: pl.DataFrame, window: pl.DataFrame, names: Sequence[str], level: float
-) -> tuple[dict[str, float], float | None, tuple[int, ...]]:
-    """p-values of the signals; how well the words tell the samples apart, and `unlike`."""
-    statistics: dict[str, permutation.Statistic] = {}
-    separability: float | None = None
-    unlike: tuple[int, ...] = ()
-    for name in names:
-        both = [_clean(table.select(name))[name] for table in (reference, window)]
-        column = pl.concat(both)
-        if isinstance(column.dtype, pl.List):
-            alike = permutation.likeness(column.to_list(), BUCKETS)
-            statistics[name] = permutation.margin(alike)
-            separability, lean = permutation.separability(alike, reference.height)
-            unlike = tuple(lean.argsort()[::-1][:_UNLIKE].tolist())
-            continue
-        test = permutation.labels if column.dtype == pl.String else permutation.numbers
-        present = column.is_not_null().to_numpy()
-        statistics[name] = permutation.where(present, test(column.drop_nulls().to_numpy()))
-    if not statistics:
-        return {}, None, ()
-    found = permutation.test(
-        statistics, reference.height, window.height, permutation.deals_for(level), _SEED
-    )
-    return found.by_signal, separability, unlike
+    reference: pl.DataFrame, newest: pl.DataFrame, sizes: Sequence[int], level: float
+) -> tuple[dict[str, float], int]:
+    """p-values of the signals, and the rows of the look that differs most; cleaned tables."""
+    both = pl.concat([reference, newest])
+    signals: dict[str, permutation.Signal] = {}
+    for column in both:
+        name, weight = column.name, _WEIGHTS.get(column.name, 1.0)
+        kind = _kind(column)
+        if kind == WORDS:
+            vectors = permutation.words(column.to_list())
+            signals[name] = permutation.means(vectors, weight)
+        elif kind == LABELS:
+            signals[name] = permutation.labels(column.to_list(), weight)
+        else:
+            signals[name] = permutation.numbers(_numbers(both, name), weight)
+    features = [name for name in both.columns if name.startswith(_FEATURE)]
+    if len(features) > 1:
+        waves = permutation.waves(_numbers(both, *features))
+        signals[TOGETHER] = permutation.means(waves, _WEIGHTS[TOGETHER])
+    if not signals:
+        return {}, sizes[0]
+    deals = permutation.deals_for(level)
+    found = permutation.test(signals, sizes, deals, _SEED)
+    return found.by_signal, found.look
+
+
+def _numbers(table: pl.DataFrame, *names: str) -> Any:
+    """(N,) or (N, D) float64, nan for null."""
+    values = table.select(pl.col(names).fill_null(float("nan"))).to_numpy()
+    return values if len(names) > 1 else values[:, 0]
+
+
+def _told_apart(
+    reference: pl.DataFrame, shown: pl.DataFrame
+) -> tuple[float | None, tuple[int, ...]]:
+    """How well the words tell the samples apart, and `unlike`; nothing without sketches."""
+    if SKETCH not in reference.columns or shown.height < _FEW or reference.height < _FEW:
+        return None, ()
+    both = pl.concat([reference[SKETCH], shown[SKETCH]])
+    vectors = permutation.words(both.to_list())
+    separability, lean = permutation.separability(vectors, reference.height)
+    return separability, tuple(lean.argsort()[::-1][:_UNLIKE].tolist())
 
 
 def _obstacle(
@@ -182,12 +258,15 @@ def _obstacle(
 
 
 def _signal(
-    name: str, reference: pl.DataFrame, window: pl.DataFrame, p_value: float, level: float
+    name: str, reference: pl.DataFrame, newest: pl.DataFrame, p_value: float, level: float
 ) -> Signal:
-    method = _kind(reference[name])
+    """A signal that was tested, from cleaned tables."""
     drifted = p_value <= level
+    if name == TOGETHER:
+        return Signal(name, VECTORS, p_value, level, drifted)
+    method = _kind(reference[name]) if name in reference.columns else LABELS
     missing = sum(
-        int(_clean(table.select(name))[name].null_count()) for table in (reference, window)
+        table[name].null_count() for table in (reference, newest) if name in table.columns
     )
     if missing and not drifted:
         # Missing values do not hide drift in the others, nor do they count as a pass.
@@ -196,16 +275,18 @@ def _signal(
     return Signal(name, method, p_value, level, drifted)
 
 
-def _verdict(signals: tuple[Signal, ...], reference: pl.DataFrame, window: pl.DataFrame) -> Verdict:
+def _verdict(signals: tuple[Signal, ...], known: int, window: int, seen: int) -> Verdict:
     drifted = [signal for signal in signals if signal.drifted]
     untested = [signal for signal in signals if signal.drifted is None]
     shown = []
     if drifted:
         names = ", ".join(f"{signal.name} (p = {signal.p_value:.2g})" for signal in drifted)
-        shown = [
-            f"{len(drifted)} of {len(signals)} signals drifted in {window.height} predictions: "
+        if seen > window:
+            shown.append(f"Of the last {seen} predictions together:")
+        shown.append(
+            f"{len(drifted)} of {len(signals)} signals drifted in {seen} predictions: "
             f"{names}; a p-value at or below {drifted[0].threshold:.2g} counts."
-        ]
+        )
     shown += [f"{signal.name} cannot be tested: {signal.reason}." for signal in untested]
     if drifted:
         return Verdict("drift", tuple(shown))
@@ -215,8 +296,8 @@ def _verdict(signals: tuple[Signal, ...], reference: pl.DataFrame, window: pl.Da
     return Verdict(
         "none",
         (
-            f"None of {len(signals)} signals has drifted between {reference.height} reference rows "
-            f"and {window.height} predictions; the least p-value is {least.p_value:.2g} "
+            f"None of {len(signals)} signals has drifted between {known} reference rows "
+            f"and {window} predictions; the least p-value is {least.p_value:.2g} "
             f"({least.name}), above {least.threshold:.2g}.",
         ),
     )

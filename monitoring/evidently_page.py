@@ -19,6 +19,7 @@ from components.core import imports, offline
 # Evidently computes a distance on the way to its plots; ours stands in its place.
 _PLAIN = {"number": "ks", "label": "jensenshannon"}
 SCRIPT = f"evidently-{version('evidently')}.js"  # what the pages ask for, in their own folder
+_TITLES = {"sketch": "Drift in the words", "features": "Drift in all features together"}
 Shown = tuple[str, float | None, float]  # method, p-value, level
 
 
@@ -29,7 +30,7 @@ def draw(
 
     Args:
         reference, window: strings are labels, numbers numbers; lists are not drawn.
-        found: of each column.
+        found: of each signal; one that is no column to draw is shown as a number.
 
     Returns:
         HTML that loads SCRIPT from its folder (see `share`), and plain values.
@@ -54,8 +55,8 @@ def draw(
             p_value=found[name][1],
         )
         if name in drawn
-        else tools["words"](column=name, calibrated=found[name][0], p_value=found[name][1])
-        for name in reference.columns
+        else tools["number"](column=name, calibrated=found[name][0], p_value=found[name][1])
+        for name in found
     ]
     snapshot = tools["report"](metrics).run(new, old)
     html = snapshot.get_html_str(as_iframe=False)
@@ -111,30 +112,30 @@ def _tools() -> dict[str, Any]:
             }
             return super()._render(result.copy(update=ours), *options)
 
-    class Words(SingleValueMetric):  # type: ignore[misc]
-        """The domain classifier's p-value."""
+    class Number(SingleValueMetric):  # type: ignore[misc]
+        """The p-value of a signal that has no plot."""
 
         column: str
         calibrated: str
         p_value: float
 
-    class WordsCalculation(SingleValueCalculation[Words]):  # type: ignore[misc]
+    class NumberCalculation(SingleValueCalculation[Number]):  # type: ignore[misc]
         def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
             del context, current_data, reference_data
             result = self.result(self.metric.p_value)
             label = f"{self.metric.calibrated}, permuted; p over all signals"
-            words = CounterData(f"{label}: {self.metric.p_value:.3g}", "Drift in the words")
-            result.widget = [counter(counters=[words])]
+            shown = CounterData(f"{label}: {self.metric.p_value:.3g}", self.display_name())
+            result.widget = [counter(counters=[shown])]
             return result
 
         def display_name(self) -> str:
-            return f"Words ({self.metric.column})"
+            return _TITLES.get(self.metric.column, f"Drift of {self.metric.column}")
 
     return {
         "report": Report,
         "dataset": Dataset,
         "definition": DataDefinition,
         "column": Calibrated,
-        "words": Words,
-        "calculations": (CalibratedCalculation, WordsCalculation),  # registered by their making
+        "number": Number,
+        "calculations": (CalibratedCalculation, NumberCalculation),  # registered by their making
     }

@@ -27,7 +27,9 @@ class Verdict:
         reasons: why, in English, with numbers.
         enough: whether there were rows enough to judge. "cannot say" about many is told at once.
         real_drop: test accuracy less the window's by labels; None without labels.
-        estimated_drop: the same, estimated without labels; None where that is not to be trusted.
+        estimated_drop: the same, estimated without labels: the least that it can be; None where
+            that is not to be trusted.
+        estimated_most: the most that it can be; None likewise.
     """
 
     finding: Finding
@@ -35,6 +37,7 @@ class Verdict:
     enough: bool = True
     real_drop: float | None = None
     estimated_drop: float | None = None
+    estimated_most: float | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,11 @@ class _Case:
             if drop is not None and drop > self.params.max_accuracy_drop
         ]
 
+    def harmless(self) -> bool:
+        """Whether drift is known to cost next to nothing."""
+        most = self.verdict.estimated_most
+        return most is not None and most < self.params.harmless_drop and not self.drops()
+
     def old(self) -> bool:
         """Whether the champion's age alone is a reason."""
         since, limit = self.history.champion_since, self.params.max_age_days
@@ -132,8 +140,11 @@ def decide(
 
 def moves(verdict: Verdict, params: Governor) -> bool | None:
     """Whether the world has moved in a window; None where that cannot be said."""
-    if _Case(verdict, History(), params, datetime.min.replace(tzinfo=UTC)).drops():
+    case = _Case(verdict, History(), params, datetime.min.replace(tzinfo=UTC))
+    if case.drops():
         return verdict.finding != "bad data" or None
+    if verdict.finding == "drift" and case.harmless():
+        return False
     return {"drift": True, "none": False}.get(verdict.finding)
 
 
@@ -169,7 +180,12 @@ def _cannot_say(case: _Case) -> _Found:
 def _no_reason(case: _Case) -> _Found:
     if moves(case.verdict, case.params) or case.old():
         return None
-    return "wait", "There is no reason to retrain."
+    if case.verdict.finding != "drift":
+        return "wait", "There is no reason to retrain."
+    return "wait", (
+        f"The drift is harmless: the accuracy is at most {case.verdict.estimated_most:.3f} below "
+        f"the test side's as it is estimated, and {case.params.harmless_drop:g} is let be."
+    )
 
 
 def _under_way(case: _Case) -> _Found:

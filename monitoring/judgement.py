@@ -11,7 +11,6 @@ from typing import Any
 
 import polars as pl
 
-from components.core.bundle import Predictions
 from components.core.metrics import Interval
 from components.core.params import Monitor, Params
 from components.core.reference import LANGUAGE, TRUTH
@@ -27,7 +26,6 @@ from monitoring.windows import Window
 LEAST_LEVEL = 0.0005
 _SHARE_OF_BUDGET = 0.1  # of what is left; a constant share never spends all
 _EXAMPLES = 3
-_LONGER = 1.5  # times the window's rows that a look back must have to say anything new
 
 
 @dataclass(frozen=True)
@@ -73,10 +71,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Answered:
-    """Predictions with the table of their signals, one row each; see core/reference.py."""
+    """Predictions: their texts, (N, C) probabilities, and signals as core/reference.py has them."""
 
     window: Window
-    found: Predictions
+    probabilities: Any
     table: pl.DataFrame
 
 
@@ -118,7 +116,7 @@ def unready(window: Window, allowed: float, settings: Monitor) -> Verdict | None
 
 def judge(
     now: Answered,
-    back: Answered | None,
+    older: Answered | None,
     reference: pl.DataFrame,
     words: pl.DataFrame | None,
     classes: Sequence[str],
@@ -130,8 +128,8 @@ def judge(
 
     Args:
         now: the window.
-        back: it and those before it that showed nothing, together; None: not looked at. Small
-            drift shows in many windows only. Half of the level goes there.
+        older: the predictions before it, back to the last window that showed anything; None:
+            there are none. Small drift shows in many windows only.
         reference: of the bundle, whole.
         words: its common words; None: it has none.
         classes: of the model, in the order of its probabilities.
@@ -145,52 +143,65 @@ def judge(
     if bad:
         return Seen(Drift(bad), faults)
     known = reference.drop(TRUTH, strict=False)
-    each = allowed if back is None else allowed / 2
-    found = drift.judge(known, now.table.select(known.columns), settings, level=each)
-    looked_back = 0
-    if back is not None and found.verdict.finding == "none":
-        table = back.table.select(known.columns)
-        wider = drift.judge(known, table, settings, level=each, draw=False)
-        if wider.verdict.finding == "drift":
-            wider = drift.judge(known, table, settings, level=each)
-            since = f"Of the last {back.window.rows} predictions together:"
-            reasons = (since, *wider.verdict.reasons)
-            found, looked_back = replace(wider, verdict=Verdict("drift", reasons)), back.window.rows
-    shown = back if looked_back and back is not None else now
-    change = _moved(known, words, shown)
-    found = replace(found, level=allowed)
-    estimate = _estimate(reference, now, classes, found, params)
-    examples = tuple(dict.fromkeys(shown.window.texts[i] for i in found.unlike))[:_EXAMPLES]
-    sources = by_source.judge(known, now.table.select(known.columns), now.window.sources, settings)
-    return Seen(found, faults, change, estimate, examples, looked_back, sources)
-
-
-def worth_looking_back(window: Window, back: Window) -> bool:
-    return back.rows >= _LONGER * window.rows
-
-
-def _moved(known: pl.DataFrame, words: pl.DataFrame | None, shown: Answered) -> Moved:
-    more, fewer = (
-        moved.words(words, known.height, shown.window.texts) if words is not None else ([], [])
-    )
-    return Moved(
-        tuple(more),
-        tuple(fewer),
-        tuple(moved.classes(known, shown.table)),
+    table = now.table.select(known.columns)
+    before = older.table.select(known.columns) if older else None
+    found = drift.judge(known, table, settings, before, allowed)
+    back = found.rows - table.height
+    shown = now if back < 1 or older is None else _joined(older, now, back)
+    texts = shown.window.texts
+    shown_table = shown.table.select(known.columns)
+    return Seen(
+        found,
+        faults,
+        _moved(known, words, shown_table, texts),
+        estimate(reference, shown, classes, found, params),
+        tuple(dict.fromkeys(texts[i] for i in found.unlike))[:_EXAMPLES],
+        found.rows if back > 0 else 0,
+        by_source.judge(known, table, now.window.sources, settings),
     )
 
 
-def _estimate(
-    reference: pl.DataFrame, now: Answered, classes: Sequence[str], found: Drift, params: Params
+def _joined(older: Answered, now: Answered, back: int) -> Answered:
+    """`now`, and the newest `back` predictions before it."""
+    import numpy as np
+
+    window = replace(
+        now.window,
+        texts=[*older.window.texts[-back:], *now.window.texts],
+        sources=[*older.window.sources[-back:], *now.window.sources],
+    )
+    table = pl.concat([older.table.tail(back), now.table])
+    probabilities = np.concatenate([older.probabilities[-back:], now.probabilities])
+    return Answered(window, probabilities, table)
+
+
+def _moved(
+    known: pl.DataFrame, words: pl.DataFrame | None, shown: pl.DataFrame, texts: Sequence[str]
+) -> Moved:
+    more, fewer = moved.words(words, known.height, texts) if words is not None else ([], [])
+    return Moved(tuple(more), tuple(fewer), tuple(moved.classes(known, shown)))
+
+
+def estimate(
+    reference: pl.DataFrame, shown: Answered, classes: Sequence[str], found: Drift, params: Params
 ) -> Estimate | None:
+    """The accuracy of the answers that `found` is about; None if the bundle is too old to know.
+
+    Args:
+        reference: of the bundle, whole.
+        shown: the predictions in which the drift is clearest; without drift, the window.
+        classes: of the model, in the order of its probabilities.
+        found: the drift.
+        params: section `monitor`.
+    """
     if not set(TRUTH) <= set(reference.columns):
         return None
     settings = params.monitor
     accuracy, shares = quality.estimate(
         reference,
         classes,
-        now.found.probabilities,
-        now.window.texts,
+        shown.probabilities,
+        shown.window.texts,
         settings.confidence,
         settings.resamples,
         settings.seed,
@@ -199,7 +210,7 @@ def _estimate(
     if found.verdict.finding == "drift":
         # More of one class is no news of the others: only what else has moved counts.
         same = quality.reweighed(reference, classes, shares, settings.seed).drop(TRUTH)
-        other = drift.judge(same, now.table.select(same.columns), settings, draw=False)
+        other = drift.judge(same, shown.table.select(same.columns), settings, draw=False)
         trusted = not any(one.drifted for one in other.signals if one.name != "label")
     return Estimate(
         accuracy,

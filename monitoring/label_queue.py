@@ -16,7 +16,7 @@ import polars as pl
 
 from components.core import tables
 from components.core.errors import DataError, UsageError
-from components.core.reference import BUCKETS, sketch
+from components.core.reference import sketch
 from monitoring import permutation
 
 COLUMNS = ["prediction_id", "text", "predicted", "confidence", "label"]  # people fill in the last
@@ -50,7 +50,8 @@ def choose(answers: Sequence[Mapping[str, Any]], count: int) -> list[int]:
     order = np.argsort(-doubt, kind="stable")[: _SHORTLIST * count]
     if not len(order):
         return []
-    alike = permutation.likeness([sketch(answers[i]["text"]) for i in order], BUCKETS)
+    words = permutation.words([sketch(answers[i]["text"]) for i in order])
+    alike = words @ words.T
     nearest = np.zeros(len(order))
     taken: list[int] = []
     for _ in range(min(count, len(order))):

@@ -26,7 +26,7 @@ from components.core.ledger import Champion, Ledger
 from components.core.ledger_deciding import GOVERNOR
 from components.core.params import Params
 from components.core.paths import Paths
-from monitoring import evidently_page, governor, history, judgement, quality, report, windows
+from monitoring import drift, evidently_page, governor, history, judgement, quality, report, windows
 from monitoring.drift import Drift
 from monitoring.governor import Decision, Verdict
 from monitoring.judgement import Answered, Seen
@@ -170,7 +170,7 @@ def run(
     )
     state = window.state(settings.min_rows, settings.max_lost_share)
     decay = quality.decay(truths, settings.decay_delta)
-    verdict = _with_accuracy(found.verdict, seen, decay, champion)
+    verdict = with_accuracy(found.verdict, seen, decay, champion)
     verdict = replace(verdict, enough=state not in ("empty", "incomplete"))
     past = history.gather(ledger, champion, params.governor, now, at_work=at_work)
     decision = governor.decide(verdict, past.history, params.governor, now)
@@ -202,21 +202,26 @@ def run(
     return outcome
 
 
-def _with_accuracy(
+def with_accuracy(
     verdict: Verdict, seen: Seen, decay: Decay | None, champion: Champion
 ) -> Verdict:
     """`verdict`, with how far the accuracy fell below the test side's, as far as that is known.
 
     By labels it counts once a sequential test is certain that it fell; estimated, if the estimate
-    is to be trusted and its whole interval lies below.
+    is to be trusted, by the ends of its interval.
     """
     tested = champion.metrics.get("accuracy")
     if not isinstance(tested, dict):
         return verdict
-    real = tested["value"] - decay.after if decay else None
-    estimate = seen.estimate if seen.estimate and seen.estimate.trusted else None
-    estimated = tested["value"] - estimate.accuracy.high if estimate else None
-    return replace(verdict, real_drop=real, estimated_drop=estimated)
+    verdict = replace(verdict, real_drop=tested["value"] - decay.after if decay else None)
+    if not (seen.estimate and seen.estimate.trusted):
+        return verdict
+    found = seen.estimate.accuracy
+    return replace(
+        verdict,
+        estimated_drop=tested["value"] - found.high,
+        estimated_most=tested["value"] - found.low,
+    )
 
 
 def _look(
@@ -236,13 +241,16 @@ def _look(
 
     def answered(one: Window) -> Answered:
         found = model.predict(one.texts)
-        return Answered(one, found, references.table(found, one.texts, language))
+        return Answered(one, found.probabilities, references.table(found, one.texts, language))
 
     quiet = ledger_watch.quiet_since(ledger, champion.bundle)
-    back = windows.pick(ledger, champion.bundle, params.monitor.max_rows, after=quiet)
+    most = min(
+        drift.look_back(reference.height, window.rows), params.monitor.max_rows - window.rows
+    )
+    older = windows.before(ledger, window, quiet, most)
     return judgement.judge(
         answered(window),
-        answered(back) if judgement.worth_looking_back(window, back) else None,
+        answered(older) if older.rows else None,
         reference,
         bundle.words(folder),
         model.labels,

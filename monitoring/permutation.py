@@ -1,40 +1,63 @@
 """Do two samples come from one distribution? Permutations answer, for all signals together.
 
-Each signal gets a statistic that is large where the samples differ:
+What is known of a text is written as a row of numbers, and samples are compared by their means:
 
-    numbers   the largest distance of the two distribution functions (Kolmogorov, Smirnov)
-    labels    chi-square of homogeneity
-    words     how well a nearest-mean classifier tells the samples' texts apart, on texts that it
-              did not learn from: the domain classifier
+    numbers   is it at most t? for some fifty t, dense at both ends
+    labels    is it c? for each label c
+              Both: the largest binomial likelihood ratio of any question. For numbers it is the
+              Kolmogorov-Smirnov test that also sees the tails (Z_K of Zhang).
+    vectors   the squared distance of the two means. Of the words' weights it is the mean margin of
+              a classifier that gives a text to the nearer mean: the domain classifier. Of waves of
+              random frequencies it is the maximum mean discrepancy of the Gaussian kernel.
 
 Then the rows are dealt anew to two samples of the same sizes, again and again, and all statistics
 computed again. A p-value is the share of deals that look at least as different in any signal. So
 it is calibrated at the window's own size, is right for ties and rare labels, and all signals
-together keep the level, however they hang together: no Bonferroni.
+together keep the level, however they hang together: no Bonferroni. The same deals also look back:
+the newest rows, more of them, and all of them are each compared with the reference, and the
+p-value is over all looks, too.
 
 Sources: Fisher, "The Design of Experiments" (1935); Westfall and Young, "Resampling-Based Multiple
-Testing" (1993), single-step minP; Phipson and Smyth, "Permutation P-values should never be zero"
-(2010); Gretton and others, "A kernel two-sample test" (2012), for the distance of means.
+Testing" (1993), single-step minP; Genovese, Roeder and Wasserman, "False discovery control with
+p-value weighting" (2006); Besag and Clifford, "Sequential Monte Carlo p-values" (1991); Zhang,
+"Powerful two-sample tests based on the likelihood ratio" (2006); Gretton and others, "A kernel
+two-sample test" (2012); Rahimi and Recht, "Random features for large-scale kernel machines" (2007).
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
 
-# (B, N) bool, true where a row is dealt to the window -> (B,) statistics, large where they differ
-Statistic = Callable[["Array"], "Array"]
-_FIRST = 199  # deals after which most windows without drift can be let go
+_STAGES = (99, 499)  # deals after which windows that show nothing are let go
+_ENOUGH = 10  # deals that look as different: no more are made
 _BELOW = 5  # deals that are as different as the level allows, on average
-_HOPELESS = 0.1  # p-value from which on the other deals are not made
 _AT_ONCE = 2_000_000  # cells of the table of deals, for memory
+_QUESTIONS = 24  # about a number, from either end
+_WAVES, _SEED = 128, 1  # of the Gaussian kernel
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One signal of N rows.
+
+    Attributes:
+        rows: (N, 1 + D) float32. The first is 1; a row without a value is all 0.
+        by: shares: the D others are 0 or 1, answers to questions; means: any numbers.
+        weight: above 0; a signal of weight 2 gets twice the level of one of weight 1.
+    """
+
+    rows: Array
+    by: Literal["shares", "means"]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,24 +65,27 @@ class Found:
     """What the permutations say.
 
     Attributes:
-        p_value: that nothing has moved, over all signals; at least 1 / (deals + 1).
-        by_signal: the same for each signal, corrected for the number of signals.
+        p_value: that nothing has moved, over all signals and looks; at least 1 / (deals + 1).
+        by_signal: the same for each signal, corrected for the number of signals and looks.
+        look: newest rows of the look that differs most.
         deals: how many were made.
     """
 
     p_value: float
     by_signal: dict[str, float]
+    look: int
     deals: int
 
 
-def test(statistics: Mapping[str, Statistic], old: int, new: int, deals: int, seed: int) -> Found:
-    """Compares `old` reference rows, which come first, with `new` rows of the window.
+def test(signals: Mapping[str, Signal], looks: Sequence[int], deals: int, seed: int) -> Found:
+    """Compares reference rows, which come first, with the newest of the rows after them.
 
     Args:
-        statistics: of each signal, over the same old + new rows.
-        old, new: rows of either sample, at least 1.
+        signals: of the same N rows.
+        looks: how many of the newest rows each look takes, at least 1, rising; the last takes all
+            but the reference's.
         deals: permutations; the p-value's standard error at p is sqrt(p / deals). Windows that
-            clearly show nothing get fewer.
+            clearly show nothing get fewer, which changes nothing about the level.
         seed: of the permutations: equal windows give equal p-values.
 
     Raises:
@@ -67,154 +93,183 @@ def test(statistics: Mapping[str, Statistic], old: int, new: int, deals: int, se
     """
     import numpy as np
 
-    if not statistics:
+    if not signals:
         raise ValueError("Expected at least one signal to test, got none.")
     generator = np.random.default_rng(seed)
-    truth = np.zeros((1, old + new), bool)
-    truth[0, old:] = True
-    seen = np.stack([statistic(truth) for statistic in statistics.values()], axis=1)
-    found = Found(1.0, {}, 0)
-    for total in sorted({min(_FIRST, deals), deals}):
-        seen = np.vstack([seen, *_dealt(statistics, old, new, total + 1 - len(seen), generator)])
-        found = _judged(seen, list(statistics))
-        if found.p_value > _HOPELESS:
+    table = np.hstack([one.rows for one in signals.values()])
+    newest_first = np.arange(len(table))[::-1]
+    seen = _compared(signals, table, newest_first[None, : looks[-1]], looks)
+    weights = np.array([one.weight for one in signals.values()])
+    found = Found(1.0, {}, looks[0], 0)
+    together = max(1, _AT_ONCE // (len(table) * len(looks)))
+    for total in sorted({min(stage, deals) for stage in (*_STAGES, deals)}):
+        while (missing := total + 1 - len(seen)) > 0:
+            order = generator.random((min(missing, together), len(table)), dtype=np.float32)
+            dealt = np.argpartition(order, np.array(looks) - 1, axis=1)[:, : looks[-1]]
+            seen = np.concatenate([seen, _compared(signals, table, dealt, looks)])
+        found = _judged(seen, list(signals), weights / weights.sum(), looks)
+        if found.p_value * len(seen) > _ENOUGH:
             break
     return found
 
 
-def _dealt(
-    statistics: Mapping[str, Statistic], old: int, new: int, deals: int, generator: Any
-) -> list[Array]:
-    """The statistics of `deals` permutations, in parts of (b, signals)."""
-    import numpy as np
-
-    parts = []
-    together = max(1, _AT_ONCE // (old + new))
-    for start in range(0, deals, together):
-        count = min(together, deals - start)
-        order = generator.random((count, old + new), dtype=np.float32)
-        chosen = np.argpartition(order, new - 1, axis=1)[:, :new]
-        sides = np.zeros((count, old + new), bool)
-        np.put_along_axis(sides, chosen, True, axis=1)
-        parts.append(np.stack([one(sides) for one in statistics.values()], axis=1))
-    return parts
-
-
-def _judged(seen: Array, names: list[str]) -> Found:
-    """p-values of the first row of (deals + 1, signals) statistics."""
-    import numpy as np
-    from scipy.stats import gamma
-
-    # One scale for all signals: the tail of a gamma distribution with the mean and variance of a
-    # signal's statistics. It need not fit: the deals calibrate whatever it says.
-    spread = np.maximum(seen.std(axis=0), np.finfo(float).tiny)
-    mean = np.maximum(seen.mean(axis=0), np.finfo(float).tiny)
-    tails = gamma.logsf(seen, (mean / spread) ** 2, scale=spread**2 / mean)
-    least = tails.min(axis=1)
-    # Rounding may tell equal statistics apart; what is equal counts against a finding.
-    by_signal = {name: float((least <= tails[0, i] + 1e-9).mean()) for i, name in enumerate(names)}
-    return Found(min(by_signal.values()), by_signal, len(seen) - 1)
-
-
-def numbers(values: Array) -> Statistic:
-    """The squared Kolmogorov-Smirnov distance of (N,) numbers, times the samples' sizes."""
-    import numpy as np
-
-    order = np.argsort(values, kind="stable")
-    ranked = values[order]
-    last = np.append(ranked[1:] != ranked[:-1], True)  # only between values, so ties are right
-    rank = np.arange(1, len(values) + 1, dtype=np.float32)[last]
-
-    def statistic(sides: Array) -> Array:
-        new, old = _sizes(sides)
-        below = np.cumsum(sides[:, order], axis=1, dtype=np.float32)[:, last]
-        distance = np.abs(below * (1 / new + 1 / old) - rank / old).max(axis=1)
-        return distance.astype(np.float64) ** 2 * (new * old)[:, 0] / len(values)  # type: ignore[no-any-return]
-
-    return statistic
-
-
-def labels(values: Array) -> Statistic:
-    """Chi-square of homogeneity of (N,) labels."""
-    import numpy as np
-
-    _, codes = np.unique(values, return_inverse=True)
-    table = np.eye(codes.max() + 1, dtype=np.float32)[codes]  # (N, labels)
-    share = table.mean(axis=0, dtype=np.float64)
-
-    def statistic(sides: Array) -> Array:
-        new, old = _sizes(sides)
-        counts = sides.astype(np.float32) @ table
-        over = ((counts - share * new) ** 2 / (share * new)).sum(axis=1)
-        return over * len(values) / old[:, 0]  # type: ignore[no-any-return]
-
-    return statistic
-
-
-def where(present: Array, statistic: Statistic) -> Statistic:
-    """`statistic` of those rows only where (N,) `present` is true; the others have no value."""
-    return statistic if present.all() else lambda sides: statistic(sides[:, present])
-
-
-def _sizes(sides: Array) -> tuple[Array, Array]:
-    """(B, 1) float32 rows of the window and of the reference, at least 1 each."""
-    import numpy as np
-
-    new = sides.sum(axis=1, keepdims=True, dtype=np.float32)
-    return np.maximum(new, 1), np.maximum(sides.shape[1] - new, 1)
-
-
-def likeness(sketches: Sequence[Sequence[int]], buckets: int) -> Array:
-    """(N, N) float32 cosines of the texts' words, rare words weighing more (inverse frequency)."""
-    import numpy as np
-
-    held = np.zeros((len(sketches), buckets), np.float32)
-    for row, one in zip(held, sketches, strict=True):
-        row[one] = 1
-    held = held[:, held.any(axis=0)]
-    share = held.mean(axis=0)
-    held *= -np.log(share)  # a word of all texts weighs nothing
-    length = np.linalg.norm(held, axis=1, keepdims=True)
-    held /= np.maximum(length, np.finfo(np.float32).tiny)
-    return held @ held.T
-
-
-def margin(alike: Array) -> Statistic:
-    """The mean margin of the nearest-mean classifier that tells window from reference.
-
-    A text is judged by the means of the other texts only (leave one out). The mean margin is then
-    the unbiased squared distance of the two means, so that deals need no new training.
+def _compared(
+    signals: Mapping[str, Signal], table: Array, dealt: Array, looks: Sequence[int]
+) -> Array:
+    """(B, signals, looks) statistics of B deals.
 
     Args:
-        alike: (N, N) of `likeness`.
+        signals: what the columns of `table` are.
+        table: (N, D) of all signals side by side.
+        dealt: (B, looks[-1]) rows that are dealt to the window, those of the first look first.
+        looks: as `test` has it.
     """
     import numpy as np
 
-    own = np.diagonal(alike).astype(np.float64)
-    every = alike.sum(dtype=np.float64)
-
-    def statistic(sides: Array) -> Array:
-        new = sides[0].sum()
-        old = len(alike) - new
-        dealt = sides.astype(np.float32)
-        row = dealt @ alike  # (B, N)
-        inside = (row * dealt).sum(axis=1, dtype=np.float64)
-        across = row.sum(axis=1, dtype=np.float64) - inside
-        outside = every - inside - 2 * across
-        own_new = dealt @ own
-        pairs = (max(n * (n - 1), 1) for n in (new, old))
-        margin = (inside - own_new) / next(pairs) + (outside - own.sum() + own_new) / next(pairs)
-        # Negative where it does worse than guessing, which is no evidence.
-        return np.maximum(margin - 2 * across / (new * old), 0.0)  # type: ignore[no-any-return]
-
-    return statistic
+    sides = np.zeros((len(dealt), len(looks), len(table)), np.float32)
+    for i, (start, end) in enumerate(zip([0, *looks], looks, strict=False)):
+        np.put_along_axis(sides[:, i], dealt[:, start:end], 1, axis=1)
+    parts = sides.reshape(-1, len(table)) @ table
+    new = parts.reshape(len(dealt), len(looks), -1).cumsum(axis=1)  # (B, looks, D)
+    old = table.sum(axis=0, dtype=np.float64).astype(np.float32) - new[:, -1:]
+    found, start = [], 0
+    for one in signals.values():
+        end = start + one.rows.shape[1]
+        difference = _likelihood_ratio if one.by == "shares" else _distance
+        found.append(difference(new[..., start:end], old[..., start:end]))
+        start = end
+    return np.stack(found, axis=1)
 
 
-def separability(alike: Array, old: int) -> tuple[float, Array]:
+def _likelihood_ratio(new: Array, old: Array) -> Array:
+    """The largest binomial log likelihood ratio of any question; (..., 1 + D) sums -> (...)."""
+    import numpy as np
+    from scipy.special import entr
+
+    def surprise(sums: Array) -> Array:
+        count = np.maximum(sums[..., :1], 1)
+        share = sums[..., 1:] / count
+        return count * (entr(share) + entr(1 - share))
+
+    new, old = new.astype(np.float64), old.astype(np.float64)
+    return (surprise(new + old) - surprise(new) - surprise(old)).max(axis=-1)  # type: ignore[no-any-return]
+
+
+def _distance(new: Array, old: Array) -> Array:
+    """The squared distance of the means; (..., 1 + D) sums -> (...)."""
+    import numpy as np
+
+    gap = new[..., 1:] / np.maximum(new[..., :1], 1) - old[..., 1:] / np.maximum(old[..., :1], 1)
+    return np.einsum("...d,...d->...", gap, gap).astype(np.float64)  # type: ignore[no-any-return]
+
+
+def _judged(seen: Array, names: list[str], weights: Array, looks: Sequence[int]) -> Found:
+    """p-values of the first of (deals + 1, signals, looks) statistics."""
+    import numpy as np
+    from scipy.stats import gamma
+
+    # One scale for all: the tail of a gamma distribution with the mean and variance of a
+    # statistic. It need not fit: the deals calibrate whatever it says.
+    spread = np.maximum(seen.std(axis=0), np.finfo(float).tiny)
+    mean = np.maximum(seen.mean(axis=0), np.finfo(float).tiny)
+    tails = gamma.logsf(seen, (mean / spread) ** 2, scale=spread**2 / mean)
+    tails -= np.log(weights)[:, None]
+    least = tails.min(axis=(1, 2))
+    # Rounding may tell equal statistics apart; what is equal counts against a finding.
+    by_signal = {
+        name: float((least <= tail + 1e-9).mean())
+        for name, tail in zip(names, tails[0].min(axis=1), strict=True)
+    }
+    look = looks[int(tails[0].min(axis=0).argmin())]
+    return Found(min(by_signal.values()), by_signal, look, len(seen) - 1)
+
+
+def numbers(values: Array, weight: float = 1.0) -> Signal:
+    """Is it at most t? of (N,) float64 numbers, nan where there is none.
+
+    The t are values of the rows themselves, every one near the two ends and ever fewer towards the
+    middle, and only those between two different values: ties are right.
+    """
+    import numpy as np
+
+    held = np.sort(values[~np.isnan(values)])
+    ranks = np.geomspace(1, max(len(held) / 2, 1), _QUESTIONS).astype(int)
+    asked = np.unique(held[np.concatenate([ranks - 1, len(held) - 1 - ranks]).clip(0)])
+    answers = values[:, None] <= asked[asked < held[-1]]
+    return _signal(answers, ~np.isnan(values), "shares", weight)
+
+
+def labels(values: Sequence[str | None], weight: float = 1.0) -> Signal:
+    """Is it c? of N labels, None where there is none."""
+    import numpy as np
+
+    names = sorted({one for one in values if one is not None})
+    column = np.array(values, object)
+    answers = column[:, None] == np.array(names, object)
+    return _signal(answers, column != None, "shares", weight)  # noqa: E711 - of each element
+
+
+def means(vectors: Array, weight: float = 1.0) -> Signal:
+    """The distance of the means of (N, D) vectors; a row with a nan has no value."""
+    import numpy as np
+
+    present = ~np.isnan(vectors).any(axis=1)
+    return _signal(vectors, present, "means", weight)
+
+
+def _signal(rows: Array, present: Array, by: Literal["shares", "means"], weight: float) -> Signal:
+    import numpy as np
+
+    whole = np.empty((len(rows), 1 + rows.shape[1]), np.float32)
+    whole[:, 0], whole[:, 1:] = present, rows
+    whole[~present] = 0
+    return Signal(whole, by, weight)
+
+
+def waves(vectors: Array) -> Array:
+    """(N, 2 * _WAVES) cosines and sines whose products approximate the Gaussian kernel.
+
+    Its width is the median distance, as Gretton and others have it.
+
+    Args:
+        vectors: (N, D); nan where there is no value.
+    """
+    import numpy as np
+    from scipy.spatial.distance import pdist
+
+    generator = np.random.default_rng(_SEED)
+    whole = vectors[~np.isnan(vectors).any(axis=1)]
+    some = whole[generator.permutation(len(whole))[:500]]
+    width = np.median(pdist(some, "sqeuclidean")) if len(some) > 1 else 1.0
+    frequencies = generator.normal(size=(vectors.shape[1], _WAVES)) * math.sqrt(2 / (width or 1.0))
+    phase = vectors @ frequencies
+    return np.hstack([np.cos(phase), np.sin(phase)]) / math.sqrt(_WAVES)
+
+
+def words(sketches: Sequence[Sequence[int]]) -> Array:
+    """(N, D) float32 of length 1, D the buckets that are used; rare words weigh more.
+
+    A word weighs its inverse frequency, the logarithm of N / texts that hold it.
+    """
+    import numpy as np
+
+    counts = [len(one) for one in sketches]
+    row = np.repeat(np.arange(len(sketches)), counts)
+    column = np.fromiter(itertools.chain.from_iterable(sketches), np.intp, sum(counts))
+    used, column = np.unique(column, return_inverse=True)
+    share = np.bincount(column, minlength=len(used)) / max(len(sketches), 1)
+    weight = -np.log(share)[column]  # a word of all texts weighs nothing
+    length = np.sqrt(np.bincount(row, weight**2, len(sketches)))
+    held = np.zeros((len(sketches), len(used)), np.float32)
+    held[row, column] = weight / np.maximum(length, np.finfo(np.float32).tiny)[row]
+    return held
+
+
+def separability(vectors: Array, old: int) -> tuple[float, Array]:
     """How well the nearest-mean classifier tells window from reference, leave one out.
 
     Args:
-        alike: of `likeness`, the reference's texts first.
+        vectors: (N, D) of `words`, the reference's texts first.
         old: how many those are; at least 2, as of the others.
 
     Returns:
@@ -224,10 +279,11 @@ def separability(alike: Array, old: int) -> tuple[float, Array]:
     import numpy as np
     from scipy.stats import rankdata
 
-    own = np.diagonal(alike)
-    new = np.arange(len(alike)) >= old
+    own = np.einsum("nd,nd->n", vectors, vectors)
+    new = np.arange(len(vectors)) >= old
     to_new, to_old = (
-        (alike[:, side].sum(axis=1) - own * side) / (side.sum() - side) for side in (new, ~new)
+        (vectors @ vectors[side].sum(axis=0) - own * side) / (side.sum() - side)
+        for side in (new, ~new)
     )
     lean = to_new - to_old
     ranks = rankdata(lean)

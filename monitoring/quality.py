@@ -99,7 +99,7 @@ def class_shares(calibrated: Array, shares: Array, weight: Array) -> Array:
     now = shares
     for _ in range(_ROUNDS):
         before = now
-        now = np.maximum(weight @ _moved(calibrated, now / shares), _TINY)
+        now = np.maximum(weight @ moved(calibrated, now / shares), _TINY)
         if np.abs(now - before).max() < _CLOSE:
             break
     return now
@@ -142,7 +142,7 @@ def estimate(
         calibrator = fit(old[rows], actual[rows])
         calibrated = calibrator(new)
         shares = class_shares(calibrated, calibrator.shares, weight)
-        sure = _moved(calibrated, shares / calibrator.shares)
+        sure = moved(calibrated, shares / calibrator.shares)
         return sure[np.arange(len(new)), given], shares
 
     sure, shares = once(np.arange(len(old)))
@@ -250,6 +250,7 @@ def _softmax(logs: Array) -> Array:
     return powers / powers.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
 
 
-def _moved(calibrated: Array, ratio: Array) -> Array:
+def moved(calibrated: Array, ratio: Array) -> Array:
+    """(N, C) probabilities where each class is (C,) `ratio` times as common as it was."""
     weighed = calibrated * ratio
     return weighed / weighed.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]

@@ -109,6 +109,20 @@ def pick(
     )
 
 
+def before(ledger: Ledger, window: Window, after: int, max_rows: int) -> Window:
+    """The newest predictions in (after, window.after], `max_rows` of them at most.
+
+    Raises:
+        LedgerError: the ledger cannot be reached.
+    """
+    if max_rows < 1 or after >= window.after:
+        return Window(window.bundle, window.after, window.after)
+    found = ledger_watch.scrubbed(ledger, window.bundle, after)
+    rows = ledger_watch.texts(ledger, [one for one in found if one <= window.after][-max_rows:])
+    texts, sources = [row["text"] for row in rows], [row["source"] for row in rows]
+    return Window(window.bundle, after, window.after, texts, sources=sources)
+
+
 def span(time: datetime, hours: float) -> tuple[datetime, datetime]:
     """The window of time that holds `time`: [start, end) in UTC, counted from 1970.
 

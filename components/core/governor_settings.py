@@ -16,6 +16,7 @@ class Governor(Settings):
     drifted_windows: Positive
     last_windows: Positive
     max_accuracy_drop: Annotated[float, Field(gt=0, le=1)]
+    harmless_drop: Annotated[float, Field(ge=0, le=1)]
     min_new_labels: Annotated[int, Field(ge=0)]
     cooldown_hours: NotNegative
     per_day: Positive

@@ -50,8 +50,8 @@ def test_drift_without_labels_calls_a_person(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("taken_up", "of_windows", "most"),
-    [(True, (1, 1), 2), (False, (1, 1), 1), (True, (3, 4), 0)],
-    ids=["taken up", "events lost", "default policy"],
+    [(True, (1, 1), 2), (False, (1, 1), 1), (True, (3, 4), 0), (True, (3, 24), 2)],
+    ids=["taken up", "events lost", "three of four", "default policy"],
 )
 def test_drift_that_comes_and_goes_hourly_retrains_once_a_cooldown(
     world: World, taken_up: bool, of_windows: tuple[int, int], most: int

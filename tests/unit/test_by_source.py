@@ -7,7 +7,7 @@ import pytest
 
 from components.core import params
 from components.core.paths import Paths
-from monitoring import by_source, report
+from monitoring import by_source, drift, report
 from monitoring.by_source import SourceDrift
 from tests.watched import sample
 
@@ -52,5 +52,8 @@ def test_only_large_sources_are_judged(
 @pytest.mark.parametrize("others", [1, 2])
 def test_more_sources_need_more_evidence(others: int) -> None:
     still = [("bc"[i], 100, 0.0) for i in range(others)]
-    p_value = judge(("a", 100, 0.25), *still)[0].p_value
-    assert p_value == pytest.approx(0.13 * (1 + others))
+    alone = drift.judge(sample(300, 0), sample(100, 1, 0.35), SETTINGS, draw=False)
+    least = min(one.p_value or 0.0 for one in alone.signals)
+    assert least < 1 / 3
+    found = judge(("a", 100, 0.35), *still)[0].p_value
+    assert found == pytest.approx(least * (1 + others))

@@ -16,6 +16,7 @@ from monitoring.moved import Moved
 
 SETTINGS = params.load(Paths.find().params).monitor
 NAMES = ["label", "confidence", "words", "unknown_share", "feature_0", "feature_1"]
+TESTED = [*NAMES, drift.TOGETHER]
 
 
 def sample(rows: int, seed: int) -> pl.DataFrame:
@@ -42,12 +43,12 @@ def found(result: drift.Drift, name: str) -> drift.Signal:
 def test_the_same_distribution_is_no_drift() -> None:
     result = drift.judge(REFERENCE, WINDOW, SETTINGS)
     assert result.verdict.finding == "none"
-    assert [signal.name for signal in result.signals] == NAMES
+    assert [signal.name for signal in result.signals] == TESTED
     for signal in result.signals:
         assert signal.drifted is False
         assert signal.p_value is not None and signal.p_value > signal.threshold
         assert signal.threshold == 0.01
-    assert "6 signals" in result.verdict.reasons[0]
+    assert "7 signals" in result.verdict.reasons[0]
     assert drift.judge(REFERENCE, WINDOW, SETTINGS).signals == result.signals
 
 
@@ -66,10 +67,42 @@ def test_the_same_distribution_is_no_drift() -> None:
 def test_a_shift_is_found_in_its_signal(name: str, moved: pl.Expr) -> None:
     result = drift.judge(REFERENCE, WINDOW.with_columns(moved.alias(name)), SETTINGS)
     assert result.verdict.finding == "drift"
-    assert [signal.name for signal in result.signals if signal.drifted] == [name]
+    moved_names = [signal.name for signal in result.signals if signal.drifted]
+    assert moved_names == [name, *[drift.TOGETHER] * name.startswith("feature")]
     assert result.verdict.reasons[0].startswith(
-        f"1 of {len(result.signals)} signals drifted in {WINDOW.height} predictions: {name} (p = "
+        f"{len(moved_names)} of {len(result.signals)} signals drifted in {WINDOW.height} "
+        f"predictions: {name} (p = "
     )
+
+
+def test_features_that_moved_together_only_are_found() -> None:
+    """Each feature is as before; that they agree is new."""
+    agreeing = WINDOW.with_columns(feature_1="feature_0")
+    result = drift.judge(REFERENCE, agreeing, SETTINGS)
+    assert [signal.name for signal in result.signals if signal.drifted] == [drift.TOGETHER]
+
+
+def test_small_drift_is_found_by_looking_back_and_says_how_far() -> None:
+    moved = pl.col("feature_0") + 0.4
+    windows = [sample(100, 10 + i).with_columns(moved) for i in range(10)]
+    older = pl.concat(windows[:-1])
+    alone = drift.judge(REFERENCE, windows[-1], SETTINGS, draw=False)
+    assert (alone.verdict.finding, alone.rows) == ("none", 100)
+    result = drift.judge(REFERENCE, windows[-1], SETTINGS, older)
+    assert result.verdict.finding == "drift"
+    assert result.rows in (400, 1000)
+    assert result.verdict.reasons[0] == f"Of the last {result.rows} predictions together:"
+    assert f"signals drifted in {result.rows} predictions: " in result.verdict.reasons[1]
+    assert "feature_0" in [signal.name for signal in result.signals if signal.drifted]
+
+
+def test_no_more_is_looked_back_at_than_the_reference_is_worth() -> None:
+    assert (drift.look_back(300, 100), drift.look_back(300, 5000)) == (1100, 0)
+    older = sample(2000, 3)
+    long_ago = older.with_columns(
+        words=pl.when(pl.int_range(pl.len()) < 900).then(1).otherwise("words")
+    )
+    assert drift.judge(REFERENCE, WINDOW, SETTINGS, long_ago, draw=False).verdict.finding == "none"
 
 
 NOT_A_NUMBER = pl.when(pl.int_range(pl.len()) == 0).then(math.nan).otherwise(pl.col("feature_0"))
@@ -142,7 +175,7 @@ def test_what_cannot_be_tested_is_shown_and_is_no_pass(
 ) -> None:
     result = drift.judge(reference, window, SETTINGS)
     assert result.verdict.finding == "cannot say"
-    assert {signal.name for signal in result.signals} == set(NAMES)
+    assert {signal.name for signal in result.signals} == set(TESTED)
     assert [s.name for s in result.signals if s.drifted is None] == [name]
     assert found(result, name).reason == reason
     assert result.verdict.reasons == (f"{name} cannot be tested: {reason}.",)
@@ -182,6 +215,7 @@ def test_the_page_has_a_title_and_the_signals_and_asks_nobody() -> None:
     assert page.count("<title>Drift of &lt;v1&gt;</title>") == 1
     assert page.count("<h1>Drift of &lt;v1&gt;</h1>") == 1
     assert "Content-Security-Policy" in page
+    assert "Drift in all features together" in page
     for name in NAMES:
         assert f"\n{name} " in page
         assert f"Drift in column '{name}'" in page

@@ -15,6 +15,7 @@ from monitoring.governor import Asker, History, Verdict, circuit_open, decide
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 VALUES: dict[str, Any] = {
     "drifted_windows": 2, "last_windows": 3, "max_accuracy_drop": 0.05, "min_new_labels": 50,
+    "harmless_drop": 0.03,
     "cooldown_hours": 6.0, "per_day": 2, "per_month": 3, "quiet_hours": [13],
     "max_age_days": 30.0, "blind_hours": 24.0, "failures": 3, "circuit_hours": 24.0,
     "reconcile_minutes": 5.0, "compare_windows": 3,
@@ -48,6 +49,13 @@ DRIFT, NONE, UNCLEAR = Verdict("drift"), Verdict("none"), Verdict("cannot say")
         (replace(NONE, estimated_drop=0.051), {}, "retrain", "monitoring"),
         (replace(NONE, real_drop=0.05, estimated_drop=-0.1), {}, "wait", "no_reason"),
         (replace(UNCLEAR, real_drop=0.2), {}, "retrain", "monitoring"),
+        # Drift that costs nothing is let be, as long as nothing else says that it costs.
+        (replace(DRIFT, estimated_drop=-0.01, estimated_most=0.029), {}, "wait", "no_reason"),
+        (replace(DRIFT, estimated_drop=-0.01, estimated_most=0.03), {}, "retrain", "monitoring"),
+        (
+            replace(DRIFT, estimated_drop=-0.01, estimated_most=0.01, real_drop=0.06),
+            {}, "retrain", "monitoring",
+        ),
         # k of n windows: this one and the two before it.
         (DRIFT, {"moved": (False, True)}, "retrain", "monitoring"),
         (DRIFT, {"moved": (False, False, True)}, "wait", "too_few_windows"),

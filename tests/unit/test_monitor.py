@@ -13,8 +13,13 @@ import sqlalchemy as sa
 from components.core import bundle, ledger, params
 from components.core.errors import BundleError, LedgerError
 from components.core.ledger import DECISIONS, RUNS, WINDOWS, Ledger
+from components.core.metrics import Interval
 from components.core.paths import Paths
 from monitoring import monitor
+from monitoring.drift import Drift
+from monitoring.governor import Verdict
+from monitoring.judgement import Estimate, Seen
+from monitoring.quality import Decay
 from tests.watched import NOW, WATERMARK, Reader, World, sample
 
 
@@ -218,3 +223,19 @@ def test_old_pages_go_their_numbers_stay(world: World) -> None:
     folder = world.paths.monitoring_reports
     assert sorted(folder.glob("*.html")) == pages[1:]
     assert len(list(folder.glob("*.json"))) == 3
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_an_estimate_counts_by_both_ends_of_its_interval_if_it_is_to_be_trusted(
+    world: World, *, trusted: bool
+) -> None:
+    champion = world.ledger.champion()
+    assert champion is not None
+    champion = dataclasses.replace(champion, metrics={"accuracy": {"value": 0.95}})
+    estimate = Estimate(Interval(0.93, 0.91, 0.94), trusted, {})
+    seen = Seen(Drift(Verdict("drift")), {}, estimate=estimate)
+    decay = Decay(NOW, 0.95, 0.8)
+    found = monitor.with_accuracy(Verdict("drift"), seen, decay, champion)
+    expected = (0.01, 0.04) if trusted else (None, None)
+    assert (found.estimated_drop, found.estimated_most) == pytest.approx(expected)
+    assert found.real_drop == pytest.approx(0.15)

@@ -2,69 +2,97 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from monitoring import permutation
+from monitoring.permutation import Signal
 
 
-def side(old: int, new: int) -> np.ndarray:
-    return np.array([[False] * old + [True] * new])
+def statistic(signal: Signal, new: int) -> float:
+    """Of the reference against the last `new` rows."""
+    dealt = np.arange(len(signal.rows))[::-1][None, :new]
+    return float(permutation._compared({"x": signal}, signal.rows, dealt, [new])[0, 0, 0])
 
 
-def test_the_statistics_are_those_of_the_books() -> None:
+def ratio(old: list[int], new: list[int]) -> float:
+    """The log likelihood ratio of a table of counts, as scipy has it."""
+    found = stats.chi2_contingency([old, new], correction=False, lambda_="log-likelihood")
+    return float(found.statistic) / 2
+
+
+def test_numbers_are_compared_by_their_most_telling_threshold() -> None:
     rng = np.random.default_rng(1)
     old, new = rng.normal(size=30), rng.normal(0.5, 1, size=20)
     old[:5] = new[:5] = 0.0  # ties
-    both = np.concatenate([old, new])
-    distance = stats.ks_2samp(old, new).statistic
-    found = permutation.numbers(both)(side(30, 20))
-    assert found == pytest.approx([distance**2 * 30 * 20 / 50], rel=1e-4)
-    names = np.array(["a"] * 12 + ["b"] * 18 + ["a"] * 15 + ["c"] * 5)
-    table = [[12, 18, 0], [15, 0, 5]]
-    expected = stats.chi2_contingency(table, correction=False).statistic
-    assert permutation.labels(names)(side(30, 20)) == pytest.approx([expected], rel=1e-4)
+    cuts = np.unique(np.concatenate([old, new]))[:-1]
+    expected = max(
+        ratio([sum(old <= t), sum(old > t)], [sum(new <= t), sum(new > t)]) for t in cuts
+    )
+    # Not each threshold is asked in the middle, where they say much the same.
+    found = statistic(permutation.numbers(np.concatenate([old, new])), 20)
+    assert 0.9 * expected <= found <= expected + 1e-9
 
 
-def test_the_margin_is_the_unbiased_distance_of_means() -> None:
-    rng = np.random.default_rng(2)
-    vectors = rng.normal(size=(7, 3)) + np.arange(7)[:, None]
-    alike = (vectors @ vectors.T).astype(np.float32)
-
-    def mean(a: slice, b: slice) -> float:
-        block = alike[a, b].astype(float)
-        if a != b:
-            return float(block.mean())
-        n = len(block)
-        return float((block.sum() - block.trace()) / (n * (n - 1)))
-
-    old, new = slice(0, 4), slice(4, 7)
-    expected = mean(old, old) + mean(new, new) - 2 * mean(old, new)
-    assert permutation.margin(alike)(side(4, 3)) == pytest.approx([expected], rel=1e-4)
+def test_what_is_new_at_the_far_end_is_seen_at_once() -> None:
+    """Five of 100 lie above all others: a chance of (1 in 4) ** 5 for the largest five."""
+    values = np.concatenate([np.arange(400), np.arange(95) * 4, 1000 + np.arange(5)]).astype(float)
+    found = statistic(permutation.numbers(values), 100)
+    assert found == pytest.approx(ratio([400, 0], [95, 5]))
 
 
-def test_words_of_all_texts_weigh_nothing_and_rare_ones_most() -> None:
-    alike = permutation.likeness([[1, 2], [1, 2], [1, 3], [1]], 4)
+def test_labels_are_compared_by_their_most_telling_one() -> None:
+    names = ["a"] * 12 + ["b"] * 18 + ["a"] * 15 + ["c"] * 5
+    expected = max(ratio([12, 18], [15, 5]), ratio([18, 12], [0, 20]), ratio([0, 30], [5, 15]))
+    assert statistic(permutation.labels(names), 20) == pytest.approx(expected)
+
+
+def test_vectors_are_compared_by_their_means() -> None:
+    vectors = np.array([[0.0, 1.0], [2.0, 1.0], [4.0, 5.0]])
+    assert statistic(permutation.means(vectors), 1) == pytest.approx(3**2 + 4**2)
+
+
+def test_waves_give_the_gaussian_kernel_of_median_width() -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(300, 4))
+    found = permutation.waves(vectors)
+    gaps = ((vectors[:, None] - vectors[None]) ** 2).sum(axis=2)
+    kernel = np.exp(-gaps / np.median(gaps[np.triu_indices(300, 1)]))
+    assert np.abs(found @ found.T - kernel).mean() < 0.1
+
+
+def test_rare_words_weigh_most_and_words_of_all_texts_nothing() -> None:
+    vectors = permutation.words([[1, 2], [1, 2], [1, 3], [1]])
+    alike = vectors @ vectors.T
     assert alike[0, 1] == pytest.approx(1)
     assert alike[0, 2] == pytest.approx(0)
     assert alike[3].tolist() == [0, 0, 0, 0]
+    vectors = permutation.words([[0, 1], [0, 2], [2, 3], [3]])
+    assert vectors[0, 1] / vectors[0, 0] == pytest.approx(math.log(4) / math.log(2))
 
 
 def test_samples_that_words_tell_apart() -> None:
     texts = [[0, 1], [0, 2], [1, 2], [3, 4], [3, 5], [4, 5]]
-    area, lean = permutation.separability(permutation.likeness(texts, 6), 3)
+    area, lean = permutation.separability(permutation.words(texts), 3)
     assert (area, len(lean)) == (1.0, 3)
-    area, _ = permutation.separability(permutation.likeness([[0], [1], [0], [1]], 2), 2)
+    area, _ = permutation.separability(permutation.words([[0], [1], [0], [1]]), 2)
     assert area <= 0.5
 
 
 def test_one_signal_gives_the_p_value_of_a_permutation_test() -> None:
     """All of 4 above all of 4: 2 of 70 deals look so (this one and its mirror)."""
-    values = np.arange(8.0)
-    found = permutation.test({"x": permutation.numbers(values)}, 4, 4, 20_000, 3)
-    assert found.p_value == pytest.approx(2 / 70, rel=0.15)
-    assert found.deals == 20_000
+    found = permutation.test({"x": permutation.numbers(np.arange(8.0))}, [4], 20_000, 3)
+    assert found.p_value == pytest.approx(2 / 70, rel=0.3)
+    assert found.deals == 499  # as many as were needed to see that it is no rare deal
+
+
+def test_a_window_that_differs_gets_all_deals() -> None:
+    values = np.concatenate([np.zeros(50), np.ones(50)])
+    found = permutation.test({"x": permutation.numbers(values)}, [50], 5_000, 3)
+    assert (found.deals, found.p_value) == (5_000, 1 / 5_001)
 
 
 def test_more_signals_cost_power_but_equal_ones_do_not() -> None:
@@ -73,22 +101,37 @@ def test_more_signals_cost_power_but_equal_ones_do_not() -> None:
     one = {"x": permutation.numbers(moved)}
     same = one | {f"copy {i}": permutation.numbers(moved) for i in range(9)}
     others = one | {f"other {i}": permutation.numbers(rng.normal(size=80)) for i in range(9)}
-    alone, copied, among = (
-        permutation.test(signals, 40, 40, 4999, 5).by_signal["x"] for signals in (one, same, others)
+    heavy = others | {"x": permutation.numbers(moved, weight=100)}
+    alone, copied, among, heavier = (
+        permutation.test(signals, [40], 4999, 5).by_signal["x"]
+        for signals in (one, same, others, heavy)
     )
     assert copied == pytest.approx(alone, abs=1e-9)
-    assert among > alone
+    assert among > heavier >= alone
+
+
+def test_what_moved_long_ago_and_little_is_seen_by_looking_back() -> None:
+    rng = np.random.default_rng(6)
+    values = np.concatenate([rng.normal(size=400), rng.normal(0.4, 1, size=400)])
+    signals = {"x": permutation.numbers(values)}
+    found = permutation.test(signals, [100, 400], 1999, 5)
+    assert (found.look, found.p_value) == (400, pytest.approx(1 / 2000, abs=0.002))
+    lately = {"x": permutation.numbers(np.append(values[:700], values[700:] + 1))}
+    assert permutation.test(lately, [100, 400], 1999, 5).look == 100
 
 
 def test_missing_values_are_left_out_on_both_sides() -> None:
-    present = np.array([True, False, True, True, True, False])
-    values = np.array([1.0, 2.0, 3.0, 4.0])
-    found = permutation.where(present, permutation.numbers(values))(side(3, 3))
-    assert found == pytest.approx([4 * 0.25 * 1.0])  # distance 1, sizes 2 and 2
+    whole = permutation.numbers(np.array([1.0, 2.0, 3.0, 4.0]))
+    holes = permutation.numbers(np.array([1.0, np.nan, 2.0, 3.0, 4.0, np.nan]))
+    assert statistic(holes, 3) == pytest.approx(statistic(whole, 2))
+    names = permutation.labels(["a", None, "b", "b", None])
+    assert statistic(names, 3) == pytest.approx(statistic(permutation.labels(["a", "b", "b"]), 2))
+    vectors = np.array([[1.0, 2.0], [np.nan, 1.0], [2.0, 2.0]])
+    assert statistic(permutation.means(vectors), 1) == pytest.approx(1.0)
 
 
 def test_equal_seeds_give_equal_p_values_and_no_signal_is_refused() -> None:
     values = {"x": permutation.numbers(np.random.default_rng(6).normal(size=60))}
-    assert permutation.test(values, 30, 30, 99, 7) == permutation.test(values, 30, 30, 99, 7)
+    assert permutation.test(values, [30], 99, 7) == permutation.test(values, [30], 99, 7)
     with pytest.raises(ValueError, match="at least one signal"):
-        permutation.test({}, 3, 3, 99, 7)
+        permutation.test({}, [3], 99, 7)

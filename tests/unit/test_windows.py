@@ -85,3 +85,17 @@ def test_only_scrubbed_texts_are_judged(ledger: Ledger) -> None:
     assert windows.pick(ledger, A, 10).rows == 0
     ledger.insert(TEXTS, [text(5)])
     assert windows.pick(ledger, A, 10).texts == ["5"]
+
+
+@pytest.mark.parametrize(
+    ("after", "until", "most", "texts"),
+    [(0, 3, 10, ["1", "3"]), (1, 5, 10, ["3", "5"]), (0, 5, 2, ["3", "5"]), (3, 3, 9, []),
+     (0, 5, 0, [])],
+)  # fmt: skip
+def test_before_a_window_come_the_newest(
+    ledger: Ledger, after: int, until: int, most: int, texts: list[str]
+) -> None:
+    ledger.insert(PREDICTIONS, [prediction(i, A if i % 2 else B) for i in range(1, 6)])
+    ledger.insert(TEXTS, [text(i) for i in range(1, 6)])
+    found = windows.before(ledger, windows.Window(A, until, until), after, most)
+    assert (found.texts, found.until) == (texts, until)
