@@ -288,13 +288,14 @@ def save_model(
             def probabilities(ids: Any) -> Any:
                 return tempered(self.network(ids, training=False)[PROBABILITIES])
 
-            weighed = weigh(
-                self.network, probabilities, self.encoder(texts)[0], self.encoder.lengths
-            )
+            ids = self.encoder(texts)[0]
+            if short:  # it does not matter how far a text is padded
+                ids = ids[:, : tf.maximum(tf.reduce_max(tf.math.count_nonzero(ids, axis=1)), 1)]
+            weighed = weigh(self.network, probabilities, ids, self.encoder.lengths)
             return {**weighed, "words": self.encoder.read(texts)}
 
-    module = Module()
     short = shortcut_of(network)
+    module = Module()
     if short:
         shortcut.attach(module, short, answer, sum(encoder.lengths))
     signatures = {"serving_default": module.predict, "explain": module.explain}
