@@ -105,7 +105,7 @@ class Model:
         self._module = tf.saved_model.load(str(folder))  # kept alive: the signature needs it
         self._predict = self._module.signatures["serving_default"]
         self._cut: Callable[[list[bytes]], list[list[bytes]]] = _cut
-        if hasattr(self._module, "shortcut"):
+        if hasattr(self._module, "table"):  # older ones have none
             self._predict = shortcut.bound(self._module)
             self._cut = shortcut.parts
         self._explain = self._module.signatures.get("explain")
@@ -259,8 +259,10 @@ def save_model(
         powers = tf.pow(probabilities, 1 / calibration.temperature)
         return powers / tf.reduce_sum(powers, axis=1, keepdims=True)
 
-    def answer(texts: Any, outputs: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        ids, words, unknown_share = encoder(texts)
+    def answer(
+        read: tuple[Any, Any, Any], outputs: Callable[[Any], dict[str, Any]]
+    ) -> dict[str, Any]:
+        ids, words, unknown_share = read
         found = outputs(ids)
         probabilities = tempered(found[PROBABILITIES])
         return {
@@ -281,7 +283,7 @@ def save_model(
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
         def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML's use
-            return answer(texts, lambda ids: self.network(ids, training=False))
+            return answer(encoder(texts), lambda ids: self.network(ids, training=False))
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
         def explain(self, texts):  # type: ignore[no-untyped-def]
@@ -297,7 +299,7 @@ def save_model(
     short = shortcut_of(network)
     module = Module()
     if short:
-        shortcut.attach(module, short, answer, sum(encoder.lengths))
+        shortcut.attach(module, short, encoder, answer, sum(encoder.lengths))
     signatures = {"serving_default": module.predict, "explain": module.explain}
     tf.saved_model.save(module, str(folder), signatures=signatures)
     saved_model.make_canonical(folder)
