@@ -10,7 +10,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from types import TracebackType
 from typing import Any
@@ -111,7 +111,7 @@ class Metrics:
         """What prometheus_client asks of a collector."""
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
-        def histogram(name: str, text: str, found: dict[tuple[str, ...], _Histogram], *labels: str):  # type: ignore[no-untyped-def]
+        def histogram(name: str, text: str, found: Mapping[Any, _Histogram], *labels: str):  # type: ignore[no-untyped-def]
             family = HistogramMetricFamily(f"newsloop_{name}", text, labels=labels)
             for values, one in found.items():
                 family.add_metric(values, one.buckets(), one.total)

@@ -103,7 +103,7 @@ class Model:
         self._module = _loaded(folder)  # kept alive: the signature needs it
         self._predict = self._module.signatures["serving_default"]
         self._cut: Callable[[list[bytes]], list[list[bytes]]] = _cut
-        if hasattr(self._module, "shortcut"):
+        if hasattr(self._module, "table"):  # older ones have none
             self._predict = shortcut.bound(self._module)
             self._cut = shortcut.parts
         self._explain = self._module.signatures.get("explain")
@@ -271,8 +271,10 @@ def save_model(
         powers = tf.pow(probabilities, 1 / calibration.temperature)
         return powers / tf.reduce_sum(powers, axis=1, keepdims=True)
 
-    def answer(texts: Any, outputs: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        ids, words, unknown_share = encoder(texts)
+    def answer(
+        read: tuple[Any, Any, Any], outputs: Callable[[Any], dict[str, Any]]
+    ) -> dict[str, Any]:
+        ids, words, unknown_share = read
         found = outputs(ids)
         probabilities = tempered(found[PROBABILITIES])
         return {
@@ -296,22 +298,23 @@ def save_model(
 
         @tf.function(input_signature=[texts], autograph=False)
         def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML's use
-            return answer(texts, lambda ids: self.network(ids, training=False))
+            return answer(encoder(texts), lambda ids: self.network(ids, training=False))
 
         @tf.function(input_signature=[texts], autograph=False)
         def explain(self, texts):  # type: ignore[no-untyped-def]
             def probabilities(ids: Any) -> Any:
                 return tempered(self.network(ids, training=False)[PROBABILITIES])
 
-            weighed = weigh(
-                self.network, probabilities, self.encoder(texts)[0], self.encoder.lengths
-            )
+            ids = self.encoder(texts)[0]
+            if short:  # it does not matter how far a text is padded
+                ids = ids[:, : tf.maximum(tf.reduce_max(tf.math.count_nonzero(ids, axis=1)), 1)]
+            weighed = weigh(self.network, probabilities, ids, self.encoder.lengths)
             return {**weighed, "words": self.encoder.read(texts)}
 
-    module = Module()
     short = shortcut_of(network)
+    module = Module()
     if short:
-        shortcut.attach(module, short, answer, sum(encoder.lengths))
+        shortcut.attach(module, short, encoder, answer, sum(encoder.lengths))
     signatures = {"serving_default": module.predict, "explain": module.explain}
     tf.saved_model.save(module, str(folder), signatures=signatures)
     saved_model.make_canonical(folder)

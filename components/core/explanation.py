@@ -94,7 +94,7 @@ def weigh(
     Args:
         network: as core/network.py builds it.
         probabilities: ids (N, L) -> (N, C), through `network`.
-        ids: (B, L) int32.
+        ids: (B, l) int32. l is L, or where no text is longer and padding does not matter, less.
         lengths: of the parts of L that an ensemble's members read; (L,) for any other network.
         points: of the path; more of them cost more, and bring the sum nearer to what it should be.
 
@@ -158,6 +158,10 @@ def _at_words(found: Sequence[tuple[Any, int]], lengths: Sequence[int]) -> Any:
 
     parts: list[list[Any]] = [[] for _ in lengths]
     for weights, member in found:
+        if weights.shape[1] is None:  # as many places as the longest text has words
+            missing = lengths[member] - tf.shape(weights)[1]
+            parts[member].append(tf.pad(weights, [[0, 0], [0, missing]]))
+            continue
         short = lengths[member] - int(weights.shape[1])
         for i in range(short + 1):
             parts[member].append(tf.pad(weights / (short + 1), [[0, 0], [i, short - i]]))

@@ -109,10 +109,14 @@ class Shortcut:
     """A cheaper way to the outputs of a trained network, equal up to the last bits.
 
     Attributes:
+        filters, members, widths: what `core/shortcut.py` adds up, see there.
         table: gives what does not depend on the text, to be computed once.
-        outputs: ids (B, L) and the table -> as the network itself.
+        outputs: ids (B, L) and the largest sums of the table -> as the network itself.
     """
 
+    filters: int
+    members: int
+    widths: tuple[int, ...]
     table: Callable[[], Any]
     outputs: Callable[[Any, Any], dict[str, Any]]
 
@@ -124,12 +128,12 @@ def shortcut(net: Any) -> Shortcut | None:
     if net.name != architectures.TextCnn.__name__.lower():
         return None
 
-    def outputs(ids: Any, table: Any) -> dict[str, Any]:
-        seen = textcnn.looked_up(net, ids, table)
+    def outputs(ids: Any, sums: Any) -> dict[str, Any]:
+        seen = textcnn.looked_up(net, ids, sums)
         said = [net.get_layer(_answers(i))(one) for i, one in enumerate(seen, start=1)]
         return _given(seen, said)
 
-    return Shortcut(lambda: textcnn.table(net), outputs)
+    return Shortcut(*textcnn.layout(net), lambda: textcnn.table(net), outputs)
 
 
 def join(networks: Sequence[Any], lengths: Sequence[int]) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from components.core import architecture_settings as architectures
-from components.core import network
+from components.core import network, shortcut
 from components.core.networks import linear, parts
 
 COMMON = {"words": 8, "dropout": 0.0, "batch_size": 4, "learning_rate": 0.01, "word_dropout": 0.0}
@@ -69,7 +70,10 @@ def test_the_shortcut_gives_the_same(name: str) -> None:
     short = network.shortcut(model)
     assert (short is not None) == (name == "textcnn")
     if short:
-        found, expected = short.outputs(IDS, short.table()), model(IDS)
+        table = short.table()
+        layout = (short.filters, short.members, short.widths)
+        add = shortcut.sums(*layout, IDS.shape[1], tuple(table.shape))
+        found, expected = short.outputs(IDS, add(ops.cast(IDS, "int32"), table)), model(IDS)
         assert found.keys() == expected.keys()
         for key, value in found.items():
             np.testing.assert_allclose(value, expected[key], rtol=1e-5, atol=1e-6)

@@ -71,7 +71,7 @@ def table(net: keras.Model) -> Any:
 
     A convolution over word vectors is a sum of products of a vector and a part of the kernel. Both
     are fixed once the network is trained, so the products of all words are computed once. T counts
-    the filters of each part of each kernel of each member, in the order that `looked_up` reads.
+    the filters of each part of each kernel of each member, in the order of core/shortcut.py.
     """
     found = []
     for member in range(_members(net)):
@@ -82,23 +82,24 @@ def table(net: keras.Model) -> Any:
     return ops.concatenate(found, axis=-1)
 
 
-def looked_up(net: keras.Model, ids: Any, products: Any) -> list[Any]:
-    """As `features` of the trained network, of ids (B, L), with its `table`."""
-    layers = [_convolutions(net, member) for member in range(_members(net))]
-    ended = ops.pad(ids, ((0, 0), (0, max(layer.kernel.shape[0] for layer in layers[0]))))
+def layout(net: keras.Model) -> tuple[int, int, tuple[int, ...]]:
+    """Filters of each width, members that read phrases, and widths of a trained network."""
+    kernels = [layer.kernel.shape for layer in _convolutions(net, 0)]
+    return kernels[0][2], _members(net), tuple(width for width, _, _ in kernels)
+
+
+def looked_up(net: keras.Model, ids: Any, sums: Any) -> list[Any]:
+    """As `features` of the trained network, of ids (B, L).
+
+    Args:
+        sums: (B, filters of all widths of all members), the largest of each filter over the places
+            of a text, without its bias: what core/shortcut.py adds up from `table`.
+    """
     seen, column = [], 0
-    for member in layers:
-        pooled = []
-        for layer in member:
-            width, _, filters = layer.kernel.shape
-            last = ended.shape[1] - width + 1
-            total = 0.0
-            for i in range(width):
-                part = products[:, column : column + filters]
-                total += ops.take(part, ended[:, i : i + last], axis=0)
-                column += filters
-            pooled.append(ops.relu(ops.max(total, axis=1) + layer.bias))  # (B, filters)
-        seen.append(ops.concatenate(pooled, axis=-1))
+    for member in range(_members(net)):
+        bias = ops.concatenate([layer.bias for layer in _convolutions(net, member)])
+        seen.append(ops.relu(sums[:, column : column + bias.shape[0]] + bias))
+        column += bias.shape[0]
     return [*seen, parts.mean_of_bag(net.get_layer(_BAG)(ids), parts.inside(ids))]
 
 
