@@ -202,9 +202,7 @@ def run(
     return outcome
 
 
-def with_accuracy(
-    verdict: Verdict, seen: Seen, decay: Decay | None, champion: Champion
-) -> Verdict:
+def with_accuracy(verdict: Verdict, seen: Seen, decay: Decay | None, champion: Champion) -> Verdict:
     """`verdict`, with how far the accuracy fell below the test side's, as far as that is known.
 
     By labels it counts once a sequential test is certain that it fell; estimated, if the estimate
