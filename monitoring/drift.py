@@ -32,8 +32,7 @@ _FEATURE = "feature_"
 # (1 each) say what moved.
 _WEIGHTS = {TOGETHER: 8.0, "label": 8.0, "unknown_share": 8.0, SKETCH: 4.0}
 _WIDER = 4  # times as many predictions in each further look back
-# times the reference's rows that are looked at: the reference's own error is then 80 % of the whole
-_MOST = 4
+_MOST = 4  # times the reference's rows that are looked at; 4/5 of the variance is then its own
 _NEW = 1.5  # times the rows of the look before that the last look needs to say anything new
 _FEW = 2  # texts, of which nothing can be told apart
 _UNLIKE = 20  # texts that are kept as examples; some may be equal
@@ -169,8 +168,8 @@ def look_back(reference: int, window: int) -> int:
 def looks(window: int, older: int) -> list[int]:
     """How many of the newest predictions each look takes, rising.
 
-    >>> looks(100, 0), looks(100, 200), looks(100, 400), looks(100, 2000)
-    ([100], [100, 300], [100, 500], [100, 400, 1600, 2100])
+    >>> looks(100, 0), looks(100, 200), looks(100, 400), looks(100, 2400)
+    ([100], [100, 300], [100, 500], [100, 400, 1600, 2500])
     """
     every, sizes = window + older, [window]
     while sizes[-1] * _WIDER <= every:

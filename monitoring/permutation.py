@@ -149,7 +149,7 @@ def _likelihood_ratio(new: Array, old: Array) -> Array:
     def surprise(sums: Array) -> Array:
         count = np.maximum(sums[..., :1], 1)
         share = sums[..., 1:] / count
-        return count * (entr(share) + entr(1 - share))
+        return count * (entr(share) + entr(1 - share))  # type: ignore[no-any-return]
 
     new, old = new.astype(np.float64), old.astype(np.float64)
     return (surprise(new + old) - surprise(new) - surprise(old)).max(axis=-1)  # type: ignore[no-any-return]
@@ -206,7 +206,8 @@ def labels(values: Sequence[str | None], weight: float = 1.0) -> Signal:
     names = sorted({one for one in values if one is not None})
     column = np.array(values, object)
     answers = column[:, None] == np.array(names, object)
-    return _signal(answers, column != None, "shares", weight)  # noqa: E711 - of each element
+    present = np.array([one is not None for one in values])
+    return _signal(answers, present, "shares", weight)
 
 
 def means(vectors: Array, weight: float = 1.0) -> Signal:
