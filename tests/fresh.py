@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from typing import Any
@@ -11,15 +10,11 @@ from typing import Any
 from tests.project import ROOT
 
 
-def run(code: str, **environment: str) -> Any:
-    """What `code` leaves in `answer`, by way of JSON.
-
-    Args:
-        environment: of the process, besides what this one has.
-    """
+def run(code: str) -> Any:
+    """What `code` leaves in `answer`, by way of JSON."""
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport json; print(); print(json.dumps(answer))"],
-        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
+        cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+# In the name of each operation of TensorFlow Text that cuts words into pieces; see wordpiece.py.
+_CUTS = b"Wordpiece"
 MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE, CARD, CARD_PAGE, WORDS = (
     "manifest.json",
     "manifest.sig",
@@ -205,13 +207,12 @@ def _loaded(folder: Path) -> Any:
     imports.tensorflow()
     import tensorflow as tf
 
-    try:
-        return tf.saved_model.load(str(folder))
-    except FileNotFoundError:  # as TensorFlow calls a file or an operation that it has not
-        # These cut words into pieces; most models need none, and they bring Keras with them.
+    graph = folder / "saved_model.pb"
+    if graph.exists() and _CUTS in graph.read_bytes():
+        # It brings Keras with it, so it is imported for the models that need it only.
         with imports.uncollected():
             import tensorflow_text  # noqa: F401 - for its effect
-        return tf.saved_model.load(str(folder))
+    return tf.saved_model.load(str(folder))
 
 
 def card(folder: Path) -> str | None:

@@ -48,12 +48,12 @@ def tensorflow() -> None:
     TF_CPP_MIN_LOG_LEVEL does not reach those lines (tensorflow/tensorflow#100442).
     """
     if "tensorflow" not in sys.modules:
-        with noise.left_out(), uncollected(), _set(_WITHOUT_KERAS):
+        with noise.left_out(), uncollected(), switched_on(_WITHOUT_KERAS):
             import tensorflow  # noqa: F401 - for its effect
 
 
 @contextlib.contextmanager
-def _set(switch: str) -> Iterator[None]:
+def switched_on(switch: str) -> Iterator[None]:
     """The environment's `switch` is 1; a value that a person set is kept."""
     if switch in os.environ:
         yield

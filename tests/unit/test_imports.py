@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,16 @@ def test_a_model_is_loaded_without_keras_and_keras_comes_when_asked_for(tmp_path
     assert (found["switch"], found["collecting"]) == (None, True)
 
 
-def test_what_a_person_set_stays() -> None:
-    found = fresh.run(
-        "import os; from components.core import imports; imports.tensorflow();"
-        "answer = os.environ['TF_USE_LEGACY_KERAS']",
-        TF_USE_LEGACY_KERAS="0",
-    )
-    assert found == "0"
+@pytest.mark.parametrize(("before", "meanwhile"), [(None, "1"), ("0", "0")])
+def test_a_switch_that_a_person_set_stays(
+    monkeypatch: pytest.MonkeyPatch, before: str | None, meanwhile: str
+) -> None:
+    monkeypatch.delenv("A_SWITCH", raising=False)
+    if before is not None:
+        monkeypatch.setenv("A_SWITCH", before)
+    with imports.switched_on("A_SWITCH"):
+        assert os.environ["A_SWITCH"] == meanwhile
+    assert os.environ.get("A_SWITCH") == before
 
 
 @pytest.mark.parametrize("collecting", [True, False])

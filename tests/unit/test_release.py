@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from components import release
@@ -233,7 +234,7 @@ def test_several_machines_at_once_lose_nothing(paths: Paths, remote: Path, tmp_p
         root = tmp_path / f"machine-{number}"
         shutil.copytree(paths.root, root)
         own = Paths(root, root / ".newsloop")
-        bundle.write(own.bundle, {"machine": number}, tables.pl.DataFrame({"a": [1]}), own.keys)
+        bundle.write(own.bundle, {"machine": number}, pl.DataFrame({"a": [1]}), own.keys)
         machines.append((own, Ledger(ledgers.url(own.ledger))))
     threads = [threading.Thread(target=machine, args=one) for one in machines]
     for thread in threads:
