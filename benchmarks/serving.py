@@ -48,7 +48,7 @@ from components.core.paths import Paths
 
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / ".newsloop" / "benchmarks" / "serving"
-CLIENTS = (1, 4, 8, 16, 32, 48, 64)
+CLIENTS = (1, 8, 16, 32, 48, 64)
 SLOW = {"FastAPI, model.predict": (1, 4)}  # more clients only wait longer for it
 WITHIN_MS = 50  # the 99th percentile
 AGREEMENT = 500  # articles whose labels are compared
