@@ -205,7 +205,7 @@ def labels(values: Sequence[str | None], weight: float = 1.0) -> Signal:
 
     names = sorted({one for one in values if one is not None})
     column = np.array(values, object)
-    answers = column[:, None] == np.array(names, object)
+    answers = np.asarray(column[:, None] == np.array(names, object))
     present = np.array([one is not None for one in values])
     return _signal(answers, present, "shares", weight)
 
