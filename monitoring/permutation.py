@@ -205,7 +205,7 @@ def labels(values: Sequence[str | None], weight: float = 1.0) -> Signal:
 
     names = sorted({one for one in values if one is not None})
     column = np.array(values, object)
-    answers = np.asarray(column[:, None] == np.array(names, object))
+    answers = column[:, None] == np.array(names, object)
     present = np.array([one is not None for one in values])
     return _signal(answers, present, "shares", weight)
 
@@ -214,7 +214,7 @@ def means(vectors: Array, weight: float = 1.0) -> Signal:
     """The distance of the means of (N, D) vectors; a row with a nan has no value."""
     import numpy as np
 
-    present = ~np.isnan(vectors).any(axis=1)
+    present = np.asarray(~np.isnan(vectors).any(axis=1))
     return _signal(vectors, present, "means", weight)
 
 
