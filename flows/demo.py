@@ -28,7 +28,7 @@ SEEN = 15  # articles of it that the first champion learns from
 STILL = 200  # held-out articles of the old world
 LABELLED = 160  # held-back articles that people label
 UNLABELLED = 120  # held-back articles on which before and after is counted
-SEED = 5
+SEED = 6
 SETTINGS: dict[str, Any] = {
     # One small network: the demo is about the loop, and trains twice within minutes.
     "train.candidates": ["textcnn"],
