@@ -33,11 +33,12 @@ def add(app: typer.Typer, project: Project) -> None:
             str, typer.Option(help="What to tune. Default: the first of train.candidates.")
         ] = "",
         trials: Annotated[
-            int, typer.Option(min=0, help="At most, now. Default: tune.trials. 0: only show.")
-        ] = -1,
+            int | None,
+            typer.Option(min=0, help="At most, now. Default: tune.trials. 0: only show."),
+        ] = None,
         minutes: Annotated[
-            float, typer.Option(min=0, help="No trial begins later. Default: tune.minutes.")
-        ] = -1.0,
+            float | None, typer.Option(min=0, help="No trial begins later. Default: tune.minutes.")
+        ] = None,
         apply: Annotated[
             bool, typer.Option("--apply", help="Write the winner into params.yaml, do not ask.")
         ] = False,
@@ -64,8 +65,8 @@ def add(app: typer.Typer, project: Project) -> None:
                 raise Busy("Expected to be the only search, another one is at work.") from error
             search = tuning.Search(name, params, tuning.sides(params, paths), home)
             budget = (
-                params.tune.trials if trials < 0 else trials,
-                params.tune.minutes if minutes < 0 else minutes,
+                params.tune.trials if trials is None else trials,
+                params.tune.minutes if minutes is None else minutes,
             )
             with energy.measured(params.train.country_iso_code) as spent:
                 for trial in search.run(*budget):
