@@ -50,8 +50,8 @@ def worlds(documents: pl.DataFrame, moved: str, seen: int = SEEN) -> dict[str, p
     """Divides ingested documents into the demo's parts; no text is in two of them.
 
     Returns:
-        `learned` (the first champion's data, with `seen` documents of `moved`), `still` (held out of
-        the same world), `labelled` and `unlabelled` (both of the moved world).
+        `learned` (the first champion's data, with `seen` documents of `moved`), `still` (held out
+        of the same world), `labelled` and `unlabelled` (both of the moved world).
 
     Raises:
         DataError: too few documents of the moved class.
