@@ -1,7 +1,7 @@
 """Loops that Numba compiles, for core/shortcut.py. They run without Python's lock.
 
-All threads that predict may call them at once. They are compiled when they are first needed, in
-less than a second, for the processor at hand; nothing compiled is kept on the disk.
+All threads that predict may call them at once. Compiling takes some 2 seconds; what is compiled is
+kept in the project's state, of a bento beside its code.
 
 Texts come as code points. Words are looked up in an open-addressed hash table: `slots` holds
 numbers of words, -1 where there is none, and is a power of two long; word i is the code points
@@ -10,10 +10,32 @@ spelled[begins[i] : begins[i + 1]].
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
+
+from components.core.paths import state_of
+
+
+def _kept() -> bool:
+    """Tells Numba where to keep what it compiles, never in the user's home; False: nowhere."""
+    code = Path(__file__).resolve().parents[2]
+    place = Path(__file__).parent
+    if "NEWSLOOP_HOME" in os.environ or (code / "dvc.yaml").is_file():
+        place = state_of(code) / "numba"
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(place))
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(place, os.W_OK)
+
+
+_KEPT = _kept()
+
+import numba  # noqa: E402 - it reads the environment when it is imported
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -21,7 +43,12 @@ if TYPE_CHECKING:
 # FNV-1a, with a code point in place of a byte.
 _FNV_START, _FNV_TIMES = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 # No number here is NaN: core/shortcut.py looks at all of the table when it is made.
-_COMPILED: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"nnan", "nsz"}}
+_COMPILED: Any = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"nnan", "nsz"},
+    "cache": _KEPT,
+}
 
 
 @numba.njit(**_COMPILED)  # type: ignore[untyped-decorator]
@@ -114,11 +141,12 @@ def _end(begun: Array, widths: Array, words: int, best: Array) -> None:
 
 
 @numba.njit(
-    "void(int32[::1], int64[::1], float32[:, ::1], int64, int64[::1], float32[:, ::1])",
+    "void(int32[::1], int64[::1], float32[:, ::1], int64, int64[::1], float32[:, ::1],"
+    " float32[:, ::1])",
     **_COMPILED,
 )
 def largest(  # noqa: PLR0912 - a loop that is a function of its own costs as much as it does
-    ids: Array, starts: Array, table: Array, filters: int, widths: Array, found: Array
+    ids: Array, starts: Array, table: Array, filters: int, widths: Array, begun: Array, found: Array
 ) -> None:
     """The largest sum of each filter over all phrases of a text, and the sum of its bags.
 
@@ -128,13 +156,13 @@ def largest(  # noqa: PLR0912 - a loop that is a function of its own costs as mu
         table: (V, T + bag) as core/shortcut.py has it; its row 0 is 0.
         filters: of each width.
         widths: words that the filters see, of all members.
+        begun: (sum(widths), filters), room for sums of phrases that are not complete.
         found: (B, filters * len(widths) + bag), is filled. A sum of a filter is 0 at least, because
             each text ends with a phrase of nothing.
     """
     # A row of the table is read from its beginning to its end, which the processor foresees. So
     # each word is added to all phrases that it is a part of; those of one filter that are begun
     # and not ended are kept in a ring, as many as the filter sees words.
-    begun = np.zeros((widths.sum(), filters), np.float32)
     each = np.uint64(filters)  # without a sign, or each place would be asked for it
     for text in range(len(found)):
         best_of_all = found[text]

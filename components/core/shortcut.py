@@ -215,7 +215,9 @@ class Shortcut:
         import numpy as np
 
         sums = np.empty((len(starts) - 1, len(self._centre)), np.float32)
-        self._compiled.largest(ids, starts, self._table, self._filters, self._widths, sums)
+        begun = np.empty((self._widths.sum(), self._filters), np.float32)
+        where = (self._table, self._filters, self._widths)
+        self._compiled.largest(ids, starts, *where, begun, sums)
         sums[:, len(self._bias) :] *= self._shrunk(np.diff(starts))[:, None]
         return sums
 
