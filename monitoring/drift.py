@@ -196,8 +196,7 @@ def _tested(
         name, weight = column.name, _WEIGHTS.get(column.name, 1.0)
         kind = _kind(column)
         if kind == WORDS:
-            vectors = permutation.words(column.to_list())
-            signals[name] = permutation.means(vectors, weight)
+            signals[name] = permutation.means(_weighed(column), weight)
         elif kind == LABELS:
             signals[name] = permutation.labels(column.to_list(), weight)
         else:
@@ -213,6 +212,12 @@ def _tested(
     return found.by_signal, found.look
 
 
+def _weighed(sketches: pl.Series) -> Any:
+    """(N, D) as permutation.weighed has it; a text without a sketch has no words."""
+    buckets = sketches.explode().drop_nulls().to_numpy().astype(int)
+    return permutation.weighed(buckets, sketches.list.len().fill_null(0).to_numpy())
+
+
 def _told_apart(
     reference: pl.DataFrame, shown: pl.DataFrame
 ) -> tuple[float | None, tuple[int, ...]]:
@@ -220,7 +225,7 @@ def _told_apart(
     if SKETCH not in reference.columns or shown.height < _FEW or reference.height < _FEW:
         return None, ()
     both = pl.concat([reference[SKETCH], shown[SKETCH]])
-    vectors = permutation.words(both.to_list())
+    vectors = _weighed(both)
     separability, lean = permutation.separability(vectors, reference.height)
     return separability, tuple(lean.argsort()[::-1][:_UNLIKE].tolist())
 

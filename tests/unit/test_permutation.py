@@ -74,6 +74,13 @@ def test_rare_words_weigh_most_and_words_of_all_texts_nothing() -> None:
     assert vectors[0, 1] / vectors[0, 0] == pytest.approx(math.log(4) / math.log(2))
 
 
+def test_texts_without_words_are_of_length_0() -> None:
+    assert permutation.words([[], []]).shape == (2, 0)
+    assert permutation.words([]).shape == (0, 0)
+    vectors = permutation.words([[7], [], [4, 7]])
+    assert np.linalg.norm(vectors, axis=1).tolist() == pytest.approx([1, 0, 1])
+
+
 def test_samples_that_words_tell_apart() -> None:
     texts = [[0, 1], [0, 2], [1, 2], [3, 4], [3, 5], [4, 5]]
     area, lean = permutation.separability(permutation.words(texts), 3)
