@@ -44,22 +44,21 @@ class Explanation:
     weights: dict[str, float]
 
 
-def gather(words: Array, weights: Array) -> dict[str, float]:
+def gather(words: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
     """Distinct word -> sum of its weights.
 
     Args:
-        words: (L,) bytes in UTF-8, empty where nothing was read. One that begins with ## goes on
-            with the word before it, as word pieces do.
-        weights: (L,) float32.
+        words: L words, empty where nothing was read. One that begins with ## goes on with the word
+            before it, as word pieces do.
+        weights: L of them.
     """
     read: list[tuple[str, float]] = []
-    for word, weight in zip(words.tolist(), weights.tolist(), strict=True):
-        name = word.decode("utf-8", "replace")
-        if name.startswith(_GOES_ON) and read:
+    for word, weight in zip(words, weights, strict=True):
+        if word.startswith(_GOES_ON) and read:
             begun, so_far = read.pop()
-            read.append((begun + name.removeprefix(_GOES_ON), so_far + weight))
-        elif name:
-            read.append((name, weight))
+            read.append((begun + word.removeprefix(_GOES_ON), so_far + weight))
+        elif word:
+            read.append((word, weight))
     found: dict[str, float] = {}
     for name, weight in read:
         found[name] = found.get(name, 0.0) + weight

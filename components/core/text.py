@@ -8,10 +8,15 @@ or, among characters, one "<person>".
 
 from __future__ import annotations
 
+import functools
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Unit = Literal["words", "chars"]
 
@@ -51,6 +56,16 @@ def split(text: str, unit: Unit = "words") -> list[str]:
     return _CHARACTER.findall(re.sub(_PSEUDONYM, r"<\1>", text.lower()))
 
 
+def letters() -> np.ndarray[Any, Any]:
+    """(0x110000,) bool: whether each code point is a part of words of the unit `words`."""
+    import numpy as np
+
+    found = np.zeros(sys.maxunicode + 1, bool)
+    for run in _WORD.finditer("".join(map(chr, range(len(found))))):
+        found[run.start() : run.end()] = True
+    return found
+
+
 def make_encoder(words: Sequence[str], length: int, unit: Unit = "words") -> Any:
     """A tf.Module that turns raw strings into ids; see `TextEncoder.__call__`.
 
@@ -62,11 +77,19 @@ def make_encoder(words: Sequence[str], length: int, unit: Unit = "words") -> Any
     import tensorflow as tf
 
     class TextEncoder(tf.Module):  # type: ignore[misc]
-        """Raw strings -> ids, in the graph."""
+        """Raw strings -> ids, in the graph.
+
+        Attributes:
+            lengths: of the parts of the ids.
+            vocabulary: gives the words.
+            unit: what a word is.
+        """
 
         def __init__(self) -> None:
             super().__init__()
             self.lengths = (length,)
+            self.vocabulary = functools.partial(tuple, words)  # a list would become a part of it
+            self.unit = unit
             ids = tf.range(FIRST_WORD, FIRST_WORD + len(words), dtype=tf.int32)
             self.table = tf.lookup.StaticHashTable(
                 tf.lookup.KeyValueTensorInitializer(tf.constant(list(words), tf.string), ids),
