@@ -142,7 +142,7 @@ def answer(name: str, params: Params, learned: pl.DataFrame, asked: Sequence[str
     """The labels that candidate `name`, having learned from `learned`, gives to `asked`."""
     if name == BASELINE:
         return linear.predict(learned["text"].to_list(), learned["label"].to_list(), asked)
-    imports.tensorflow()
+    imports.keras()  # the networks import it
     import tensorflow as tf
 
     candidate: Candidate = name  # type: ignore[assignment]
