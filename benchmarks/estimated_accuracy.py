@@ -1,30 +1,36 @@
 """How far the estimated accuracy lies from the real one, when the shares of the topics move.
 
-    python benchmarks/estimated_accuracy.py [--peer PYTHON]
-    python benchmarks/estimated_accuracy.py --windows 20
-    python benchmarks/estimated_accuracy.py --points     # without intervals: seconds, not hours
+    python benchmarks/estimated_accuracy.py --peer PYTHON [--newsgroups newsgroups20.jsonl.gz]
+    python benchmarks/estimated_accuracy.py --splits 2 --windows 3
+    python benchmarks/estimated_accuracy.py --intervals     # hours: how often they hold the truth
 
-Windows of 1,000 BBC articles whose class shares are drawn at random (Dirichlet, all 1), and the
-mean absolute error of three estimates: ours, NannyML's CBPE (in a Python of its own), and the mean
-confidence. Whole articles, and their first 12 words, of which the model knows less. Validation
-articles are the reference, windows are drawn from test articles with replacement. The column shares
-is the error of ours if it were told the window's class shares, so that only what the reference
-says of each class is left to err in. The column best is the error of somebody who knows each
-class's accuracy on all test articles: nobody can do better.
+Windows of texts whose class shares are drawn at random (Dirichlet, all 1), and the mean absolute
+error of three estimates: ours, NannyML's CBPE (in a Python of its own), and the mean confidence.
+What the model did not learn from is dealt anew, again and again, to a reference and the texts that
+windows are drawn from, with replacement: how good an estimate is depends much on which few hundred
+texts the reference has. Articles of BBC, whole and their first 12 words, of which the model knows
+less; posts of 20 Newsgroups, answered by TF-IDF with logistic regression.
 
-How often our interval holds the truth is counted twice: on these windows, which all have the same
-reference and say some articles many times; and on fresh ones: for each window all articles are
-dealt anew to the reference and the rest, and 100 of the rest taken, none twice.
-Needs `make run`; writes benchmarks/estimated_accuracy.json.
+    told    ours if it were told the window's class shares: what only the reference leaves to err in
+    best    somebody who knows each class's accuracy on all texts that windows are drawn from, and
+            the shares that they are drawn with. What is left is the luck of the draw, which
+            nobody can foresee.
+
+How often our interval holds the truth is counted twice: on windows that all have the validation
+side as their reference and say some test articles many times; and on fresh ones: for each window
+all articles are dealt anew to the reference and the rest, and 100 of the rest taken, none twice.
+Needs `make run`; writes benchmarks/estimated_accuracy.json row by row.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,47 +40,93 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import news_worlds
+from benchmarks.news_worlds import World
 from components.core import params as parameters
 from components.core import tables
 from components.core.offline import stay_home
 from components.core.paths import Paths
 from monitoring import quality
 
-ROWS, FRESH, SEED = 1000, 100, 5
+ROWS, FRESH, SEED = (1000, 5000), 100, 5
 WORDS = (None, 12)  # of an article
-# Reads a reference and chunks (actual, predicted, p_0 ...; chunk), writes one accuracy a chunk.
+REFERENCES = (325, 2000)  # posts, where there are so many
+# Reads tables 0, 1, ... of (actual, predicted, p_0 ...), a reference and windows one after the
+# other, and writes one accuracy a window.
 CBPE = """
 import sys, warnings, json
 warnings.filterwarnings("ignore")
 import pandas as pd, nannyml as nml
-reference, windows = pd.read_parquet(sys.argv[1]), pd.read_parquet(sys.argv[2])
-classes = json.loads(sys.argv[4])
-estimator = nml.CBPE(problem_type="classification_multiclass", y_true="actual",
-    y_pred="predicted", y_pred_proba={name: f"p_{i}" for i, name in enumerate(classes)},
-    metrics=["accuracy"], chunk_size=int(sys.argv[5]))
-estimator.fit(reference)
-found = estimator.estimate(windows.drop(columns="actual")).filter(period="analysis").to_df()
-found[("accuracy", "value")].to_frame("value").to_parquet(sys.argv[3])
+folder, rows, splits, classes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+found = []
+for split in range(splits):
+    reference, windows = (pd.read_parquet(f"{folder}/cbpe-{name}-{split}.parquet")
+        for name in ("reference", "windows"))
+    estimator = nml.CBPE(problem_type="classification_multiclass", y_true="actual",
+        y_pred="predicted", y_pred_proba={f"c{i}": f"p_{i}" for i in range(classes)},
+        metrics=["accuracy"], chunk_size=rows)
+    estimator.fit(reference)
+    said = estimator.estimate(windows.drop(columns="actual")).filter(period="analysis").to_df()
+    found += said[("accuracy", "value")].tolist()
+print(json.dumps(found))
 """
 
 
-def peer_table(table: pl.DataFrame, labels: list[str]) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Corpus:
+    """What a model said of texts that it did not learn from.
+
+    Attributes:
+        name: of the row.
+        probabilities: (N, C).
+        actual: (N,) index of each text's class.
+    """
+
+    name: str
+    probabilities: Any
+    actual: Any
+
+
+def bbc(paths: Paths, params: parameters.Params, words: int | None) -> tuple[Corpus, World]:
+    world = news_worlds.load(paths, params, words)
+    name = "BBC" if words is None else f"BBC, {words} words"
+    probabilities = np.array(world.still["probabilities"].to_list(), np.float64)
+    actual = np.array([world.labels.index(label) for label in world.still["actual"]])
+    return Corpus(name, probabilities, actual), world
+
+
+def posts(path: Path) -> Corpus:
+    """The newer posts, answered by a model that learned from the older ones."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    from benchmarks.folds import newsgroups
+
+    older, newer = newsgroups(path, None)
+    words = TfidfVectorizer(min_df=3, sublinear_tf=True, max_features=30_000)
+    features = words.fit_transform(older["text"].to_list()).astype(np.float32)
+    model = LogisticRegression(C=5, max_iter=60).fit(features, older["label"].to_list())
+    said = model.predict_proba(words.transform(newer["text"].to_list()))
+    index = {label: i for i, label in enumerate(model.classes_)}
+    return Corpus("20 Newsgroups", said, np.array([index[label] for label in newer["label"]]))
+
+
+def peer_table(corpus: Corpus, rows: Any) -> pl.DataFrame:
     """What CBPE reads."""
-    columns = [pl.col("probabilities").list.get(i).alias(f"p_{i}") for i in range(len(labels))]
-    return table.select("actual", pl.col("label").alias("predicted"), *columns)
+    said = corpus.probabilities[rows]
+    columns: dict[str, Any] = {f"p_{i}": said[:, i] for i in range(said.shape[1])}
+    columns["actual"] = [f"c{i}" for i in corpus.actual[rows]]
+    columns["predicted"] = [f"c{i}" for i in said.argmax(axis=1)]
+    return pl.DataFrame(columns)
 
 
-def cbpe(
-    peer: str, reference: pl.DataFrame, windows: pl.DataFrame, labels: list[str], folder: Path
-) -> Any:
+def cbpe(peer: str, folder: Path, rows: int, splits: int, classes: int) -> Any:
     """(W,) estimates of NannyML."""
-    names = [folder / f"cbpe-{name}.parquet" for name in ("reference", "windows", "found")]
-    peer_table(reference, labels).write_parquet(names[0])
-    peer_table(windows, labels).write_parquet(names[1])
-    given = [*map(str, names), json.dumps(labels), str(ROWS)]
+    given = [str(folder), *map(str, (rows, splits, classes))]
     home = {**os.environ, "NML_DISABLE_USAGE_LOGGING": "1"}  # it tells its makers what it does
-    subprocess.run([peer, "-c", CBPE, *given], check=True, env=home)
-    return pl.read_parquet(names[2])["value"].to_numpy()
+    said = subprocess.run(
+        [peer, "-c", CBPE, *given], check=True, env=home, stdout=subprocess.PIPE, text=True
+    ).stdout
+    return np.array(json.loads(said.splitlines()[-1]))
 
 
 def ours(reference: pl.DataFrame, labels: list[str], window: pl.DataFrame, monitor: Any) -> Any:
@@ -85,19 +137,88 @@ def ours(reference: pl.DataFrame, labels: list[str], window: pl.DataFrame, monit
     )[0]  # fmt: skip
 
 
-def told(reference: pl.DataFrame, labels: list[str], window: pl.DataFrame) -> float:
-    """Our estimate of a window whose class shares are known."""
-    probabilities, new = (np.array(one["probabilities"].to_list()) for one in (reference, window))
-    actual, now = (
-        np.array([labels.index(name) for name in one["actual"]]) for one in (reference, window)
+def estimated(corpus: Corpus, reference: Any, chosen: Any) -> tuple[float, float]:
+    """Our estimate of a window, and that with its shares told; numbers of texts."""
+    labels = [f"c{i}" for i in range(corpus.probabilities.shape[1])]
+    table = pl.DataFrame(
+        {
+            "actual": [labels[i] for i in corpus.actual[reference]],
+            "probabilities": corpus.probabilities[reference].tolist(),
+        }
     )
-    calibrator = quality.fit(probabilities, actual)
-    shares = np.bincount(now, minlength=len(labels)) / len(now)
-    sure = quality.moved(calibrator(new), np.maximum(shares, 1e-9) / calibrator.shares)
-    return float(sure[np.arange(len(new)), new.argmax(axis=1)].mean())
+    said, names = corpus.probabilities[chosen], [str(i) for i in chosen]
+    found, _ = quality.estimate(table, labels, said, names, 0.95, 1, SEED)
+    calibrator = quality.fit(corpus.probabilities[reference], corpus.actual[reference])
+    shares = np.bincount(corpus.actual[chosen], minlength=len(labels)) / len(chosen)
+    sure = quality.moved(calibrator(said), np.maximum(shares, 1e-9) / calibrator.shares)
+    return found.value, float(sure[np.arange(len(said)), said.argmax(axis=1)].mean())
 
 
-def held_by_fresh(world: Any, rows: int, windows: int, monitor: Any) -> float:
+def errors(
+    corpus: Corpus, known: int, rows: int, splits: int, windows: int, peer: str | None, work: Path
+) -> dict[str, Any]:
+    """Mean absolute errors.
+
+    Args:
+        known: texts in a reference.
+        rows: in a window.
+        splits: how often the texts are dealt.
+        windows: of each.
+    """
+    classes = corpus.probabilities.shape[1]
+    right = corpus.probabilities.argmax(axis=1) == corpus.actual
+    said: dict[str, list[float]] = {name: [] for name in ("truth", "ours", "told", "mean", "best")}
+    for split in range(splits):
+        rng = np.random.default_rng([SEED, split])
+        order = rng.permutation(len(right))
+        reference, rest = order[:known], order[known:]
+        by_class = np.array([right[rest][corpus.actual[rest] == i].mean() for i in range(classes)])
+        taken = []
+        for _ in range(windows):
+            shares = rng.dirichlet(np.ones(classes))
+            weight = (shares / np.bincount(corpus.actual[rest]))[corpus.actual[rest]]
+            chosen = rng.choice(rest, rows, p=weight / weight.sum())
+            taken.append(chosen)
+            mine, informed = estimated(corpus, reference, chosen)
+            said["truth"].append(right[chosen].mean())
+            said["ours"].append(mine)
+            said["told"].append(informed)
+            said["mean"].append(corpus.probabilities[chosen].max(axis=1).mean())
+            said["best"].append(shares @ by_class)
+        if peer:
+            for name, of in (("reference", reference), ("windows", np.concatenate(taken))):
+                peer_table(corpus, of).write_parquet(work / f"cbpe-{name}-{split}.parquet")
+    if peer:
+        said["cbpe"] = cbpe(peer, work, rows, splits, classes).tolist()
+    truth = np.array(said.pop("truth"))
+    found = {name: float(np.abs(np.array(values) - truth).mean()) for name, values in said.items()}
+    return {
+        "corpus": corpus.name, "reference": known, "rows": rows, "windows": splits * windows,
+        "accuracy": round(float(right.mean()), 4),
+        **{name: round(value, 4) for name, value in found.items()},
+        **{
+            f"{name}_of_cbpe": round(found[name] / found["cbpe"], 2)
+            for name in ("ours", "told", "best") if peer
+        },
+    }  # fmt: skip
+
+
+def held(world: World, validation: int, windows: int, monitor: Any) -> dict[str, float]:
+    """Shares of intervals that hold the truth: of windows of the test side, and of fresh ones."""
+    reference, test = world.still[:validation], world.still[validation:]
+    actual = np.array([world.labels.index(name) for name in test["actual"]])
+    rng, inside = np.random.default_rng(SEED), 0
+    for _ in range(windows):
+        shares = rng.dirichlet(np.ones(len(world.labels)))
+        weight = (shares / np.bincount(actual))[actual]
+        window = test[rng.choice(len(actual), ROWS[0], p=weight / weight.sum())]
+        found = ours(reference, world.labels, window, monitor)
+        inside += found.low <= (window["label"] == window["actual"]).mean() <= found.high
+    fresh = held_by_fresh(world, validation, windows, monitor)
+    return {"inside": inside / windows, "inside_fresh": fresh}
+
+
+def held_by_fresh(world: World, rows: int, windows: int, monitor: Any) -> float:
     """Share of windows, of which none has seen an article twice, whose interval holds the truth."""
     rng, inside = np.random.default_rng(SEED), 0
     for _ in range(windows):
@@ -114,79 +235,44 @@ def held_by_fresh(world: Any, rows: int, windows: int, monitor: Any) -> float:
     return inside / windows
 
 
-def line(row: dict[str, Any]) -> str:
-    """A row of the table."""
-    shown = {
-        name: "-" if value is None else f"{value:.4f}"
-        for name, value in row.items()
-        if name != "words"
-    }
-    return (
-        f"{row['words'] or 'all'!s:<8}{shown['ours']:>8}{shown['cbpe']:>8}"
-        f"{shown['confidence']:>12}{shown['inside']:>13}{shown['inside_fresh']:>8}"
-        f"{shown['shares']:>8}{shown['best']:>8}"
-    )
+def keep(row: dict[str, Any], path: Path, *key: str) -> None:
+    """Writes a row at once, in place of an older one of the same `key`."""
+    before = json.loads(path.read_text()) if path.exists() else []
+    others = [one for one in before if any(one.get(name) != row.get(name) for name in key)]
+    path.write_text(json.dumps([*others, row], indent=2) + "\n")
+    print(row, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--windows", type=int, default=500)
+    parser.add_argument("--splits", type=int, default=20, help="references")
+    parser.add_argument("--windows", type=int, default=20, help="of each reference")
     parser.add_argument("--peer", help="a Python with nannyml")
-    parser.add_argument("--points", action="store_true", help="leave the intervals as they were")
-    arguments = parser.parse_args()
+    parser.add_argument("--newsgroups", type=Path, help="20 Newsgroups, a JSON line a post")
+    parser.add_argument("--intervals", action="store_true", help="only those, of 500 windows")
+    asked = parser.parse_args()
     stay_home()
     paths = Paths.find(Path(__file__).parent)
     params = parameters.load(paths.params)
     work = paths.home / "benchmarks"
     work.mkdir(parents=True, exist_ok=True)
     validation = tables.read_table(paths.split / "validation.parquet").height
-    fewer = {"resamples": 1} if arguments.points else {}
-    monitor = params.monitor.model_copy(update=fewer)
     target = Path(__file__).with_suffix(".json")
-    before = json.loads(target.read_text()) if target.exists() else []
-    results = []
-    print(
-        f"{'words':<8}{'ours':>8}{'CBPE':>8}{'confidence':>12}{'in interval':>13}"
-        f"{'fresh':>8}{'shares':>8}{'best':>8}"
-    )
     for words in WORDS:
-        world = news_worlds.load(paths, params, words)
-        reference, test = world.still[:validation], world.still[validation:]
-        actual = np.array([world.labels.index(name) for name in test["actual"]])
-        right = (test["label"] == test["actual"]).to_numpy()
-        by_class = np.array([right[actual == i].mean() for i in range(len(world.labels))])
-        rng = np.random.default_rng(SEED)
-        rows, errors = (
-            [],
-            {name: list[float]() for name in ("ours", "shares", "confidence", "best")},
-        )
-        inside, truths = 0, []
-        for _ in range(arguments.windows):
-            shares = rng.dirichlet(np.ones(len(world.labels)))
-            weight = (shares / np.bincount(actual))[actual]
-            chosen = rng.choice(len(actual), ROWS, p=weight / weight.sum())
-            window, truth = test[chosen], right[chosen].mean()
-            found = ours(reference, world.labels, window, monitor)
-            errors["ours"].append(abs(found.value - truth))
-            errors["shares"].append(abs(told(reference, world.labels, window) - truth))
-            errors["confidence"].append(abs(window["confidence"].mean() - truth))
-            errors["best"].append(abs(shares @ by_class - truth))
-            inside += found.low <= truth <= found.high
-            truths.append(truth)
-            rows.append(window)
-        row = {"words": words, "accuracy": float(right.mean())}
-        row |= {name: round(float(np.mean(values)), 4) for name, values in errors.items()}
-        kept = next((one for one in before if one["words"] == words), {})
-        row |= {name: kept.get(name) for name in ("inside", "inside_fresh", "cbpe")}
-        if not arguments.points:
-            row["inside"] = inside / arguments.windows
-            row["inside_fresh"] = held_by_fresh(world, validation, arguments.windows, monitor)
-        if arguments.peer:
-            theirs = cbpe(arguments.peer, reference, pl.concat(rows), world.labels, work)
-            row["cbpe"] = round(float(np.abs(theirs - np.array(truths)).mean()), 4)
-        results.append(row)
-        print(line(row), flush=True)
-    target.write_text(json.dumps(results, indent=2) + "\n")
+        corpus, world = bbc(paths, params, words)
+        if asked.intervals:
+            row = {"corpus": corpus.name, "reference": validation}
+            row |= held(world, validation, 500, params.monitor)
+            keep(row, target, "corpus", "reference", "rows")
+            continue
+        for rows in ROWS:
+            row = errors(corpus, validation, rows, asked.splits, asked.windows, asked.peer, work)
+            keep(row, target, "corpus", "reference", "rows")
+    if asked.newsgroups:
+        corpus = posts(asked.newsgroups)
+        for known, rows in itertools.product(REFERENCES, ROWS):
+            row = errors(corpus, known, rows, asked.splits, asked.windows, asked.peer, work)
+            keep(row, target, "corpus", "reference", "rows")
 
 
 if __name__ == "__main__":

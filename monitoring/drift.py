@@ -116,15 +116,17 @@ def judge(
     if rows < settings.min_rows:
         return Drift(too_few(rows, settings))
     names = list(dict.fromkeys([*reference.columns, *window.columns]))
-    obstacles = {
-        name: _obstacle(name, reference, window, settings.min_rows, level) for name in names
+    obstacles = {name: _incomparable(name, reference, window) for name in names}
+    common = [name for name in names if obstacles[name] is None]
+    known, newest = _clean(reference.select(common)), _clean(window.select(common))
+    obstacles |= {
+        name: _obstacle(known[name], newest[name], settings.min_rows, level) for name in common
     }
     still = [name for name in names if obstacles[name] == SAME]
     testable = [name for name in names if obstacles[name] is None]
     before = look_back(reference.height, window.height)
     sizes = looks(window.height, min(older.height, before) if older is not None else 0)
-    known = _clean(reference.select(testable))
-    newest = _clean(window.select(testable))
+    known, newest = known.select(testable), newest.select(testable)
     if older is not None and len(sizes) > 1:
         back = older.tail(sizes[-1] - window.height)
         newest = pl.concat([_clean(back.select(testable)), newest])
@@ -194,15 +196,14 @@ def _tested(
         name, weight = column.name, _WEIGHTS.get(column.name, 1.0)
         kind = _kind(column)
         if kind == WORDS:
-            vectors = permutation.words(column.to_list())
-            signals[name] = permutation.means(vectors, weight)
+            signals[name] = permutation.means(_weighed(column), weight)
         elif kind == LABELS:
             signals[name] = permutation.labels(column.to_list(), weight)
         else:
-            signals[name] = permutation.numbers(_numbers(both, name), weight)
+            signals[name] = permutation.numbers(column.to_numpy(), weight)
     features = [name for name in both.columns if name.startswith(_FEATURE)]
     if len(features) > 1:
-        waves = permutation.waves(_numbers(both, *features))
+        waves = permutation.waves(both.select(features).to_numpy())
         signals[TOGETHER] = permutation.means(waves, _WEIGHTS[TOGETHER])
     if not signals:
         return {}, sizes[0]
@@ -211,10 +212,10 @@ def _tested(
     return found.by_signal, found.look
 
 
-def _numbers(table: pl.DataFrame, *names: str) -> Any:
-    """(N,) or (N, D) float64, nan for null."""
-    values = table.select(pl.col(names).fill_null(float("nan"))).to_numpy()
-    return values if len(names) > 1 else values[:, 0]
+def _weighed(sketches: pl.Series) -> Any:
+    """(N, D) as permutation.weighed has it; a text without a sketch has no words."""
+    buckets = sketches.explode().drop_nulls().to_numpy().astype(int)
+    return permutation.weighed(buckets, sketches.list.len().fill_null(0).to_numpy())
 
 
 def _told_apart(
@@ -224,35 +225,33 @@ def _told_apart(
     if SKETCH not in reference.columns or shown.height < _FEW or reference.height < _FEW:
         return None, ()
     both = pl.concat([reference[SKETCH], shown[SKETCH]])
-    vectors = permutation.words(both.to_list())
+    vectors = _weighed(both)
     separability, lean = permutation.separability(vectors, reference.height)
     return separability, tuple(lean.argsort()[::-1][:_UNLIKE].tolist())
 
 
-def _obstacle(
-    name: str, reference: pl.DataFrame, window: pl.DataFrame, min_rows: int, level: float
-) -> str | None:
-    """Why a signal cannot be tested, or need not be (SAME); None if it can."""
+def _incomparable(name: str, reference: pl.DataFrame, window: pl.DataFrame) -> str | None:
+    """Why a signal cannot be compared; None if it can."""
     for table, where in ((reference, "the reference"), (window, "the window")):
         if name not in table.columns:
             return f"{where} does not have it"
     if _kind(reference[name]) != _kind(window[name]):
         return f"it is {reference[name].dtype} in the reference, {window[name].dtype} in the window"
-    old, new = (_clean(table.select(name))[name].drop_nulls() for table in (reference, window))
-    if len(new) < min_rows:
-        missing = window.height - len(new)
-        return f"{missing} of {window.height} values in the window are missing"
+    return None
+
+
+def _obstacle(old: pl.Series, new: pl.Series, min_rows: int, level: float) -> str | None:
+    """Why a signal cannot be tested, or need not be (SAME); None if it can; cleaned columns."""
+    missing, known = new.null_count(), len(old) - old.null_count()
+    if len(new) - missing < min_rows:
+        return f"{missing} of {len(new)} values in the window are missing"
     # Fewer ways to deal the rows than that give no p-value so small.
-    if math.comb(len(old) + len(new), len(old)) < 1 / level:
-        return f"the reference has {len(old)} values, too few for a p-value below {level:.2g}"
-    if (
-        _kind(old) != WORDS
-        and old.n_unique() == 1
-        and old.unique().to_list() == new.unique().to_list()
-    ):
+    if math.comb(known + len(new) - missing, known) < 1 / level:
+        return f"the reference has {known} values, too few for a p-value below {level:.2g}"
+    if _kind(old) != WORDS and (only := old.min()) == old.max() == new.min() == new.max():
         # All texts in one language is how it should be; a model that always says one thing is not.
-        same = f"it is {old[0]} in every row of reference and window"
-        return SAME if name == LANGUAGE else same
+        same = f"it is {only!s} in every row of reference and window"
+        return SAME if old.name == LANGUAGE else same
     return None
 
 

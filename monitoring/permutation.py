@@ -17,11 +17,16 @@ together keep the level, however they hang together: no Bonferroni. The same dea
 the newest rows, more of them, and all of them are each compared with the reference, and the
 p-value is over all looks, too.
 
+Rows are dealt in blocks, of which each sample is cut at random into _BLOCKS at least. That is as
+exact, for the permutations of blocks are a group, too, and deals of half as many things cost half.
+
 Sources: Fisher, "The Design of Experiments" (1935); Westfall and Young, "Resampling-Based Multiple
-Testing" (1993), single-step minP; Genovese, Roeder and Wasserman, "False discovery control with
-p-value weighting" (2006); Besag and Clifford, "Sequential Monte Carlo p-values" (1991); Zhang,
-"Powerful two-sample tests based on the likelihood ratio" (2006); Gretton and others, "A kernel
-two-sample test" (2012); Rahimi and Recht, "Random features for large-scale kernel machines" (2007).
+Testing" (1993), single-step minP; Hemerik and Goeman, "Exact testing with random permutations"
+(2018), of groups of permutations; Genovese, Roeder and Wasserman, "False discovery control with
+p-value weighting" (2006); Besag and Clifford, "Sequential Monte Carlo p-values" (1991); Wilson and
+Hilferty, "The distribution of chi-square" (1931); Zhang, "Powerful two-sample tests based on the
+likelihood ratio" (2006); Gretton and others, "A kernel two-sample test" (2012); Rahimi and Recht,
+"Random features for large-scale kernel machines" (2007).
 """
 
 from __future__ import annotations
@@ -37,12 +42,16 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_STAGES = (99, 499)  # deals after which windows that show nothing are let go
-_ENOUGH = 10  # deals that look as different: no more are made
+# Deals after which windows are let go that can no longer drift, whatever the other deals say.
+_STAGES = (39, 99, 199, 499)
 _BELOW = 5  # deals that are as different as the level allows, on average
+_BLOCKS = 50  # of the smaller sample: fewer make what has moved look like noise
 _AT_ONCE = 2_000_000  # cells of the table of deals, for memory
 _QUESTIONS = 24  # about a number, from either end
 _WAVES, _SEED = 128, 1  # of the Gaussian kernel
+_WIDTH_ROWS = 250  # whose distances give the kernel's width
+_TINY, _FLAT = 1e-100, 1e-10  # where a statistic is the same in all deals
+_MARK = 8  # lowest bits of a dealt number, which say which sample a block comes from
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class Signal:
     """One signal of N rows.
 
     Attributes:
-        rows: (N, 1 + D) float32. The first is 1; a row without a value is all 0.
+        rows: (N, 1 + D) float32, for shares uint8. The first is 1; a row without a value is all 0.
         by: shares: the D others are 0 or 1, answers to questions; means: any numbers.
         weight: above 0; a signal of weight 2 gets twice the level of one of weight 1.
     """
@@ -96,62 +105,125 @@ def test(signals: Mapping[str, Signal], looks: Sequence[int], deals: int, seed: 
     if not signals:
         raise ValueError("Expected at least one signal to test, got none.")
     generator = np.random.default_rng(seed)
-    table = np.hstack([one.rows for one in signals.values()])
-    newest_first = np.arange(len(table))[::-1]
-    seen = _compared(signals, table, newest_first[None, : looks[-1]], looks)
+    table = _blocks(signals, looks, generator)
+    seen = _compared(signals, table, table.sample[None], looks)
     weights = np.array([one.weight for one in signals.values()])
     found = Found(1.0, {}, looks[0], 0)
-    together = max(1, _AT_ONCE // (len(table) * len(looks)))
+    together = max(1, _AT_ONCE // (len(table.rows) * len(looks)))
     for total in sorted({min(stage, deals) for stage in (*_STAGES, deals)}):
         while (missing := total + 1 - len(seen)) > 0:
-            order = generator.random((min(missing, together), len(table)), dtype=np.float32)
-            dealt = np.argpartition(order, np.array(looks) - 1, axis=1)[:, : looks[-1]]
+            dealt = _deals(table.sample, min(missing, together), generator)
             seen = np.concatenate([seen, _compared(signals, table, dealt, looks)])
         found = _judged(seen, list(signals), weights / weights.sum(), looks)
-        if found.p_value * len(seen) > _ENOUGH:
+        if found.p_value * len(seen) > _BELOW:
             break
     return found
 
 
+@dataclass(frozen=True)
+class _Blocks:
+    """What is dealt.
+
+    Attributes:
+        rows: (M, D) float32, the sums of each block's rows, all signals side by side.
+        sample: (M,) uint8, 0 for blocks of the first look, 1 for what the second adds, ...; the
+            highest number for the reference.
+        fixed: (looks + 1, D) sums of the few rows of each sample that make no whole block. They
+            stay where they are.
+        whole: (D,) sums of all rows.
+        logs: x log x of the counts 0, 1, ..., rows.
+    """
+
+    rows: Array
+    sample: Array
+    fixed: Array
+    whole: Array
+    logs: Array
+
+
+def _blocks(signals: Mapping[str, Signal], looks: Sequence[int], generator: Any) -> _Blocks:
+    """Cuts each sample into blocks of equally many rows, drawn at random."""
+    import numpy as np
+    from scipy.special import xlogy
+
+    rows = len(next(iter(signals.values())).rows)
+    old = rows - looks[-1]
+    size = max(1, min(old, looks[0]) // _BLOCKS)
+    starts = [rows - look for look in looks]
+    whole, fixed, sample = [], [], []
+    for i, (start, end) in enumerate(zip([*starts, 0], [rows, *starts], strict=True)):
+        # The reference may be sorted, the window is not: as they come their blocks were not alike.
+        order = start + generator.permutation(end - start)
+        cut = (end - start) // size * size
+        whole.append(order[:cut].reshape(-1, size))
+        fixed.append(order[cut:])
+        sample.append(np.full(cut // size, i, np.uint8))
+    blocks = np.concatenate(whole)
+    held = [one.rows for one in signals.values()]
+    counts = np.arange(rows + 1)
+    return _Blocks(
+        np.hstack([sum(one[block].astype(np.float32) for block in blocks.T) for one in held]),
+        np.concatenate(sample),
+        np.hstack([np.stack([one[left].sum(axis=0) for left in fixed]) for one in held]).astype(
+            np.float32
+        ),
+        np.hstack([one.sum(axis=0, dtype=np.float64) for one in held]).astype(np.float32),
+        xlogy(counts, counts),
+    )
+
+
+def _deals(sample: Array, count: int, generator: Any) -> Array:
+    """(count, M) `sample` in random orders: sorted by random bits, which is the quickest way."""
+    import numpy as np
+
+    keys = generator.integers(0, 2**64, (count, len(sample)), np.uint64)
+    keys = keys >> np.uint64(_MARK) << np.uint64(_MARK) | sample
+    keys.sort(axis=1)
+    return keys.astype(np.uint8)  # type: ignore[no-any-return]
+
+
 def _compared(
-    signals: Mapping[str, Signal], table: Array, dealt: Array, looks: Sequence[int]
+    signals: Mapping[str, Signal], table: _Blocks, dealt: Array, looks: Sequence[int]
 ) -> Array:
     """(B, signals, looks) statistics of B deals.
 
     Args:
         signals: what the columns of `table` are.
-        table: (N, D) of all signals side by side.
-        dealt: (B, looks[-1]) rows that are dealt to the window, those of the first look first.
+        table: what is dealt.
+        dealt: (B, M) the sample that each block is dealt to.
         looks: as `test` has it.
     """
     import numpy as np
 
-    sides = np.zeros((len(dealt), len(looks), len(table)), np.float32)
-    for i, (start, end) in enumerate(zip([0, *looks], looks, strict=False)):
-        np.put_along_axis(sides[:, i], dealt[:, start:end], 1, axis=1)
-    parts = sides.reshape(-1, len(table)) @ table
-    new = parts.reshape(len(dealt), len(looks), -1).cumsum(axis=1)  # (B, looks, D)
-    old = table.sum(axis=0, dtype=np.float64).astype(np.float32) - new[:, -1:]
+    sides = (dealt[:, None] == np.arange(len(looks), dtype=np.uint8)[:, None]).astype(np.float32)
+    parts = sides.reshape(-1, dealt.shape[1]) @ table.rows
+    new = parts.reshape(len(dealt), len(looks), -1)
+    new += table.fixed[:-1]
+    for i in range(1, len(looks)):
+        new[:, i] += new[:, i - 1]
+    old = table.whole - new[:, -1:]
     found, start = [], 0
     for one in signals.values():
         end = start + one.rows.shape[1]
-        difference = _likelihood_ratio if one.by == "shares" else _distance
-        found.append(difference(new[..., start:end], old[..., start:end]))
+        sums = new[..., start:end], old[..., start:end]
+        found.append(
+            _distance(*sums) if one.by == "means" else _likelihood_ratio(*sums, table.logs)
+        )
         start = end
     return np.stack(found, axis=1)
 
 
-def _likelihood_ratio(new: Array, old: Array) -> Array:
+def _likelihood_ratio(new: Array, old: Array, logs: Array) -> Array:
     """The largest binomial log likelihood ratio of any question; (..., 1 + D) sums -> (...)."""
     import numpy as np
-    from scipy.special import entr
 
     def surprise(sums: Array) -> Array:
-        count = np.maximum(sums[..., :1], 1)
-        share = sums[..., 1:] / count
-        return count * (entr(share) + entr(1 - share))  # type: ignore[no-any-return]
+        counts = sums.astype(np.intp)
+        every, yes = counts[..., :1], counts[..., 1:]
+        found = logs.take(every) - logs.take(yes)
+        found -= logs.take(every - yes)
+        return found
 
-    new, old = new.astype(np.float64), old.astype(np.float64)
     return (surprise(new + old) - surprise(new) - surprise(old)).max(axis=-1)  # type: ignore[no-any-return]
 
 
@@ -166,18 +238,22 @@ def _distance(new: Array, old: Array) -> Array:
 def _judged(seen: Array, names: list[str], weights: Array, looks: Sequence[int]) -> Found:
     """p-values of the first of (deals + 1, signals, looks) statistics."""
     import numpy as np
-    from scipy.stats import gamma
+    from scipy.special import log_ndtr
 
-    # One scale for all: the tail of a gamma distribution with the mean and variance of a
-    # statistic. It need not fit: the deals calibrate whatever it says.
-    spread = np.maximum(seen.std(axis=0), np.finfo(float).tiny)
-    mean = np.maximum(seen.mean(axis=0), np.finfo(float).tiny)
-    tails = gamma.logsf(seen, (mean / spread) ** 2, scale=spread**2 / mean)
+    # One scale for all: the tail of a gamma distribution with the mean and variance that the
+    # statistic has in all other deals, by its cube root. It need not fit: the deals calibrate
+    # whatever it says.
+    others = len(seen) - 1
+    mean = np.maximum((seen.sum(axis=0) - seen) / others, _TINY)
+    around = (seen - seen.mean(axis=0)) ** 2
+    spread = (around.sum(axis=0) - around * (others + 1) / others) / others
+    flat = np.maximum(spread / (9 * mean**2), _FLAT)
+    tails = log_ndtr((1 - flat - np.cbrt(seen / mean)) / np.sqrt(flat))
     tails -= np.log(weights)[:, None]
     least = tails.min(axis=(1, 2))
     # Rounding may tell equal statistics apart; what is equal counts against a finding.
     by_signal = {
-        name: float((least <= tail + 1e-9).mean())
+        name: float((least <= tail + 1e-9 * abs(tail)).mean())
         for name, tail in zip(names, tails[0].min(axis=1), strict=True)
     }
     look = looks[int(tails[0].min(axis=0).argmin())]
@@ -214,14 +290,15 @@ def means(vectors: Array, weight: float = 1.0) -> Signal:
     """The distance of the means of (N, D) vectors; a row with a nan has no value."""
     import numpy as np
 
-    present = np.asarray(~np.isnan(vectors).any(axis=1))
+    present = ~np.isnan(vectors.sum(axis=1))  # cheaper than to ask each of them
     return _signal(vectors, present, "means", weight)
 
 
 def _signal(rows: Array, present: Array, by: Literal["shares", "means"], weight: float) -> Signal:
     import numpy as np
 
-    whole = np.empty((len(rows), 1 + rows.shape[1]), np.float32)
+    kind = np.uint8 if by == "shares" else np.float32
+    whole = np.empty((len(rows), 1 + rows.shape[1]), kind)
     whole[:, 0], whole[:, 1:] = present, rows
     whole[~present] = 0
     return Signal(whole, by, weight)
@@ -240,29 +317,42 @@ def waves(vectors: Array) -> Array:
 
     generator = np.random.default_rng(_SEED)
     whole = vectors[~np.isnan(vectors).any(axis=1)]
-    some = whole[generator.permutation(len(whole))[:500]]
+    some = whole[generator.permutation(len(whole))[:_WIDTH_ROWS]]
     width = np.median(pdist(some, "sqeuclidean")) if len(some) > 1 else 1.0
     frequencies = generator.normal(size=(vectors.shape[1], _WAVES)) * math.sqrt(2 / (width or 1.0))
-    phase = vectors @ frequencies
+    phase = vectors.astype(np.float32) @ frequencies.astype(np.float32)
     return np.hstack([np.cos(phase), np.sin(phase)]) / math.sqrt(_WAVES)
 
 
 def words(sketches: Sequence[Sequence[int]]) -> Array:
-    """(N, D) float32 of length 1, D the buckets that are used; rare words weigh more.
-
-    A word weighs its inverse frequency, the logarithm of N / texts that hold it.
-    """
+    """As `weighed`, of N lists of buckets."""
     import numpy as np
 
     counts = [len(one) for one in sketches]
-    row = np.repeat(np.arange(len(sketches)), counts)
-    column = np.fromiter(itertools.chain.from_iterable(sketches), np.intp, sum(counts))
-    used, column = np.unique(column, return_inverse=True)
-    share = np.bincount(column, minlength=len(used)) / max(len(sketches), 1)
-    weight = -np.log(share)[column]  # a word of all texts weighs nothing
-    length = np.sqrt(np.bincount(row, weight**2, len(sketches)))
-    held = np.zeros((len(sketches), len(used)), np.float32)
-    held[row, column] = weight / np.maximum(length, np.finfo(np.float32).tiny)[row]
+    flat = np.fromiter(itertools.chain.from_iterable(sketches), np.intp, sum(counts))
+    return weighed(flat, np.array(counts, np.intp))
+
+
+def weighed(buckets: Array, counts: Array) -> Array:
+    """(N, D) float32 of length 1, D the buckets that are used; rare words weigh more.
+
+    A word weighs its inverse frequency, the logarithm of N / texts that hold it.
+
+    Args:
+        buckets: of all texts, one after the other.
+        counts: (N,) how many each text has.
+    """
+    import numpy as np
+
+    row = np.repeat(np.arange(len(counts)), counts)
+    texts = np.bincount(buckets)
+    place = np.cumsum(texts > 0) - 1  # bucket -> column
+    with np.errstate(divide="ignore"):
+        weights = -np.log(texts / len(counts)) if len(counts) else texts  # of all texts: nothing
+    weight = weights[buckets]
+    length = np.sqrt(np.bincount(row, weight**2, len(counts)))
+    held = np.zeros((len(counts), place[-1] + 1 if len(place) else 0), np.float32)
+    held[row, place[buckets]] = weight / np.maximum(length, np.finfo(np.float32).tiny)[row]
     return held
 
 

@@ -83,7 +83,7 @@ def test_features_that_moved_together_only_are_found() -> None:
 
 
 def test_small_drift_is_found_by_looking_back_and_says_how_far() -> None:
-    moved = pl.col("feature_0") + 0.4
+    moved = pl.col("feature_0") + 0.5
     windows = [sample(100, 10 + i).with_columns(moved) for i in range(10)]
     older = pl.concat(windows[:-1])
     alone = drift.judge(REFERENCE, windows[-1], SETTINGS, draw=False)

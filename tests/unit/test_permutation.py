@@ -14,8 +14,8 @@ from monitoring.permutation import Signal
 
 def statistic(signal: Signal, new: int) -> float:
     """Of the reference against the last `new` rows."""
-    dealt = np.arange(len(signal.rows))[::-1][None, :new]
-    return float(permutation._compared({"x": signal}, signal.rows, dealt, [new])[0, 0, 0])
+    table = permutation._blocks({"x": signal}, [new], np.random.default_rng(1))
+    return float(permutation._compared({"x": signal}, table, table.sample[None], [new])[0, 0, 0])
 
 
 def ratio(old: list[int], new: list[int]) -> float:
@@ -74,6 +74,13 @@ def test_rare_words_weigh_most_and_words_of_all_texts_nothing() -> None:
     assert vectors[0, 1] / vectors[0, 0] == pytest.approx(math.log(4) / math.log(2))
 
 
+def test_texts_without_words_are_of_length_0() -> None:
+    assert permutation.words([[], []]).shape == (2, 0)
+    assert permutation.words([]).shape == (0, 0)
+    vectors = permutation.words([[7], [], [4, 7]])
+    assert np.linalg.norm(vectors, axis=1).tolist() == pytest.approx([1, 0, 1])
+
+
 def test_samples_that_words_tell_apart() -> None:
     texts = [[0, 1], [0, 2], [1, 2], [3, 4], [3, 5], [4, 5]]
     area, lean = permutation.separability(permutation.words(texts), 3)
@@ -83,10 +90,45 @@ def test_samples_that_words_tell_apart() -> None:
 
 
 def test_one_signal_gives_the_p_value_of_a_permutation_test() -> None:
-    """All of 4 above all of 4: 2 of 70 deals look so (this one and its mirror)."""
-    found = permutation.test({"x": permutation.numbers(np.arange(8.0))}, [4], 20_000, 3)
-    assert found.p_value == pytest.approx(2 / 70, rel=0.3)
-    assert found.deals == 499  # as many as were needed to see that it is no rare deal
+    """All of 6 above all of 6: 2 of 924 deals look so (this one and its mirror)."""
+    signals, deals = {"x": permutation.numbers(np.arange(12.0))}, 2_000
+    found = [permutation.test(signals, [6], deals, seed) for seed in range(20)]
+    assert {one.deals for one in found} == {deals}
+    p_value = np.mean([one.p_value for one in found])
+    assert p_value == pytest.approx(2 / 924 + 1 / (deals + 1), rel=0.25)
+
+
+def test_a_window_that_shows_nothing_is_let_go_at_once() -> None:
+    values = {"x": permutation.numbers(np.random.default_rng(2).normal(size=200))}
+    found = permutation.test(values, [100], 5_000, 3)
+    assert found.deals == 39
+    assert found.p_value > 0.125
+
+
+def test_blocks_are_dealt_whole_and_no_row_is_lost() -> None:
+    signals = {"x": permutation.labels(["a", "b", "c"] * 107)}  # 321 rows
+    table = permutation._blocks(signals, [103, 205], np.random.default_rng(1))
+    assert np.bincount(table.sample).tolist() == [103 // 2, 102 // 2, 116 // 2]
+    assert table.rows[:, 0].tolist() == [2] * len(table.rows)
+    assert table.fixed[:, 0].tolist() == [1, 0, 0]
+    assert table.whole.tolist() == [321, 107, 107, 107]
+    assert (table.rows.sum(axis=0) + table.fixed.sum(axis=0)).tolist() == [321, 107, 107, 107]
+    dealt = permutation._deals(table.sample, 500, np.random.default_rng(1))
+    assert all(np.bincount(one).tolist() == [51, 51, 58] for one in dealt)
+    # Each block comes to each sample as often as the sample is large.
+    assert (dealt == 0).mean(axis=0) == pytest.approx(51 / 160, abs=0.09)
+
+
+def test_a_sorted_reference_is_as_good_as_a_mixed_one() -> None:
+    rng = np.random.default_rng(8)
+    old, new = np.sort(rng.normal(size=400)), rng.normal(size=100)
+    alarms = [
+        permutation.test(
+            {"x": permutation.numbers(np.append(old, rng.permutation(new)))}, [100], 99, seed
+        ).p_value
+        for seed in range(30)
+    ]
+    assert np.std(alarms) < 0.15  # it is one question, asked with other blocks and deals
 
 
 def test_a_window_that_differs_gets_all_deals() -> None:
