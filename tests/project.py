@@ -25,7 +25,6 @@ QUICKEST: dict[str, Any] = {
     "train.candidates": ["linear"],
     "train.linear.words": 256,
     "train.linear.buckets": 4096,
-    "train.linear.learning_rate": 0.01,
 }
 
 
