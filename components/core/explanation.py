@@ -44,23 +44,22 @@ class Explanation:
     weights: dict[str, float]
 
 
-def gather(words: Array, weights: Array) -> dict[str, float]:
+def gather(words: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
     """Distinct word -> sum of its weights.
 
     Args:
-        words: (L,) bytes in UTF-8, empty where nothing was read. One that begins with ## goes on
-            with the word before it, as word pieces do.
-        weights: (L,) float32.
+        words: L words, empty where nothing was read. One that begins with ## goes on with the word
+            before it, as word pieces do.
+        weights: L of them.
     """
     read: list[tuple[str, float]] = []
-    for word, weight in zip(words.tolist(), weights.tolist(), strict=True):
-        name = word.decode("utf-8", "replace")
+    for word, weight in zip(words, weights, strict=True):
         begun = next((i for i in reversed(range(len(read))) if read[i][0] not in _ENDS), None)
-        if name.startswith(_GOES_ON) and begun is not None:
+        if word.startswith(_GOES_ON) and begun is not None:
             first, so_far = read[begun]
-            read[begun] = (first + name.removeprefix(_GOES_ON), so_far + weight)
-        elif name:
-            read.append((name, weight))
+            read[begun] = (first + word.removeprefix(_GOES_ON), so_far + weight)
+        elif word:
+            read.append((word, weight))
     found: dict[str, float] = {}
     for name, weight in read:
         found[name] = found.get(name, 0.0) + weight

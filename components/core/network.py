@@ -122,36 +122,28 @@ def _given(seen: Sequence[Any], said: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Shortcut:
-    """A cheaper way to the outputs of a trained network, equal up to the last bits.
+def shortcut(net: Any) -> dict[str, np.ndarray[Any, Any]] | None:
+    """What core/shortcut.py needs of a trained network; most architectures have no shortcut.
 
-    Attributes:
-        filters, members, widths: what `core/shortcut.py` adds up, see there.
-        table: gives what does not depend on the text, to be computed once.
-        outputs: ids (B, L) and the largest sums of the table -> as the network itself.
+    Args:
+        net: as `build` gives it.
+
+    Returns:
+        As networks/textcnn.py has it, and of the layers that answer `answer_<i>` (its part of F, C)
+        and `answer_bias_<i>` (C,).
     """
+    from keras import ops
 
-    filters: int
-    members: int
-    widths: tuple[int, ...]
-    table: Callable[[], Any]
-    outputs: Callable[[Any, Any], dict[str, Any]]
-
-
-def shortcut(net: Any) -> Shortcut | None:
-    """The shortcut of a network that `build` made and that is trained; most have none."""
     from components.core.networks import textcnn
 
     if net.name != architectures.TextCnn.__name__.lower():
         return None
-
-    def outputs(ids: Any, sums: Any) -> dict[str, Any]:
-        seen = textcnn.looked_up(net, ids, sums)
-        said = [net.get_layer(_answers(i))(one) for i, one in enumerate(seen, start=1)]
-        return _given(seen, said)
-
-    return Shortcut(*textcnn.layout(net), lambda: textcnn.table(net), outputs)
+    found = textcnn.weights(net)
+    for i in range(len(found["members"]) + 1):  # the bag answers, too
+        layer = net.get_layer(_answers(i + 1))
+        found[f"answer_{i}"] = ops.convert_to_numpy(layer.kernel)
+        found[f"answer_bias_{i}"] = ops.convert_to_numpy(layer.bias)
+    return found
 
 
 def join(networks: Sequence[Any], lengths: Sequence[int]) -> Any:

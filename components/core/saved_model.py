@@ -1,16 +1,80 @@
-"""Equal models get equal bytes, whatever their process did before it saved them."""
+"""SavedModels: loaded to be asked; and equal ones get equal bytes, whoever saved them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from components.core import imports
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+# In the name of each operation of TensorFlow Text that cuts words into pieces; see wordpiece.py.
+_CUTS = b"Wordpiece"
+_EXPLAINED = ("probabilities", "baseline", "words", "weights")  # what `explain` gives
 # TensorFlow names a traced function by a counter of all that its process has made.
 _NAME = re.compile(r"(__inference_\w*?)_(\d+)")
 _CAPTURED = "_user_specified_name"  # of what a function captured: the same counter, for debugging
+
+
+class Loaded:
+    """A SavedModel in memory, as `bundle.save_model` makes it.
+
+    Args:
+        module: what TensorFlow loaded. It is kept: its signatures need it.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    @property
+    def explains(self) -> bool:
+        return "explain" in self._module.signatures
+
+    def predict(self, texts: Sequence[str]) -> dict[str, Array]:
+        """Answers for B texts, each (B, ...)."""
+        found = self._module.signatures["serving_default"](texts=_raw(texts))
+        return {key: value.numpy() for key, value in found.items()}
+
+    def explain(self, texts: Sequence[str]) -> Iterator[tuple[Array, Array, list[str], Array]]:
+        """Of each text: probabilities (C,) of it, and of nothing to read; words and their weights.
+
+        The probability of nothing to read is known of the text's label; of others it is NaN.
+        """
+        import numpy as np
+
+        found = self._module.signatures["explain"](texts=_raw(texts))
+        rows = zip(*(found[name].numpy() for name in _EXPLAINED), strict=True)
+        for said, baseline, words, weights in rows:
+            before = np.full_like(said, np.nan)
+            before[said.argmax()] = baseline
+            yield said, before, [word.decode("utf-8", "replace") for word in words], weights
+
+
+def load(folder: Path) -> Loaded:
+    """The SavedModel at `folder`."""
+    imports.tensorflow()
+    import tensorflow as tf
+
+    graph = folder / "saved_model.pb"
+    if graph.exists() and _CUTS in graph.read_bytes():
+        # It brings Keras with it, so it is imported for the models that need it only.
+        with imports.uncollected():
+            import tensorflow_text  # noqa: F401 - for its effect
+    return Loaded(tf.saved_model.load(str(folder)))
+
+
+def _raw(texts: Sequence[str]) -> Any:
+    """(B,) strings of TensorFlow. A lone surrogate is no character; it reads as an unknown one."""
+    import tensorflow as tf
+
+    return tf.constant([text.encode("utf-8", "replace") for text in texts], tf.string)
 
 
 def make_canonical(folder: Path) -> None:

@@ -8,6 +8,7 @@ or, among characters, one "<person>".
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -62,11 +63,19 @@ def make_encoder(words: Sequence[str], length: int, unit: Unit = "words") -> Any
     import tensorflow as tf
 
     class TextEncoder(tf.Module):  # type: ignore[misc]
-        """Raw strings -> ids, in the graph."""
+        """Raw strings -> ids, in the graph.
+
+        Attributes:
+            lengths: of the parts of the ids.
+            vocabulary: gives the words.
+            unit: what a word is.
+        """
 
         def __init__(self) -> None:
             super().__init__()
             self.lengths = (length,)
+            self.vocabulary = functools.partial(tuple, words)  # a list would become a part of it
+            self.unit = unit
             ids = tf.range(FIRST_WORD, FIRST_WORD + len(words), dtype=tf.int32)
             self.table = tf.lookup.StaticHashTable(
                 tf.lookup.KeyValueTensorInitializer(tf.constant(list(words), tf.string), ids),

@@ -5,14 +5,21 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from components.core import bundle, keys
+from components.core import bundle, keys, saved_model, shortcut
 from components.core.calibration import Calibration, tempered
 from components.core.errors import BundleError
+from components.core.explanation import gather
 from tests.tiny import make_bundle
+
+TEXTS = [
+    "The BANK's market;shares, and a film of the Straße", "", "\x00 \ud800", "minister" * 3,
+    "film minister film bank music film", "word " * 40, "İstanbul £500m \u2014 “café” ½ x² goal",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -60,21 +67,47 @@ def test_answers_do_not_depend_on_the_company(made: tuple[Path, Path, str]) -> N
     assert len(model.predict([])) == 0
 
 
-def test_the_shortcut_answers_as_the_signature_that_others_load(
-    made: tuple[Path, Path, str],
-) -> None:
-    """Of one text, of a few, of more than the compiled function takes at once."""
-    import tensorflow as tf
+@pytest.fixture(scope="module")
+def saved(made: tuple[Path, Path, str]) -> Any:
+    """The same model through TensorFlow, as others load it."""
+    return saved_model.load(made[0] / bundle.MODEL)
 
+
+def test_the_shortcut_answers_as_the_signature_that_others_load(
+    made: tuple[Path, Path, str], saved: Any
+) -> None:
     model = bundle.load(made[0], made[1])
-    module = tf.saved_model.load(str(made[0] / bundle.MODEL))
-    for count in (1, 3, 8, 21):
-        texts = [f"bank {i} film" if i % 3 else f"{i} minister" for i in range(count)]
-        plain = module.signatures["serving_default"](texts=tf.constant(texts))
-        found = model.predict(texts)
+    for texts in (["bank"], TEXTS, [*TEXTS, *(f"bank {i} film" for i in range(300))]):
+        found, plain = model.predict(texts), saved.predict(texts)
         np.testing.assert_allclose(found.probabilities, plain["probabilities"], atol=1e-6)
         np.testing.assert_allclose(found.features, plain["features"], atol=1e-6)
-        assert found.words.tolist() == plain["words"].numpy().tolist()
+        np.testing.assert_allclose(found.unknown_share, plain["unknown_share"], atol=1e-6)
+        assert found.words.tolist() == plain["words"].tolist()
+        assert found.abstained.tolist() == plain["abstained"].tolist()
+
+
+def test_the_shortcut_gives_the_same_reasons(made: tuple[Path, Path, str], saved: Any) -> None:
+    """TensorFlow's are taken at fewer points of the path: the sum of its weights is less right."""
+    whys = bundle.load(made[0], made[1]).explain(TEXTS)
+    for why, (said, before, words, weights) in zip(whys, saved.explain(TEXTS), strict=True):
+        assert why.confidence == pytest.approx(said.max(), abs=1e-6)
+        assert why.baseline == pytest.approx(before[said.argmax()], abs=1e-6)
+        expected = gather(words, weights.tolist())
+        assert list(why.weights) == list(expected)
+        assert list(why.weights.values()) == pytest.approx(list(expected.values()), abs=1e-3)
+        moved = np.log(why.confidence / why.baseline)
+        assert sum(why.weights.values()) == pytest.approx(moved, abs=1e-5)
+
+
+def test_a_shortcut_with_a_weight_that_is_no_number_is_not_loaded(copy: Path) -> None:
+    file = copy / bundle.MODEL / shortcut.FILE
+    held = dict(np.load(file))
+    held["bag"][3, 0] = np.nan
+    np.savez(file, **held)
+    signed_by = keys.ensure(copy.parent / "keys")
+    bundle.sign(copy, signed_by)
+    with pytest.raises(BundleError, match="NaN"):
+        bundle.load(copy, signed_by)
 
 
 def test_it_says_which_words_carried_the_label(made: tuple[Path, Path, str]) -> None:

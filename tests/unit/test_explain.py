@@ -63,8 +63,7 @@ def test_when_the_time_is_up_the_rest_is_not_tried() -> None:
 
 
 def test_places_of_a_word_are_added_up_and_padding_is_none() -> None:
-    words = np.array([b"the", b"film", b"the", b""], object)
-    found = gather(words, np.array([1.0, 2.0, 0.5, 9.0]))
+    found = gather(["the", "film", "the", ""], [1.0, 2.0, 0.5, 9.0])
     assert found == {"the": 1.5, "film": 2.0}
 
 

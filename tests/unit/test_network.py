@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from components.core import architecture_settings as architectures
 from components.core import network, shortcut
+from components.core.calibration import Calibration
 from components.core.networks import parts, tfidf
 
 COMMON = {"words": 8, "dropout": 0.0, "batch_size": 4, "learning_rate": 0.01, "word_dropout": 0.0}
@@ -70,20 +72,28 @@ def test_padding_means_nothing(built: tuple[str, keras.Model]) -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_shortcut_gives_the_same(name: str) -> None:
+def test_the_shortcut_gives_the_same(name: str, tmp_path: Path) -> None:
+    """Of texts that are empty, short, cut, and of phrases wider than a text."""
     model = network.build(SMALL[name], TABLE, 3, seed=1)
     rng = np.random.default_rng(3)
     model.set_weights([one + rng.normal(0, 0.3, one.shape) for one in model.get_weights()])
-    short = network.shortcut(model)
-    assert (short is not None) == (name == "textcnn")
-    if short:
-        table = short.table()
-        layout = (short.filters, short.members, short.widths)
-        add = shortcut.sums(*layout, IDS.shape[1], tuple(table.shape))
-        found, expected = short.outputs(IDS, add(ops.cast(IDS, "int32"), table)), model(IDS)
-        assert found.keys() == expected.keys()
-        for key, value in found.items():
-            np.testing.assert_allclose(value, expected[key], rtol=1e-5, atol=1e-6)
+    weights = network.shortcut(model)
+    assert (weights is not None) == (name == "textcnn")
+    if weights:
+        words = [f"w{i}" for i in range(2, len(TABLE))]
+        centre = rng.normal(size=FEATURES[name])
+        settings = (words, 6, "words", centre, np.eye(FEATURES[name]), Calibration())
+        shortcut.save(tmp_path, weights, *settings)
+        short = shortcut.load(tmp_path)
+        assert short is not None
+        texts = ["", "w7", "?", "w3 new w2", "w2 w3 w4 w5 w6 w7 w8", "w11 w11 w11 w11 w11 w11"]
+        ids = [[0] * 6, [7] + [0] * 5, [0] * 6, [3, 1, 2, 0, 0, 0], list(range(2, 8)), [11] * 6]
+        found, expected = short.predict(texts), model(np.array(ids))
+        np.testing.assert_allclose(found["probabilities"], expected["probabilities"], atol=1e-6)
+        np.testing.assert_allclose(found["features"] + centre, expected["features"], atol=1e-5)
+        assert found["words"].tolist() == [0, 1, 0, 3, 7, 6]
+        shares = [1, 0, 1, 1 / 3, 0, 0]
+        np.testing.assert_allclose(found["unknown_share"], shares, rtol=1e-6)
 
 
 def test_equal_seeds_give_equal_networks(built: tuple[str, keras.Model]) -> None:

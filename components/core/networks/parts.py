@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _SPREAD = 0.05  # of the first values in a bag
-_SCALE = 3.0  # with it a bag learns as fast as convolutions
+SCALE = 3.0  # with it a bag learns as fast as convolutions
 
 
 def embed(
@@ -85,4 +85,4 @@ def bag(ids: Any, rows: int, size: int, words: Any, seed: int, name: str) -> Any
 def mean_of_bag(vectors: Any, words: Any) -> Any:
     """(B, E): the sum of `vectors` (B, L, E) where `words` (B, L, 1) is 1, over its root."""
     count = ops.maximum(ops.sum(words, axis=1), 1.0)  # (B, 1)
-    return _SCALE * ops.sum(vectors * words, axis=1) / ops.sqrt(count)
+    return SCALE * ops.sum(vectors * words, axis=1) / ops.sqrt(count)

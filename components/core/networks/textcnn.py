@@ -7,16 +7,14 @@ different texts.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from components.core.architecture_settings import TextCnn
 from components.core.networks import parts
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _SEED_STEP = 100  # between members, so that no two draw the same numbers
 _BAG = "bag"
@@ -66,47 +64,23 @@ def _phrases(vectors: Any, words: Any, settings: TextCnn, member: int) -> Any:
     return keras.ops.concatenate(pooled, axis=-1)
 
 
-def table(net: keras.Model) -> Any:
-    """What each word adds to each filter, at each place that the filter sees: (V, T).
+def weights(net: keras.Model) -> dict[str, Any]:
+    """What core/shortcut.py needs of a trained network, but its answers; arrays of NumPy.
 
-    A convolution over word vectors is a sum of products of a vector and a part of the kernel. Both
-    are fixed once the network is trained, so the products of all words are computed once. T counts
-    the filters of each part of each kernel of each member, in the order of core/shortcut.py.
+    `members` (M,) and `widths` (W,), their numbers; for each member `vectors_<i>` (V, E), for each
+    of its widths `kernel_<i>_<width>` (width, E, filters) and `bias_<i>_<width>` (filters,); the
+    bag's vectors `bag` (V, size), and the `scale` of their sum.
     """
-    found = []
-    for member in range(_members(net)):
-        rows = net.get_layer(_vectors(member)).embeddings  # (V, E)
-        known = ops.concatenate([ops.zeros_like(rows[:1]), rows[1:]])  # padding says nothing
-        for layer in _convolutions(net, member):
-            found += [ops.matmul(known, layer.kernel[i]) for i in range(layer.kernel.shape[0])]
-    return ops.concatenate(found, axis=-1)
-
-
-def layout(net: keras.Model) -> tuple[int, int, tuple[int, ...]]:
-    """Filters of each width, members that read phrases, and widths of a trained network."""
-    kernels = [layer.kernel.shape for layer in _convolutions(net, 0)]
-    return kernels[0][2], _members(net), tuple(width for width, _, _ in kernels)
-
-
-def looked_up(net: keras.Model, ids: Any, sums: Any) -> list[Any]:
-    """As `features` of the trained network, of ids (B, L).
-
-    Args:
-        sums: (B, filters of all widths of all members), the largest of each filter over the places
-            of a text, without its bias: what core/shortcut.py adds up from `table`.
-    """
-    seen, column = [], 0
-    for member in range(_members(net)):
-        bias = ops.concatenate([layer.bias for layer in _convolutions(net, member)])
-        seen.append(ops.relu(sums[:, column : column + bias.shape[0]] + bias))
-        column += bias.shape[0]
-    return [*seen, parts.mean_of_bag(net.get_layer(_BAG)(ids), parts.inside(ids))]
-
-
-def _members(net: keras.Model) -> int:
-    return sum(layer.name.startswith(_vectors("")) for layer in net.layers)
-
-
-def _convolutions(net: keras.Model, member: int) -> list[Any]:
-    """The member's, in the order of `TextCnn.widths`."""
-    return [layer for layer in net.layers if layer.name.startswith(_filters(member, ""))]
+    count = sum(layer.name.startswith(_vectors("")) for layer in net.layers)
+    bag = ops.convert_to_numpy(net.get_layer(_BAG).embeddings)
+    found: dict[str, Any] = {"members": np.arange(count), "bag": bag, "scale": parts.SCALE}
+    widths = []
+    for member in range(count):
+        vectors = net.get_layer(_vectors(member)).embeddings
+        found[_vectors(member)] = ops.convert_to_numpy(vectors)
+        layers = [one for one in net.layers if one.name.startswith(_filters(member, ""))]
+        widths = [layer.kernel.shape[0] for layer in layers]
+        for layer, width in zip(layers, widths, strict=True):
+            found[f"kernel_{member}_{width}"] = ops.convert_to_numpy(layer.kernel)
+            found[f"bias_{member}_{width}"] = ops.convert_to_numpy(layer.bias)
+    return found | {"widths": np.array(widths)}
