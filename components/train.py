@@ -125,8 +125,9 @@ def fit(
         kept: folder of what frozen models saw, see core/vectors.py; None keeps nothing.
 
     Returns:
-        The trained network, the encoder of its texts, and facts: words, epochs, best_epoch,
-        validation accuracy and loss, weights, device, share of the vocabulary in GloVe.
+        The trained network, the encoder of its texts, and facts: words, epochs (or strengths, as
+        `tried` says), best_epoch, validation accuracy and loss, weights, device, share of the
+        vocabulary in GloVe.
     """
     hardware.keep_memory()
     where = hardware.strategy(params.train.hardware)
@@ -164,6 +165,7 @@ def fit(
         "words": len(words),
         "words_in_glove": round(covered, 4),
         "weights": int(model.count_params()),
+        "tried": "strengths" if network.solved(settings) else "epochs",
         "epochs": state.epochs,
         "best_epoch": state.best,
         "validation_accuracy": round(best["validation/accuracy"], 6),
@@ -339,9 +341,9 @@ def run(params: Params, paths: Paths) -> None:
     if checkpoint:
         checkpoint.remove()
     say(
-        f"train: best epoch {facts['best_epoch']} of {facts['epochs']}, validation accuracy "
-        f"{facts['validation_accuracy']:.4f}; temperature {settled.temperature:.2f}, unsure below "
-        f"{settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side); {spent[0]}"
+        f"train: number {facts['best_epoch']} of {facts['epochs']} {facts['tried']}, validation "
+        f"accuracy {facts['validation_accuracy']:.4f}; temperature {settled.temperature:.2f}, "
+        f"unsure below {settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side); {spent[0]}"
     )
 
 

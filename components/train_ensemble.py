@@ -48,6 +48,7 @@ def combine(
             "architecture": "ensemble",
             "words_in_glove": max(one["words_in_glove"] for one in facts),
             "weights": int(joined.count_params()),
+            "tried": "epochs and strengths",
             "epochs": sum(one["epochs"] for one in facts),
             # Where the last one's best epoch stands among all.
             "best_epoch": sum(one["epochs"] for one in facts[:-1]) + facts[-1]["best_epoch"],
