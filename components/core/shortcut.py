@@ -14,8 +14,7 @@ A bundle holds the weights a second time for it, in NumPy's format beside the Sa
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 FILE = "shortcut.npz"
 _POINTS = 24  # of an explanation's path; its sum is then right to five digits
+_END, _LAST_POINT = 0, 0x10FFFF  # a code point that is in no word; the last one that there is
 _LEAST = 1e-12  # probability that still has a logarithm in float32
 
 
@@ -81,11 +81,57 @@ def load(folder: Path) -> Shortcut | None:
         return Shortcut(dict(held))
 
 
-class _Ids(dict[str, int]):
-    """Word -> id."""
+class _Reader:
+    """Texts -> ids of their words, as the encoder of core/text.py has them.
 
-    def __missing__(self, word: str) -> int:
-        return words_of.UNKNOWN
+    Args:
+        words: that are known.
+        length: words of a text that are read.
+        unit: what a word is.
+    """
+
+    def __init__(self, words: Sequence[str], length: int, unit: words_of.Unit) -> None:
+        import numpy as np
+
+        from components.core import compiled
+
+        self._compiled, self._length, self._unit = compiled, length, unit
+        spelled = _points(words)
+        begins = np.concatenate([[0], np.cumsum([len(word) for word in words], dtype=np.int64)])
+        slots = np.full(2 ** (2 * len(words)).bit_length(), -1, np.int32)
+        compiled.index(spelled, begins, slots)
+        letters = words_of.letters() if unit == "words" else np.arange(_LAST_POINT + 1) != _END
+        self._known = (letters, slots, spelled, begins)
+
+    def split(self, text: str) -> list[str]:
+        """The words of `text` that are read."""
+        return words_of.split(text, self._unit)[: self._length]
+
+    def read(self, texts: Sequence[str]) -> tuple[Array, Array, Array, Array]:
+        """Of B texts the ids, one text after the other, and (B + 1,) where they begin and end;
+        (B,) how many words they have; (B,) how many of those that were read are not known.
+        """
+        import numpy as np
+
+        if self._unit == "words":
+            lower = [text.lower() for text in texts]
+        else:
+            lower = [chr(_END).join(words_of.split(text, self._unit)) for text in texts]
+        points = _points([text + chr(_END) for text in lower])
+        ends = np.cumsum([len(text) + 1 for text in lower], dtype=np.int64)
+        most = sum(min(self._length, len(text) // 2 + 1) for text in lower)
+        ids, starts = np.empty(most, np.int32), np.empty(len(texts) + 1, np.int64)
+        words, strange = np.empty(len(texts), np.int32), np.empty(len(texts), np.int32)
+        numbers = (self._length, words_of.FIRST_WORD, words_of.UNKNOWN)
+        self._compiled.read(points, ends, *self._known, *numbers, ids, starts, words, strange)
+        return ids[: starts[-1]], starts, words, strange
+
+
+def _points(texts: Sequence[str]) -> Array:
+    """The code points of all texts, (N,) uint32; a lone surrogate is no letter."""
+    import numpy as np
+
+    return np.frombuffer(bytearray("".join(texts).encode("utf-32-le", "replace")), np.uint32)
 
 
 class Shortcut:
@@ -104,11 +150,8 @@ class Shortcut:
         from components.core import compiled
 
         self._compiled = compiled
-        spelled = held["words"].tobytes().decode()
-        first = words_of.FIRST_WORD
-        self._ids = _Ids(zip(spelled.split("\n"), itertools.count(first), strict=False))
-        self._length = int(held["length"])
-        self._unit: words_of.Unit = held["unit"].item().decode()
+        words = held["words"].tobytes().decode().split("\n")
+        self._reader = _Reader(words, int(held["length"]), held["unit"].item().decode())
         self._temperature, self._abstain_below = held["calibration"]
         self._scale = float(held["scale"])
         self._centre, self._directions = held["centre"], held["directions"]
@@ -122,22 +165,18 @@ class Shortcut:
         """Answers for B texts, as the SavedModel's signature gives them."""
         import numpy as np
 
-        split = [words_of.split(text, self._unit) for text in texts]
-        words = np.fromiter(map(len, split), np.int32, len(split))
-        counts = np.minimum(words, self._length)
-        starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        read = itertools.chain.from_iterable(one[: self._length] for one in split)
-        ids = self._numbers(read, int(starts[-1]))
+        ids, starts, words, strange = self._reader.read(texts)
         hidden = self._hidden(self._sums(ids, starts))
         probabilities = self._said(hidden)[1]
-        owner = np.repeat(np.arange(len(texts)), counts)
-        unknown = np.bincount(owner, ids == words_of.UNKNOWN, len(texts)) / np.maximum(counts, 1)
+        counts = np.diff(starts)
         return {
             "probabilities": probabilities,
             "abstained": probabilities.max(axis=1) < self._abstain_below,
             "features": (hidden - self._centre) @ self._directions,
             "words": words,
-            "unknown_share": np.where(counts > 0, unknown, 1).astype(np.float32),
+            "unknown_share": np.where(counts, strange / np.maximum(counts, 1), 1).astype(
+                np.float32
+            ),
         }
 
     @property
@@ -156,8 +195,8 @@ class Shortcut:
     def _explained(self, text: str) -> tuple[Array, Array, list[str], Array]:
         import numpy as np
 
-        words = words_of.split(text, self._unit)[: self._length]
-        sums = self._sums(ids := self._numbers(words, len(words)), np.array([0, len(ids)]))[0]
+        ids, starts, _, _ = self._reader.read([text])
+        sums = self._sums(ids, starts)[0]
         alphas, shares = explanation.path(_POINTS)
         hidden = self._hidden(np.concatenate([[0.0], alphas, [1.0]])[:, None] * sums)
         members, said = self._said(hidden)
@@ -168,20 +207,17 @@ class Shortcut:
         where = (ids, self._table, self._filters, self._widths)
         weights = self._compiled.shared(*where, sums[:phrases], worth[:phrases])
         bag = self._table[ids, -len(worth[phrases:]) :] @ worth[phrases:]
-        return said[-1], said[0], words, weights + bag * self._shrunk(np.array(len(ids)))
-
-    def _numbers(self, words: Iterable[str], count: int) -> Array:
-        """(count,) ids of words."""
-        import numpy as np
-
-        return np.fromiter(map(self._ids.__getitem__, words), np.int32, count)
+        weights += bag * self._shrunk(np.array(len(ids)))
+        return said[-1], said[0], self._reader.split(text), weights
 
     def _sums(self, ids: Array, starts: Array) -> Array:
         """(B, F): the largest sum of each filter, and of the bag, of ids as `largest` has them."""
         import numpy as np
 
         sums = np.empty((len(starts) - 1, len(self._centre)), np.float32)
-        self._compiled.largest(ids, starts, self._table, self._filters, self._widths, sums)
+        begun = np.empty((self._widths.sum(), self._filters), np.float32)
+        where = (self._table, self._filters, self._widths)
+        self._compiled.largest(ids, starts, *where, begun, sums)
         sums[:, len(self._bias) :] *= self._shrunk(np.diff(starts))[:, None]
         return sums
 

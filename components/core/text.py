@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Unit = Literal["words", "chars"]
 
@@ -50,6 +54,16 @@ def split(text: str, unit: Unit = "words") -> list[str]:
     if unit == "words":
         return _WORD.findall(text.lower())
     return _CHARACTER.findall(re.sub(_PSEUDONYM, r"<\1>", text.lower()))
+
+
+def letters() -> np.ndarray[Any, Any]:
+    """(0x110000,) bool: whether each code point is a part of words of the unit `words`."""
+    import numpy as np
+
+    found = np.zeros(sys.maxunicode + 1, bool)
+    for run in _WORD.finditer("".join(map(chr, range(len(found))))):
+        found[run.start() : run.end()] = True
+    return found
 
 
 def make_encoder(words: Sequence[str], length: int, unit: Unit = "words") -> Any:
