@@ -343,7 +343,8 @@ def run(params: Params, paths: Paths) -> None:
     say(
         f"train: number {facts['best_epoch']} of {facts['epochs']} {facts['tried']}, validation "
         f"accuracy {facts['validation_accuracy']:.4f}; temperature {settled.temperature:.2f}, "
-        f"unsure below {settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side); {spent[0]}"
+        f"unsure below {settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side); "
+        f"{spent[0]}"
     )
 
 
