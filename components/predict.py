@@ -13,7 +13,9 @@ import io
 import json
 import sys
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol, cast
@@ -25,6 +27,7 @@ from components.core.progress import track
 
 ADDED = ("label", "confidence", "abstained")
 TOGETHER = 128  # rows: what a bundle computes at once
+AT_ONCE = 2  # batches that are computed at the same time; with more, Python's lock is waited for
 Kind = Literal["csv", "jsonl", "parquet"]
 Columns = dict[str, list[Any]]
 _SUFFIXES: dict[str, Kind] = {
@@ -88,11 +91,12 @@ def predict(
             if _packed(target):
                 packer = gzip.GzipFile("", "wb", fileobj=output, mtime=0)
                 output = cast("IO[bytes]", stack.enter_context(packer))
-            with _told(source, counts):
+            with _told(source, 0):
                 rows = _FORMATS[kind](data, output, column, names, stack)
-            batches = _readable(source, counts, rows.batches())
-            for batch, texts in track(batches, "predict", rows.total, "rows", lambda b: len(b[1])):
-                added = _added(answer, texts, names)
+            batches = _answered(answer, _readable(source, rows.batches()), names)
+            for batch, texts, added in track(
+                batches, "predict", rows.total, "rows", lambda b: len(b[1])
+            ):
                 rows.write(batch, added)
                 counts["rows"] += len(texts)
                 counts["abstained"] += sum(added[names[2]])
@@ -272,27 +276,46 @@ def _input(path: Path) -> IO[bytes]:
         raise DataError(f"Expected a file to read at {path}, got: {error.strerror}.") from error
 
 
+def _answered(
+    answer: Callable[[Sequence[str]], Predictions],
+    batches: Iterator[tuple[Any, list[str | None]]],
+    names: list[str],
+) -> Iterator[tuple[Any, list[str | None], Columns]]:
+    """`batches` with their new columns, in their order; some are computed while others are read."""
+    waiting: deque[tuple[Any, list[str | None], Future[Columns]]] = deque()
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="predict") as pool:
+        for read in batches:
+            waiting.append((*read, pool.submit(_added, answer, read[1], names)))
+            if len(waiting) > AT_ONCE:
+                batch, texts, added = waiting.popleft()
+                yield batch, texts, added.result()
+        for batch, texts, added in waiting:
+            yield batch, texts, added.result()
+
+
 def _readable(
-    source: Path, counts: dict[str, int], batches: Iterator[tuple[Any, list[str | None]]]
+    source: Path, batches: Iterator[tuple[Any, list[str | None]]]
 ) -> Iterator[tuple[Any, list[str | None]]]:
     """`batches`, whose failures say where in the file they are."""
+    rows = 0
     while True:
-        with _told(source, counts):
+        with _told(source, rows):
             batch = next(batches, None)
         if batch is None:
             return
+        rows += len(batch[1])
         yield batch
 
 
 @contextmanager
-def _told(source: Path, counts: dict[str, int]) -> Iterator[None]:
-    """Turns what a file that is not as expected raises into a DataError."""
+def _told(source: Path, rows: int) -> Iterator[None]:
+    """Turns what a file that is not as expected raises, after so many rows, into a DataError."""
     try:
         yield
     except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
         told = "bytes that are no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise DataError(
-            f"Expected rows in {source}, got after the first {counts['rows']}, within the next "
+            f"Expected rows in {source}, got after the first {rows}, within the next "
             f"{TOGETHER}: {told}. Nothing was written; mend the file and run again."
         ) from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.core import imports
+from components.core import imports, shortcut
 from tests import fresh, tiny
 
 LOAD = """
@@ -16,8 +16,10 @@ import gc, os, sys
 from pathlib import Path
 from components.core import bundle
 model = bundle.Model(Path({folder!r}), {labels!r})
-before = [name for name in ("keras", "tensorflow_text") if name in sys.modules]
 said = model.predict(["a film", "goal"]).labels
+why = model.explain(["a film"])[0]
+large = ("keras", "tensorflow", "tensorflow_text")
+before = [name for name in large if name in sys.modules]
 import tensorflow as tf
 answer = {{
     "before": before,
@@ -29,11 +31,17 @@ answer = {{
 """
 
 
-def test_a_model_is_loaded_without_keras_and_keras_comes_when_asked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("short", [True, False])
+def test_a_model_is_loaded_without_keras_and_keras_comes_when_asked_for(
+    short: bool, tmp_path: Path
+) -> None:
+    """With its shortcut a model needs no TensorFlow either, to answer and to say why."""
     tiny.make_bundle(tmp_path / "bundle", tmp_path / "keys")
-    code = LOAD.format(folder=str(tmp_path / "bundle" / "model"), labels=tiny.LABELS)
-    found = fresh.run(code)
-    assert found["before"] == []
+    model = tmp_path / "bundle" / "model"
+    if not short:
+        (model / shortcut.FILE).unlink()
+    found = fresh.run(LOAD.format(folder=str(model), labels=tiny.LABELS))
+    assert found["before"] == ([] if short else ["tensorflow"])
     assert found["said"] == ["entertainment", "sport"]
     assert found["keras"].startswith("3.")
     assert (found["switch"], found["collecting"]) == (None, True)
