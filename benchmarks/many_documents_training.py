@@ -93,12 +93,14 @@ def main() -> None:
         seconds, peak = train(root)
         facts = json.loads((root / "data" / "04_trained" / "training.json").read_text())
     print(
-        f"{documents} documents ({size:.0f} MiB of Parquet), {chosen.architecture}: {seconds:.0f} s, peak "
-        f"{peak:.2f} GiB (at most {LIMIT:.0f}: {'yes' if peak <= LIMIT else 'NO'}), validation "
-        f"accuracy {facts['validation_accuracy']:.3f}"
+        f"{documents} documents ({size:.0f} MiB of Parquet), {chosen.architecture}: "
+        f"{seconds:.0f} s, peak {peak:.2f} GiB (at most {LIMIT:.0f}: "
+        f"{'yes' if peak <= LIMIT else 'NO'}), validation accuracy "
+        f"{facts['validation_accuracy']:.3f}"
     )
     row = {
-        "architecture": chosen.architecture, "documents": documents, "parquet_mib": round(size, 1), "seconds": round(seconds, 1),
+        "architecture": chosen.architecture, "documents": documents,
+        "parquet_mib": round(size, 1), "seconds": round(seconds, 1),
         "peak_gib": round(peak, 3), "validation_accuracy": facts["validation_accuracy"],
         "cores": os.cpu_count(),
     }  # fmt: skip
