@@ -26,8 +26,7 @@ WAYS = {
     ),
     "TensorFlow and Keras, to train": (
         "import tensorflow, keras",
-        "from components.core import imports\nimports.tensorflow()\n"
-        "with imports.uncollected():\n    import keras",
+        "from components.core import imports\nimports.keras()",
     ),
     **{
         name: (f"import {module}", OURS.format(module))

@@ -152,7 +152,7 @@ def answer(
     """
     if name == BASELINE:
         return linear.predict(learned["text"].to_list(), learned["label"].to_list(), asked)
-    imports.tensorflow()
+    imports.keras()  # the networks import it
     candidate: Candidate = name  # type: ignore[assignment]
     sides = learn_and_stop(learned, params)
     model, encoder, _ = train.fit(candidate, params, *sides, Silent(), kept=kept)

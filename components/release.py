@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shutil
-import sys
 import tempfile
 from dataclasses import replace
 from datetime import datetime
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from components import release_git as repository
-from components.core import baseline, bundle, energy, journal, tables
+from components.core import baseline, bundle, energy, imports, journal, tables
 from components.core.errors import LedgerError, ReleaseError
 from components.core.journal import Entry
 from components.core.ledger import Champion, Ledger
@@ -239,7 +238,7 @@ def _register(ledger: Ledger, entry: Entry, version: int, now: datetime) -> None
 
 def _dvc(paths: Paths, *arguments: str) -> None:
     try:
-        repository.run([sys.executable, "-m", "dvc", *arguments], paths.root, {})
+        repository.run([*imports.dvc(), *arguments], paths.root, {})
     except ReleaseError as error:
         raise ReleaseError(explained(str(error))) from error
 

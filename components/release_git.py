@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components.core import orphans, suppression, tables
+from components.core import imports, orphans, suppression, tables
 from components.core.errors import ReleaseError
 from components.core.paths import Paths
 
@@ -138,7 +137,9 @@ def run(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> str:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
-        shown = " ".join(part for part in command if part not in (sys.executable, "-m"))
+        dvc = imports.dvc()
+        ours = list(command[: len(dvc)]) == dvc
+        shown = " ".join(["dvc", *command[len(dvc) :]] if ours else command)
         said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
         raise ReleaseError(
             f"Expected `{shown}` to work in {folder}, got: {said}. The champion stays; mend that "

@@ -86,11 +86,17 @@ def feedback_watermark(paths: Paths) -> int:
     return max((pin["watermark"] for pin in pins if pin["kind"] == "feedback"), default=0)
 
 
-def choose(candidate: str, paths: Paths) -> None:
-    """Pins which of train.candidates the pipeline trains, in data/candidate.json."""
+def choose(candidate: str, paths: Paths) -> bool:
+    """Pins which of train.candidates the pipeline trains, in data/candidate.json.
+
+    Returns:
+        Whether that changed the pin.
+    """
     chosen = {"architecture": candidate}
-    if not paths.candidate.exists() or tables.read_json(paths.candidate) != chosen:
-        tables.write_json(chosen, paths.candidate)
+    if paths.candidate.exists() and tables.read_json(paths.candidate) == chosen:
+        return False
+    tables.write_json(chosen, paths.candidate)
+    return True
 
 
 if __name__ == "__main__":

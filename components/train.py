@@ -300,11 +300,10 @@ def look_back(
 
 def run(params: Params, paths: Paths) -> None:
     """The stage: trains the chosen candidate and writes its model."""
-    imports.tensorflow()
+    imports.keras()  # the networks import it
     import tensorflow as tf
 
     with imports.uncollected():
-        import keras  # noqa: F401 - the networks import it
         from dvclive import Live
 
     # The same snapshot, params and machine give the same bytes.

@@ -176,7 +176,7 @@ class Search:
 
     def _try(self, trial: Any) -> float:
         """The objective: mean accuracy over `sides`."""
-        imports.tensorflow()
+        imports.keras()
         import keras
         from dvclive import Live
 

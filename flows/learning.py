@@ -200,12 +200,15 @@ def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: S
 def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: Summary) -> None:
     """Trains the candidates one after the other until the gate lets one pass."""
     _timed(summary, "snapshot", take_snapshot, params, paths, ledger)
-    if not pipeline.changed_stages(paths) and _is_champion(paths, ledger, summary):
+    changed: set[str] | None = pipeline.changed_stages(paths)
+    if not changed and _is_champion(paths, ledger, summary):
         summary.stages += [(stage, "unchanged", 0.0) for stage in (*pipeline.STAGES, *_DECIDING)]
         return
 
     def attempt(candidate: Candidate) -> gate.Decision | None:
-        _train(candidate, paths, summary)
+        nonlocal changed
+        _train(candidate, paths, summary, changed)
+        changed = None
         if _is_champion(paths, ledger, summary):
             summary.stages += [(stage, "unchanged", 0.0) for stage in _DECIDING]
             return None
@@ -261,14 +264,18 @@ def in_turn(
     )
 
 
-def _train(candidate: Candidate, paths: Paths, summary: Summary) -> None:
-    """Brings every stage up to date for one candidate."""
-    snapshot.choose(candidate, paths)
-    changed = pipeline.changed_stages(paths)
+def _train(candidate: Candidate, paths: Paths, summary: Summary, changed: set[str] | None) -> None:
+    """Brings every stage up to date for one candidate.
+
+    Args:
+        changed: the stages to look at, if DVC was just asked; another candidate's pin asks anew.
+    """
+    if snapshot.choose(candidate, paths) or changed is None:
+        changed = pipeline.changed_stages(paths)
     for stage in pipeline.STAGES:
         if stage in changed:
             # What stands below it has to be looked at again.
-            changed.update(pipeline.STAGES)
+            changed = {*pipeline.STAGES}
             _timed(summary, stage, run_stage, stage, paths)
         else:
             summary.stages.append((stage, "unchanged", 0.0))

@@ -17,7 +17,7 @@ from typing import IO
 
 import yaml
 
-from components.core import orphans, tables
+from components.core import imports, orphans, tables
 from components.core.errors import GateRefused, NewsloopError, ReleaseError
 from components.core.identity import redact
 from components.core.noise import is_noise
@@ -172,7 +172,7 @@ def _dvc(paths: Paths, arguments: Sequence[str]) -> tuple[str, str]:
     if sys.stderr.isatty():
         env["NEWSLOOP_WATCHED"] = "1"
     process = subprocess.Popen(
-        [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
+        [*imports.dvc(), "--wait-for-lock", *arguments],
         cwd=paths.root,
         env=env,
         stdout=subprocess.PIPE,

@@ -123,6 +123,8 @@ def judge(
     usual: Mapping[str, int],
     allowed: float,
     params: Params,
+    *,
+    draw: bool = True,
 ) -> Seen:
     """Judges a window that is ready to be.
 
@@ -136,6 +138,7 @@ def judge(
         usual: source -> rows in the windows before.
         allowed: the level.
         params: sections `validate` and `monitor`.
+        draw: see `drift.judge`.
     """
     settings = params.monitor
     languages = now.table[LANGUAGE].to_list() if LANGUAGE in now.table.columns else []
@@ -145,7 +148,7 @@ def judge(
     known = reference.drop(TRUTH, strict=False)
     table = now.table.select(known.columns)
     before = older.table.select(known.columns) if older else None
-    found = drift.judge(known, table, settings, before, allowed)
+    found = drift.judge(known, table, settings, before, allowed, draw=draw)
     back = found.rows - table.height
     shown = now if back < 1 or older is None else _joined(older, now, back)
     texts = shown.window.texts

@@ -134,6 +134,7 @@ def run(
     load: Callable[[Path, Path], Model] = bundle.load,
     *,
     at_work: bool = False,
+    draw: bool = True,
 ) -> Outcome:
     """Judges the champion's newest predictions, decides, and records both.
 
@@ -144,6 +145,8 @@ def run(
         ledger: open; it is left open.
         load: gives the model for a bundle's folder and the folder with the public key.
         at_work: whether a learning run is at work: the governor then waits.
+        draw: whether a page is drawn, which takes longer than all the rest; no verdict depends on
+            it.
 
     Raises:
         LedgerError: there is no champion, the ledger cannot be reached, or another run was faster.
@@ -162,7 +165,7 @@ def run(
     seen = (
         Seen(Drift(unready), {})
         if unready
-        else _look(params, paths, ledger, champion, reference, window, allowed, load)
+        else _look(params, paths, ledger, champion, reference, window, allowed, load, draw)
     )
     found = seen.drift
     truths = ledger_watch.truths(
@@ -231,6 +234,7 @@ def _look(
     window: Window,
     allowed: float,
     load: Callable[[Path, Path], Model],
+    draw: bool,
 ) -> Seen:
     """Lets the champion answer the window's texts again, and judges what it says of them."""
     folder, asked = paths.bundles / champion.bundle, params.validate_
@@ -255,6 +259,7 @@ def _look(
         ledger_watch.usual_sources(ledger, champion.bundle, _USUAL),
         allowed,
         params,
+        draw=draw,
     )
 
 

@@ -59,6 +59,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     own = tmp_path_factory.getbasetemp()
     # With workers each has a folder of its own in one that is shared.
     tiny.shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    # What Numba compiles of this tree's code is the same in every installation of a test.
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(tiny.shared / "numba"))
     return tiny.shared
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
 import os
@@ -15,6 +16,7 @@ from typing import Any
 import yaml
 
 from flows.stack import free_ports
+from tests import tiny
 
 ROOT = Path(__file__).parents[1]
 LABELS = ("business", "entertainment", "politics", "sports", "tech")
@@ -45,6 +47,29 @@ def articles(label: str, start: int, stop: int) -> list[str]:
 def canary(name: str) -> str:
     """Personal data that must not be found in anything that we write."""
     return f"canary.{name}@example.org"
+
+
+def empty_database(home: Path) -> None:
+    """Puts an empty database of Prefect's server where a server of `home` will look for it.
+
+    A server makes its own by going through all migrations since the first, which takes as long as
+    the rest of its start. A session of tests does that once.
+    """
+    assert tiny.shared is not None
+    made = tiny.shared / "prefect"
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            partial = made.with_suffix(".partial")
+            command = ["-m", "prefect", "server", "database", "upgrade", "--yes"]
+            subprocess.run(
+                [sys.executable, *command], env={**os.environ, "PREFECT_HOME": str(partial)},
+                check=True, capture_output=True,
+            )  # fmt: skip
+            partial.rename(made)
+    (home / "prefect").mkdir(parents=True)
+    for file in made.glob("prefect.db*"):
+        shutil.copy(file, home / "prefect")
 
 
 @dataclass(frozen=True)
@@ -119,6 +144,7 @@ class Project:
                 "governor.last_windows": 1,
             }
         )
+        empty_database(self.home)
         self.git("init", "--quiet", "--initial-branch", "main")
         self.git("add", "--all")
         self.git("commit", "--quiet", "-m", "start")

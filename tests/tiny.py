@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from components.core import bundle as bundles
-from components.core import keys, tables, text_quality
+from components.core import imports, keys, tables, text_quality
 from components.core import ledger as ledgers
 from components.core import network as networks
 from components.core import params as parameters
@@ -93,6 +93,7 @@ def _make(
     calibration: Calibration,
 ) -> None:
     """All of a bundle but its signature; see `make_bundle`."""
+    imports.keras()
     import keras
 
     vocabulary = [word for label in labels for word in words[label]]

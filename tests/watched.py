@@ -132,7 +132,6 @@ class World:
         """Labels `count` predictions; it may be called once."""
         self.ledger.add_labels(((f"{i:032x}", "a") for i in range(count)), NOW)
 
-    def run(self, hours: float = 0) -> monitor.Outcome:
-        return monitor.run(
-            self.params, self.paths, NOW + timedelta(hours=hours), self.ledger, Reader
-        )
+    def run(self, hours: float = 0, *, draw: bool = True) -> monitor.Outcome:
+        now = NOW + timedelta(hours=hours)
+        return monitor.run(self.params, self.paths, now, self.ledger, Reader, draw=draw)

@@ -24,6 +24,15 @@ def collect_seldom() -> None:
     gc.set_threshold(_YOUNG)
 
 
+def dvc() -> list[str]:
+    """The command that is DVC, collecting seldom, too: `python -m dvc`, a seventh cheaper.
+
+    It names no module of ours: it is run in clones whose code may be older.
+    """
+    code = f"import gc, sys; gc.set_threshold({_YOUNG}); from dvc.cli import main; sys.exit(main())"
+    return [sys.executable, "-c", code]
+
+
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
     """Python does not look for garbage while a library is imported.
@@ -48,8 +57,37 @@ def tensorflow() -> None:
     TF_CPP_MIN_LOG_LEVEL does not reach those lines (tensorflow/tensorflow#100442).
     """
     if "tensorflow" not in sys.modules:
-        with noise.left_out(), uncollected(), switched_on(_WITHOUT_KERAS):
+        with noise.left_out(), uncollected(), switched_on(_WITHOUT_KERAS), absent("pandas"):
             import tensorflow  # noqa: F401 - for its effect
+
+
+def keras() -> None:
+    """Imports Keras without what it would wrap, draw with or read from if it were there.
+
+    Keras takes scikit-learn, Matplotlib and pandas for optional; importing them takes nine times
+    what the rest of it takes, where TensorFlow is there already.
+    """
+    if "keras" not in sys.modules:
+        tensorflow()
+        with uncollected(), absent("matplotlib", "pandas", "sklearn"):
+            import keras  # noqa: F401 - for its effect
+
+
+@contextlib.contextmanager
+def absent(*names: str) -> Iterator[None]:
+    """An import of these packages fails meanwhile, unless they were imported before.
+
+    None in sys.modules is how Python is told so ("The import system", 5.3.1).
+    """
+    hidden = [name for name in names if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            if sys.modules.get(name) is None:
+                sys.modules.pop(name, None)
 
 
 @contextlib.contextmanager

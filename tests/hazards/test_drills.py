@@ -15,7 +15,7 @@ from components.core.paths import Paths
 from flows import drill_stage, drills
 from flows.drill_stage import Scene
 from flows.sandbox import Sandbox
-from tests.project import LABELS, QUICKEST, ROOT, articles
+from tests.project import LABELS, QUICKEST, ROOT, articles, empty_database
 
 # What is tried here is what goes around a model: little is asked of the model itself.
 QUICK = {
@@ -28,6 +28,14 @@ QUICK = {
 }
 
 
+class Quick(Sandbox):
+    """A sandbox whose Prefect server need not make its database."""
+
+    def prepare(self, learned: pl.DataFrame) -> None:
+        super().prepare(learned)
+        empty_database(self.home)
+
+
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     paths = Paths(ROOT, tmp_path_factory.mktemp("drills"))
@@ -37,7 +45,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     documents = pl.DataFrame(rows, schema=["id", "text", "label"], orient="row")
     raw = dict(zip(documents["id"], documents["text"], strict=True))
     parts = drill_stage.divide(documents, raw, list(LABELS))
-    sandbox = Sandbox(paths, "drill", {**drill_stage.SETTINGS, **QUICK})
+    sandbox = Quick(paths, "drill", {**drill_stage.SETTINGS, **QUICK})
     with drill_stage.stage(sandbox, parts) as made:
         yield made
 

@@ -63,7 +63,7 @@ def test_drift_that_comes_and_goes_hourly_retrains_once_a_cooldown(
     findings = set()
     for hour in range(HOURS):
         world.serve(100, shift=5.0 * (hour % 2))
-        outcome = world.run(hour)
+        outcome = world.run(hour, draw=False)
         findings.add(outcome.drift.verdict.finding)
         if outcome.decision.verdict == "retrain":
             asked.append(NOW + timedelta(hours=hour))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,15 +17,20 @@ from tests import fresh, tiny
 LOAD = """
 import gc, os, sys
 from pathlib import Path
-from components.core import bundle
+from components.core import bundle, imports
 model = bundle.Model(Path({folder!r}), {labels!r})
 said = model.predict(["a film", "goal"]).labels
 why = model.explain(["a film"])[0]
 large = ("keras", "tensorflow", "tensorflow_text")
 before = [name for name in large if name in sys.modules]
+imports.keras()
+optional = [name for name in ("matplotlib", "pandas", "sklearn") if name in sys.modules]
+import pandas
 import tensorflow as tf
 answer = {{
     "before": before,
+    "optional": optional,
+    "pandas": pandas.DataFrame({{"a": [1]}}).shape,
     "said": said,
     "keras": tf.keras.__version__,
     "switch": os.environ.get("TF_USE_LEGACY_KERAS"),
@@ -42,9 +50,21 @@ def test_a_model_is_loaded_without_keras_and_keras_comes_when_asked_for(
         (model / shortcut.FILE).unlink()
     found = fresh.run(LOAD.format(folder=str(model), labels=tiny.LABELS))
     assert found["before"] == ([] if short else ["tensorflow"])
+    assert (found["optional"], found["pandas"]) == ([], [1, 1])
     assert found["said"] == ["entertainment", "sport"]
     assert found["keras"].startswith("3.")
     assert (found["switch"], found["collecting"]) == (None, True)
+
+
+def test_what_was_imported_before_stays_and_what_is_absent_comes_back() -> None:
+    was = sys.modules.pop("colorsys", None)
+    with imports.absent("colorsys", "json"):
+        assert json.loads("[]") == importlib.import_module("json").loads("[]")
+        with pytest.raises(ImportError):
+            importlib.import_module("colorsys")
+    again = importlib.import_module("colorsys")
+    assert again.rgb_to_hls(0, 0, 0) == (0, 0, 0)
+    sys.modules["colorsys"] = was or again
 
 
 @pytest.mark.parametrize(("before", "meanwhile"), [(None, "1"), ("0", "0")])
