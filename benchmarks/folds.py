@@ -7,22 +7,23 @@ footers and quotes, as scikit-learn takes them out:
     python benchmarks/folds.py bbc --candidates linear textcnn pretrained
     python benchmarks/folds.py newsgroups --path newsgroups20.jsonl.gz --candidates textcnn
 
-Inside a fold's learning documents a part is kept apart, near duplicates together. Ours stop by it,
-and the best single architecture of the fold is the one with the lowest loss there, so it is chosen
-without a look at the fold's test documents. The SVM chooses C and n-grams by the same part, and
-then learns from it, too. The ensemble is the mean of all `--candidates`. Each fold's result is
-kept in benchmarks/folds.jsonl, and a fold that stands there is not done again; `--new 1` does one
-more and stops.
+Inside a fold's learning documents a part is kept apart, near duplicates together. Ours choose their
+epoch or strength by it and learn from the rest alone, as in the pipeline; the best single
+architecture of the fold is the one with the lowest loss there, so it is chosen without a look at
+the fold's test documents. The SVM chooses C and n-grams by the same part, and then learns from it,
+too. The ensemble is the mean of all `--candidates`. What each gave in each fold is kept: its scores
+in benchmarks/folds.jsonl, its probabilities under .newsloop/benchmarks; what stands there is not
+done again. `--new 1` does one fold more and stops.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -32,23 +33,16 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import peers
-from components import crossvalidate, train
-from components.core import feeding, fitting, hardware, metrics, network
+from components import crossvalidate, looking, train
+from components.core import metrics, network
 from components.core import params as parameters
 from components.core.architecture_settings import Single
 from components.core.offline import stay_home
 from components.core.paths import Paths
 
 KEPT = Path(__file__).with_suffix(".jsonl")
+PEER = crossvalidate.BASELINE
 Halves = tuple[pl.DataFrame, pl.DataFrame]
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What an architecture said, (N, C) probabilities, and the validation loss of its epoch."""
-
-    probabilities: Any
-    validation_loss: float
 
 
 def newsgroups(path: Path, documents: int | None) -> Halves:
@@ -99,112 +93,94 @@ def score(said: list[str], asked: pl.DataFrame, labels: list[str]) -> dict[str, 
     }
 
 
-class ReadOnce:
-    """`pretrained`, of which only the answer learns: what it sees of a text is the same in each
-    fold, so it reads all texts once for all folds. Otherwise as components/train.py trains it.
-
-    Args:
-        table: all documents of all folds.
-    """
-
-    def __init__(self, params: parameters.Params, table: pl.DataFrame) -> None:
-        self._params, self._settings = params, params.train.pretrained
-        self._where = hardware.strategy(params.train.hardware)
-        encoder = train.make_encoder(self._settings, ["the"], params.text.unit)
-        classes, rows = params.ingest.labels, params.train.fitting.read_rows
-        self._whole = train.build(
-            self._settings, np.zeros((1, 1), np.float32), len(classes), params, self._where
-        )
-        self._first = self._whole.get_weights()
-        look = fitting.make_look(self._whole, [network.FEATURES])
-        side = feeding.encode(table, encoder, classes, rows)
-        step = params.train.fitting.padding_step
-        found = fitting.outputs(self._whole, look, side, step, "reading once")[network.FEATURES]
-        self._seen = dict(zip(table["text"], found, strict=True))
-
-    def __call__(self, learn: pl.DataFrame, stop: pl.DataFrame, asked: pl.DataFrame) -> Answers:
-        train_, settings, tables = self._params.train, self._settings, (learn, stop, asked)
-        self._whole.set_weights(self._first)
-        seen = np.stack([self._seen[text] for table in tables for text in table["text"]])
-        head = network.head(self._whole, seen, settings.dropout, train_.seed)
-        sides, first = [], 0
-        for table in tables:
-            labels = [self._params.ingest.labels.index(label) for label in table["label"]]
-            blank = feeding.Side(
-                *[np.zeros(len(table), np.int64)] * 3, np.array(labels, np.int32), 1
-            )
-            sides.append(feeding.numbered(blank, first))
-            first += len(table)
-        counted = feeding.weights(sides[0].labels, len(self._params.ingest.labels), "none")
-        feed = feeding.Feed(
-            sides[0], counted, None, train_.fitting, settings.batch_size, 1, train_.seed
-        )
-        recipe = fitting.Recipe(
-            train_.fitting, settings.learning_rate, train_.label_smoothing, train_.epochs,
-            train_.patience,
-        )  # fmt: skip
-        state = fitting.fit(head, feed, sides[1], recipe, self._where, crossvalidate.Silent())
-        look = fitting.make_look(head, [network.PROBABILITIES])
-        said = fitting.outputs(head, look, sides[2], 1)[network.PROBABILITIES]
-        return Answers(said, state.history[state.best - 1]["validation/loss"])
-
-
-def trained(
-    name: Single, params: parameters.Params, learn: pl.DataFrame, stop: pl.DataFrame,
-    asked: pl.DataFrame,
-) -> Answers:  # fmt: skip
-    """An architecture that learned, as the pipeline trains it."""
-    model, encoder, facts = train.fit(name, params, learn, stop, crossvalidate.Silent())
-    side = feeding.encode(asked, encoder, params.ingest.labels, params.train.fitting.read_rows)
-    look = fitting.make_look(model, [network.PROBABILITIES])
-    said = fitting.outputs(model, look, side, params.train.fitting.padding_step)
-    return Answers(said[network.PROBABILITIES], facts["validation_loss"])
-
-
-def measure(
-    names: list[Single],
-    params: parameters.Params,
-    learned: pl.DataFrame,
-    asked: pl.DataFrame,
-    once: ReadOnce | None,
-) -> dict[str, dict[str, float]]:
-    """Errors and macro F1 of each architecture, of their mean, and of the SVM; ours with the
-    validation loss that chose between them."""
-    labels = params.ingest.labels
+def answers(
+    name: Single, params: parameters.Params, learned: pl.DataFrame, asked: pl.DataFrame, kept: Path
+) -> tuple[Any, float]:
+    """(N, C) probabilities of an architecture as the pipeline trains it, and its loss."""
     learn, stop = crossvalidate.learn_and_stop(learned, params)
-    found, together = {}, []
-    for name in names:
-        if name == "pretrained" and once is not None:
-            answers = once(learn, stop, asked)
+    silent = crossvalidate.Silent()
+    model, encoder, facts = train.fit(name, params, learn, stop, silent, kept=kept)
+    found, _ = looking.outputs(name, model, encoder, params, asked, kept)
+    return found[network.PROBABILITIES], facts["validation_loss"]
+
+
+class Kept:
+    """What was done before, by fold, candidate, and all that its result depends on."""
+
+    def __init__(self, params: parameters.Params, corpus: dict[str, Any], folder: Path) -> None:
+        self._params, self._corpus, self._folder = params, corpus, folder
+        self._vectors = Paths.find(Path(__file__).parent).vectors
+        lines = KEPT.read_text().splitlines() if KEPT.exists() else []
+        self._rows = {(row["key"], row["fold"]): row for row in map(json.loads, lines)}
+
+    def key(self, name: str) -> str:
+        """Of the documents, and of the settings that this candidate sees."""
+        train_ = self._params.train.model_dump()
+        common = {one: train_[one] for one in ("embedding", "seed", "label_smoothing", "fitting")}
+        common |= {one: train_[one] for one in ("epochs", "patience")}
+        settings = {"own": train_[name], **common} if name in train_ else {}
+        if name in train_ and not network.solved(self._params.train.architecture(name)):  # type: ignore[arg-type]
+            settings["fitting"] = {k: v for k, v in train_["fitting"].items() if k != "strengths"}
+        about = {"name": name, "text": self._params.text.model_dump(), **settings, **self._corpus}
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+
+    def row(self, name: str, fold: str) -> dict[str, Any] | None:
+        return self._rows.get((self.key(name), fold))
+
+    def probabilities(self, name: str, fold: str) -> Any:
+        return np.load(self._file(name, fold))
+
+    def has(self, name: str, fold: str) -> bool:
+        return bool(self.row(name, fold)) and (name == PEER or self._file(name, fold).exists())
+
+    def do(self, name: Any, fold: str, learned: pl.DataFrame, asked: pl.DataFrame) -> None:
+        """Trains one candidate in one fold, and keeps what it gave."""
+        labels, more = self._params.ingest.labels, dict[str, float]()
+        if name == PEER:
+            sides = crossvalidate.learn_and_stop(learned, self._params)
+            said = peers.svm(*sides, asked["text"].to_list(), refit=True).said
         else:
-            answers = trained(name, params, learn, stop, asked)
-        together.append(answers.probabilities)
-        said = [labels[i] for i in answers.probabilities.argmax(axis=1)]
-        found[name] = score(said, asked, labels) | {"validation_loss": answers.validation_loss}
+            found, loss = answers(name, self._params, learned, asked, self._vectors)
+            said, more = [labels[i] for i in found.argmax(axis=1)], {"validation_loss": loss}
+            self._folder.mkdir(parents=True, exist_ok=True)
+            np.save(self._file(name, fold), found.astype(np.float32))
+        row = {"corpus": self._corpus["corpus"], "fold": fold, "name": name, "key": self.key(name)}
+        row |= {"documents": len(asked)} | score(said, asked, labels) | more
+        self._rows[row["key"], fold] = row
+        with KEPT.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def _file(self, name: str, fold: str) -> Path:
+        return self._folder / f"{self.key(name)}-{fold.replace(' ', '-')}.npy"
+
+
+def fold_of(
+    kept: Kept, names: list[Single], fold: str, asked: pl.DataFrame, labels: list[str]
+) -> dict[str, dict[str, float]]:
+    """Scores of each architecture, of the best by validation loss, of their mean, of the SVM."""
+    found: dict[str, Any] = {name: kept.row(name, fold) for name in names}
     found["best single"] = found[min(names, key=lambda name: found[name]["validation_loss"])]
     if len(names) > 1:
-        said = [labels[i] for i in np.mean(together, axis=0).argmax(axis=1)]
-        found["ensemble"] = score(said, asked, labels)
-    texts = asked["text"].to_list()
-    found["svm"] = score(peers.svm(learn, stop, texts, refit=True).said, asked, labels)
-    return found
+        mean = np.mean([kept.probabilities(name, fold) for name in names], axis=0)
+        found["ensemble"] = score([labels[i] for i in mean.argmax(axis=1)], asked, labels)
+    return found | {PEER: kept.row(PEER, fold)}
 
 
 def report(rows: list[dict[str, Any]], tested: float) -> None:
     """The table over all folds that were done."""
     documents = sum(row["documents"] for row in rows)
-    peer = sum(row["found"]["svm"]["errors"] for row in rows)
+    peer = sum(row["found"][PEER]["errors"] for row in rows)
     print(f"{len(rows)} folds, {documents} answers")
     print(f"{'':<14}{'errors':>7}{'accuracy':>10}{'macro F1':>10}{'of the SVM':>12}{'p':>8}")
     for name in rows[0]["found"]:
         errors = sum(row["found"][name]["errors"] for row in rows)
         f1 = sum(row["found"][name]["macro_f1"] for row in rows) / len(rows)
         gaps = [
-            (row["found"]["svm"]["errors"] - row["found"][name]["errors"]) / row["documents"]
+            (row["found"][PEER]["errors"] - row["found"][name]["errors"]) / row["documents"]
             for row in rows
         ]
         many = len(rows) > 1
-        p = f"{crossvalidate.corrected_t(gaps, tested).p:.3f}" if many and name != "svm" else ""
+        p = f"{crossvalidate.corrected_t(gaps, tested).p:.3f}" if many and name != PEER else ""
         ratio = errors / max(peer, 1)
         print(
             f"{name:<14}{errors:>7}{1 - errors / documents:>10.4f}{f1:>10.4f}{ratio:>12.2f}{p:>8}"
@@ -216,7 +192,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("corpus", choices=("bbc", "newsgroups"))
     parser.add_argument("--path", type=Path, help="of 20 Newsgroups, .jsonl.gz")
     names = get_args(Single)
-    parser.add_argument("--candidates", nargs="+", choices=names, default=["linear", "textcnn"])
+    parser.add_argument(
+        "--candidates", nargs="+", choices=names, default=["textcnn", "linear", "pretrained"]
+    )
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--epochs", type=int, help="at most; default: as params.yaml")
@@ -239,35 +217,25 @@ def main() -> None:
         ingest = params.ingest.model_copy(update={"labels": labels})
         params = params.model_copy(update={"ingest": ingest})
         parts: Any = [("by date", learned, asked)]
-        table = pl.concat([learned, asked], how="diagonal")
     else:
         table = crossvalidate.documents(paths)
         if chosen.documents:
             table = table.sample(chosen.documents, seed=1)
         parts = folds(table, params, chosen.folds, chosen.repeats)
-    # What makes two runs the same: with other settings a fold is done again.
-    key = {
-        name: str(value)
-        for name, value in vars(chosen).items()
-        if name not in ("path", "repeats", "new")
-    } | {"params": params.train.model_dump_json() + params.text.model_dump_json()}
-    lines = KEPT.read_text().splitlines() if KEPT.exists() else []
-    done = {row["fold"]: row for line in lines if (row := json.loads(line))["key"] == key}
-    rows, new, once = list[dict[str, Any]](), 0, None
-    for name, learned, asked in parts:
-        if name not in done:
-            if new == chosen.new:
-                break
-            new += 1
-            if once is None and network.reads_once(params.train.pretrained):
-                once = ReadOnce(params, table) if "pretrained" in chosen.candidates else None
-            found = measure(chosen.candidates, params, learned, asked, once)
-            done[name] = {"fold": name, "documents": len(asked), "found": found, "key": key}
-            with KEPT.open("a") as file:
-                file.write(json.dumps(done[name]) + "\n")
-        rows.append(done[name])
-        errors = {one: int(score["errors"]) for one, score in done[name]["found"].items()}
-        print(f"fold {name}: {len(asked)} documents, errors {errors}", flush=True)
+    corpus = {one: getattr(chosen, one) for one in ("corpus", "folds", "documents")}
+    kept = Kept(params, corpus, paths.home / "benchmarks" / "folds")
+    rows, new = list[dict[str, Any]](), 0
+    for fold, learned, asked in parts:
+        missing = [name for name in [PEER, *chosen.candidates] if not kept.has(name, fold)]
+        if missing and new == chosen.new:
+            break
+        new += bool(missing)
+        for name in missing:
+            kept.do(name, fold, learned, asked)
+        found = fold_of(kept, chosen.candidates, fold, asked, params.ingest.labels)
+        rows.append({"documents": len(asked), "found": found})
+        errors = {one: int(score["errors"]) for one, score in found.items()}
+        print(f"fold {fold}: {len(asked)} documents, errors {errors}", flush=True)
     report(rows, 1 / (chosen.folds - 1))
 
 

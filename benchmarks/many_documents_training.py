@@ -1,10 +1,11 @@
 """How much memory training takes: 1,000,000 short documents, the whole stage, its peak.
 
     python benchmarks/many_documents_training.py --documents 1000000
+    python benchmarks/many_documents_training.py --documents 1000000 --architecture linear
 
 Documents are stretches of 10 to 40 words of benchmarks/many_documents.py. One epoch of `textcnn` in
-batches of 256, in a process of its own. Prints seconds and the peak of its memory, and writes
-benchmarks/many_documents_training.json.
+batches of 256, or all strengths of `linear`, in a process of its own. Prints seconds and the peak
+of its memory, and writes benchmarks/many_documents_training.json.
 """
 
 from __future__ import annotations
@@ -49,14 +50,14 @@ def write(path: Path, start: int, stop: int) -> None:
             writer.write(found)
 
 
-def project(root: Path, documents: int) -> None:
+def project(root: Path, documents: int, architecture: str) -> None:
     """All that the stage reads: settings, the candidate, both sides."""
     settings = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
     settings["train"] |= {"epochs": 1}
     settings["train"]["textcnn"]["batch_size"] = 256
     (root / "params.yaml").write_text(yaml.safe_dump(settings), "utf-8")
     (root / "dvc.yaml").write_text("stages: {}\n")
-    tables.write_json({"architecture": "textcnn"}, root / "data" / "candidate.json")
+    tables.write_json({"architecture": architecture}, root / "data" / "candidate.json")
     held = max(documents // 20, 100)
     write(root / "data" / "03_split" / "train.parquet", 0, documents - held)
     write(root / "data" / "03_split" / "validation.parquet", documents - held, documents)
@@ -82,20 +83,24 @@ def train(root: Path) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--documents", type=int, default=1_000_000)
-    documents = parser.parse_args().documents
+    parser.add_argument("--architecture", choices=("textcnn", "linear"), default="textcnn")
+    chosen = parser.parse_args()
+    documents = chosen.documents
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        project(root, documents)
+        project(root, documents, chosen.architecture)
         size = sum(one.stat().st_size for one in (root / "data" / "03_split").iterdir()) / 2**20
         seconds, peak = train(root)
         facts = json.loads((root / "data" / "04_trained" / "training.json").read_text())
     print(
-        f"{documents} documents ({size:.0f} MiB of Parquet), one epoch: {seconds:.0f} s, peak "
-        f"{peak:.2f} GiB (at most {LIMIT:.0f}: {'yes' if peak <= LIMIT else 'NO'}), validation "
-        f"accuracy {facts['validation_accuracy']:.3f}"
+        f"{documents} documents ({size:.0f} MiB of Parquet), {chosen.architecture}: "
+        f"{seconds:.0f} s, peak {peak:.2f} GiB (at most {LIMIT:.0f}: "
+        f"{'yes' if peak <= LIMIT else 'NO'}), validation accuracy "
+        f"{facts['validation_accuracy']:.3f}"
     )
     row = {
-        "documents": documents, "parquet_mib": round(size, 1), "seconds": round(seconds, 1),
+        "architecture": chosen.architecture, "documents": documents,
+        "parquet_mib": round(size, 1), "seconds": round(seconds, 1),
         "peak_gib": round(peak, 3), "validation_accuracy": facts["validation_accuracy"],
         "cores": os.cpu_count(),
     }  # fmt: skip

@@ -11,11 +11,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from components import near_duplicates, train
+from components import looking, near_duplicates, train
 from components.core import imports, linear, metrics, network, tables
 from components.core.errors import DataError
 from components.core.params import Candidate, Params, Split
@@ -138,16 +139,27 @@ def learn_and_stop(table: pl.DataFrame, params: Params) -> tuple[pl.DataFrame, p
     return table.filter(~pl.Series(held)), table.filter(pl.Series(held))
 
 
-def answer(name: str, params: Params, learned: pl.DataFrame, asked: Sequence[str]) -> list[str]:
-    """The labels that candidate `name`, having learned from `learned`, gives to `asked`."""
+def answer(
+    name: str,
+    params: Params,
+    learned: pl.DataFrame,
+    asked: Sequence[str],
+    kept: Path | None = None,
+) -> list[str]:
+    """The labels that candidate `name`, having learned from `learned`, gives to `asked`.
+
+    `kept`: see `train.fit`.
+    """
     if name == BASELINE:
         return linear.predict(learned["text"].to_list(), learned["label"].to_list(), asked)
     imports.keras()  # the networks import it
-    import tensorflow as tf
-
     candidate: Candidate = name  # type: ignore[assignment]
-    model, encoder, _ = train.fit(candidate, params, *learn_and_stop(learned, params), Silent())
-    said = model.predict(encoder(tf.constant(list(asked)))[0], verbose=0)[network.PROBABILITIES]
+    sides = learn_and_stop(learned, params)
+    model, encoder, _ = train.fit(candidate, params, *sides, Silent(), kept=kept)
+    # Of these documents nobody knows the class.
+    table = pl.DataFrame({"text": list(asked), "label": params.ingest.labels[0]})
+    found, _ = looking.outputs(candidate, model, encoder, params, table, kept)
+    said = found[network.PROBABILITIES]
     return [params.ingest.labels[i] for i in said.argmax(axis=1)]
 
 

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components import train_ensemble
+from components import looking, train_ensemble, train_solved
 from components.core import (
     bundle,
     calibration,
@@ -33,7 +33,7 @@ from components.core import (
     text,
     wordpiece,
 )
-from components.core.architecture_settings import Network, Pretrained
+from components.core.architecture_settings import Pretrained, Reader
 from components.core.calibration import Calibration
 from components.core.checkpoints import Checkpoint
 from components.core.feeding import Side
@@ -97,7 +97,7 @@ def principal_directions(features: Array, count: int) -> tuple[Array, Array]:
     return centre, (directions / np.maximum(spread, 1e-6)[:, None]).T
 
 
-def make_encoder(settings: Network, words: Sequence[str], unit: text.Unit) -> Any:
+def make_encoder(settings: Reader, words: Sequence[str], unit: text.Unit) -> Any:
     """What turns raw strings into the ids that the architecture of `settings` reads."""
     if isinstance(settings, Pretrained):
         return wordpiece.make_encoder(settings, words, unit)
@@ -111,8 +111,9 @@ def fit(
     validation: pl.DataFrame | Path,
     live: Any,
     checkpoint: Checkpoint | None = None,
+    kept: Path | None = None,
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """Trains one candidate with early stopping on the validation loss; the best epoch is kept.
+    """Trains one candidate; the epoch, or the strength, with the least validation loss is kept.
 
     Args:
         name: of the architecture.
@@ -121,19 +122,21 @@ def fit(
             read block by block.
         live: a dvclive.Live, or anything with `log_metric` and `next_step`.
         checkpoint: see core/fitting.py.
+        kept: folder of what frozen models saw, see core/vectors.py; None keeps nothing.
 
     Returns:
-        The trained network, the encoder of its texts, and facts: words, epochs, best_epoch,
-        validation accuracy and loss, weights, device, share of the vocabulary in GloVe.
+        The trained network, the encoder of its texts, and facts: words, epochs (or strengths, as
+        `tried` says), best_epoch, validation accuracy and loss, weights, device, share of the
+        vocabulary in GloVe.
     """
     hardware.keep_memory()
     where = hardware.strategy(params.train.hardware)
     if name == "ensemble":
         found = {
-            one: fit(one, params, train, validation, live, checkpoint)
+            one: fit(one, params, train, validation, live, checkpoint, kept)
             for one in params.train.trained(name)
         }
-        return train_ensemble.combine(found, params, validation)
+        return train_ensemble.combine(found, params, validation, kept)
     settings, fitting_ = params.train.architecture(name), params.train.fitting
     classes = params.ingest.labels
     learned = (one for block in feeding.blocks(train, fitting_.read_rows) for one in block["text"])
@@ -149,24 +152,12 @@ def fit(
         f"train: {name} on {hardware.describe(where)}, {len(side)} documents, {len(words)} words "
         f"({covered:.0%} of them in GloVe), {model.count_params():,} weights"
     )
-    learner = model
-    if network.reads_once(settings):
-        learner, side, held = read_once(model, settings, side, held, params, where)
-    feed = feeding.Feed(
-        side,
-        feeding.weights(side.labels, len(classes), fitting_.class_weights),
-        None if isinstance(settings, Pretrained) else near(words, table, fitting_),
-        fitting_,
-        settings.batch_size * fitting_.accumulate,
-        where.num_replicas_in_sync * fitting_.accumulate,
-        params.train.seed,
-    )
-    recipe = fitting.Recipe(
-        fitting_, settings.learning_rate, params.train.label_smoothing,
-        params.train.epochs, params.train.patience,
-    )  # fmt: skip
-    own = checkpoint.of(name) if checkpoint else None
-    state = fitting.fit(learner, feed, held, recipe, where, live, own)
+    if network.solved(settings):
+        state = train_solved.fit(model, settings, side, held, params, live, kept)
+    else:
+        own = checkpoint.of(name) if checkpoint else None
+        near_ = None if isinstance(settings, Pretrained) else near(words, table, fitting_)
+        state = learn(model, settings, side, held, near_, params, where, live, own)
     best = state.history[state.best - 1]
     facts = {
         "architecture": name,
@@ -174,6 +165,7 @@ def fit(
         "words": len(words),
         "words_in_glove": round(covered, 4),
         "weights": int(model.count_params()),
+        "tried": "strengths" if network.solved(settings) else "epochs",
         "epochs": state.epochs,
         "best_epoch": state.best,
         "validation_accuracy": round(best["validation/accuracy"], 6),
@@ -199,20 +191,25 @@ def build(settings: Any, table: Array, classes: int, params: Params, where: Any)
         keras.config.set_dtype_policy(before)
 
 
-def read_once(
-    model: Any, settings: Network, side: Side, held: Side, params: Params, where: Any
-) -> tuple[Any, Side, Side]:
-    """What learns in `model`, and both sides as it reads them: see `network.head`."""
-    import numpy as np
-
-    look, step = fitting.make_look(model, [network.FEATURES]), params.train.fitting.padding_step
-    seen = [
-        fitting.outputs(model, look, one, step, "train: reading once")[network.FEATURES]
-        for one in (side, held)
-    ]
-    with where.scope():
-        learner = network.head(model, np.concatenate(seen), settings.dropout, params.train.seed)
-    return learner, feeding.numbered(side, 0), feeding.numbered(held, len(side))
+def learn(
+    model: Any, settings: Any, side: Side, held: Side, near: Array | None, params: Params,
+    where: Any, live: Any, checkpoint: Checkpoint | None,
+) -> fitting.State:  # fmt: skip
+    """Fits `model` step by step; see `fitting.fit`, and `feeding.Feed` for `near`."""
+    train, fitting_ = params.train, params.train.fitting
+    feed = feeding.Feed(
+        side,
+        feeding.weights(side.labels, len(params.ingest.labels), fitting_.class_weights),
+        near,
+        fitting_,
+        settings.batch_size * fitting_.accumulate,
+        where.num_replicas_in_sync * fitting_.accumulate,
+        train.seed,
+    )
+    recipe = fitting.Recipe(
+        fitting_, settings.learning_rate, train.label_smoothing, train.epochs, train.patience
+    )
+    return fitting.fit(model, feed, held, recipe, where, live, checkpoint)
 
 
 def served(model: Any, settings: Any, table: Array, classes: int, params: Params) -> Any:
@@ -286,21 +283,19 @@ def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) ->
 
 
 def look_back(
-    model: Any, encoder: Any, params: Params, train: Path, validation: Path
-) -> tuple[Array, Array, Array]:
+    name: Candidate, model: Any, encoder: Any, params: Params, train: Path, validation: Path,
+    kept: Path | None,
+) -> tuple[Array, Array, Array]:  # fmt: skip
     """What a trained network makes of documents.
 
     Returns:
         Features (N, F) of the first `feature_documents` of the training side; probabilities
         (N, C) of the validation side, and its classes (N,).
     """
-    settings, classes = params.train.fitting, params.ingest.labels
-    seen = feeding.encode(train, encoder, classes, settings.read_rows, settings.feature_documents)
-    held = feeding.encode(validation, encoder, classes, settings.read_rows)
-    look = fitting.make_look(model, [network.FEATURES, network.PROBABILITIES])
-    features = fitting.outputs(model, look, seen, settings.padding_step)[network.FEATURES]
-    said = fitting.outputs(model, look, held, settings.padding_step)[network.PROBABILITIES]
-    return features, said, held.labels
+    most = params.train.fitting.feature_documents
+    seen, _ = looking.outputs(name, model, encoder, params, train, kept, most)
+    held, actual = looking.outputs(name, model, encoder, params, validation, kept)
+    return seen[network.FEATURES], held[network.PROBABILITIES], actual
 
 
 def run(params: Params, paths: Paths) -> None:
@@ -317,7 +312,7 @@ def run(params: Params, paths: Paths) -> None:
     name: Candidate = tables.read_json(paths.candidate)["architecture"]
     sides = paths.split / "train.parquet", paths.split / "validation.parquet"
     if not hardware.is_chief(where):
-        fit(name, params, *sides, Unheard())
+        fit(name, params, *sides, Unheard(), kept=paths.vectors)
         say("train: done; the first worker writes the model")
         return
     checkpoint = None
@@ -327,8 +322,8 @@ def run(params: Params, paths: Paths) -> None:
         checkpoint = Checkpoint(paths.checkpoints, key, keep)
     live = Live(str(paths.trained / "live"), save_dvc_exp=False, dvcyaml=None, report=None)
     with energy.measured(params.train.country_iso_code) as spent, live:
-        model, encoder, facts = fit(name, params, *sides, live, checkpoint)
-    features, said, actual = look_back(model, encoder, params, *sides)
+        model, encoder, facts = fit(name, params, *sides, live, checkpoint, paths.vectors)
+    features, said, actual = look_back(name, model, encoder, params, *sides, paths.vectors)
     centre, directions = principal_directions(features, params.train.feature_directions)
     classes = params.ingest.labels
     settled, answered = calibrate(
@@ -345,9 +340,10 @@ def run(params: Params, paths: Paths) -> None:
     if checkpoint:
         checkpoint.remove()
     say(
-        f"train: best epoch {facts['best_epoch']} of {facts['epochs']}, validation accuracy "
-        f"{facts['validation_accuracy']:.4f}; temperature {settled.temperature:.2f}, unsure below "
-        f"{settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side); {spent[0]}"
+        f"train: number {facts['best_epoch']} of {facts['epochs']} {facts['tried']}, validation "
+        f"accuracy {facts['validation_accuracy']:.4f}; temperature {settled.temperature:.2f}, "
+        f"unsure below {settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side); "
+        f"{spent[0]}"
     )
 
 

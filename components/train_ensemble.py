@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from components.core import feeding, fitting, network, text
+from components import looking
+from components.core import network, text
 from components.core.architecture_settings import Single
 from components.core.params import Params
 
@@ -17,6 +18,7 @@ def combine(
     found: Mapping[Single, tuple[Any, Any, dict[str, Any]]],
     params: Params,
     validation: pl.DataFrame | Path,
+    kept: Path | None = None,
 ) -> tuple[Any, Any, dict[str, Any]]:
     """One network, encoder and facts out of those of each architecture.
 
@@ -24,6 +26,7 @@ def combine(
         found: architecture -> trained network, encoder, facts, as `train.fit` returns them.
         params: all settings; `train` and `ingest.labels` are read.
         validation: documents with text and label.
+        kept: see `train.fit`.
 
     Returns:
         As `train.fit`. The facts count the epochs of all, one architecture after the other as
@@ -34,11 +37,8 @@ def combine(
     networks, encoders, facts = zip(*found.values(), strict=True)
     joined = network.join(networks, [params.train.architecture(name).words for name in found])
     encoder = text.join_encoders(encoders)
-    rows, step = params.train.fitting.read_rows, params.train.fitting.padding_step
-    held = feeding.encode(validation, encoder, params.ingest.labels, rows)
-    look = fitting.make_look(joined, [network.PROBABILITIES])
-    said = fitting.outputs(joined, look, held, step)[network.PROBABILITIES]
-    actual = held.labels
+    found_, actual = looking.outputs("ensemble", joined, encoder, params, validation, kept)
+    said = found_[network.PROBABILITIES]
     right = said[np.arange(len(actual)), actual]
     return (
         joined,
@@ -48,6 +48,7 @@ def combine(
             "architecture": "ensemble",
             "words_in_glove": max(one["words_in_glove"] for one in facts),
             "weights": int(joined.count_params()),
+            "tried": "epochs and strengths",
             "epochs": sum(one["epochs"] for one in facts),
             # Where the last one's best epoch stands among all.
             "best_epoch": sum(one["epochs"] for one in facts[:-1]) + facts[-1]["best_epoch"],

@@ -7,6 +7,7 @@ import signal
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, get_args
 
 import typer
@@ -119,7 +120,8 @@ def evaluate(
         raise UsageError(f"Expected --candidate to be one of {known}, got {unknown}.")
     table = crossvalidate.documents(paths)
     results = []
-    for result in crossvalidate.run(params, table, chosen, folds, repeats):
+    answer = partial(crossvalidate.answer, kept=paths.vectors)
+    for result in crossvalidate.run(params, table, chosen, folds, repeats, answer):
         results.append(result)
         show.say(
             f"evaluate: repeat {result.repeat + 1}/{repeats}, fold {result.fold + 1}/{folds}, "

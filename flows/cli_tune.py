@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import sys
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -51,7 +52,7 @@ def add(app: typer.Typer, project: Project) -> None:
         you say so; `newsloop run` then trains it.
         """
         params, paths = project()
-        from components import tuning
+        from components import train, tuning
 
         name: Any = architecture or params.train.candidates[0]
         if name not in get_args(Single):
@@ -63,7 +64,8 @@ def add(app: typer.Typer, project: Project) -> None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise Busy("Expected to be the only search, another one is at work.") from error
-            search = tuning.Search(name, params, tuning.sides(params, paths), home)
+            fit = partial(train.fit, kept=paths.vectors)
+            search = tuning.Search(name, params, tuning.sides(params, paths), home, fit)
             budget = (
                 params.tune.trials if trials is None else trials,
                 params.tune.minutes if minutes is None else minutes,

@@ -195,6 +195,7 @@ def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
         (paths.home / "demo", "sandbox of the demo"),
         (paths.home / "drill", "sandbox of the drills"),
         (paths.checkpoints, "unfinished trainings"),
+        (paths.vectors, "what pretrained models saw of documents"),
     ):
         if remove_tree(folder):
             deeds.add(str(folder), f"{what} removed")

@@ -12,10 +12,15 @@ Single = Literal["textcnn", "bilstm", "transformer", "pretrained", "linear"]
 Candidate = Literal[Single, "ensemble"]
 
 
-class Network(Settings):
-    """What every network that is trained by itself asks for."""
+class Reader(Settings):
+    """What every architecture that is trained by itself asks for."""
 
     words: Positive
+
+
+class Network(Reader):
+    """What those ask for that learn step by step."""
+
     dropout: Share
     batch_size: Positive
     learning_rate: Rate
@@ -56,6 +61,15 @@ class Pretrained(Network):
     path: str | None = None
     folder: str | None = None
     trained_layers: Annotated[int, Field(ge=0)] | Literal["all"]
+    chunk: Annotated[int, Field(ge=3)]
+
+    @model_validator(mode="after")
+    def whole_chunks(self) -> Pretrained:
+        if self.words % self.chunk:
+            raise ValueError(
+                f"words must be a multiple of chunk, got {self.words} and {self.chunk}"
+            )
+        return self
 
     @model_validator(mode="after")
     def one_place(self) -> Pretrained:
@@ -66,11 +80,9 @@ class Pretrained(Network):
         return self
 
 
-class Linear(Network):
+class Linear(Reader):
     grams: Positive
     buckets: Positive
-    size: Positive
-    word_dropout: Share
 
 
 class Ensemble(Settings):

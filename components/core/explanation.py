@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 POINTS = 6  # of the path at which slopes are taken; for a trained network the sum is some 2 % off
-_GOES_ON = "##"
+_GOES_ON, _ENDS = "##", ("[CLS]", "[SEP]")  # of word pieces; a word may go on in the next chunk
 _LEAST = 1e-12  # probability that still has a logarithm in float32
 
 
@@ -54,9 +54,10 @@ def gather(words: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
     """
     read: list[tuple[str, float]] = []
     for word, weight in zip(words, weights, strict=True):
-        if word.startswith(_GOES_ON) and read:
-            begun, so_far = read.pop()
-            read.append((begun + word.removeprefix(_GOES_ON), so_far + weight))
+        begun = next((i for i in reversed(range(len(read))) if read[i][0] not in _ENDS), None)
+        if word.startswith(_GOES_ON) and begun is not None:
+            first, so_far = read[begun]
+            read[begun] = (first + word.removeprefix(_GOES_ON), so_far + weight)
         elif word:
             read.append((word, weight))
     found: dict[str, float] = {}
@@ -111,7 +112,10 @@ def weigh(
         def between(vectors: Any, ids: Any, member: int) -> Any:
             # What is the same in every text stays: padding, and BERT's only segment.
             moves = tf.cast(tf.not_equal(ids, 0), vectors.dtype)[:, :, None] * vectors
-            alpha = tf.tile(tf.constant(places, vectors.dtype), [texts])[:, None, None]
+            alpha = tf.tile(tf.constant(places, vectors.dtype), [texts])
+            # Where a text is read in chunks, they lie one after the other.
+            chunks = tf.shape(vectors)[0] // tf.shape(alpha)[0]
+            alpha = tf.repeat(alpha, chunks)[:, None, None]
             inside = vectors - (1 - alpha) * moves
             seen.append((inside, moves, member))
             return inside
@@ -133,7 +137,7 @@ def weigh(
     )
     weights = _at_words(
         [
-            (tf.reduce_sum(slope * distance, axis=-1), member)  # (B * points, l)
+            (_of_texts(tf.reduce_sum(slope * distance, axis=-1), texts * points), member)
             for slope, (_, distance, member) in zip(slopes, moved, strict=True)
         ],
         lengths,
@@ -143,6 +147,15 @@ def weigh(
         "baseline": tf.gather(ends[:, 0], label, axis=1, batch_dims=1),
         "weights": tf.reduce_sum(tf.reshape(weights, [texts, points, -1]), axis=1),
     }
+
+
+def _of_texts(weights: Any, count: Any) -> Any:
+    """(count, l): weights of the places of texts, where they were read in chunks, too."""
+    import tensorflow as tf
+
+    if weights.shape[1] is not None:
+        return weights
+    return tf.reshape(weights, [count, -1])
 
 
 def _at_words(found: Sequence[tuple[Any, int]], lengths: Sequence[int]) -> Any:
@@ -157,7 +170,7 @@ def _at_words(found: Sequence[tuple[Any, int]], lengths: Sequence[int]) -> Any:
 
     parts: list[list[Any]] = [[] for _ in lengths]
     for weights, member in found:
-        if weights.shape[1] is None:  # as many places as the longest text has words
+        if weights.shape[1] is None:  # as many places as the longest text needs
             missing = lengths[member] - tf.shape(weights)[1]
             parts[member].append(tf.pad(weights, [[0, 0], [0, missing]]))
             continue

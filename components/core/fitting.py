@@ -221,7 +221,7 @@ def fit(
         _put(learner.variables, found[1]["optimizer"])
         say(f"train: goes on after epoch {state.epochs}, from {checkpoint.path}")  # type: ignore[union-attr]
         for row in state.history:
-            _log(live, row)
+            log(live, row)
     seconds: list[float] = []
     try:
         while state.epochs < recipe.epochs and state.epochs - state.best < recipe.patience:
@@ -238,7 +238,7 @@ def fit(
                 arrays = {"network": net.variables, "optimizer": learner.variables}
                 values = {name: [v.numpy() for v in found] for name, found in arrays.items()}
                 checkpoint.save(asdict(state), {**values, "best": best})
-            _log(live, row)
+            log(live, row)
             seconds.append(time.monotonic() - started)
             _tell(state, row, seconds, recipe)
     except KeyboardInterrupt:
@@ -292,7 +292,7 @@ def _advance(state: State, row: dict[str, float], learner: Any, recipe: Recipe) 
     return better
 
 
-def _log(live: Any, row: dict[str, float]) -> None:
+def log(live: Any, row: dict[str, float]) -> None:
     for name, value in row.items():
         live.log_metric(name, round(value, 6))
     live.next_step()

@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from components.core.settings import Positive, Settings, Share
+from components.core.settings import Positive, Rate, Settings, Share
 
 Hardware = Literal["auto", "cpu", "gpu", "mirrored", "workers"]
 
 
 class Fitting(Settings):
+    strengths: Annotated[list[Rate], Field(min_length=1)]
     schedule: Literal["constant", "cosine", "plateau"]
     warmup_share: Annotated[float, Field(ge=0, lt=1)]
     plateau_factor: Annotated[float, Field(gt=0, lt=1)]

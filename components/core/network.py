@@ -7,6 +7,8 @@ B is the batch, L the words of a document, F the features, M the members, C the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from components.core import architecture_settings as architectures
@@ -14,16 +16,39 @@ from components.core import architecture_settings as architectures
 if TYPE_CHECKING:
     import numpy as np
 
+    Array = np.ndarray[Any, Any]
+
 PROBABILITIES, MEMBERS, FEATURES = "probabilities", "members", "features"  # what a network gives
 
 
+@dataclass(frozen=True)
+class Solution:
+    """What a network that is `solved` learns: a linear answer from what its body sees and counts.
+
+    Attributes:
+        idf: (T,) float32, inverse document frequencies of the terms.
+        vectors: (T, C) float32, what each term says for each class.
+        kernel: (D, C) float32, what each number of the body says; D is 0 without a body.
+        bias: (C,) float32.
+        scale: of all that is said, so that its softmax is as sure as it is right.
+    """
+
+    idf: Array
+    vectors: Array
+    kernel: Array
+    bias: Array
+    scale: float
+
+
 def build(
-    settings: architectures.Network,
+    settings: architectures.Reader,
     embedding: np.ndarray[Any, Any],
     classes: int,
     seed: int,
 ) -> Any:
     """The network of one candidate, not yet compiled.
+
+    What is `solved` says nothing before it is: its bag starts from nothing.
 
     Args:
         settings: which architecture, and its numbers.
@@ -44,47 +69,41 @@ def build(
         architectures.TextCnn: textcnn.features,
         architectures.BiLstm: bilstm.features,
         architectures.Transformer: transformer.features,
-        architectures.Pretrained: pretrained.features,
-        architectures.Linear: linear.features,
+        architectures.Pretrained: partial(pretrained.features, classes=classes),
+        architectures.Linear: partial(linear.features, classes=classes),
     }
+    dropout = 0.0 if solved(settings) else settings.dropout  # type: ignore[attr-defined]
     keras.utils.set_random_seed(seed)
     ids = keras.Input((None,), dtype="int32", name="ids")  # (B, L)
     seen = features[type(settings)](ids, settings, embedding, seed)
     said = [
         keras.layers.Dense(classes, activation="softmax", name=_answers(i), dtype="float32")(
-            keras.layers.Dropout(settings.dropout, seed=seed + i)(one)
+            keras.layers.Dropout(dropout, seed=seed + i)(one)
         )
         for i, one in enumerate(seen, start=1)
     ]
     return keras.Model(ids, _given(seen, said), name=type(settings).__name__.lower())
 
 
-def reads_once(settings: architectures.Network) -> bool:
-    """Whether training changes nothing below the features, so that they are computed once."""
-    return isinstance(settings, architectures.Pretrained) and settings.trained_layers == 0
+def solved(settings: architectures.Reader) -> bool:
+    """Whether nothing learns but a linear answer, which has one best solution: it is computed."""
+    if isinstance(settings, architectures.Pretrained):
+        return settings.trained_layers == 0
+    return isinstance(settings, architectures.Linear)
 
 
-def head(net: Any, features: np.ndarray[Any, Any], dropout: float, seed: int) -> Any:
-    """What learns in `net` where it `reads_once`: the same answers, from features that are known.
+def put(net: Any, solution: Solution) -> None:
+    """Gives `net`, which is `solved`, what it has learned."""
+    import numpy as np
 
-    Args:
-        net: as `build` gives it, of one member.
-        features: (N, F) float32 of N documents.
-        dropout, seed: as `net` was built with.
+    from components.core.networks import tfidf
 
-    Returns:
-        A keras.Model as `net`, but from the numbers of documents (B, 1) int32, 0 to N - 1. The
-        layer that answers is `net`'s own, so what one learns the other knows.
-    """
-    import keras
-
-    from components.core.networks.pretrained import Known
-
-    number = keras.Input((1,), dtype="int32", name="number")
-    seen = Known(features)(number)  # (B, F)
-    answer = net.get_layer(_answers(1))
-    said = answer(keras.layers.Dropout(dropout, seed=seed + 1)(seen))
-    return keras.Model(number, _given([seen], [said]), name="head")
+    tfidf.put(net, solution.idf, solution.vectors)
+    classes = len(solution.bias)
+    kernel = np.concatenate([solution.kernel, np.eye(classes)])
+    net.get_layer(_answers(1)).set_weights(
+        [solution.scale * kernel, solution.scale * solution.bias]
+    )
 
 
 def _answers(member: int) -> str:

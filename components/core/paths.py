@@ -131,6 +131,10 @@ class Paths:
         return self.home / "checkpoints"
 
     @property
+    def vectors(self) -> Path:
+        return self.home / "vectors"
+
+    @property
     def spool(self) -> Path:
         return self.home / SPOOL
 

@@ -12,7 +12,7 @@ from typing import Any
 from components.core import presets, text
 from components.core.architecture_settings import Pretrained
 
-_ENDS = 2  # [CLS] before and [SEP] behind the pieces
+_ENDS = 2  # [CLS] before and [SEP] behind the pieces of a chunk
 
 
 def make_encoder(settings: Pretrained, words: Sequence[str], unit: text.Unit) -> Any:
@@ -22,7 +22,7 @@ def make_encoder(settings: Pretrained, words: Sequence[str], unit: text.Unit) ->
     monitoring watches means the same for every architecture.
 
     Args:
-        settings: which model; its `words` are pieces here, both ends included.
+        settings: which model; its `words` are pieces here, the ends of chunks included.
         words, unit: of the training side, as for `text.make_encoder`.
 
     Raises:
@@ -34,6 +34,7 @@ def make_encoder(settings: Pretrained, words: Sequence[str], unit: text.Unit) ->
     # As BERT did: the vocabularies in lower case have no accents, and "café" would be unknown.
     tokenizer.strip_accents = tokenizer.strip_accents or tokenizer.lowercase
     first, last = tokenizer.cls_token_id, tokenizer.sep_token_id
+    chunks, room = settings.words // settings.chunk, settings.chunk - _ENDS
 
     class PieceEncoder(tf.Module):  # type: ignore[misc]
         """Raw strings -> ids of word pieces, in the graph."""
@@ -47,12 +48,18 @@ def make_encoder(settings: Pretrained, words: Sequence[str], unit: text.Unit) ->
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
         def pieces(self, texts):  # type: ignore[no-untyped-def]
-            """(B, words) int32: [CLS], the pieces, [SEP]; cut and padded with 0 at the end."""
+            """(B, words) int32, chunk by chunk: [CLS], pieces, [SEP]; padded with 0 at the end."""
             whole = tf.strings.regex_replace(texts, r"\x00", " ")
-            found = tf.cast(tokenizer(whole)[:, : settings.words - _ENDS], tf.int32)
-            edge = tf.ones([found.nrows(), 1], tf.int32)
-            ids = tf.concat([first * edge, found, last * edge], axis=1)
-            return ids.to_tensor(0, shape=[None, settings.words])
+            found = tf.cast(tokenizer(whole)[:, : chunks * room], tf.int32)
+            count = tf.cast(found.row_lengths(), tf.int32)[:, None]  # (B, 1)
+            own = tf.clip_by_value(count - room * tf.range(chunks), 0, room)[..., None]  # (B, K, 1)
+            inner = tf.reshape(found.to_tensor(0, shape=[None, chunks * room]), [-1, chunks, room])
+            ids = tf.pad(inner, [[0, 0], [0, 0], [1, 1]])
+            place = tf.range(settings.chunk)
+            ids = tf.where(place == 0, first, tf.where(place == own + 1, last, ids))
+            # A text without pieces has one chunk all the same.
+            there = (own > 0) | (tf.range(chunks)[:, None] == 0)
+            return tf.reshape(tf.where(there, ids, 0), [-1, settings.words])
 
         def __call__(self, texts: Any) -> tuple[Any, Any, Any]:
             """As `text.make_encoder`'s, ids apart."""

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components import train
-from components.core import bundle, feeding, fitting, hardware, network, presets
+from components import looking, train
+from components.core import bundle, fitting, network, presets
 from components.core import params as parameters
 from components.core.architecture_settings import Pretrained
 from components.crossvalidate import Silent
@@ -54,14 +54,15 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> parameters.Params:
         "textcnn": {"members": 1, "filters": 16, "learning_rate": 0.01},
         "bilstm": {"units": 8},
         "transformer": {"units": 16, "heads": 2, "layers": 1, "learning_rate": 0.005},
-        "linear": {"buckets": 500},
     }
     changed = {
         name: getattr(chosen, name).model_copy(update=common | more) for name, more in own.items()
     }
+    changed["linear"] = chosen.linear.model_copy(update={"words": 16, "buckets": 500})
     changed["pretrained"] = Pretrained(
         folder=str(folder),
         trained_layers="all",
+        chunk=16,
         batch_size=16,
         **(common | {"learning_rate": 0.01}),
     )
@@ -116,34 +117,54 @@ def test_an_architecture_learns_what_is_easy(
         assert ids.shape == (60, 32)
 
 
-def test_what_does_not_learn_is_computed_once(settings: parameters.Params) -> None:
-    """With no trained layer the result is that of reading everything again in each epoch."""
-    chosen = settings.train.pretrained.model_copy(
-        update={"trained_layers": 0, "dropout": 0.0, "learning_rate": 0.1}
+def test_what_is_solved_is_what_the_network_says(
+    settings: parameters.Params, tmp_path: Path
+) -> None:
+    """The frozen model reads each document once, and the solution is the network's own."""
+    frozen = settings.train.pretrained.model_copy(update={"trained_layers": 0, "words": 32})
+    fitting_ = settings.train.fitting.model_copy(update={"strengths": [10.0, 100.0]})
+    trained = settings.train.model_copy(update={"pretrained": frozen, "fitting": fitting_})
+    params = settings.model_copy(update={"train": trained})
+    learned, held = (
+        # Two chunks, of which the first tells the class.
+        one.with_columns(text=one["text"] + " the of and" * 6)
+        for one in (easy(180, 1), easy(30, 2))
     )
-    fitting_ = settings.train.fitting.model_copy(update={"sorted_batches": 1})
-    changed = {"pretrained": chosen, "fitting": fitting_, "epochs": 3}
-    params = settings.model_copy(update={"train": settings.train.model_copy(update=changed)})
-    learned, held = easy(60, 1), easy(30, 2)
-    model, encoder, facts = train.fit("pretrained", params, learned, held, Silent())
+    model, encoder, facts = train.fit(
+        "pretrained", params, learned, held, Silent(), kept=tmp_path / "kept"
+    )
+    ids = encoder([text.encode() for text in held["text"]])[0]
+    said = model(ids)[network.PROBABILITIES]
+    labels = np.array([LABELS.index(label) for label in held["label"]])
+    accuracy, loss = fitting.judged(np.asarray(said), labels, params.train.label_smoothing)
+    assert facts["validation_accuracy"] == pytest.approx(accuracy)
+    assert facts["validation_loss"] == pytest.approx(loss, abs=1e-5)
+    assert accuracy >= 0.95
+    assert facts["epochs"] == len(params.train.fitting.strengths)
 
-    sides = [feeding.encode(one, encoder, LABELS, 100) for one in (learned, held)]
-    slow = network.build(chosen, np.zeros((1, 1)), len(LABELS), params.train.seed)
-    before = [np.array(one) for one in slow.non_trainable_variables]
-    feed = feeding.Feed(
-        sides[0], np.ones(60, np.float32), None, fitting_, chosen.batch_size, 1, params.train.seed
+    found, actual = looking.outputs("pretrained", model, encoder, params, held, tmp_path / "kept")
+    np.testing.assert_allclose(found[network.PROBABILITIES], said, atol=1e-5)
+    np.testing.assert_allclose(
+        found[network.FEATURES], model(ids)[network.FEATURES], rtol=1e-4, atol=1e-4
     )
-    recipe = fitting.Recipe(
-        fitting_, chosen.learning_rate, params.train.label_smoothing, 3, params.train.patience
-    )
-    where = hardware.strategy("cpu")
-    state = fitting.fit(slow, feed, sides[1], recipe, where, Silent())
+    assert actual.tolist() == labels.tolist()
 
-    for once, again in zip(model.get_weights(), slow.get_weights(), strict=True):
-        np.testing.assert_allclose(once, again, atol=1e-4)
-    assert facts["best_epoch"] == state.best
-    assert facts["validation_loss"] == pytest.approx(
-        state.history[state.best - 1]["validation/loss"], abs=1e-4
+    again, _, same = train.fit(
+        "pretrained", params, learned, held, Silent(), kept=tmp_path / "kept"
     )
-    moved = zip(before, model.non_trainable_variables, strict=True)
-    assert all(np.array_equal(old, np.array(new)) for old, new in moved)
+    assert same == facts
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    fresh = network.build(frozen, np.zeros((1, 1)), len(LABELS), params.train.seed)
+    bodies = (one.get_layer("body").get_weights() for one in (model, fresh))
+    assert all(np.array_equal(one, other) for one, other in zip(*bodies, strict=True))
+
+    size = model.output[network.FEATURES].shape[1]
+    bundle.save_model(tmp_path / "model", model, encoder, np.zeros(size), np.eye(size, 2))
+    saved = bundle.Model(tmp_path / "model", LABELS)
+    texts = held["text"].to_list()
+    np.testing.assert_allclose(saved.predict(texts).probabilities, said, atol=1e-4)
+    for text, why in zip(texts, saved.explain(texts), strict=True):
+        assert set(why.weights) == {*text.split(), "[CLS]", "[SEP]"}
+        moved = np.log(why.confidence / why.baseline)
+        assert sum(why.weights.values()) == pytest.approx(moved, abs=0.3)

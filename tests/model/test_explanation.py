@@ -17,6 +17,7 @@ WORDS, LENGTH, CLASSES = 40, 12, 3
 SMALL: dict[Any, dict[str, Any]] = {
     "textcnn": {"words": LENGTH, "filters": 8, "members": 2},
     "bilstm": {"words": LENGTH, "units": 6},
+    "linear": {"words": LENGTH, "buckets": 100},
 }
 
 
@@ -29,6 +30,8 @@ def weighed(request: pytest.FixtureRequest) -> tuple[Any, dict[str, Any]]:
     generator = np.random.default_rng(5)
     vectors = generator.normal(0, 1, (WORDS + FIRST_WORD, 10)).astype(np.float32)
     net = network.build(settings, vectors, CLASSES, seed=4)
+    if request.param == "linear":  # it starts from nothing
+        net.set_weights([one + generator.normal(0, 0.5, one.shape) for one in net.get_weights()])
     ids = generator.integers(FIRST_WORD, WORDS, (6, LENGTH), dtype=np.int32)
     for row, words in enumerate((0, 1, 3, 6, 9, 12)):
         ids[row, words:] = PAD

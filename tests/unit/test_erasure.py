@@ -212,12 +212,18 @@ def test_the_scrub_cache_loses_the_texts_or_itself(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-@pytest.mark.parametrize(("ids", "left"), [({"s/1"}, []), (set(), ["checkpoints", "drill"])])
+@pytest.mark.parametrize(
+    ("ids", "left"), [({"s/1"}, []), (set(), ["checkpoints", "drill", "vectors"])]
+)
 def test_copies_and_unfinished_trainings_go_if_the_subject_was_found(
     tmp_path: Path, ids: set[str], left: list[str]
 ) -> None:
     paths = Paths(tmp_path, tmp_path / "home")
-    for file in (paths.checkpoints / "key-net.npz", paths.home / "drill" / "newsroom.parquet"):
+    for file in (
+        paths.checkpoints / "key-net.npz",
+        paths.vectors / "model.sqlite",
+        paths.home / "drill" / "newsroom.parquet",
+    ):
         tables.write_text("learned from somebody", file)
     deeds = Deeds(tmp_path / "deeds")
     plan = Plan("0123456789ab", "author", Traces(ids=ids))
@@ -225,7 +231,7 @@ def test_copies_and_unfinished_trainings_go_if_the_subject_was_found(
     erasure._forget(paths, ledger, plan, deeds)
     ledger.close()
     assert sorted(path.name for path in paths.home.iterdir()) == left
-    assert len(deeds.all) == 2 - len(left)
+    assert len(deeds.all) == 3 - len(left)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from components.core import architecture_settings as architectures
 from components.core import network, shortcut
 from components.core.calibration import Calibration
-from components.core.networks import linear, parts
+from components.core.networks import parts, tfidf
 
 COMMON = {"words": 8, "dropout": 0.0, "batch_size": 4, "learning_rate": 0.01, "word_dropout": 0.0}
 SMALL = {
@@ -25,18 +25,25 @@ SMALL = {
     "transformer-learned": architectures.Transformer(
         **COMMON, layers=1, heads=2, units=8, positions="learned"
     ),
-    "linear": architectures.Linear(**COMMON, grams=3, buckets=50, size=4),
+    "linear": architectures.Linear(words=8, grams=3, buckets=50),
 }
 MEMBERS = {"textcnn": 3}
 FEATURES = {
     "textcnn": 2 * 2 * 4 + 3,
-    "linear": 4,
+    "linear": 3,
     "bilstm-mean": 4 * 4 + 5,
     "bilstm-max": 4 * 4 + 5,
 }
 TABLE = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
 TABLE[0] = 0
 IDS = np.array([[2, 3, 4, 5, 0, 0], [6, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]], np.int32)
+
+
+def drawn(settings: architectures.Reader) -> keras.Model:
+    """A network of which every weight has been drawn, for those that start from nothing."""
+    model, rng = network.build(settings, TABLE, 3, seed=1), np.random.default_rng(3)
+    model.set_weights([abs(one + rng.normal(0, 0.3, one.shape)) for one in model.get_weights()])
+    return model
 
 
 @pytest.fixture(scope="module", params=SMALL)
@@ -94,20 +101,21 @@ def test_equal_seeds_give_equal_networks(built: tuple[str, keras.Model]) -> None
     same, other = (network.build(SMALL[name], TABLE, 3, seed) for seed in (1, 2))
     first, second, third = (np.asarray(one(IDS)["probabilities"]) for one in (model, same, other))
     np.testing.assert_array_equal(first, second)
-    assert abs(first - third).max() > 1e-6
+    # `linear` starts from nothing: it is solved.
+    assert (abs(first - third).max() > 1e-6) == (name != "linear")
 
 
 @pytest.mark.parametrize(
     "name", ["textcnn", "bilstm-max", "transformer", "transformer-learned", "linear"]
 )
 def test_order_is_seen(name: str) -> None:
-    model = network.build(SMALL[name], TABLE, 3, seed=1)
+    model = drawn(SMALL[name])
     there, back = (np.asarray(model(np.array([ids]))["features"]) for ids in ([2, 3, 4], [4, 3, 2]))
     assert abs(there - back).max() > 1e-5
 
 
 def test_a_bag_of_single_words_does_not_see_order() -> None:
-    model = network.build(SMALL["linear"].model_copy(update={"grams": 1}), TABLE, 3, seed=1)
+    model = drawn(SMALL["linear"].model_copy(update={"grams": 1}))
     there, back = (np.asarray(model(np.array([ids]))["features"]) for ids in ([2, 3, 4], [4, 3, 2]))
     np.testing.assert_allclose(there, back, rtol=1e-5)
 
@@ -121,14 +129,14 @@ def test_pooling_looks_at_words_alone() -> None:
 
 def test_rows_of_phrases() -> None:
     ids = keras.ops.array([[2, 3, 4, 2]])
-    pairs = linear.phrase(ids, ids, 2, 10_000)
+    pairs = tfidf.phrase(ids, ids, 2, 10_000)
     assert np.asarray(pairs).tolist() == [[2 * 1009 + 3, 3 * 1009 + 4, 4 * 1009 + 2]]
-    triples = linear.phrase(pairs, ids, 3, 10_000)
+    triples = tfidf.phrase(pairs, ids, 3, 10_000)
     assert np.asarray(triples).tolist() == [
         [(2021 * 1009 + 4) % 10_000, (3031 * 1009 + 2) % 10_000]
     ]
     largest = keras.ops.array([[2_000_000, 1_999_999]])
-    assert (np.asarray(linear.phrase(largest, largest, 2, 2_000_003)) >= 0).all()
+    assert (np.asarray(tfidf.phrase(largest, largest, 2, 2_000_003)) >= 0).all()
 
 
 def test_an_ensemble_is_the_mean_of_its_networks() -> None:
@@ -139,4 +147,25 @@ def test_an_ensemble_is_the_mean_of_its_networks() -> None:
     alone = [np.asarray(one(IDS)["probabilities"]), np.asarray(two(IDS[:, :4])["probabilities"])]
     np.testing.assert_allclose(found["members"], np.stack(alone, axis=1), rtol=1e-5)
     np.testing.assert_allclose(found["probabilities"], np.mean(alone, axis=0), rtol=1e-5)
-    assert found["features"].shape == (3, 4 + FEATURES["textcnn"])
+    assert found["features"].shape == (3, 3 + FEATURES["textcnn"])
+
+
+def test_the_bag_is_tf_idf() -> None:
+    """What the graph gives is what scikit-learn gives, of words and pairs."""
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    settings = SMALL["linear"].model_copy(update={"grams": 2, "buckets": 5000})
+    model, rng = network.build(settings, TABLE, 3, seed=1), np.random.default_rng(5)
+    ids = rng.integers(2, 12, (20, 8)).astype(np.int32)
+    ids[0, 3:], ids[1] = 0, 7
+    counts = np.zeros((20, 12 + 5000))
+    for row, text in zip(counts, ids, strict=True):
+        words = text[text > 0]
+        np.add.at(row, words, 1)
+        np.add.at(row, 12 + (words[:-1] * 1009 + words[1:]) % 5000, 1)
+    vectors = rng.normal(size=(12 + 5000, 3)).astype(np.float32)
+    learned = TfidfTransformer(sublinear_tf=True).fit(counts)
+    tfidf.put(model, learned.idf_, vectors)
+    np.testing.assert_allclose(
+        model(ids)["features"], learned.transform(counts) @ vectors, rtol=1e-4, atol=1e-5
+    )

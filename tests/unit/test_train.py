@@ -76,9 +76,7 @@ def test_an_architecture_learns_what_is_easy(name: Any) -> None:
         "textcnn": PROJECT.train.textcnn.model_copy(
             update={"words": 16, "members": 2, "filters": 16, "dropout": 0.1}
         ),
-        "linear": PROJECT.train.linear.model_copy(
-            update={"words": 16, "buckets": 500, "learning_rate": 0.05}
-        ),
+        "linear": PROJECT.train.linear.model_copy(update={"words": 16, "buckets": 500}),
         "epochs": 8,
     }
     settings = PROJECT.model_copy(

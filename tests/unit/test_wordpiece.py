@@ -19,7 +19,7 @@ PAD, UNK, CLS, SEP, _, CUP, FINAL, S, OPEN, CLOSE, CAFE, STOP = range(len(WORDS)
 
 
 def settings(folder: Path, **more: Any) -> Pretrained:
-    numbers = {"words": 8, "dropout": 0.0, "batch_size": 4, "learning_rate": 0.01}
+    numbers = {"words": 8, "chunk": 8, "dropout": 0.0, "batch_size": 4, "learning_rate": 0.01}
     return Pretrained(folder=str(folder), **({"trained_layers": 1} | numbers | more))
 
 
@@ -52,6 +52,21 @@ def test_pieces(preset: Path) -> None:
     assert unknown == [1.0, 1.0, 1.0, 0.0, 0.5]  # of the training side's words, not of pieces
 
 
+def test_a_long_text_is_laid_out_in_chunks(preset: Path) -> None:
+    encoder = wordpiece.make_encoder(settings(preset, words=12, chunk=4), ["cup"], "words")
+    texts = ["cup final cup", "cup " * 4, "cup " * 9, ""]
+    ids = encoder([text.encode() for text in texts])[0].numpy().reshape(4, 3, 4).tolist()
+    nothing = [0] * 4
+    assert ids == [
+        [[CLS, CUP, FINAL, SEP], [CLS, CUP, SEP, 0], nothing],
+        [[CLS, CUP, CUP, SEP], [CLS, CUP, CUP, SEP], nothing],
+        [[CLS, CUP, CUP, SEP]] * 3,
+        [[CLS, SEP, 0, 0], nothing, nothing],
+    ]
+    read = encoder.read([b"cups final"]).numpy().tolist()[0]
+    assert read[:7] == [b"[CLS]", b"cup", b"##s", b"[SEP]", b"[CLS]", b"final", b"[SEP]"]
+
+
 @pytest.mark.parametrize(("layers", "trained"), [(0, []), (1, [1]), (2, [0, 1]), ("all", None)])
 def test_only_the_last_layers_learn(preset: Path, layers: Any, trained: list[int] | None) -> None:
     model = network.build(settings(preset, trained_layers=layers), np.zeros((1, 1)), 3, seed=1)
@@ -72,7 +87,7 @@ def test_the_bundle_needs_no_preset(preset: Path, tmp_path: Path) -> None:
     texts = ["Cup finals", "", "café"]
     ids = encoder([text.encode() for text in texts])[0]
     expected = model(ids)["probabilities"]
-    bundle.save_model(tmp_path, model, encoder, np.zeros(8), np.eye(8)[:, :2])
+    bundle.save_model(tmp_path, model, encoder, np.zeros(24), np.eye(24)[:, :2])
     found = bundle.Model(tmp_path, ["a", "b", "c"]).predict(texts)
     np.testing.assert_allclose(found.probabilities, expected, rtol=1e-4)
     assert found.words.tolist() == [2, 0, 1]
@@ -97,9 +112,29 @@ def test_padding_means_nothing(preset: Path) -> None:
     )
 
 
+def test_chunks_are_read_apart(preset: Path) -> None:
+    """The mean over two chunks is the mean of what each says alone; the first is kept apart."""
+    from components.core.networks import pretrained
+
+    both = network.build(settings(preset, words=8, chunk=4), np.zeros((1, 1)), 3, seed=1)
+    chunks = np.array([[[CLS, CUP, FINAL, SEP], [CLS, CAFE, STOP, SEP]]])
+    sequence = np.asarray(both.get_layer("body")({
+        "token_ids": chunks[0], "padding_mask": np.ones((2, 4), int),
+        "segment_ids": np.zeros((2, 4), int),
+    }))  # fmt: skip
+    whole = sequence.reshape(8, 8)
+    expected = [whole.mean(axis=0), whole.max(axis=0), sequence[0].mean(axis=0)]
+    found = pretrained.Pooled()(sequence, chunks[0], chunks.reshape(1, 8))
+    np.testing.assert_allclose(found[0], np.concatenate(expected), rtol=1e-5, atol=1e-6)
+    # Beside a longer text, an empty chunk counts for nothing.
+    short = np.pad(chunks[0, :1], [(0, 0), (0, 4)])
+    batch = both(np.concatenate([short, chunks.reshape(1, 8)]))["features"]
+    np.testing.assert_allclose(batch[0], both(short)["features"][0], atol=1e-5)
+
+
 def test_a_fingerprint_tells_models_apart(preset: Path, tmp_path: Path) -> None:
     first = presets.fingerprint(settings(preset))
-    assert first == presets.fingerprint(settings(preset, words=4))
+    assert first == presets.fingerprint(settings(preset, words=4, chunk=4))
     (tmp_path / "config.json").write_text("{}")
     assert first != presets.fingerprint(settings(tmp_path))
 
@@ -129,7 +164,7 @@ def test_a_missing_package_is_named() -> None:
         presets.folder(
             Pretrained(
                 package="no_such_package", words=8, dropout=0.0, batch_size=4, learning_rate=0.1,
-                trained_layers=0,
+                trained_layers=0, chunk=8,
             )
         )  # fmt: skip
 
