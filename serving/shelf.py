@@ -67,8 +67,11 @@ class Shelf:
         with self._lock:
             gone = [name for name, until in self._until.items() if until <= self._clock()]
             for name in gone:
-                del self._until[name], self._bundles[name]
-        if gone:
+                del self._until[name]
+            bundles = [self._bundles.pop(name) for name in gone]
+        # It stops all answers for a while, and the others' memory has gone back by itself.
+        if any(bundle.uses_tensorflow for bundle in bundles):
+            del bundles
             give_back_memory()
 
     def _let_go(self, user: str) -> None:

@@ -137,6 +137,10 @@ class Model:
         )
 
     @property
+    def uses_tensorflow(self) -> bool:
+        return isinstance(self._model, saved_model.Loaded)
+
+    @property
     def explains(self) -> bool:
         """Whether `explain` can be asked; bundles of before it cannot."""
         return self._model.explains

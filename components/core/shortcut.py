@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 FILE = "shortcut.npz"
-_POINTS = 24  # of an explanation's path; its sum is then right to five digits
+_POINTS = 48  # of an explanation's path
 _END, _LAST_POINT = 0, 0x10FFFF  # a code point that is in no word; the last one that there is
 _LEAST = 1e-12  # probability that still has a logarithm in float32
 
@@ -155,10 +155,13 @@ class Shortcut:
         self._temperature, self._abstain_below = held["calibration"]
         self._scale = float(held["scale"])
         self._centre, self._directions = held["centre"], held["directions"]
-        kernels, self._bias = _kernels(held)
-        self._widths = np.array([len(kernel) for _, kernel in kernels], np.int64)
-        self._filters = kernels[0][1].shape[2]
-        self._table = _table(kernels, held["bag"])
+        pairs = [
+            (i, width) for i in range(len(held["members"])) for width in held["widths"].tolist()
+        ]
+        biases = [held[f"bias_{i}_{width}"] for i, width in pairs]
+        self._widths = np.array([width for _, width in pairs], np.int64)
+        self._filters, self._bias = len(biases[0]), np.concatenate(biases)
+        self._table = _table(held)
         self._answers, self._answers_bias = _answers(held)
 
     def predict(self, texts: Sequence[str]) -> dict[str, Array]:
@@ -265,32 +268,28 @@ class Shortcut:
         return slopes
 
 
-def _kernels(held: Mapping[str, Array]) -> tuple[list[tuple[Array, Array]], Array]:
-    """Word vectors (V, E) and kernel (width, E, filters) of each width of each member; biases."""
-    import numpy as np
-
-    pairs = [(i, width) for i in range(len(held["members"])) for width in held["widths"].tolist()]
-    kernels = [(held[f"vectors_{i}"], held[f"kernel_{i}_{width}"]) for i, width in pairs]
-    return kernels, np.concatenate([held[f"bias_{i}_{width}"] for i, width in pairs])
-
-
-def _table(kernels: Sequence[tuple[Array, Array]], bag: Array) -> Array:
+def _table(held: Mapping[str, Array]) -> Array:
     """(V, T + bag), the table of the file's head, and beside it the vectors of the bag."""
     import numpy as np
 
-    columns = sum(kernel.shape[0] * kernel.shape[2] for _, kernel in kernels)
+    # A loop that is compiled for numbers would pass over what is none.
+    if not all(np.isfinite(one).all() for one in held.values() if one.dtype == np.float32):
+        raise ValueError("a weight is NaN or infinite")
+    kernels = [
+        np.concatenate(
+            [part for width in held["widths"] for part in held[f"kernel_{i}_{width}"]], 1
+        )
+        for i in range(len(held["members"]))
+    ]  # (E, columns of the member)
+    bag, columns = held["bag"], sum(kernel.shape[1] for kernel in kernels)
     table = np.empty((len(bag), columns + bag.shape[1]), np.float32)
     start = 0
-    for vectors, kernel in kernels:
-        for part in kernel:
-            end = start + part.shape[1]
-            np.matmul(vectors, part, out=table[:, start:end])
-            start = end
+    for i, kernel in enumerate(kernels):
+        end = start + kernel.shape[1]
+        np.matmul(held[f"vectors_{i}"], kernel, out=table[:, start:end])
+        start = end
     table[:, start:] = bag
     table[words_of.PAD] = 0
-    # A loop that is compiled for numbers would pass over what is none.
-    if not np.isfinite(table).all():
-        raise ValueError("a weight is NaN or infinite")
     return table
 
 

@@ -56,6 +56,7 @@ def split(text: str, unit: Unit = "words") -> list[str]:
     return _CHARACTER.findall(re.sub(_PSEUDONYM, r"<\1>", text.lower()))
 
 
+@functools.cache
 def letters() -> np.ndarray[Any, Any]:
     """(0x110000,) bool: whether each code point is a part of words of the unit `words`."""
     import numpy as np

@@ -40,7 +40,7 @@ class World:
         self.loads.append(name)
         if name in self.broken:
             raise BundleError(f"{name} was altered.")
-        return SimpleNamespace(name=name, facts={"labels": ["a"]}, card=None)
+        return SimpleNamespace(name=name, facts={"labels": ["a"]}, card=None, uses_tensorflow=False)
 
 
 @pytest.fixture
@@ -174,6 +174,8 @@ def test_a_bundle_is_kept_while_anybody_uses_it(world: World) -> None:
 
 def test_a_bundle_that_is_gone_is_freed(world: World) -> None:
     class Heavy:
+        uses_tensorflow = True
+
         def __init__(self) -> None:
             self.itself = self  # as TensorFlow's objects do
 
@@ -197,7 +199,7 @@ def test_the_thread_survives_what_nobody_foresaw(world: World) -> None:
             raise RuntimeError("out of memory")
         loaded.append(name)
         follower._stop.set()
-        return SimpleNamespace(name=name, facts={}, card="# Card\n")
+        return SimpleNamespace(name=name, facts={}, card="# Card\n", uses_tensorflow=False)
 
     loaded: list[str] = []
     world.champion_now = champion("one")
