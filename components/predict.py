@@ -114,16 +114,17 @@ class _Csv:
     def __init__(
         self, data: IO[bytes], output: IO[bytes], column: str, names: list[str], stack: ExitStack
     ) -> None:
+        del stack
         csv.field_size_limit(sys.maxsize)  # a cell is an article
         self._rows = csv.reader(io.TextIOWrapper(data, "utf-8-sig", newline=""), strict=True)
         header = next(self._rows, [])
         _check_columns(header, column, names)
         self._at, self._width = header.index(column), len(header)
         self._names = names
-        text = io.TextIOWrapper(output, "utf-8", newline="", write_through=True)
-        stack.callback(text.detach)  # flushes; else `output` would be closed with it
-        self._writer = csv.writer(text, lineterminator="\n")
+        self._output, self._lines = output, io.StringIO(newline="")
+        self._writer = csv.writer(self._lines, lineterminator="\n")
         self._writer.writerow([*header, *names])
+        self._flush()
 
     def batches(self) -> Iterator[tuple[list[list[str]], list[str | None]]]:
         batch: list[list[str]] = []
@@ -140,8 +141,14 @@ class _Csv:
             yield batch, [one[self._at] for one in batch]
 
     def write(self, rows: list[list[str]], added: Columns) -> None:
-        for row, *new in zip(rows, *(added[name] for name in self._names), strict=True):
-            self._writer.writerow([*row, *map(_cell, new)])
+        columns = [map(_cell, added[name]) for name in self._names]
+        self._writer.writerows([*row, *new] for row, *new in zip(rows, *columns, strict=True))
+        self._flush()
+
+    def _flush(self) -> None:
+        self._output.write(self._lines.getvalue().encode())
+        self._lines.seek(0)
+        self._lines.truncate()
 
 
 class _JsonLines:

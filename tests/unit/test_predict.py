@@ -146,6 +146,13 @@ def test_what_cannot_be_read_is_told_and_leaves_nothing(
     assert {path.name for path in tmp_path.iterdir()} <= {name}
 
 
+def test_a_file_without_rows_keeps_its_header(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id,text\n")
+    counts = predict(tmp_path / "in.csv", tmp_path / "out.csv", answer)
+    assert counts == {"rows": 0, "abstained": 0, "without_text": 0}
+    assert (tmp_path / "out.csv").read_text() == "id,text,label,confidence,abstained\n"
+
+
 def test_one_format_at_a_time(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="to be of the format of"):
         predict(tmp_path / "in.csv", tmp_path / "out.parquet", answer)
