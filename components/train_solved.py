@@ -22,7 +22,6 @@ from components.core.architecture_settings import Reader
 from components.core.feeding import Side
 from components.core.fitting import State
 from components.core.network import Solution
-from components.core.networks import tfidf
 from components.core.params import Params
 from components.core.progress import say
 
@@ -70,6 +69,8 @@ def fit(
     """
     import numpy as np
     from scipy.sparse import csr_array, hstack
+
+    from components.core.networks import tfidf
 
     classes, fitting_ = len(params.ingest.labels), params.train.fitting
     rows = tfidf.rows(model)

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from components.core.offline import SWITCHES
 from flows.stack import free_ports
 from tests import tiny
 
@@ -176,6 +177,7 @@ class Project:
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("NEWSLOOP_", "PREFECT_", "BENTOML_", "DVC", "GX_"))
+            and name not in SWITCHES  # this process may have set them for itself
         }
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return inherited | {"PATH": path, "NEWSLOOP_HOME": str(self.home)} | more

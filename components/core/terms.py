@@ -9,7 +9,6 @@ import numpy as np
 
 from components.core import text
 from components.core.feeding import Array, Side
-from components.core.networks import tfidf
 
 _TOGETHER = 512  # documents counted together
 
@@ -22,6 +21,8 @@ def counted(side: Side, rows: Sequence[int]) -> Any:
         rows: of words, of pairs, ...; as `tfidf.rows` gives them. T is their sum.
     """
     from scipy.sparse import csr_array, vstack
+
+    from components.core.networks import tfidf
 
     grams, buckets = len(rows), rows[-1]
     first = np.concatenate([[0], np.cumsum(rows)])

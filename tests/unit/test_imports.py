@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from components.core import imports, shortcut
+from flows.pipeline import STAGES
 from tests import fresh, tiny
 
+# Each is told by the environment, when it is imported, what it may do.
+LATE = ("bentoml", "dvc", "evidently", "great_expectations", "keras", "prefect", "tensorflow")
 LOAD = """
 import gc, os, sys
 from pathlib import Path
@@ -37,6 +40,15 @@ answer = {{
     "collecting": gc.isenabled(),
 }}
 """
+
+
+@pytest.mark.parametrize(
+    "name", [*STAGES, "crossvalidate", "tuning", "predict", "gate", "release", "snapshot"]
+)
+def test_what_reads_its_switches_once_is_not_imported_before_they_are_set(name: str) -> None:
+    """With oneDNN `dvc repro` alone would give other weights than a run of newsloop."""
+    code = f"import sys, components.{name}\nanswer = sorted({{*sys.modules}} & {{*{LATE!r}}})"
+    assert fresh.run(code) == []
 
 
 @pytest.mark.parametrize("short", [True, False])
