@@ -38,8 +38,8 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	@command -v git >/dev/null || { echo "newsloop needs git, and found none: install it first" >&2; exit 1; }
 	@echo "Installing $$(grep -c == requirements.txt) packages into $(VENV), about 3 GB; some minutes ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Writes the lock anew from requirements.in and requirements-models.in; uv is no part of the product.

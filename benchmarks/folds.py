@@ -33,7 +33,7 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import peers
-from components import crossvalidate, looking, train
+from components import crossvalidate, forward, train
 from components.core import metrics, network
 from components.core import params as parameters
 from components.core.architecture_settings import Single
@@ -100,7 +100,7 @@ def answers(
     learn, stop = crossvalidate.learn_and_stop(learned, params)
     silent = crossvalidate.Silent()
     model, encoder, facts = train.fit(name, params, learn, stop, silent, kept=kept)
-    found, _ = looking.outputs(name, model, encoder, params, asked, kept)
+    found, _ = forward.outputs(name, model, encoder, params, asked, kept)
     return found[network.PROBABILITIES], facts["validation_loss"]
 
 

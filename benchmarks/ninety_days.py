@@ -35,209 +35,43 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from copy import copy
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.ninety_days_world import (
+    BEGINS,
+    BROKEN,
+    DAYS,
+    FIRST,
+    HOURS,
+    JUMP,
+    RARE,
+    ROWS,
+    START,
+    Simulated,
+    share_at,
+    whole,
+)
 from components.core import ledger as ledgers
-from components.core import ledger_watch, tables
+from components.core import ledger_watch
 from components.core import params as parameters
 from components.core.ledger import LABELS, WINDOWS, Ledger
-from components.core.params import Params
 from components.core.paths import Paths
-from components.core.reference import TRUTH
-from monitoring import drift, governor, history, judgement, monitor
+from monitoring import governor, history, judgement, monitor
 from monitoring.drift import Drift
 from monitoring.governor import Verdict
-from monitoring.judgement import Answered, Estimate, Seen
-from monitoring.windows import Window
+from monitoring.judgement import Seen
 
-DAYS, HOURS = 90, 24
-ROWS = 100  # articles in a window
-RARE = "tech"
-FIRST, LAST = 0.03, 0.5  # share of the rare class, at the beginning and at the end of a change
 LABELS_AN_HOUR = 5
-TRAIN = 0.45  # of the articles; the rest is the world
-REFERENCE_ROWS = 1000  # of a project with some 7,000 documents
-LOOK_HOURS = 6
-RESAMPLES = 20  # of the estimate's bootstrap
-DIRECTIONS = 4  # of the features that are watched, as in params.yaml
-SEED = 23
-START = datetime(2026, 1, 1, tzinfo=UTC)
 MIDDLE = DAYS // 2 * HOURS
-JUMP, SLIDE, BROKEN = 30, (15, 75), (30, 33)  # days
-BEGINS = {"still": DAYS, "step": JUMP, "slide": SLIDE[0], "broken": BROKEN[0]}
 ALLOWED = {"still": (0, 0), "step": (1, 1), "slide": (0, 3), "broken": (0, 0)}  # retrainings
 WITHIN = 3  # windows after the jump, until the retraining is asked for
 GAP = 0.03  # accuracy that the slide may cost, against a model retrained daily
-
-
-def share_at(world: str, hour: int) -> float:
-    """The rare class's share of the traffic."""
-    day = hour / HOURS
-    if world == "step":
-        return LAST if day >= JUMP else FIRST
-    if world == "slide":
-        way = min(max((day - SLIDE[0]) / (SLIDE[1] - SLIDE[0]), 0.0), 1.0)
-        return FIRST + way * (LAST - FIRST)
-    return FIRST
-
-
-def whole(share: float) -> float:
-    """The share in whole percents, of which there is a model."""
-    return round(share, 2)
-
-
-def articles(paths: Paths) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Those that models learn from, and the world."""
-    documents = tables.read_table(paths.ingested / "documents.parquet")
-    unique = documents.unique(pl.col("text").str.slice(0, 200), keep="first")
-    mixed = unique.sort("id").sample(fraction=1.0, shuffle=True, seed=SEED)
-    return mixed[: int(TRAIN * len(mixed))], mixed[int(TRAIN * len(mixed)) :]
-
-
-def kept_share(side: pl.DataFrame, share: float, rng: np.random.Generator) -> pl.DataFrame:
-    """As many articles as there are with this share of the rare class, none twice."""
-    rare, common = side.filter(pl.col("label") == RARE), side.filter(pl.col("label") != RARE)
-    rows = min(len(side), int(len(common) / (1 - share)), int(len(rare) / share))
-    many = int(rng.binomial(rows, share))
-    parts = [(rare, min(many, len(rare))), (common, min(rows - many, len(common)))]
-    return pl.concat([part[rng.permutation(len(part))[:count]] for part, count in parts])
-
-
-def split_texts(world: pl.DataFrame) -> list[list[str]]:
-    """The words of each article, as the models see them."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    analyze = TfidfVectorizer().build_analyzer()
-    return [analyze(text) for text in world["text"]]
-
-
-class Model:
-    """One share's model, and what it says of each article of the world.
-
-    Attributes:
-        table: (N, ...) signals of the world's articles, and TRUTH.
-        probabilities: (N, C).
-        classes: C labels.
-    """
-
-    def __init__(
-        self, train: pl.DataFrame, world: pl.DataFrame, split: list[list[str]], share: float
-    ) -> None:
-        from sklearn.decomposition import TruncatedSVD
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
-
-        chosen = kept_share(train, share, np.random.default_rng(SEED))
-        words = TfidfVectorizer(min_df=2, sublinear_tf=True)
-        features = words.fit_transform(chosen["text"])
-        model = LogisticRegression(C=10, max_iter=500).fit(features, chosen["label"])
-        self.classes = model.classes_.tolist()
-        found = words.transform(world["text"])
-        self.probabilities = model.predict_proba(found)
-        columns: dict[str, Any] = {
-            "label": [self.classes[i] for i in self.probabilities.argmax(axis=1)],
-            "confidence": self.probabilities.max(axis=1),
-            "words": [len(one) for one in split],
-            "unknown_share": [
-                sum(word not in words.vocabulary_ for word in one) / max(len(one), 1)
-                for one in split
-            ],
-        }
-        kept = TruncatedSVD(DIRECTIONS, random_state=SEED).fit(features).transform(found)
-        columns |= {f"feature_{i}": kept[:, i] for i in range(DIRECTIONS)}
-        columns |= {"actual": world["label"], "probabilities": self.probabilities.tolist()}
-        self.table = pl.DataFrame(columns)
-
-    def accuracy(self, share: float) -> float:
-        """Where the rare class has this share."""
-        right, rare = self.table["label"] == self.table["actual"], self.table["actual"] == RARE
-        return share * float(right.filter(rare).mean() or 0) + (1 - share) * float(
-            right.filter(~rare).mean() or 0
-        )
-
-
-class Simulated:
-    """What monitoring says of each hour; the same question is answered once."""
-
-    def __init__(self, paths: Paths, params: Params) -> None:
-        train, world = articles(paths)
-        resampled = {"resamples": RESAMPLES}
-        self.params = params.model_copy(
-            update={"monitor": params.monitor.model_copy(update=resampled)}
-        )
-        split = split_texts(world)
-        self.model = cache(lambda share: Model(train, world, split, share))
-        rare = (world["label"] == RARE).to_numpy()
-        self._rare, self._common = np.flatnonzero(rare), np.flatnonzero(~rare)
-        self._said: dict[tuple[Any, ...], tuple[Drift, Estimate | None]] = {}
-
-    def drawn(self, share: float, rows: int, *seed: int) -> Any:
-        """(rows,) numbers of articles."""
-        rng = np.random.default_rng([SEED, *seed])
-        many = rng.binomial(rows, share)
-        parts = [rng.choice(self._rare, many), rng.choice(self._common, rows - many)]
-        return rng.permutation(np.concatenate(parts))
-
-    def window(self, world: str, run: int, hour: int) -> Any:
-        return self.drawn(share_at(world, hour), ROWS, run, hour)
-
-    def tested(self, share: float, run: int) -> float:
-        """The accuracy that was measured of a model before it was released."""
-        test = self.model(share).table[self.drawn(share, REFERENCE_ROWS, run, DAYS * HOURS)]
-        return float((test["label"] == test["actual"]).mean() or 0)
-
-    def gap(self, world: str, hour: int, model: float) -> float:
-        """How much more accurate a model is that was trained at midnight."""
-        share, daily = share_at(world, hour), whole(share_at(world, hour // HOURS * HOURS))
-        return self.model(daily).accuracy(share) - self.model(model).accuracy(share)
-
-    def judge(
-        self, world: str, run: int, hour: int, share: float, quiet: int, level: float
-    ) -> tuple[Drift, Estimate | None]:
-        """What monitoring finds in an hour, and the estimated accuracy if it finds drift.
-
-        Args:
-            share: of the model.
-            quiet: hour since which no window has shown anything.
-            level: that the window may take.
-        """
-        known = world if hour >= BEGINS[world] * HOURS else "still"  # until then all are the same
-        most = drift.look_back(REFERENCE_ROWS, ROWS) // ROWS
-        since = max(quiet, hour - most) if hour % LOOK_HOURS == 0 else hour
-        key = (known, run, hour, share, since, level)
-        if key not in self._said:
-            self._said[key] = self._judged(world, run, hour, share, since, level)
-        return self._said[key]
-
-    def forget(self) -> None:
-        """What was said in a run that is over."""
-        self._said.clear()
-
-    def _judged(
-        self, world: str, run: int, hour: int, share: float, since: int, level: float
-    ) -> tuple[Drift, Estimate | None]:
-        model = self.model(share)
-        reference = model.table[self.drawn(share, REFERENCE_ROWS, run, DAYS * HOURS + 1)]
-        signals = model.table.drop(TRUTH)
-        rows = np.concatenate([self.window(world, run, one) for one in range(since, hour + 1)])
-        found = drift.judge(
-            reference.drop(TRUTH), signals[rows[-ROWS:]], self.params.monitor,
-            signals[rows[:-ROWS]] if since < hour else None, level, draw=False,
-        )  # fmt: skip
-        if found.verdict.finding != "drift":
-            return found, None
-        rows = rows[-found.rows :]
-        shown = Window("", 0, 0, [str(row) for row in rows])
-        answered = Answered(shown, model.probabilities[rows], signals[rows])
-        return found, judgement.estimate(reference, answered, model.classes, found, self.params)
 
 
 def release(

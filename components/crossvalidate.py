@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from components import looking, near_duplicates, train
+from components import forward, near_duplicates, train
 from components.core import imports, linear, metrics, network, tables
 from components.core.errors import DataError
 from components.core.params import Candidate, Params, Split
@@ -158,7 +158,7 @@ def answer(
     model, encoder, _ = train.fit(candidate, params, *sides, Silent(), kept=kept)
     # Of these documents nobody knows the class.
     table = pl.DataFrame({"text": list(asked), "label": params.ingest.labels[0]})
-    found, _ = looking.outputs(candidate, model, encoder, params, table, kept)
+    found, _ = forward.outputs(candidate, model, encoder, params, table, kept)
     said = found[network.PROBABILITIES]
     return [params.ingest.labels[i] for i in said.argmax(axis=1)]
 

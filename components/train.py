@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components import looking, train_ensemble, train_solved
+from components import forward, train_ensemble, train_solved
 from components.core import (
     bundle,
     calibration,
@@ -293,8 +293,8 @@ def look_back(
         (N, C) of the validation side, and its classes (N,).
     """
     most = params.train.fitting.feature_documents
-    seen, _ = looking.outputs(name, model, encoder, params, train, kept, most)
-    held, actual = looking.outputs(name, model, encoder, params, validation, kept)
+    seen, _ = forward.outputs(name, model, encoder, params, train, kept, most)
+    held, actual = forward.outputs(name, model, encoder, params, validation, kept)
     return seen[network.FEATURES], held[network.PROBABILITIES], actual
 
 
@@ -340,10 +340,10 @@ def run(params: Params, paths: Paths) -> None:
     if checkpoint:
         checkpoint.remove()
     say(
-        f"train: number {facts['best_epoch']} of {facts['epochs']} {facts['tried']}, validation "
-        f"accuracy {facts['validation_accuracy']:.4f}; temperature {settled.temperature:.2f}, "
-        f"unsure below {settled.abstain_below:.2f} ({1 - answered:.1%} of the validation side); "
-        f"{spent[0]}"
+        f"train: best of {facts['epochs']} {facts['tried']}: number {facts['best_epoch']}, "
+        f"validation accuracy {facts['validation_accuracy']:.4f}; temperature "
+        f"{settled.temperature:.2f}, unsure below {settled.abstain_below:.2f} "
+        f"({1 - answered:.1%} of the validation side); {spent[0]}"
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from components import looking
+from components import forward
 from components.core import network, text
 from components.core.architecture_settings import Single
 from components.core.params import Params
@@ -37,7 +37,7 @@ def combine(
     networks, encoders, facts = zip(*found.values(), strict=True)
     joined = network.join(networks, [params.train.architecture(name).words for name in found])
     encoder = text.join_encoders(encoders)
-    found_, actual = looking.outputs("ensemble", joined, encoder, params, validation, kept)
+    found_, actual = forward.outputs("ensemble", joined, encoder, params, validation, kept)
     said = found_[network.PROBABILITIES]
     right = said[np.arange(len(actual)), actual]
     return (

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components import looking
+from components import forward
 from components.core import feeding, fitting, network, terms
 from components.core.architecture_settings import Reader
 from components.core.feeding import Side
@@ -77,7 +77,7 @@ def fit(
     learned, asked = (terms.counted(one, rows) for one in (side, held))
     idf = terms.inverse_frequencies(learned)
     tables = [terms.weighed(one, idf) for one in (learned, asked)]
-    seen = [looking.body(model, settings, one, kept) for one in (side, held)]
+    seen = [forward.frozen_features(model, settings, one, kept) for one in (side, held)]
     scaling = standard(seen[0])
     tables = [
         hstack(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from serving.metrics import Metrics
 from serving.refused import Refused, later
 from serving.rival import Rival
 from serving.tally import Tally
+
+LOG = logging.getLogger("newsloop.serving")
 
 
 class Models(Protocol):
@@ -108,8 +111,10 @@ class Desk:
                 return await self._second.answer(texts)
         except TimeoutError:
             self._tally.add(bundle, Counts(batches=1, errors=1))
-        except Exception:  # noqa: BLE001 - counted by the tally; the champion answers instead
-            return None
+        except Exception as error:  # noqa: BLE001 - the tally has counted it; its text may hold text
+            LOG.warning(
+                "The challenger gave no answer, the champion does: %s.", type(error).__name__
+            )
         return None
 
     def _by_champion(self, texts: list[str]) -> tuple[Served, Sequence[Answer]]:

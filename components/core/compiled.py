@@ -92,7 +92,7 @@ def index(spelled: Array, begins: Array, slots: Array) -> None:
 )
 def read(
     points: Array, ends: Array, letters: Array, slots: Array, spelled: Array, begins: Array,
-    length: int, first: int, unknown: int, ids: Array, starts: Array, words: Array, strange: Array,
+    length: int, first: int, unknown: int, ids: Array, starts: Array, words: Array, unknowns: Array,
 ) -> None:  # fmt: skip
     """The words of B texts.
 
@@ -105,13 +105,13 @@ def read(
         first, unknown: ids of the first word that is known, and of all that are not.
         ids: is filled with those of the words read, one text after the other.
         starts: (B + 1,), is filled with where the texts begin in `ids`, and the end of the last.
-        words, strange: (B,), are filled: how many words a text has; how many that were read are
-            not known.
+        words, unknowns: (B,), are filled: how many words a text has; how many of those that were
+            read are not known.
     """
     place, count = 0, 0
     for text in range(len(ends)):
         starts[text] = count
-        words[text] = strange[text] = 0
+        words[text] = unknowns[text] = 0
         while place < ends[text]:
             if not letters[points[place]]:
                 place += 1
@@ -123,7 +123,7 @@ def read(
             if words[text] <= length:
                 number = slots[_slot(points, start, place, slots, spelled, begins)]
                 ids[count] = first + number if number >= 0 else unknown
-                strange[text] += number < 0
+                unknowns[text] += number < 0
                 count += 1
     starts[len(ends)] = count
 
@@ -206,16 +206,16 @@ def largest(  # noqa: PLR0912 - a loop that is a function of its own costs as mu
 
 
 @numba.njit(**_COMPILED)  # type: ignore[untyped-decorator]
-def shared(
-    ids: Array, table: Array, filters: int, widths: Array, best: Array, worth: Array
+def attributed(
+    ids: Array, table: Array, filters: int, widths: Array, best: Array, gradients: Array
 ) -> Array:
-    """(N,): what each word's part in the largest sums is worth. Equal largest sums share.
+    """(N,): each word's part in the largest sums, times the gradient. Equal largest sums share.
 
     Args:
         ids: (N,) of the words of one text.
         table, filters, widths: as `largest` has them.
         best: (filters * len(widths),), the largest sums that it found.
-        worth: of each filter, for each unit of its sum.
+        gradients: (filters * len(widths),), of what is explained by each sum.
     """
     found = np.zeros(len(ids), np.float32)
     equal = np.zeros(len(best), np.int64)
@@ -238,6 +238,6 @@ def shared(
                             continue
                         for i in range(words):
                             part = table[ids[t + i], column + i * filters + f]
-                            found[t + i] += part * worth[at] / equal[at]
+                            found[t + i] += part * gradients[at] / equal[at]
                 column += widths[j] * filters
     return found

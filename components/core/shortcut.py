@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from components.core import explanation
 from components.core import text as words_of
 from components.core.calibration import Calibration
+from components.core.reading import Reader
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 FILE = "shortcut.npz"
 _POINTS = 48  # of an explanation's path
-_END, _LAST_POINT = 0, 0x10FFFF  # a code point that is in no word; the last one that there is
 _LEAST = 1e-12  # probability that still has a logarithm in float32
 
 
@@ -81,59 +81,6 @@ def load(folder: Path) -> Shortcut | None:
         return Shortcut(dict(held))
 
 
-class _Reader:
-    """Texts -> ids of their words, as the encoder of core/text.py has them.
-
-    Args:
-        words: that are known.
-        length: words of a text that are read.
-        unit: what a word is.
-    """
-
-    def __init__(self, words: Sequence[str], length: int, unit: words_of.Unit) -> None:
-        import numpy as np
-
-        from components.core import compiled
-
-        self._compiled, self._length, self._unit = compiled, length, unit
-        spelled = _points(words)
-        begins = np.concatenate([[0], np.cumsum([len(word) for word in words], dtype=np.int64)])
-        slots = np.full(2 ** (2 * len(words)).bit_length(), -1, np.int32)
-        compiled.index(spelled, begins, slots)
-        letters = words_of.letters() if unit == "words" else np.arange(_LAST_POINT + 1) != _END
-        self._known = (letters, slots, spelled, begins)
-
-    def split(self, text: str) -> list[str]:
-        """The words of `text` that are read."""
-        return words_of.split(text, self._unit)[: self._length]
-
-    def read(self, texts: Sequence[str]) -> tuple[Array, Array, Array, Array]:
-        """Of B texts the ids, one text after the other, and (B + 1,) where they begin and end;
-        (B,) how many words they have; (B,) how many of those that were read are not known.
-        """
-        import numpy as np
-
-        if self._unit == "words":
-            lower = [text.lower() for text in texts]
-        else:
-            lower = [chr(_END).join(words_of.split(text, self._unit)) for text in texts]
-        points = _points([text + chr(_END) for text in lower])
-        ends = np.cumsum([len(text) + 1 for text in lower], dtype=np.int64)
-        most = sum(min(self._length, len(text) // 2 + 1) for text in lower)
-        ids, starts = np.empty(most, np.int32), np.empty(len(texts) + 1, np.int64)
-        words, strange = np.empty(len(texts), np.int32), np.empty(len(texts), np.int32)
-        numbers = (self._length, words_of.FIRST_WORD, words_of.UNKNOWN)
-        self._compiled.read(points, ends, *self._known, *numbers, ids, starts, words, strange)
-        return ids[: starts[-1]], starts, words, strange
-
-
-def _points(texts: Sequence[str]) -> Array:
-    """The code points of all texts, (N,) uint32; a lone surrogate is no letter."""
-    import numpy as np
-
-    return np.frombuffer(bytearray("".join(texts).encode("utf-32-le", "replace")), np.uint32)
-
-
 class Shortcut:
     """What the loaded weights say of texts; safe to call from several threads.
 
@@ -151,7 +98,7 @@ class Shortcut:
 
         self._compiled = compiled
         words = held["words"].tobytes().decode().split("\n")
-        self._reader = _Reader(words, int(held["length"]), held["unit"].item().decode())
+        self._reader = Reader(words, int(held["length"]), held["unit"].item().decode())
         self._temperature, self._abstain_below = held["calibration"]
         self._scale = float(held["scale"])
         self._centre, self._directions = held["centre"], held["directions"]
@@ -168,7 +115,7 @@ class Shortcut:
         """Answers for B texts, as the SavedModel's signature gives them."""
         import numpy as np
 
-        ids, starts, words, strange = self._reader.read(texts)
+        ids, starts, words, unknowns = self._reader.read(texts)
         hidden = self._hidden(self._sums(ids, starts))
         probabilities = self._said(hidden)[1]
         counts = np.diff(starts)
@@ -177,7 +124,7 @@ class Shortcut:
             "abstained": probabilities.max(axis=1) < self._abstain_below,
             "features": (hidden - self._centre) @ self._directions,
             "words": words,
-            "unknown_share": np.where(counts, strange / np.maximum(counts, 1), 1).astype(
+            "unknown_share": np.where(counts, unknowns / np.maximum(counts, 1), 1).astype(
                 np.float32
             ),
         }
@@ -206,11 +153,11 @@ class Shortcut:
         slopes = self._slopes(members[1:-1], said[1:-1], int(said[-1].argmax()))
         phrases = len(self._bias)
         slopes[:, :phrases] *= hidden[1:-1, :phrases] > 0
-        worth = (shares @ slopes).astype(np.float32)
+        gradients = (shares @ slopes).astype(np.float32)
         where = (ids, self._table, self._filters, self._widths)
-        weights = self._compiled.shared(*where, sums[:phrases], worth[:phrases])
-        bag = self._table[ids, -len(worth[phrases:]) :] @ worth[phrases:]
-        weights += bag * self._shrunk(np.array(len(ids)))
+        weights = self._compiled.attributed(*where, sums[:phrases], gradients[:phrases])
+        bag = self._table[ids, -len(gradients[phrases:]) :] @ gradients[phrases:]
+        weights += bag * self._bag_scale(np.array(len(ids)))
         return said[-1], said[0], self._reader.split(text), weights
 
     def _sums(self, ids: Array, starts: Array) -> Array:
@@ -221,10 +168,10 @@ class Shortcut:
         begun = np.empty((self._widths.sum(), self._filters), np.float32)
         where = (self._table, self._filters, self._widths)
         self._compiled.largest(ids, starts, *where, begun, sums)
-        sums[:, len(self._bias) :] *= self._shrunk(np.diff(starts))[:, None]
+        sums[:, len(self._bias) :] *= self._bag_scale(np.diff(starts))[:, None]
         return sums
 
-    def _shrunk(self, counts: Array) -> Array:
+    def _bag_scale(self, counts: Array) -> Array:
         """What a bag's sum is multiplied by, of texts with that many words."""
         import numpy as np
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components import looking, train
+from components import forward, train
 from components.core import bundle, fitting, network, presets
 from components.core import params as parameters
 from components.core.architecture_settings import Pretrained
@@ -142,7 +142,7 @@ def test_what_is_solved_is_what_the_network_says(
     assert accuracy >= 0.95
     assert facts["epochs"] == len(params.train.fitting.strengths)
 
-    found, actual = looking.outputs("pretrained", model, encoder, params, held, tmp_path / "kept")
+    found, actual = forward.outputs("pretrained", model, encoder, params, held, tmp_path / "kept")
     np.testing.assert_allclose(found[network.PROBABILITIES], said, atol=1e-5)
     np.testing.assert_allclose(
         found[network.FEATURES], model(ids)[network.FEATURES], rtol=1e-4, atol=1e-4

@@ -72,7 +72,7 @@ def _of_one(net: Any, settings: Any, side: Side, params: Params, kept: Path | No
         return fitting.outputs(net, look, side, params.train.fitting.padding_step)
     from components.core.networks import pretrained
 
-    answer, seen = pretrained.rest(net), body(net, settings, side, kept)
+    answer, seen = pretrained.rest(net), frozen_features(net, settings, side, kept)
     signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.float32)]
 
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
@@ -89,7 +89,7 @@ def _of_one(net: Any, settings: Any, side: Side, params: Params, kept: Path | No
     return {name: np.concatenate(values) for name, values in found.items()}
 
 
-def body(net: Any, settings: Any, side: Side, kept: Path | None) -> Array:
+def frozen_features(net: Any, settings: Any, side: Side, kept: Path | None) -> Array:
     """(N, D) float32: what the frozen part of `net` sees of each document; D may be 0."""
     import numpy as np
     import tensorflow as tf
