@@ -18,7 +18,7 @@ def server_url(params: Params) -> str:
 
 def settle(params: Params, paths: Paths) -> None:
     """Points Prefect, BentoML and DVC at this installation; a value that a person set is kept."""
-    stay_home()
+    stay_home(paths.home)
     settings = {
         "NEWSLOOP_HOME": str(paths.home),
         "PREFECT_HOME": str(paths.home / "prefect"),

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from components.core.offline import SWITCHES
+from components.core.offline import FOLDERS, SWITCHES
 from flows.stack import free_ports
 from tests import tiny
 
@@ -96,6 +96,8 @@ class Project:
     def __init__(self, root: Path, per_class: int, home: Path | None = None) -> None:
         self.root, self.home = root, home or root / ".newsloop"
         self.per_class = per_class
+        self.person = root.parent / f"{root.name}-home"  # of the user who gives the commands
+        self.person.mkdir(parents=True)
         tracked = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT, check=True, capture_output=True, text=True,
@@ -177,10 +179,11 @@ class Project:
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("NEWSLOOP_", "PREFECT_", "BENTOML_", "DVC", "GX_"))
-            and name not in SWITCHES  # this process may have set them for itself
+            and name not in {**SWITCHES, **FOLDERS}  # this process may have set them for itself
         }
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return inherited | {"PATH": path, "NEWSLOOP_HOME": str(self.home)} | more
+        own = {"PATH": path, "HOME": str(self.person), "NEWSLOOP_HOME": str(self.home)}
+        return inherited | own | more
 
     def command(self, *command: str, cwd: Path | None = None, **env: str) -> Answer:
         done = subprocess.run(

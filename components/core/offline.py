@@ -1,8 +1,9 @@
-"""The switches that keep every library at home: no telemetry, no update checks, no downloads."""
+"""What keeps every library at home: no telemetry, no downloads, no files in the user's home."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 SWITCHES = {
     "DO_NOT_TRACK": "1",  # Evidently, Prefect and others
@@ -20,8 +21,18 @@ SWITCHES = {
     "TF_ENABLE_ONEDNN_OPTS": "0",  # its sums depend on the number of threads: no equal hashes
 }
 
+# Where libraries keep settings and caches that they would otherwise put into the user's home.
+FOLDERS = {"KERAS_HOME": "keras", "MPLCONFIGDIR": "matplotlib"}
 
-def stay_home() -> None:
-    """Sets the switches for this process and its children. A value that a person set is kept."""
+
+def stay_home(state: Path | None = None) -> None:
+    """Tells this process and its children, before they import. A value that a person set is kept.
+
+    Args:
+        state: the project's, where libraries may write; None: there is no project.
+    """
     for name, value in SWITCHES.items():
         os.environ.setdefault(name, value)
+    if state is not None:
+        for name, folder in FOLDERS.items():
+            os.environ.setdefault(name, str(state / folder))

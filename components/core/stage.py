@@ -27,10 +27,10 @@ def main(run: Callable[[Params, Paths], None]) -> int:
         (no room, no permission), each said in one paragraph on stderr; 130 after Ctrl-C. Any other
         exception is a mistake of ours and passes through with its traceback.
     """
-    stay_home()
     imports.collect_seldom()
     try:
         paths = Paths.find()
+        stay_home(paths.home)
         run(parameters.load(paths.params), paths)
     except NewsloopError as error:
         return _say(f"error: {error}", error.exit_status)

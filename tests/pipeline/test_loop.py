@@ -347,5 +347,9 @@ def test_planted_personal_data_is_nowhere(project: Project) -> None:
     assert found == set()
 
 
+def test_nothing_is_written_to_the_home_of_who_gave_the_commands(project: Project) -> None:
+    assert [path for path in project.person.rglob("*") if path.is_file()] == []
+
+
 def rows(ledger: Ledger, table: ledgers.sa.Table) -> list[dict[str, object]]:
     return ledger.query(ledgers.sa.select(table))
