@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # In the name of each operation of TensorFlow Text that cuts words into pieces; see wordpiece.py.
 _CUTS = b"Wordpiece"
+_TOGETHER = 32  # texts of like length that are computed together
 _EXPLAINED = ("probabilities", "baseline", "words", "weights")  # what `explain` gives
 # TensorFlow names a traced function by a counter of all that its process has made.
 _NAME = re.compile(r"(__inference_\w*?)_(\d+)")
@@ -38,9 +39,18 @@ class Loaded:
         return "explain" in self._module.signatures
 
     def predict(self, texts: Sequence[str]) -> dict[str, Array]:
-        """Answers for B texts, each (B, ...)."""
-        found = self._module.signatures["serving_default"](texts=_raw(texts))
-        return {key: value.numpy() for key, value in found.items()}
+        """Answers for B texts, each (B, ...).
+
+        Texts cost what the longest of those computed with them costs, so like is put with like.
+        """
+        import numpy as np
+
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        parts = [order[i : i + _TOGETHER] for i in range(0, len(order), _TOGETHER)]
+        answer = self._module.signatures["serving_default"]
+        found = [answer(texts=_raw([texts[i] for i in part])) for part in parts]
+        back = np.argsort(order)
+        return {key: np.concatenate([one[key].numpy() for one in found])[back] for key in found[0]}
 
     def explain(self, texts: Sequence[str]) -> Iterator[tuple[Array, Array, list[str], Array]]:
         """Of each text: probabilities (C,) of it, and of nothing to read; words and their weights.

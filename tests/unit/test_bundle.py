@@ -67,6 +67,12 @@ def test_answers_do_not_depend_on_the_company(made: tuple[Path, Path, str]) -> N
     assert len(model.predict([])) == 0
 
 
+def test_answers_come_in_the_order_of_the_texts(saved: Any) -> None:
+    """However long each is: those of like length are computed together."""
+    counts = [1 + 37 * i % 71 for i in range(71)]
+    assert saved.predict(["bank " * count for count in counts])["words"].tolist() == counts
+
+
 @pytest.fixture(scope="module")
 def saved(made: tuple[Path, Path, str]) -> Any:
     """The same model through TensorFlow, as others load it."""
