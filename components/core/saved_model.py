@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # In the name of each operation of TensorFlow Text that cuts words into pieces; see wordpiece.py.
 _CUTS = b"Wordpiece"
-_TOGETHER = 32  # texts of like length that are computed together
+_TOGETHER = 100_000  # characters that are computed together, were all texts as long as the longest
 _EXPLAINED = ("probabilities", "baseline", "words", "weights")  # what `explain` gives
 # TensorFlow names a traced function by a counter of all that its process has made.
 _NAME = re.compile(r"(__inference_\w*?)_(\d+)")
@@ -41,15 +41,14 @@ class Loaded:
     def predict(self, texts: Sequence[str]) -> dict[str, Array]:
         """Answers for B texts, each (B, ...).
 
-        Texts cost what the longest of those computed with them costs, so like is put with like.
+        A text costs what the longest of those computed with it costs, so like is put with like.
         """
         import numpy as np
 
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        parts = [order[i : i + _TOGETHER] for i in range(0, len(order), _TOGETHER)]
+        parts = list(_alike(texts))
         answer = self._module.signatures["serving_default"]
         found = [answer(texts=_raw([texts[i] for i in part])) for part in parts]
-        back = np.argsort(order)
+        back = np.argsort(np.concatenate(parts))
         return {key: np.concatenate([one[key].numpy() for one in found])[back] for key in found[0]}
 
     def explain(self, texts: Sequence[str]) -> Iterator[tuple[Array, Array, list[str], Array]]:
@@ -78,6 +77,17 @@ def load(folder: Path) -> Loaded:
         with imports.uncollected():
             import tensorflow_text  # noqa: F401 - for its effect
     return Loaded(tf.saved_model.load(str(folder)))
+
+
+def _alike(texts: Sequence[str]) -> Iterator[list[int]]:
+    """The numbers of all texts, in groups of like length."""
+    group: list[int] = []
+    for i in sorted(range(len(texts)), key=lambda i: len(texts[i])):
+        if group and (len(group) + 1) * len(texts[i]) > _TOGETHER:
+            yield group
+            group = []
+        group.append(i)
+    yield group
 
 
 def _raw(texts: Sequence[str]) -> Any:

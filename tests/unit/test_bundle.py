@@ -67,8 +67,11 @@ def test_answers_do_not_depend_on_the_company(made: tuple[Path, Path, str]) -> N
     assert len(model.predict([])) == 0
 
 
-def test_answers_come_in_the_order_of_the_texts(saved: Any) -> None:
+def test_answers_come_in_the_order_of_the_texts(
+    saved: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However long each is: those of like length are computed together."""
+    monkeypatch.setattr(saved_model, "_TOGETHER", 1000)
     counts = [1 + 37 * i % 71 for i in range(71)]
     assert saved.predict(["bank " * count for count in counts])["words"].tolist() == counts
 
