@@ -62,7 +62,7 @@ class World:
 
 def signals(table: pl.DataFrame) -> pl.DataFrame:
     """What monitoring compares."""
-    return table.drop("text", *references.TRUTH)
+    return table.drop("text", references.ACTUAL)
 
 
 def load(paths: Paths, params: Params, words: int | None = None) -> World:
@@ -94,7 +94,7 @@ def load(paths: Paths, params: Params, words: int | None = None) -> World:
 def _answered(model: Any, texts: list[str], actual: list[str]) -> pl.DataFrame:
     found = model.predict(texts)
     table = references.table(found, texts, lambda _: SHORT)
-    return references.with_truth(table, found, actual).with_columns(text=pl.Series(texts))
+    return references.with_truth(table, actual).with_columns(text=pl.Series(texts))
 
 
 def _slang(text: str) -> str:

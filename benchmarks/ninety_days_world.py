@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from components.core import tables
 from components.core.params import Params
 from components.core.paths import Paths
-from components.core.reference import TRUTH
+from components.core.reference import ACTUAL
 from monitoring import drift, judgement
 from monitoring.drift import Drift
 from monitoring.judgement import Answered, Estimate
@@ -82,7 +82,7 @@ class Model:
     """One share's model, and what it says of each article of the world.
 
     Attributes:
-        table: (N, ...) signals of the world's articles, and TRUTH.
+        table: (N, ...) signals of the world's articles, and ACTUAL.
         probabilities: (N, C).
         classes: C labels.
     """
@@ -185,10 +185,10 @@ class Simulated:
     ) -> tuple[Drift, Estimate | None]:
         model = self.model(share)
         reference = model.table[self.drawn(share, REFERENCE_ROWS, run, DAYS * HOURS + 1)]
-        signals = model.table.drop(TRUTH)
+        signals = model.table.drop(ACTUAL)
         rows = np.concatenate([self.window(world, run, one) for one in range(since, hour + 1)])
         found = drift.judge(
-            reference.drop(TRUTH), signals[rows[-ROWS:]], self.params.monitor,
+            reference.drop(ACTUAL), signals[rows[-ROWS:]], self.params.monitor,
             signals[rows[:-ROWS]] if since < hour else None, level, draw=False,
         )  # fmt: skip
         if found.verdict.finding != "drift":

@@ -111,7 +111,7 @@ def known(
     language = text_quality.language_of(asked.language_characters, asked.language_score)
     table = references.table(found, texts, language)
     words = references.common_words(texts)
-    return references.with_truth(table, found, side["label"].to_list()), words
+    return references.with_truth(table, side["label"].to_list()), words
 
 
 def run(params: Params, paths: Paths) -> None:

@@ -19,18 +19,19 @@ from typing import Any
 import polars as pl
 
 from components.core.params import Monitor
-from components.core.reference import LANGUAGE, SKETCH
+from components.core.reference import LANGUAGE, PROBABILITIES, SKETCH
 from monitoring import evidently_page, permutation
 from monitoring.governor import Verdict
 
 NUMBERS, LABELS = "likelihood-ratio Kolmogorov-Smirnov", "likelihood ratio of a label"
 WORDS, VECTORS = "domain classifier", "maximum mean discrepancy"
+EXPECTED = "expected share of a class"
 SAME = "the same in every row"  # not a test
 TOGETHER = "features"  # the signal of all FEATURE columns as one vector
 _FEATURE = "feature_"
 # Shares of the level. What sees many kinds of drift, or its own kind first, gets more; the others
 # (1 each) say what moved.
-_WEIGHTS = {TOGETHER: 8.0, "label": 8.0, "unknown_share": 8.0, SKETCH: 4.0}
+_WEIGHTS = {TOGETHER: 8.0, PROBABILITIES: 8.0, "unknown_share": 8.0, SKETCH: 4.0}
 _WIDER = 4  # times as many predictions in each further look back
 _MOST = 4  # times the reference's rows that are looked at; 4/5 of the variance is then its own
 _NEW = 1.5  # times the rows of the look before that the last look needs to say anything new
@@ -99,8 +100,8 @@ def judge(
     """Compares a window, and what came before it, with the reference, signal by signal.
 
     Args:
-        reference: of the bundle; strings are tested as labels, lists as sketches of words,
-            everything else as numbers.
+        reference: of the bundle; strings are tested as labels, lists of whole numbers as sketches
+            of words, other lists as probabilities of classes, everything else as numbers.
         window: the same columns; one that is absent or empty cannot be tested, and is shown.
         settings: `min_rows` of the window; `false_alarm_rate` in (0, 1) of a window without drift
             over all signals and looks together.
@@ -197,6 +198,8 @@ def _tested(
         kind = _kind(column)
         if kind == WORDS:
             signals[name] = permutation.means(_weighed(column), weight)
+        elif kind == EXPECTED:
+            signals[name] = permutation.columns(_vectors(column), weight)
         elif kind == LABELS:
             signals[name] = permutation.labels(column.to_list(), weight)
         else:
@@ -216,6 +219,15 @@ def _weighed(sketches: pl.Series) -> Any:
     """(N, D) as permutation.weighed has it; a text without a sketch has no words."""
     buckets = sketches.explode().drop_nulls().to_numpy().astype(int)
     return permutation.weighed(buckets, sketches.list.len().fill_null(0).to_numpy())
+
+
+def _vectors(lists: pl.Series) -> Any:
+    """(N, C) float64 of lists of C numbers; nan where there is no list."""
+    import numpy as np
+
+    rows = lists.to_list()
+    nothing = [math.nan] * max(len(row) for row in rows if row is not None)
+    return np.array([nothing if row is None else row for row in rows], np.float64)
 
 
 def _told_apart(
@@ -248,7 +260,8 @@ def _obstacle(old: pl.Series, new: pl.Series, min_rows: int, level: float) -> st
     # Fewer ways to deal the rows than that give no p-value so small.
     if math.comb(known + len(new) - missing, known) < 1 / level:
         return f"the reference has {known} values, too few for a p-value below {level:.2g}"
-    if _kind(old) != WORDS and (only := old.min()) == old.max() == new.min() == new.max():
+    listed = isinstance(old.dtype, pl.List)
+    if not listed and (only := old.min()) == old.max() == new.min() == new.max():
         # All texts in one language is how it should be; a model that always says one thing is not.
         same = f"it is {only!s} in every row of reference and window"
         return SAME if old.name == LANGUAGE else same
@@ -302,9 +315,9 @@ def _verdict(signals: tuple[Signal, ...], known: int, window: int, seen: int) ->
 
 
 def _kind(column: pl.Series) -> str:
-    """The statistic for a column: WORDS, LABELS or NUMBERS."""
+    """The statistic for a column: WORDS, EXPECTED, LABELS or NUMBERS."""
     if isinstance(column.dtype, pl.List):
-        return WORDS
+        return EXPECTED if column.dtype.inner in (pl.Float32, pl.Float64) else WORDS
     return LABELS if column.dtype in (pl.String, pl.Categorical, pl.Enum) else NUMBERS
 
 
@@ -315,6 +328,7 @@ def _clean(table: pl.DataFrame) -> pl.DataFrame:
     """
     cleaned: dict[str, Callable[[str], pl.Expr]] = {
         WORDS: pl.col,
+        EXPECTED: lambda name: pl.col(name).cast(pl.List(pl.Float64)),
         LABELS: lambda name: pl.col(name).cast(pl.String),
         NUMBERS: _finite,
     }

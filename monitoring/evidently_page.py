@@ -19,7 +19,11 @@ from components.core import imports, offline
 # Evidently computes a distance on the way to its plots; ours stands in its place.
 _PLAIN = {"number": "ks", "label": "jensenshannon"}
 SCRIPT = f"evidently-{version('evidently')}.js"  # what the pages ask for, in their own folder
-_TITLES = {"sketch": "Drift in the words", "features": "Drift in all features together"}
+_TITLES = {
+    "sketch": "Drift in the words",
+    "features": "Drift in all features together",
+    "probabilities": "Drift in the expected shares of the classes",
+}
 Shown = tuple[str, float | None, float]  # method, p-value, level
 
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from components.core.metrics import Interval
 from components.core.params import Monitor, Params
-from components.core.reference import LANGUAGE, TRUTH
+from components.core.reference import ACTUAL, LANGUAGE, PROBABILITIES
 from monitoring import by_source, drift, moved, quality, validity
 from monitoring.by_source import SourceDrift
 from monitoring.drift import Drift
@@ -145,7 +145,7 @@ def judge(
     bad, faults = validity.judge(now.window, languages, usual, params.validate_, settings)
     if bad:
         return Seen(Drift(bad), faults)
-    known = reference.drop(TRUTH, strict=False)
+    known = reference.drop(ACTUAL, strict=False)
     table = now.table.select(known.columns)
     before = older.table.select(known.columns) if older else None
     found = drift.judge(known, table, settings, before, allowed, draw=draw)
@@ -197,7 +197,7 @@ def estimate(
         found: the drift.
         params: section `monitor`.
     """
-    if not set(TRUTH) <= set(reference.columns):
+    if not {ACTUAL, PROBABILITIES} <= set(reference.columns):
         return None
     settings = params.monitor
     accuracy, shares = quality.estimate(
@@ -212,9 +212,10 @@ def estimate(
     trusted = found.verdict.finding == "none"
     if found.verdict.finding == "drift":
         # More of one class is no news of the others: only what else has moved counts.
-        same = quality.reweighed(reference, classes, shares, settings.seed).drop(TRUTH)
+        same = quality.reweighed(reference, classes, shares, settings.seed).drop(ACTUAL)
         other = drift.judge(same, shown.table.select(same.columns), settings, draw=False)
-        trusted = not any(one.drifted for one in other.signals if one.name != "label")
+        known = {"label", PROBABILITIES}
+        trusted = not any(one.drifted for one in other.signals if one.name not in known)
     return Estimate(
         accuracy,
         trusted,

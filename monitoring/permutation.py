@@ -9,6 +9,8 @@ What is known of a text is written as a row of numbers, and samples are compared
     vectors   the squared distance of the two means. Of the words' weights it is the mean margin of
               a classifier that gives a text to the nearer mean: the domain classifier. Of waves of
               random frequencies it is the maximum mean discrepancy of the Gaussian kernel.
+    columns   the largest squared distance of the means in any column, each of variance 1. Of
+              probabilities it is the class whose expected share moved most.
 
 Then the rows are dealt anew to two samples of the same sizes, again and again, and all statistics
 computed again. A p-value is the share of deals that look at least as different in any signal. So
@@ -60,12 +62,12 @@ class Signal:
 
     Attributes:
         rows: (N, 1 + D) float32, for shares uint8. The first is 1; a row without a value is all 0.
-        by: shares: the D others are 0 or 1, answers to questions; means: any numbers.
+        by: shares: the D others are 0 or 1, answers to questions; means and columns: any numbers.
         weight: above 0; a signal of weight 2 gets twice the level of one of weight 1.
     """
 
     rows: Array
-    by: Literal["shares", "means"]
+    by: Literal["shares", "means", "columns"]
     weight: float = 1.0
 
 
@@ -206,9 +208,11 @@ def _compared(
     for one in signals.values():
         end = start + one.rows.shape[1]
         sums = new[..., start:end], old[..., start:end]
-        found.append(
-            _distance(*sums) if one.by == "means" else _likelihood_ratio(*sums, table.logs)
-        )
+        if one.by == "shares":
+            found.append(_likelihood_ratio(*sums, table.logs))
+        else:
+            gaps = _gaps(*sums)
+            found.append(gaps.sum(axis=-1) if one.by == "means" else gaps.max(axis=-1))
         start = end
     return np.stack(found, axis=1)
 
@@ -227,12 +231,12 @@ def _likelihood_ratio(new: Array, old: Array, logs: Array) -> Array:
     return (surprise(new + old) - surprise(new) - surprise(old)).max(axis=-1)  # type: ignore[no-any-return]
 
 
-def _distance(new: Array, old: Array) -> Array:
-    """The squared distance of the means; (..., 1 + D) sums -> (...)."""
+def _gaps(new: Array, old: Array) -> Array:
+    """The squared distances of the means; (..., 1 + D) sums -> (..., D)."""
     import numpy as np
 
     gap = new[..., 1:] / np.maximum(new[..., :1], 1) - old[..., 1:] / np.maximum(old[..., :1], 1)
-    return np.einsum("...d,...d->...", gap, gap).astype(np.float64)  # type: ignore[no-any-return]
+    return gap * gap
 
 
 def _judged(seen: Array, names: list[str], weights: Array, looks: Sequence[int]) -> Found:
@@ -294,7 +298,18 @@ def means(vectors: Array, weight: float = 1.0) -> Signal:
     return _signal(vectors, present, "means", weight)
 
 
-def _signal(rows: Array, present: Array, by: Literal["shares", "means"], weight: float) -> Signal:
+def columns(vectors: Array, weight: float = 1.0) -> Signal:
+    """The column of (N, D) vectors whose mean moved most; a row with a nan has no value."""
+    import numpy as np
+
+    present = ~np.isnan(vectors.sum(axis=1))
+    spread = vectors[present].std(axis=0) if present.any() else np.ones(vectors.shape[1])
+    return _signal(vectors / np.where(spread > 0, spread, 1), present, "columns", weight)
+
+
+def _signal(
+    rows: Array, present: Array, by: Literal["shares", "means", "columns"], weight: float
+) -> Signal:
     import numpy as np
 
     kind = np.uint8 if by == "shares" else np.float32

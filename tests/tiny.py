@@ -133,7 +133,7 @@ def _make(
     samples = [f"the {word} of today" for word in vocabulary for _ in range(3)]
     found = bundles.Bundle(folder, "unsigned").predict(samples)
     known = references.table(found, samples, lambda _: text_quality.SHORT)
-    reference = references.with_truth(known, found, found.labels)
+    reference = references.with_truth(known, found.labels)
     tables.write_table(references.common_words(samples), folder / bundles.WORDS)
     tables.write_table(reference, folder / bundles.REFERENCE)
 

@@ -3,7 +3,8 @@
     label, confidence, words, unknown_share, feature_0 ...   the model's signals
     language    of the text, as validation detects it
     sketch      the text's words, hashed into BUCKETS numbers, each once: no order, no counts
-    actual, probabilities   the right label, and what the model said of each: what it is worth
+    probabilities   what the model said of each class
+    actual      the right label, with which the probabilities tell what the model is worth
 
 and, as `words.parquet`, in how many of the texts each common word occurs. No text is kept. A bucket
 stands for several words of any news text, so it proves of no word that it was there; a word is
@@ -24,7 +25,8 @@ from components.core.bundle import Predictions
 BUCKETS = 4096  # fits 16 bits; 325 BBC articles have 10,565 words, 2.6 a bucket
 NAMED_FROM = 5  # texts that hold a word before the bundle names it
 SKETCH, LANGUAGE = "sketch", "language"
-TRUTH = ["actual", "probabilities"]  # known of the reference only: nothing to compare
+PROBABILITIES = "probabilities"
+ACTUAL = "actual"  # known of the reference only: nothing to compare
 Detect = Callable[[str], str]
 
 
@@ -40,7 +42,7 @@ def sketch(text: str) -> list[int]:
 
 
 def table(found: Predictions, texts: Sequence[str], detect: Detect) -> pl.DataFrame:
-    """The signals of N scrubbed texts, with their language and sketch.
+    """The signals of N scrubbed texts, with their language, sketch and probabilities.
 
     Args:
         found: the model's answers to `texts`.
@@ -50,15 +52,13 @@ def table(found: Predictions, texts: Sequence[str], detect: Detect) -> pl.DataFr
     return found.signals().with_columns(
         pl.Series(LANGUAGE, [detect(text) for text in texts], dtype=pl.String),
         pl.Series(SKETCH, [sketch(text) for text in texts], dtype=pl.List(pl.UInt16)),
+        pl.Series(PROBABILITIES, found.probabilities.tolist(), dtype=pl.List(pl.Float32)),
     )
 
 
-def with_truth(table: pl.DataFrame, found: Predictions, actual: Sequence[str]) -> pl.DataFrame:
-    """`table` with TRUTH: the actual labels, and the model's (N, C) probabilities as lists."""
-    return table.with_columns(
-        pl.Series("actual", actual, dtype=pl.String),
-        pl.Series("probabilities", found.probabilities.tolist(), dtype=pl.List(pl.Float32)),
-    )
+def with_truth(table: pl.DataFrame, actual: Sequence[str]) -> pl.DataFrame:
+    """`table` with the ACTUAL labels."""
+    return table.with_columns(pl.Series(ACTUAL, actual, dtype=pl.String))
 
 
 def thinned(rows: int, most: int) -> list[int]:

@@ -82,6 +82,22 @@ def test_features_that_moved_together_only_are_found() -> None:
     assert [signal.name for signal in result.signals if signal.drifted] == [drift.TOGETHER]
 
 
+def test_probabilities_are_one_signal_shown_as_a_number() -> None:
+    def with_probabilities(table: pl.DataFrame, share: float, seed: int) -> pl.DataFrame:
+        rng = np.random.default_rng(seed)
+        rare = np.where(rng.random(table.height) < share, 0.4, 0.02)
+        lists = np.stack([rare, 1 - rare], axis=1).tolist()
+        return table.with_columns(probabilities=pl.Series(lists, dtype=pl.List(pl.Float32)))
+
+    known = with_probabilities(REFERENCE, 0.03, 1)
+    still = drift.judge(known, with_probabilities(WINDOW, 0.03, 2), SETTINGS)
+    assert still.verdict.finding == "none"
+    moved = drift.judge(known, with_probabilities(WINDOW, 0.3, 3), SETTINGS)
+    assert [one.name for one in moved.signals if one.drifted] == ["probabilities"]
+    assert found(moved, "probabilities").method == drift.EXPECTED
+    assert "Drift in the expected shares of the classes" in (moved.page or "")
+
+
 def test_small_drift_is_found_by_looking_back_and_says_how_far() -> None:
     moved = pl.col("feature_0") + 0.5
     windows = [sample(100, 10 + i).with_columns(moved) for i in range(10)]

@@ -55,6 +55,28 @@ def test_vectors_are_compared_by_their_means() -> None:
     assert statistic(permutation.means(vectors), 1) == pytest.approx(3**2 + 4**2)
 
 
+def test_columns_are_compared_by_the_one_that_moved_most_for_its_spread() -> None:
+    vectors = np.array([[0.0, 10.0, 7.0], [2.0, 30.0, 7.0], [4.0, 20.0, 7.0]])
+    spread = vectors[:, :2].std(axis=0)
+    expected = max((np.array([3.0, 0.0]) / spread) ** 2)
+    assert statistic(permutation.columns(vectors), 1) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_class_that_is_hardly_known_is_seen_by_its_probability_first() -> None:
+    """Three texts in 100 are of a class that is believed at 0.4 and therefore never said."""
+    rng = np.random.default_rng(5)
+
+    def said(rows: int, share: float) -> np.ndarray:
+        rare = np.where(rng.random(rows) < share, 0.4, 0.02) + rng.uniform(0, 0.02, rows)
+        return np.stack([rare, 1 - rare], axis=1)
+
+    both = np.concatenate([said(1000, 0.03), said(400, 0.09)])
+    names = [["rare", "common"][i] for i in both.argmax(axis=1)]
+    by_label = permutation.test({"x": permutation.labels(names)}, [400], 499, 1)
+    by_share = permutation.test({"x": permutation.columns(both)}, [400], 499, 1)
+    assert (by_label.p_value, by_share.p_value) == (1.0, 1 / 500)
+
+
 def test_waves_give_the_gaussian_kernel_of_median_width() -> None:
     rng = np.random.default_rng(3)
     vectors = rng.normal(size=(300, 4))
