@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # In the name of each operation of TensorFlow Text that cuts words into pieces; see wordpiece.py.
 _CUTS = b"Wordpiece"
-_TOGETHER = 100_000  # characters that are computed together, were all texts as long as the longest
+_TOGETHER = 200_000  # characters that are computed together, were all texts as long as the longest
 _EXPLAINED = ("probabilities", "baseline", "words", "weights")  # what `explain` gives
 # TensorFlow names a traced function by a counter of all that its process has made.
 _NAME = re.compile(r"(__inference_\w*?)_(\d+)")
