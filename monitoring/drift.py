@@ -20,7 +20,7 @@ import polars as pl
 
 from components.core.params import Monitor
 from components.core.reference import LANGUAGE, PROBABILITIES, SKETCH
-from monitoring import evidently_page, permutation
+from monitoring import evidently_page, permutation, word_vectors
 from monitoring.governor import Verdict
 
 NUMBERS, LABELS = "likelihood-ratio Kolmogorov-Smirnov", "likelihood ratio of a label"
@@ -216,9 +216,9 @@ def _tested(
 
 
 def _weighed(sketches: pl.Series) -> Any:
-    """(N, D) as permutation.weighed has it; a text without a sketch has no words."""
+    """(N, D) as word_vectors.weighed has it; a text without a sketch has no words."""
     buckets = sketches.explode().drop_nulls().to_numpy().astype(int)
-    return permutation.weighed(buckets, sketches.list.len().fill_null(0).to_numpy())
+    return word_vectors.weighed(buckets, sketches.list.len().fill_null(0).to_numpy())
 
 
 def _vectors(lists: pl.Series) -> Any:
@@ -238,7 +238,7 @@ def _told_apart(
         return None, ()
     both = pl.concat([reference[SKETCH], shown[SKETCH]])
     vectors = _weighed(both)
-    separability, lean = permutation.separability(vectors, reference.height)
+    separability, lean = word_vectors.separability(vectors, reference.height)
     return separability, tuple(lean.argsort()[::-1][:_UNLIKE].tolist())
 
 

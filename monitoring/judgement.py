@@ -214,8 +214,8 @@ def estimate(
         # More of one class is no news of the others: only what else has moved counts.
         same = quality.reweighed(reference, classes, shares, settings.seed).drop(ACTUAL)
         other = drift.judge(same, shown.table.select(same.columns), settings, draw=False)
-        known = {"label", PROBABILITIES}
-        trusted = not any(one.drifted for one in other.signals if one.name not in known)
+        of_classes = {"label", PROBABILITIES}
+        trusted = not any(one.drifted for one in other.signals if one.name not in of_classes)
     return Estimate(
         accuracy,
         trusted,

@@ -33,7 +33,6 @@ likelihood ratio" (2006); Gretton and others, "A kernel two-sample test" (2012);
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -211,8 +210,7 @@ def _compared(
         if one.by == "shares":
             found.append(_likelihood_ratio(*sums, table.logs))
         else:
-            gaps = _gaps(*sums)
-            found.append(gaps.sum(axis=-1) if one.by == "means" else gaps.max(axis=-1))
+            found.append(_distance(*sums, one.by))
         start = end
     return np.stack(found, axis=1)
 
@@ -231,12 +229,14 @@ def _likelihood_ratio(new: Array, old: Array, logs: Array) -> Array:
     return (surprise(new + old) - surprise(new) - surprise(old)).max(axis=-1)  # type: ignore[no-any-return]
 
 
-def _gaps(new: Array, old: Array) -> Array:
-    """The squared distances of the means; (..., 1 + D) sums -> (..., D)."""
+def _distance(new: Array, old: Array, by: str) -> Array:
+    """The squared distance of the means; by "columns" the largest; (..., 1 + D) sums -> (...)."""
     import numpy as np
 
     gap = new[..., 1:] / np.maximum(new[..., :1], 1) - old[..., 1:] / np.maximum(old[..., :1], 1)
-    return gap * gap
+    if by == "columns":
+        return np.abs(gap).max(axis=-1).astype(np.float64) ** 2  # type: ignore[no-any-return]
+    return np.einsum("...d,...d->...", gap, gap).astype(np.float64)  # type: ignore[no-any-return]
 
 
 def _judged(seen: Array, names: list[str], weights: Array, looks: Sequence[int]) -> Found:
@@ -337,63 +337,6 @@ def waves(vectors: Array) -> Array:
     frequencies = generator.normal(size=(vectors.shape[1], _WAVES)) * math.sqrt(2 / (width or 1.0))
     phase = vectors.astype(np.float32) @ frequencies.astype(np.float32)
     return np.hstack([np.cos(phase), np.sin(phase)]) / math.sqrt(_WAVES)
-
-
-def words(sketches: Sequence[Sequence[int]]) -> Array:
-    """As `weighed`, of N lists of buckets."""
-    import numpy as np
-
-    counts = [len(one) for one in sketches]
-    flat = np.fromiter(itertools.chain.from_iterable(sketches), np.intp, sum(counts))
-    return weighed(flat, np.array(counts, np.intp))
-
-
-def weighed(buckets: Array, counts: Array) -> Array:
-    """(N, D) float32 of length 1, D the buckets that are used; rare words weigh more.
-
-    A word weighs its inverse frequency, the logarithm of N / texts that hold it.
-
-    Args:
-        buckets: of all texts, one after the other.
-        counts: (N,) how many each text has.
-    """
-    import numpy as np
-
-    row = np.repeat(np.arange(len(counts)), counts)
-    texts = np.bincount(buckets)
-    place = np.cumsum(texts > 0) - 1  # bucket -> column
-    with np.errstate(divide="ignore"):
-        weights = -np.log(texts / len(counts)) if len(counts) else texts  # of all texts: nothing
-    weight = weights[buckets]
-    length = np.sqrt(np.bincount(row, weight**2, len(counts)))
-    held = np.zeros((len(counts), place[-1] + 1 if len(place) else 0), np.float32)
-    held[row, place[buckets]] = weight / np.maximum(length, np.finfo(np.float32).tiny)[row]
-    return held
-
-
-def separability(vectors: Array, old: int) -> tuple[float, Array]:
-    """How well the nearest-mean classifier tells window from reference, leave one out.
-
-    Args:
-        vectors: (N, D) of `words`, the reference's texts first.
-        old: how many those are; at least 2, as of the others.
-
-    Returns:
-        Area under its ROC curve, one half where it guesses; and how much nearer each text of the
-        window is to the window than to the reference, (N - old,).
-    """
-    import numpy as np
-    from scipy.stats import rankdata
-
-    own = np.einsum("nd,nd->n", vectors, vectors)
-    new = np.arange(len(vectors)) >= old
-    to_new, to_old = (
-        (vectors @ vectors[side].sum(axis=0) - own * side) / (side.sum() - side)
-        for side in (new, ~new)
-    )
-    lean = to_new - to_old
-    ranks = rankdata(lean)
-    return float((ranks[new].mean() - (new.sum() + 1) / 2) / old), lean[new]
 
 
 def deals_for(level: float) -> int:

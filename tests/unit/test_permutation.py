@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -86,29 +86,10 @@ def test_waves_give_the_gaussian_kernel_of_median_width() -> None:
     assert np.abs(found @ found.T - kernel).mean() < 0.1
 
 
-def test_rare_words_weigh_most_and_words_of_all_texts_nothing() -> None:
-    vectors = permutation.words([[1, 2], [1, 2], [1, 3], [1]])
-    alike = vectors @ vectors.T
-    assert alike[0, 1] == pytest.approx(1)
-    assert alike[0, 2] == pytest.approx(0)
-    assert alike[3].tolist() == [0, 0, 0, 0]
-    vectors = permutation.words([[0, 1], [0, 2], [2, 3], [3]])
-    assert vectors[0, 1] / vectors[0, 0] == pytest.approx(math.log(4) / math.log(2))
-
-
-def test_texts_without_words_are_of_length_0() -> None:
-    assert permutation.words([[], []]).shape == (2, 0)
-    assert permutation.words([]).shape == (0, 0)
-    vectors = permutation.words([[7], [], [4, 7]])
-    assert np.linalg.norm(vectors, axis=1).tolist() == pytest.approx([1, 0, 1])
-
-
-def test_samples_that_words_tell_apart() -> None:
-    texts = [[0, 1], [0, 2], [1, 2], [3, 4], [3, 5], [4, 5]]
-    area, lean = permutation.separability(permutation.words(texts), 3)
-    assert (area, len(lean)) == (1.0, 3)
-    area, _ = permutation.separability(permutation.words([[0], [1], [0], [1]]), 2)
-    assert area <= 0.5
+@pytest.mark.parametrize("make", [permutation.means, permutation.columns])
+def test_vectors_that_are_all_the_same_are_no_drift(make: Callable[..., Signal]) -> None:
+    """No variance, and nothing is divided by it."""
+    assert permutation.test({"x": make(np.full((80, 3), 0.2))}, [40], 99, 1).p_value == 1.0
 
 
 def test_one_signal_gives_the_p_value_of_a_permutation_test() -> None:
