@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 
+# What Python has compiled is kept, whatever the shell says: tests start some hundred commands.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run demo test check setup lock clean
 
 run: setup

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,12 @@ def empty_database(home: Path) -> None:
         shutil.copy(file, home / "prefect")
 
 
+def _copy(file: Path, to: Path) -> None:
+    if file.is_file():
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, to)
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command left behind."""
@@ -103,9 +110,10 @@ class Project:
             cwd=ROOT, check=True, capture_output=True, text=True,
         ).stdout.splitlines()  # fmt: skip
         for name in tracked:
-            if (ROOT / name).is_file():
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, root / name)
+            _copy(ROOT / name, root / name)
+            if name.endswith(".py"):
+                # With its times: so it is true in the new place, too.
+                _copy(Path(cache_from_source(ROOT / name)), Path(cache_from_source(root / name)))
         for name in ("dvc.lock", "data/sources.json"):
             (root / name).unlink(missing_ok=True)
         for label in LABELS:

@@ -10,6 +10,7 @@ spelled[begins[i] : begins[i + 1]].
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,23 @@ def _kept() -> bool:
 _KEPT = _kept()
 
 import numba  # noqa: E402 - it reads the environment when it is imported
+from numba.core.caching import UserProvidedCacheLocator  # noqa: E402
+
+
+class ByContent(UserProvidedCacheLocator):
+    """What is compiled is kept by the code's content, not by its place.
+
+    So a checkout, its workspace clone and the bentos that were built from them compile once.
+    """
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        return hashlib.sha256(Path(py_file).read_bytes()).hexdigest()
+
+
+numba.config.CACHE_LOCATOR_CLASSES = (  # type: ignore[attr-defined]
+    f"{__name__}.{ByContent.__name__},InTreeCacheLocator"
+)
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
