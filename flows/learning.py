@@ -34,7 +34,7 @@ from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from components.core.progress import say
 from components.gate_checks import KEEP
-from flows import pipeline, rehearsal, repair, requests, telling, workspace
+from flows import dvc_process, pipeline, rehearsal, repair, requests, telling, workspace
 
 _DECIDING = ("rehearse", "gate", "release")
 
@@ -182,19 +182,21 @@ def _learn_for_governor(
 
 def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: Summary) -> None:
     workspace.settle(paths)
-    champion = ledger.champion()
-    if not in_place and champion is not None:
+    champion = None if in_place else ledger.champion()
+    if champion:
         paths = workspace.prepare(paths, champion)
-        pipeline.checkout(paths)
-        pipeline.verify(paths)
-    params, fitted = recipe.load(paths.params, paths.sources / paths.params.name)
-    for line in fitted:
-        say(f"settings: {line}")
-    try:
-        with pipeline.earlier_data_kept(paths):
-            _choose(params, paths, ledger, reason, summary)
-    finally:
-        _show(summary)
+    with dvc_process.kept(paths):
+        if champion:
+            pipeline.checkout(paths)
+            pipeline.verify(paths)
+        params, fitted = recipe.load(paths.params, paths.sources / paths.params.name)
+        for line in fitted:
+            say(f"settings: {line}")
+        try:
+            with pipeline.earlier_data_kept(paths):
+                _choose(params, paths, ledger, reason, summary)
+        finally:
+            _show(summary)
 
 
 def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: Summary) -> None:

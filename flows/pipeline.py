@@ -6,32 +6,19 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 import yaml
 
-from components.core import imports, orphans, tables
+from components.core import tables
 from components.core.errors import GateRefused, NewsloopError, ReleaseError
-from components.core.identity import redact
-from components.core.noise import is_noise
 from components.core.paths import Paths
-from flows import dvc_lock
+from flows import dvc_lock, dvc_process
+from flows.dvc_process import StageFailed
 
 STAGES = ("ingest", "validate", "split", "train", "evaluate", "package")
 _LOG = logging.getLogger(__name__)
-_ERROR = "error: "  # how a stage begins its paragraph, see core/stage.py
-_GRACE_SECONDS = 10  # between asking a stage to end and ending it
-
-
-class StageFailed(NewsloopError):
-    """A stage exited with an error; the message is its own paragraph."""
 
 
 def changed_stages(paths: Paths) -> set[str]:
@@ -40,7 +27,7 @@ def changed_stages(paths: Paths) -> set[str]:
     Raises:
         StageFailed: DVC cannot read the project.
     """
-    answer, _ = _dvc(paths, ["status", "--json", *STAGES])
+    answer = dvc_process.ask(paths, "status", "--json", *STAGES)
     return set(json.loads(answer or "{}"))
 
 
@@ -54,7 +41,7 @@ def repro(stage: str, paths: Paths, *, force: bool = False) -> str:
         StageFailed: with the stage's own paragraph.
     """
     forced = ["--force"] if force else []
-    answer, _ = _dvc(paths, ["repro", "--single-item", *forced, stage])
+    answer = dvc_process.ask(paths, "repro", "--single-item", *forced, stage)
     if not force:
         dvc_lock.keep(paths)
     if f"Stage '{stage}' is cached" in answer:
@@ -65,7 +52,7 @@ def repro(stage: str, paths: Paths, *, force: bool = False) -> str:
 def checkout(paths: Paths) -> None:
     """Brings the outputs that dvc.lock names into the workspace, as far as the cache has them."""
     with contextlib.suppress(StageFailed):
-        _dvc(paths, ["checkout", "--force", "--quiet"])
+        dvc_process.ask(paths, "checkout", "--force", "--quiet")
 
 
 def pull(paths: Paths) -> None:
@@ -74,7 +61,7 @@ def pull(paths: Paths) -> None:
     Raises:
         StageFailed: the remote cannot be reached, or does not let us in.
     """
-    _dvc(paths, ["pull", "--force", "--quiet", "--allow-missing"])
+    dvc_process.ask(paths, "pull", "--force", "--quiet", "--allow-missing")
 
 
 def verify(paths: Paths, stages: Sequence[str] = STAGES) -> None:
@@ -117,7 +104,7 @@ def _md5(path: Path) -> str:
 
 def _altered(paths: Paths, folder: Path, id_: str) -> list[str]:
     """The objects of DVC's cache that are not what their names say; for a message."""
-    answer, _ = _dvc(paths, ["cache", "dir"])
+    answer = dvc_process.ask(paths, "cache", "dir")
     objects = Path(answer.strip()) / "files" / "md5"
     listing = objects / id_[:2] / id_[2:]
     if not listing.is_file():
@@ -158,77 +145,3 @@ def _put_back(paths: Paths, before: Mapping[Path, bytes]) -> None:
         checkout(paths)
     except (OSError, NewsloopError) as error:
         _LOG.warning("the earlier data could not be put back: %s Make room and run again.", error)
-
-
-def _dvc(paths: Paths, arguments: Sequence[str]) -> tuple[str, str]:
-    """DVC's standard output and the last error paragraph; a stage's progress goes to our stderr."""
-    env = {
-        **orphans.marked(paths.root),
-        "NEWSLOOP_HOME": str(paths.home),
-        "NEWSLOOP_CHECKOUT": str(paths.sources),
-    }
-    # A stage's `python` must be this one, also when nobody activated the environment.
-    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
-    if sys.stderr.isatty():
-        env["NEWSLOOP_WATCHED"] = "1"
-    process = subprocess.Popen(
-        [*imports.dvc(), "--wait-for-lock", *arguments],
-        cwd=paths.root,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # its children end with it, see _end
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    paragraphs: list[str] = []
-    relay = threading.Thread(target=_relay, args=(process.stderr, paragraphs), daemon=True)
-    relay.start()
-    try:
-        answer = process.stdout.read().decode(errors="replace")
-        status = process.wait()
-        relay.join()
-    except BaseException:
-        _end(process)
-        raise
-    finally:
-        process.stdout.close()
-    said = paragraphs[-1] if paragraphs else ""
-    if status:
-        if status in (-signal.SIGINT, 130):
-            raise KeyboardInterrupt
-        raise StageFailed(
-            said or f"Expected `dvc {' '.join(arguments)}` to work, it exited with {status}."
-        )
-    return answer, said
-
-
-def _relay(stream: IO[bytes], paragraphs: list[str]) -> None:
-    """Passes on what a stage says; keeps its errors, and DVC's own where the stage had none."""
-    line = b""
-    own = False
-    with stream:
-        while byte := stream.read(1):
-            line += byte
-            if byte not in b"\r\n":
-                continue
-            text = line.decode(errors="replace").strip()
-            if text.startswith(_ERROR):
-                paragraphs.append(redact(text.removeprefix(_ERROR)))
-                own = True
-            elif text.startswith("ERROR:"):
-                if not own:
-                    paragraphs.append(redact(text.removeprefix("ERROR:").strip()))
-            elif text and not is_noise(text):
-                sys.stderr.write(line.decode(errors="replace"))
-                sys.stderr.flush()
-            line = b""
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends DVC and the stage below it: a stage that outlives DVC would still write."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_SECONDS)

@@ -21,7 +21,7 @@ from components import release, release_git
 from components.core import bundle, tables
 from components.core.errors import ReleaseError, UsageError
 from components.core.paths import Paths
-from flows import pipeline, stores, workspace
+from flows import dvc_process, pipeline, stores, workspace
 
 Say = Callable[[str], None]
 _LEARNING = ("train", "evaluate", "package")
@@ -88,7 +88,7 @@ def retrain(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
     """
     place = Paths(folder.resolve(), paths.home, checkout=paths.root)
     shutil.rmtree(place.packaged)  # so that nothing but this training can prove anything
-    with workspace.alone(paths):
+    with workspace.alone(paths), dvc_process.kept(place):
         for stage in _LEARNING:
             say(f"{stage} ...")
             pipeline.repro(stage, place, force=True)
@@ -105,7 +105,7 @@ def retrain(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
 def _pull(place: Paths) -> None:
     try:
         pipeline.pull(place)
-    except pipeline.StageFailed as error:
+    except dvc_process.StageFailed as error:
         raise ReleaseError(
             release.explained(f"Expected to bring the data from DVC's remote, got: {error}")
         ) from error

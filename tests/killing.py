@@ -140,7 +140,7 @@ def run(root: Path) -> None:
     from components.core import bundle
     from components.core.ledger import Ledger
     from components.core.paths import Paths
-    from flows import pipeline, repair, workspace
+    from flows import dvc_process, pipeline, repair, workspace
 
     paths = Paths(root, root / ".newsloop")
     ledger = Ledger(f"sqlite:///{paths.ledger}")
@@ -149,7 +149,7 @@ def run(root: Path) -> None:
         for line in repair.run(paths, ledger, now):
             print(f"repair: {line}")
         workspace.settle(paths)
-        with pipeline.earlier_data_kept(paths):
+        with dvc_process.kept(paths), pipeline.earlier_data_kept(paths):
             changed = pipeline.changed_stages(paths)
             for name in NAMES:
                 if name in changed:

@@ -33,6 +33,26 @@ def dvc() -> list[str]:
     return [sys.executable, "-c", code]
 
 
+def dvc_server() -> list[str]:
+    """A DVC that obeys commands: one more argument is the descriptor to read them from.
+
+    A command is a line, its arguments as JSON. What it says ends with NUL on stdout and stderr; on
+    stdout its status and a line's end follow.
+    """
+    code = f"""
+import gc, json, os, sys
+gc.set_threshold({_YOUNG})
+from dvc.cli import main
+with os.fdopen(int(sys.argv[1])) as commands:
+    for line in commands:
+        sys.argv = ["dvc", *json.loads(line)]
+        status = main(sys.argv[1:])
+        print(f"\\0{{status or 0}}", flush=True)
+        print(end="\\0", file=sys.stderr, flush=True)
+"""
+    return [sys.executable, "-c", code]
+
+
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
     """Python does not look for garbage while a library is imported.

@@ -1,0 +1,81 @@
+"""flows/dvc_process.py: one DVC, asked one command after the other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from components.core.paths import Paths
+from flows import dvc_process
+from flows.dvc_process import Dvc, StageFailed
+
+PIPELINE = """
+stages:
+  good:
+    cmd: echo said; echo progress >&2; echo x > good
+    outs: [good]
+  bad:
+    cmd: "echo 'error: Expected this, got that.' >&2; exit 3"
+    outs: [bad]
+  killer:
+    cmd: kill -9 $PPID
+    outs: [killer]
+"""
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    (tmp_path / "dvc.yaml").write_text(PIPELINE)
+    command = [sys.executable, "-m", "dvc", "init", "--quiet", "--no-scm"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    return Paths(tmp_path, tmp_path / ".newsloop")
+
+
+def children() -> list[psutil.Process]:
+    return [one for one in psutil.Process().children() if "dvc.cli" in "".join(one.cmdline())]
+
+
+def test_one_process_answers_everything_and_ends(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with dvc_process.kept(paths):
+        assert "good" in dvc_process.ask(paths, "status", "--json")
+        first = children()
+        said = dvc_process.ask(paths, "repro", "good")
+        assert "Running stage 'good'" in said
+        assert "said" in said
+        assert children() == first != []
+        with pytest.raises(StageFailed, match=r"\AExpected this, got that\.\Z"):
+            dvc_process.ask(paths, "repro", "bad")
+        # An error is not told again of what comes after it.
+        with pytest.raises(StageFailed, match="nowhere"):
+            dvc_process.ask(paths, "repro", "nowhere")
+        assert "is cached" not in dvc_process.ask(paths, "status")
+        assert children() == first
+    assert children() == []
+    assert "progress" in capsys.readouterr().err
+
+
+def test_by_itself_a_command_has_its_own_process(paths: Paths) -> None:
+    assert "Running stage 'good'" in dvc_process.ask(paths, "repro", "good")
+    assert "didn't change" in dvc_process.ask(paths, "repro", "good")
+    assert children() == []
+
+
+def test_another_project_is_asked_by_itself(paths: Paths, tmp_path: Path) -> None:
+    other = Paths(tmp_path / "other", paths.home)
+    other.root.mkdir()
+    with dvc_process.kept(paths), pytest.raises(StageFailed, match="dvc.yaml"):
+        dvc_process.ask(other, "repro", "good")
+
+
+def test_a_killed_one_is_said_and_another_one_started(paths: Paths) -> None:
+    with Dvc(paths) as dvc:
+        with pytest.raises(StageFailed, match="exited with -9"):
+            dvc.ask(["repro", "killer"])
+        assert "good" in dvc.ask(["status", "--json"])
+    assert children() == []
