@@ -215,7 +215,8 @@ def estimate(
         same = quality.reweighed(reference, classes, shares, settings.seed).drop(ACTUAL)
         other = drift.judge(same, shown.table.select(same.columns), settings, draw=False)
         of_classes = {"label", PROBABILITIES}
-        trusted = not any(one.drifted for one in other.signals if one.name not in of_classes)
+        moved_too = (one.drifted for one in other.signals if one.name not in of_classes)
+        trusted = same.height >= settings.min_rows and not any(moved_too)
     return Estimate(
         accuracy,
         trusted,

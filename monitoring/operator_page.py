@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from components.core import ledger_deciding, metrics
+from components.core.energy import shown
 from components.core.ledger import LABELS, PREDICTIONS, WINDOWS, Champion, Ledger
 from components.core.ledger_tables import last_labels
 from components.core.metrics import Interval
@@ -168,7 +169,7 @@ def _cards(
     if story:
         cards.append(_card("decided", story[0]["verdict"], _time(story[0]["time"])))
     if energy := champion.metrics.get("energy"):
-        cards.append(_card("energy of training", f"{energy.get('kwh', 0):.3f} kWh", "estimated"))
+        cards.append(_card("energy of training", shown(energy.get("kwh", 0.0)), "estimated"))
     return cards
 
 

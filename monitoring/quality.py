@@ -157,13 +157,19 @@ def estimate(
 
 
 def reweighed(reference: pl.DataFrame, classes: Sequence[str], shares: Array, seed: int) -> Any:
-    """`reference` drawn anew with these class shares, so that only other drift remains."""
+    """As many rows of `reference` as have these class shares, so that only other drift remains.
+
+    No row is taken twice: equal rows would look like drift themselves.
+    """
     import numpy as np
 
     actual = np.array([classes.index(label) for label in reference["actual"]])
-    weight = shares[actual] / np.bincount(actual, minlength=len(classes))[actual]
-    rows = np.random.default_rng(seed).choice(len(actual), len(actual), p=weight / weight.sum())
-    return reference[rows]
+    held = np.bincount(actual, minlength=len(classes))
+    rows = min(len(actual), float(((held + 1) / np.maximum(shares, _TINY)).min()))
+    mixed = np.random.default_rng(seed).permutation(len(actual))
+    wanted = np.rint(rows * shares).astype(int)
+    kept = [mixed[actual[mixed] == i][: wanted[i]] for i in range(len(classes))]
+    return reference[np.sort(np.concatenate(kept))]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from typing import Any
 from components.core import tables
 
 _GRAMS = 1000.0  # in a kilogram
+_WATT_HOURS = 1000.0  # in a kilowatt-hour
+_SMALL = 0.1  # kWh, below which watt-hours are shown
 _MEASURES = "intel_rapl"  # CodeCarbon's way that reads a sensor; all others estimate
 _SECONDS = 15  # between two readings
 
@@ -44,7 +46,16 @@ class Energy:
 
     def __str__(self) -> str:
         how = ", an estimate: this machine has no power sensor to read" if self.estimated else ""
-        return f"{self.kwh:.5f} kWh, {self.co2_grams:.1f} g of CO2 ({self.country}{how})"
+        return f"{shown(self.kwh)}, {self.co2_grams:.1f} g of CO2 ({self.country}{how})"
+
+
+def shown(kwh: float) -> str:
+    """Three digits that say something, of kilowatt-hours.
+
+    >>> shown(12.345), shown(0.00123), shown(0.0)
+    ('12.3 kWh', '1.23 Wh', '0 Wh')
+    """
+    return f"{kwh:.3g} kWh" if kwh >= _SMALL else f"{_WATT_HOURS * kwh:.3g} Wh"
 
 
 @contextlib.contextmanager

@@ -94,7 +94,7 @@ def test_what_a_training_cost_is_kept_by_the_models_bytes(tmp_path: Path) -> Non
     energy.keep(spent, model, tmp_path)
     found = energy.of(model, tmp_path)
     assert energy.section(found).splitlines()[-1] == (
-        "Training took 60 seconds and 0.00123 kWh, 0.5 g of CO2 (DEU, an estimate: this machine "
+        "Training took 60 seconds and 1.23 Wh, 0.5 g of CO2 (DEU, an estimate: this machine "
         "has no power sensor to read)."
     )
     (model / "saved_model.pb").write_bytes(b"y")
