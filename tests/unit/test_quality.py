@@ -83,10 +83,21 @@ def test_an_overconfident_model_is_not_believed() -> None:
     )
 
 
-def test_the_reference_is_drawn_anew_with_the_windows_shares() -> None:
-    drawn = quality.reweighed(reference(), CLASSES, np.array([0.8, 0.1, 0.1]), 1)
-    assert drawn.height == 2000
-    assert (drawn["actual"] == "a").mean() == pytest.approx(0.8, abs=0.03)
+@pytest.mark.parametrize(("shares", "rows"), [([0.8, 0.1, 0.1], 833), ([1 / 3] * 3, 1950)])
+def test_of_the_reference_remain_as_many_as_have_the_windows_shares(
+    shares: list[float], rows: int
+) -> None:
+    known = reference().with_row_index()
+    drawn = quality.reweighed(known, CLASSES, np.array(shares), 1)
+    assert drawn.height == pytest.approx(rows, rel=0.05)
+    assert drawn["index"].n_unique() == drawn.height
+    assert [(drawn["actual"] == name).mean() for name in CLASSES] == pytest.approx(shares, abs=0.01)
+
+
+def test_a_class_that_the_reference_lacks_leaves_little_of_it() -> None:
+    known = reference().filter(pl.col("actual") != "c")
+    assert quality.reweighed(known, CLASSES, np.array([0.4, 0.4, 0.2]), 1).height < 10
+    assert quality.reweighed(known, CLASSES, np.array([0.5, 0.5, 1e-12]), 1).height > 1200
 
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
