@@ -134,7 +134,7 @@ def ours(reference: pl.DataFrame, labels: list[str], window: pl.DataFrame, monit
     return quality.estimate(
         reference, labels, np.array(window["probabilities"].to_list()), window["text"].to_list(),
         monitor.confidence, monitor.resamples, monitor.seed,
-    )[0]  # fmt: skip
+    ).window  # fmt: skip
 
 
 def estimated(corpus: Corpus, reference: Any, chosen: Any) -> tuple[float, float]:
@@ -147,11 +147,13 @@ def estimated(corpus: Corpus, reference: Any, chosen: Any) -> tuple[float, float
         }
     )
     said, names = corpus.probabilities[chosen], [str(i) for i in chosen]
-    found, _ = quality.estimate(table, labels, said, names, 0.95, 1, SEED)
-    calibrator = quality.fit(corpus.probabilities[reference], corpus.actual[reference])
+    known, actual = corpus.probabilities[reference], corpus.actual[reference]
+    found = quality.estimate(table, labels, said, names, 0.95, 1, SEED)
     shares = np.bincount(corpus.actual[chosen], minlength=len(labels)) / len(chosen)
-    sure = quality.moved(calibrator(said), np.maximum(shares, 1e-9) / calibrator.shares)
-    return found.value, float(sure[np.arange(len(said)), said.argmax(axis=1)].mean())
+    told = quality.sureness(
+        quality.fit(known, actual), said, known, actual, np.maximum(shares, 1e-9)
+    )
+    return found.window.value, float(told.mean())
 
 
 def errors(

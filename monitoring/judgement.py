@@ -33,17 +33,24 @@ class Estimate:
     """The accuracy that is expected of answers nobody has labelled.
 
     Attributes:
-        accuracy: in [0, 1].
+        accuracy: of the window's answers, in [0, 1].
+        expected: of very many answers to such texts.
         trusted: whether the texts of each class are still such as the reference knows.
         shares: class -> estimated share of the window's texts.
     """
 
     accuracy: Interval
+    expected: Interval
     trusted: bool
     shares: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        return {"accuracy": self.accuracy.rounded(), "trusted": self.trusted, "shares": self.shares}
+        return {
+            "accuracy": self.accuracy.rounded(),
+            "expected": self.expected.rounded(),
+            "trusted": self.trusted,
+            "shares": self.shares,
+        }
 
 
 @dataclass(frozen=True)
@@ -200,7 +207,7 @@ def estimate(
     if not {ACTUAL, PROBABILITIES} <= set(reference.columns):
         return None
     settings = params.monitor
-    accuracy, shares = quality.estimate(
+    estimated = quality.estimate(
         reference,
         classes,
         shown.probabilities,
@@ -212,13 +219,15 @@ def estimate(
     trusted = found.verdict.finding == "none"
     if found.verdict.finding == "drift":
         # More of one class is no news of the others: only what else has moved counts.
-        same = quality.reweighed(reference, classes, shares, settings.seed).drop(ACTUAL)
+        same = quality.reweighed(reference, classes, estimated.shares, settings.seed).drop(ACTUAL)
         other = drift.judge(same, shown.table.select(same.columns), settings, draw=False)
         of_classes = {"label", PROBABILITIES}
         moved_too = (one.drifted for one in other.signals if one.name not in of_classes)
         trusted = same.height >= settings.min_rows and not any(moved_too)
+    shares = zip(classes, estimated.shares, strict=True)
     return Estimate(
-        accuracy,
+        estimated.window,
+        estimated.expected,
         trusted,
-        {name: round(float(share), 4) for name, share in zip(classes, shares, strict=True)},
+        {name: round(float(share), 4) for name, share in shares},
     )

@@ -209,7 +209,8 @@ def with_accuracy(verdict: Verdict, seen: Seen, decay: Decay | None, champion: C
     """`verdict`, with how far the accuracy fell below the test side's, as far as that is known.
 
     By labels it counts once a sequential test is certain that it fell; estimated, if the estimate
-    is to be trusted, by the ends of its interval.
+    is to be trusted, by the ends of the interval of what is to be expected: a window's own luck is
+    no reason for anything.
     """
     tested = champion.metrics.get("accuracy")
     if not isinstance(tested, dict):
@@ -217,7 +218,7 @@ def with_accuracy(verdict: Verdict, seen: Seen, decay: Decay | None, champion: C
     verdict = replace(verdict, real_drop=tested["value"] - decay.after if decay else None)
     if not (seen.estimate and seen.estimate.trusted):
         return verdict
-    found = seen.estimate.accuracy
+    found = seen.estimate.expected
     return replace(
         verdict,
         estimated_drop=tested["value"] - found.high,

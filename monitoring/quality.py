@@ -2,8 +2,9 @@
 
 Without labels: probabilities are calibrated on the reference (temperature and a bias for each
 class), moved to the window's own class shares, and the mean probability of the given label is the
-estimate. It holds while the texts of a class are such as the reference knows, however many each
-class has; where that is not so, it says so.
+estimate. Where the reference's texts of a class are answered better or worse than that says, and
+more so than chance explains, the difference is added. It holds while the texts of a class are such
+as the reference knows, however many each class has; where that is not so, it says so.
 
 With labels: the share of right answers in each window of time, anew in each run, so that late
 labels count where they belong; and ADWIN over all of them, which finds when it became less.
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 _TINY = 1e-12  # a probability of 0 has no logarithm
 _PULL = 1.0  # texts that speak for temperature 1 and no bias, beside the real ones
 _ROUNDS, _CLOSE = 200, 1e-6  # of the expectation maximisation; it ends when shares move less
+_CHANCE = 0.05  # that answers are thought amiss which are not
+_CLASS_PULL = 50.0  # texts of each class that are answered just as well as is believed
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,66 @@ def class_shares(calibrated: Array, shares: Array, weight: Array) -> Array:
     return now
 
 
+def amiss(sure: Array, right: Array, actual: Array, classes: int) -> Array:
+    """(C,) how much more often the texts of a class are answered right than is believed.
+
+    0 for all where a chi-square test says that chance explains it; else drawn towards 0 by
+    _CLASS_PULL texts.
+
+    Args:
+        sure: (N,) probability that an answer is right.
+        right: (N,) whether it is.
+        actual: (N,) index of each text's class.
+        classes: C.
+    """
+    import numpy as np
+    from scipy.special import chdtrc
+
+    count = np.bincount(actual, minlength=classes)
+    known = count > 0
+    off = np.bincount(actual, right - sure, classes)
+    chance = np.maximum(((right - sure) ** 2).mean() * count[known], _TINY)
+    if chdtrc(known.sum(), (off[known] ** 2 / chance).sum()) > _CHANCE:
+        return np.zeros(classes)
+    return off / (count + _CLASS_PULL)
+
+
+def sureness(calibrator: Calibrator, new: Array, old: Array, actual: Array, shares: Array) -> Array:
+    """(N,) probabilities that answers are right, where the classes have `shares`.
+
+    Args:
+        calibrator: fitted to the reference.
+        new: (N, C) what the model said.
+        old: (M, C) of the reference.
+        actual: (M,) index of each of its texts' class.
+        shares: (C,) positive.
+    """
+    import numpy as np
+
+    ratio = shares / calibrator.shares
+    now, then = moved(calibrator(new), ratio), moved(calibrator(old), ratio)
+    answered = old.argmax(axis=1)
+    sure = then[np.arange(len(old)), answered]
+    off = amiss(sure, answered == actual, actual, old.shape[1])
+    given = new.argmax(axis=1)
+    return np.clip(now[np.arange(len(new)), given] + now @ off, 0, 1)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """The accuracy of answers that nobody has labelled, in [0, 1].
+
+    Attributes:
+        window: how many of these answers are right.
+        expected: how many would be, of very many texts such as these.
+        shares: (C,) of the classes; sum to 1.
+    """
+
+    window: Interval
+    expected: Interval
+    shares: Array
+
+
 def estimate(
     reference: pl.DataFrame,
     classes: Sequence[str],
@@ -113,18 +176,18 @@ def estimate(
     confidence: float,
     resamples: int,
     seed: int,
-) -> tuple[Interval, Array]:
-    """The accuracy of N answers that nobody has labelled, in [0, 1], and their class shares.
+) -> Estimated:
+    """The accuracy of N answers that nobody has labelled.
 
     Args:
         reference: of the bundle, with `actual` and `probabilities`.
         classes: in the order of the probabilities.
         probabilities: (N, C) of the window.
         texts: (N,) of the window. Answers to one and the same are right or wrong together.
-        confidence: of the interval, in (0, 1).
-        resamples: of the bootstrap. Each draws the reference's texts anew, and then whether each
-            answer is right: the accuracy of a window is no expectation. The window's texts are
-            what is asked about, and stay.
+        confidence: of the intervals, in (0, 1).
+        resamples: of the bootstrap. Each draws the reference's texts anew. Then, for `window`,
+            whether each answer is right: its accuracy is no expectation, and its texts are what is
+            asked about, and stay. For `expected` the window's texts are drawn anew.
         seed: of the bootstrap.
     """
     import numpy as np
@@ -135,25 +198,31 @@ def estimate(
     held = np.array(texts, object)
     _, first, counts = np.unique(held, return_index=True, return_counts=True)
     new = np.asarray(probabilities, np.float64)[first]
-    weight = counts / counts.sum()
-    given = new.argmax(axis=1)
+    own = counts / counts.sum()
 
-    def once(rows: Array) -> tuple[Array, Array]:
+    def once(rows: Array, *weights: Array) -> list[tuple[Array, Array]]:
+        """By these texts of the reference, for each weight of the window's: sureness, shares."""
         calibrator = fit(old[rows], actual[rows])
         calibrated = calibrator(new)
-        shares = class_shares(calibrated, calibrator.shares, weight)
-        sure = moved(calibrated, shares / calibrator.shares)
-        return sure[np.arange(len(new)), given], shares
+        every = [class_shares(calibrated, calibrator.shares, weight) for weight in weights]
+        return [
+            (sureness(calibrator, new, old[rows], actual[rows], shares), shares) for shares in every
+        ]
 
-    sure, shares = once(np.arange(len(old)))
-    value = float(weight @ sure)
+    ((sure, shares),) = once(np.arange(len(old)), own)
+    value = float(own @ sure)
     generator = np.random.default_rng(seed)
     drawn = []
     for _ in range(resamples):
-        likely, _ = once(generator.integers(0, len(old), len(old)))
-        drawn.append(weight @ (generator.random(len(new)) < likely))
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(value, min(float(low), value), max(float(high), value)), shares
+        rows = generator.integers(0, len(old), len(old))
+        again = generator.multinomial(len(own), own) / len(own)
+        (likely, _), (expected, _) = once(rows, own, again)
+        drawn.append((own @ (generator.random(len(new)) < likely), again @ expected))
+    ends = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    window, expectation = (
+        Interval(value, min(float(low), value), max(float(high), value)) for low, high in ends.T
+    )
+    return Estimated(window, expectation, shares)
 
 
 def reweighed(reference: pl.DataFrame, classes: Sequence[str], shares: Array, seed: int) -> Any:

@@ -40,12 +40,11 @@ def texts(probabilities: np.ndarray) -> list[str]:
 def test_the_estimate_follows_the_class_shares(shares: list[float]) -> None:
     probabilities, actual = world(shares, 3000, 1)
     truth = (probabilities.argmax(axis=1) == actual).mean()
-    found, estimated = quality.estimate(
-        reference(), CLASSES, probabilities, texts(probabilities), 0.95, 20, 2
-    )
-    assert found.value == pytest.approx(truth, abs=0.03)
-    assert found.low < found.value < found.high < found.low + 0.06
-    assert estimated == pytest.approx(shares, abs=0.05)
+    found = quality.estimate(reference(), CLASSES, probabilities, texts(probabilities), 0.95, 20, 2)
+    assert found.window.value == pytest.approx(truth, abs=0.03)
+    for ends in (found.window, found.expected):
+        assert ends.low < ends.value < ends.high < ends.low + 0.07
+    assert found.shares == pytest.approx(shares, abs=0.05)
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
@@ -53,9 +52,9 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     for seed in range(20):
         probabilities, actual = world([0.6, 0.2, 0.2], 200, 100 + seed)
         known = reference(seed)[:300]
-        found, _ = quality.estimate(
+        found = quality.estimate(
             known, CLASSES, probabilities, texts(probabilities), 0.9, 30, seed
-        )
+        ).window
         inside += found.low <= (probabilities.argmax(axis=1) == actual).mean() <= found.high
     assert 0.75 * 20 <= inside < 20
 
@@ -63,14 +62,16 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
 def test_a_text_that_comes_again_and_again_says_no_more_than_once() -> None:
     probabilities, _ = world([1 / 3] * 3, 30, 4)
     names = texts(probabilities)
-    once, shares = quality.estimate(reference(), CLASSES, probabilities, names, 0.95, 50, 6)
+    said = quality.estimate(reference(), CLASSES, probabilities, names, 0.95, 50, 6)
     many = probabilities.repeat(20, axis=0)
     same = [name for name in names for _ in range(20)]
-    often, again = quality.estimate(reference(), CLASSES, many, same, 0.95, 50, 6)
-    fresh, _ = quality.estimate(reference(), CLASSES, many, texts(many), 0.95, 50, 6)
-    assert (often.low, often.high) == (pytest.approx(once.low), pytest.approx(once.high))
-    assert again == pytest.approx(shares)
-    assert fresh.high - fresh.low < 0.5 * (often.high - often.low)
+    again = quality.estimate(reference(), CLASSES, many, same, 0.95, 50, 6)
+    fresh = quality.estimate(reference(), CLASSES, many, texts(many), 0.95, 50, 6)
+    assert again.shares == pytest.approx(said.shares)
+    for name in ("window", "expected"):
+        once, often, new = (getattr(one, name) for one in (said, again, fresh))
+        assert (often.low, often.high) == (pytest.approx(once.low), pytest.approx(once.high))
+        assert new.high - new.low < 0.5 * (often.high - often.low)
 
 
 def test_an_overconfident_model_is_not_believed() -> None:
