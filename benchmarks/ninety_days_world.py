@@ -159,21 +159,23 @@ class Simulated:
         return self.model(daily).accuracy(share) - self.model(model).accuracy(share)
 
     def judge(
-        self, world: str, run: int, hour: int, share: float, quiet: int, level: float
+        self, world: str, run: int, hour: int, share: float, begun: int, quiet: int, level: float
     ) -> tuple[Drift, Estimate | None]:
         """What monitoring finds in an hour, and the estimated accuracy if it finds drift.
 
         Args:
             share: of the model.
+            begun: hour since which it serves.
             quiet: hour since which no window has shown anything.
             level: that the window may take.
         """
         known = world if hour >= BEGINS[world] * HOURS else "still"  # until then all are the same
         most = drift.look_back(REFERENCE_ROWS, ROWS) // ROWS
         since = max(quiet, hour - most) if hour % LOOK_HOURS == 0 else hour
-        key = (known, run, hour, share, since, level)
+        key = (known, run, hour, share, begun, since, level)
         if key not in self._said:
-            self._said[key] = self._judged(world, run, hour, share, since, level)
+            first = max(begun, hour - most)
+            self._said[key] = self._judged(world, run, hour, share, first, since, level)
         return self._said[key]
 
     def forget(self) -> None:
@@ -181,19 +183,23 @@ class Simulated:
         self._said.clear()
 
     def _judged(
-        self, world: str, run: int, hour: int, share: float, since: int, level: float
+        self, world: str, run: int, hour: int, share: float, first: int, since: int, level: float
     ) -> tuple[Drift, Estimate | None]:
         model = self.model(share)
         reference = model.table[self.drawn(share, REFERENCE_ROWS, run, DAYS * HOURS + 1)]
         signals = model.table.drop(ACTUAL)
-        rows = np.concatenate([self.window(world, run, one) for one in range(since, hour + 1)])
+        every = np.concatenate([self.window(world, run, one) for one in range(first, hour + 1)])
+        rows = every[(since - first) * ROWS :]
         found = drift.judge(
             reference.drop(ACTUAL), signals[rows[-ROWS:]], self.params.monitor,
             signals[rows[:-ROWS]] if since < hour else None, level, draw=False,
         )  # fmt: skip
         if found.verdict.finding != "drift":
             return found, None
-        rows = rows[-found.rows :]
-        shown = Window("", 0, 0, [str(row) for row in rows])
-        answered = Answered(shown, model.probabilities[rows], signals[rows])
-        return found, judgement.estimate(reference, answered, model.classes, found, self.params)
+
+        def answered(some: Any) -> Answered:
+            window = Window("", 0, 0, [str(row) for row in some])
+            return Answered(window, model.probabilities[some], signals[some])
+
+        shown, all_ = answered(rows[-found.rows :]), answered(every)
+        return found, judgement.estimate(reference, shown, all_, model.classes, found, self.params)

@@ -24,6 +24,9 @@ from monitoring.windows import Window
 # Below this a p-value needs too many permutations. Nobody has looked as often as that leads to
 # unless the day's budget is far too small for the number of looks.
 LEAST_LEVEL = 0.0005
+# A class of which the reference has fewer texts, and that has grown so many times, can be answered
+# better or worse than anybody knows.
+_FEW, _GROWN = 50, 1.5
 _SHARE_OF_BUDGET = 0.1  # of what is left; a constant share never spends all
 _EXAMPLES = 3
 
@@ -33,9 +36,11 @@ class Estimate:
     """The accuracy that is expected of answers nobody has labelled.
 
     Attributes:
-        accuracy: of the window's answers, in [0, 1].
-        expected: of very many answers to such texts.
-        trusted: whether the texts of each class are still such as the reference knows.
+        accuracy: of the answers in which the drift is clearest, in [0, 1].
+        expected: of very many answers to such texts. As far as those before them agree, by all of
+            them together: a window by itself says little.
+        trusted: whether the texts of each class are still such as the reference knows, and it knows
+            enough of each class that has grown.
         shares: class -> estimated share of the window's texts.
     """
 
@@ -123,7 +128,8 @@ def unready(window: Window, allowed: float, settings: Monitor) -> Verdict | None
 
 def judge(
     now: Answered,
-    older: Answered | None,
+    before: Answered | None,
+    quiet: int,
     reference: pl.DataFrame,
     words: pl.DataFrame | None,
     classes: Sequence[str],
@@ -137,8 +143,8 @@ def judge(
 
     Args:
         now: the window.
-        older: the predictions before it, back to the last window that showed anything; None:
-            there are none. Small drift shows in many windows only.
+        before: the predictions before it, without bad data; None: there are none.
+        quiet: the newest of these that have shown nothing. Small drift shows in many windows only.
         reference: of the bundle, whole.
         words: its common words; None: it has none.
         classes: of the model, in the order of its probabilities.
@@ -154,34 +160,37 @@ def judge(
         return Seen(Drift(bad), faults)
     known = reference.drop(ACTUAL, strict=False)
     table = now.table.select(known.columns)
-    before = older.table.select(known.columns) if older else None
-    found = drift.judge(known, table, settings, before, allowed, draw=draw)
+    older = before.table.tail(quiet).select(known.columns) if before and quiet else None
+    found = drift.judge(known, table, settings, older, allowed, draw=draw)
     back = found.rows - table.height
-    shown = now if back < 1 or older is None else _joined(older, now, back)
+    shown = _joined(before, now, back)
+    every = _joined(before, now, before.window.rows if before else 0)
     texts = shown.window.texts
     shown_table = shown.table.select(known.columns)
     return Seen(
         found,
         faults,
         _moved(known, words, shown_table, texts),
-        estimate(reference, shown, classes, found, params),
+        estimate(reference, shown, every, classes, found, params),
         tuple(dict.fromkeys(texts[i] for i in found.unlike))[:_EXAMPLES],
         found.rows if back > 0 else 0,
         by_source.judge(known, table, now.window.sources, settings),
     )
 
 
-def _joined(older: Answered, now: Answered, back: int) -> Answered:
+def _joined(before: Answered | None, now: Answered, back: int) -> Answered:
     """`now`, and the newest `back` predictions before it."""
     import numpy as np
 
+    if before is None or back < 1:
+        return now
     window = replace(
         now.window,
-        texts=[*older.window.texts[-back:], *now.window.texts],
-        sources=[*older.window.sources[-back:], *now.window.sources],
+        texts=[*before.window.texts[-back:], *now.window.texts],
+        sources=[*before.window.sources[-back:], *now.window.sources],
     )
-    table = pl.concat([older.table.tail(back), now.table])
-    probabilities = np.concatenate([older.probabilities[-back:], now.probabilities])
+    table = pl.concat([before.table.tail(back), now.table])
+    probabilities = np.concatenate([before.probabilities[-back:], now.probabilities])
     return Answered(window, probabilities, table)
 
 
@@ -193,13 +202,19 @@ def _moved(
 
 
 def estimate(
-    reference: pl.DataFrame, shown: Answered, classes: Sequence[str], found: Drift, params: Params
+    reference: pl.DataFrame,
+    shown: Answered,
+    every: Answered,
+    classes: Sequence[str],
+    found: Drift,
+    params: Params,
 ) -> Estimate | None:
     """The accuracy of the answers that `found` is about; None if the bundle is too old to know.
 
     Args:
         reference: of the bundle, whole.
         shown: the predictions in which the drift is clearest; without drift, the window.
+        every: these and the ones before them.
         classes: of the model, in the order of its probabilities.
         found: the drift.
         params: section `monitor`.
@@ -207,27 +222,49 @@ def estimate(
     if not {ACTUAL, PROBABILITIES} <= set(reference.columns):
         return None
     settings = params.monitor
-    estimated = quality.estimate(
-        reference,
-        classes,
-        shown.probabilities,
-        shown.window.texts,
-        settings.confidence,
-        settings.resamples,
-        settings.seed,
-    )
+
+    def estimated(of: Answered) -> quality.Estimated:
+        return quality.estimate(
+            reference, classes, of.probabilities, of.window.texts, settings.confidence,
+            settings.resamples, settings.seed,
+        )  # fmt: skip
+
+    here = estimated(shown)
+    together = estimated(every) if every.window.rows > shown.window.rows else here
+    agree = here.expected.low <= together.expected.value <= here.expected.high
     trusted = found.verdict.finding == "none"
     if found.verdict.finding == "drift":
-        # More of one class is no news of the others: only what else has moved counts.
-        same = quality.reweighed(reference, classes, estimated.shares, settings.seed).drop(ACTUAL)
-        other = drift.judge(same, shown.table.select(same.columns), settings, draw=False)
-        of_classes = {"label", PROBABILITIES}
-        moved_too = (one.drifted for one in other.signals if one.name not in of_classes)
-        trusted = same.height >= settings.min_rows and not any(moved_too)
-    shares = zip(classes, estimated.shares, strict=True)
+        trusted = not _little_known(reference, classes, here.shares) and not _moved_otherwise(
+            reference, shown.table, classes, here.shares, settings
+        )
     return Estimate(
-        estimated.window,
-        estimated.expected,
+        here.window,
+        (together if agree else here).expected,
         trusted,
-        {name: round(float(share), 4) for name, share in shares},
+        {name: round(float(share), 4) for name, share in zip(classes, here.shares, strict=True)},
+    )
+
+
+def _little_known(reference: pl.DataFrame, classes: Sequence[str], shares: Any) -> bool:
+    """Whether a class has grown of which the reference has but a few texts."""
+    held = [int((reference[ACTUAL] == name).sum()) for name in classes]
+    return any(
+        count < _FEW and share * reference.height > _GROWN * count
+        for count, share in zip(held, shares, strict=True)
+    )
+
+
+def _moved_otherwise(
+    reference: pl.DataFrame, shown: pl.DataFrame, classes: Sequence[str], shares: Any,
+    settings: Monitor,
+) -> bool:  # fmt: skip
+    """Whether the texts of a class differ, too, or the reference has too few to say.
+
+    More of one class is no news of the others: the reference is given the same shares.
+    """
+    same = quality.reweighed(reference, classes, shares, settings.seed).drop(ACTUAL)
+    found = drift.judge(same, shown.select(same.columns), settings, draw=False)
+    of_classes = {"label", PROBABILITIES}
+    return same.height < settings.min_rows or any(
+        one.drifted for one in found.signals if one.name not in of_classes
     )

@@ -246,14 +246,16 @@ def _look(
         found = model.predict(one.texts)
         return Answered(one, found.probabilities, references.table(found, one.texts, language))
 
-    quiet = ledger_watch.quiet_since(ledger, champion.bundle)
     most = min(
         drift.look_back(reference.height, window.rows), params.monitor.max_rows - window.rows
     )
-    older = windows.before(ledger, window, quiet, most)
+    sound = ledger_watch.last_with(ledger, champion.bundle, "bad data")
+    quiet = ledger_watch.last_with(ledger, champion.bundle, "bad data", "drift")
+    before = windows.before(ledger, window, sound, most)
     return judgement.judge(
         answered(window),
-        answered(older) if older.rows else None,
+        answered(before) if before.rows else None,
+        min(windows.count_before(ledger, window, quiet), before.rows),
         reference,
         bundle.words(folder),
         model.labels,

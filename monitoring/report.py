@@ -83,7 +83,8 @@ def quality(
         trust = (
             ""
             if estimate.trusted
-            else " This is not to be trusted: the texts are no longer such as the model knows."
+            else " This is not to be trusted: the texts are no longer such as the model knows, or "
+            "it knows too few of a class that has grown."
         )
         lines.append(
             f"Estimated accuracy, without labels: {found.value:.3f} "

@@ -123,6 +123,15 @@ def before(ledger: Ledger, window: Window, after: int, max_rows: int) -> Window:
     return Window(window.bundle, after, window.after, texts, sources=sources)
 
 
+def count_before(ledger: Ledger, window: Window, after: int) -> int:
+    """How many predictions with a text are in (after, window.after].
+
+    Raises:
+        LedgerError: the ledger cannot be reached.
+    """
+    return sum(seq <= window.after for seq in ledger_watch.scrubbed(ledger, window.bundle, after))
+
+
 def span(time: datetime, hours: float) -> tuple[datetime, datetime]:
     """The window of time that holds `time`: [start, end) in UTC, counted from 1970.
 

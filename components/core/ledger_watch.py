@@ -22,12 +22,12 @@ def judged_until(ledger: Ledger, bundle: str) -> int:
     return int(ledger.query(judged)[0]["seq"] or 0)
 
 
-def quiet_since(ledger: Ledger, bundle: str) -> int:
-    """The sequence number after which no window of `bundle` has shown anything; 0 if none ever."""
-    loud = sa.select(sa.func.max(WINDOWS.c.until).label("seq")).where(
-        WINDOWS.c.bundle == bundle, WINDOWS.c.verdict.in_(["drift", "bad data"])
+def last_with(ledger: Ledger, bundle: str, *verdicts: str) -> int:
+    """Where the last window of `bundle` with one of these verdicts ends; 0 if there is none."""
+    last = sa.select(sa.func.max(WINDOWS.c.until).label("seq")).where(
+        WINDOWS.c.bundle == bundle, WINDOWS.c.verdict.in_(verdicts)
     )
-    return int(ledger.query(loud)[0]["seq"] or 0)
+    return int(ledger.query(last)[0]["seq"] or 0)
 
 
 def scrubbed(ledger: Ledger, bundle: str, after: int, source: str | None = None) -> list[int]:
