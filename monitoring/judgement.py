@@ -235,7 +235,7 @@ def estimate(
     trusted = found.verdict.finding == "none"
     if found.verdict.finding == "drift":
         trusted = not _little_known(reference, classes, here.shares) and not _moved_otherwise(
-            reference, shown.table, classes, here.shares, settings
+            reference, shown.table, classes, here.shares, found.level, settings
         )
     return Estimate(
         here.window,
@@ -256,14 +256,14 @@ def _little_known(reference: pl.DataFrame, classes: Sequence[str], shares: Any) 
 
 def _moved_otherwise(
     reference: pl.DataFrame, shown: pl.DataFrame, classes: Sequence[str], shares: Any,
-    settings: Monitor,
+    allowed: float, settings: Monitor,
 ) -> bool:  # fmt: skip
     """Whether the texts of a class differ, too, or the reference has too few to say.
 
     More of one class is no news of the others: the reference is given the same shares.
     """
     same = quality.reweighed(reference, classes, shares, settings.seed).drop(ACTUAL)
-    found = drift.judge(same, shown.select(same.columns), settings, draw=False)
+    found = drift.judge(same, shown.select(same.columns), settings, level=allowed, draw=False)
     of_classes = {"label", PROBABILITIES}
     return same.height < settings.min_rows or any(
         one.drifted for one in found.signals if one.name not in of_classes
