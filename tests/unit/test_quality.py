@@ -155,3 +155,19 @@ def test_windows_of_time_know_no_local_clock(time: str, hours: float, start: str
     found = span(datetime.fromisoformat(time), hours)
     assert found[0].isoformat() == start
     assert found[1] - found[0] == timedelta(hours=hours)
+
+
+def test_what_the_calibration_misses_of_a_class_is_found_and_chance_is_not() -> None:
+    rng = np.random.default_rng(3)
+    actual, sure = rng.integers(0, 3, 600), np.full(600, 0.9)
+    right = rng.random(600) < sure
+    assert (quality.amiss(sure, right, actual, 4) == 0).all()
+    right[actual == 1] = rng.random((actual == 1).sum()) < 0.6
+    found = quality.amiss(sure, right, actual, 4)
+    assert found[1] == pytest.approx(-0.3 * 200 / 250, abs=0.08)
+    assert np.abs(found[[0, 2]]).max() < 0.05
+    assert found[3] == 0  # nothing is known of it
+
+
+def test_answers_that_are_all_right_are_not_amiss() -> None:
+    assert (quality.amiss(np.ones(9), np.ones(9, bool), np.zeros(9, int), 2) == 0).all()
