@@ -150,10 +150,10 @@ def estimated(corpus: Corpus, reference: Any, chosen: Any) -> tuple[float, float
     known, actual = corpus.probabilities[reference], corpus.actual[reference]
     found = quality.estimate(table, labels, said, names, 0.95, 1, SEED)
     shares = np.bincount(corpus.actual[chosen], minlength=len(labels)) / len(chosen)
-    told = quality.sureness(
+    told, more = quality.sureness(
         quality.fit(known, actual), said, known, actual, np.maximum(shares, 1e-9)
     )
-    return found.window.value, float(told.mean())
+    return found.window.value, float(told.mean()) + more
 
 
 def errors(

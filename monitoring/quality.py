@@ -132,8 +132,13 @@ def amiss(sure: Array, right: Array, actual: Array, classes: int) -> Array:
     return off / (count + _CLASS_PULL)
 
 
-def sureness(calibrator: Calibrator, new: Array, old: Array, actual: Array, shares: Array) -> Array:
+def sureness(
+    calibrator: Calibrator, new: Array, old: Array, actual: Array, shares: Array
+) -> tuple[Array, float]:
     """(N,) probabilities that answers are right, where the classes have `shares`.
+
+    With it comes what is to be added to their mean, as the reference has it. It is not added to
+    each: those that are nearly sure have no room above, and the mean would come out too low.
 
     Args:
         calibrator: fitted to the reference.
@@ -149,8 +154,7 @@ def sureness(calibrator: Calibrator, new: Array, old: Array, actual: Array, shar
     answered = old.argmax(axis=1)
     sure = then[np.arange(len(old)), answered]
     off = amiss(sure, answered == actual, actual, old.shape[1])
-    given = new.argmax(axis=1)
-    return np.clip(now[np.arange(len(new)), given] + now @ off, 0, 1)  # type: ignore[no-any-return]
+    return now[np.arange(len(new)), new.argmax(axis=1)], float(shares @ off)
 
 
 @dataclass(frozen=True)
@@ -200,25 +204,27 @@ def estimate(
     new = np.asarray(probabilities, np.float64)[first]
     own = counts / counts.sum()
 
-    def once(rows: Array, *weights: Array) -> list[tuple[Array, Array]]:
+    def once(rows: Array, *weights: Array) -> list[tuple[Array, float, Array]]:
         """By these texts of the reference, for each weight of the window's: sureness, shares."""
         calibrator = fit(old[rows], actual[rows])
         calibrated = calibrator(new)
         every = [class_shares(calibrated, calibrator.shares, weight) for weight in weights]
         return [
-            (sureness(calibrator, new, old[rows], actual[rows], shares), shares) for shares in every
+            (*sureness(calibrator, new, old[rows], actual[rows], shares), shares)
+            for shares in every
         ]
 
-    ((sure, shares),) = once(np.arange(len(old)), own)
-    value = float(own @ sure)
+    ((sure, more, shares),) = once(np.arange(len(old)), own)
+    value = min(max(float(own @ sure) + more, 0.0), 1.0)
     generator = np.random.default_rng(seed)
     drawn = []
     for _ in range(resamples):
         rows = generator.integers(0, len(old), len(old))
         again = generator.multinomial(len(own), own) / len(own)
-        (likely, _), (expected, _) = once(rows, own, again)
-        drawn.append((own @ (generator.random(len(new)) < likely), again @ expected))
-    ends = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+        (likely, more, _), (expected, besides, _) = once(rows, own, again)
+        right = generator.random(len(new)) < likely
+        drawn.append((own @ right + more, again @ expected + besides))
+    ends = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0).clip(0, 1)
     window, expectation = (
         Interval(value, min(float(low), value), max(float(high), value)) for low, high in ends.T
     )
