@@ -307,11 +307,13 @@ def test_reading_keeps_no_documents(
     opened = reader(
         paths, kind=kind, limits={"unpacked_mib": 99, "unpacked_ratio": 9999}, **settings
     )
-    tracemalloc.start()
-    try:
-        assert sum(not document.fault for document in opened.read(opened.pin())) == count
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    peaks = []
+    for _ in range(2):  # other threads of this process allocate, too, but hardly both times
+        tracemalloc.start()
+        try:
+            assert sum(not document.fault for document in opened.read(opened.pin())) == count
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
     # A few buffers of 1 MiB; the database driver fetches 1000 rows of 8 KB at once.
-    assert peak < (24 if kind == "sql" else 9) * MIB
+    assert min(peaks) < (24 if kind == "sql" else 9) * MIB
