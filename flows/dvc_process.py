@@ -87,6 +87,10 @@ class Dvc:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Ends the process and what it started; what is asked next starts another one."""
         if self._running:
             self._running.end()
             self._running = None
@@ -97,10 +101,10 @@ class Dvc:
         try:
             answer, said, status = self._running.ask(["--wait-for-lock", *arguments])
         except BaseException:
-            self.__exit__()
+            self.end()
             raise
-        if status < 0:  # it was killed, and what is asked next is asked of another one
-            self.__exit__()
+        if status < 0:  # DVC itself was killed
+            self.end()
         if status in (-signal.SIGINT, _INTERRUPTED):
             raise KeyboardInterrupt
         if status:
