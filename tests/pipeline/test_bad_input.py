@@ -66,7 +66,8 @@ def empty_data(project: Project) -> None:
     project.settle({"ingest.sources": [{"name": "texts", "kind": "folder", "path": "nothing"}]})
 
 
-def one_article(project: Project) -> None:
+def one_article_and_other_class(project: Project) -> None:
+    shutil.copytree(project.root / "texts" / "tech", project.root / "texts" / "weather")
     for path in sorted((project.root / "texts" / "tech").iterdir())[1:]:
         path.unlink()
 
@@ -74,10 +75,6 @@ def one_article(project: Project) -> None:
 def unreadable(project: Project) -> None:
     (project.root / "broken.parquet").write_bytes(b"no parquet")
     project.settle({"ingest.sources": [{"name": "t", "kind": "parquet", "path": "broken.parquet"}]})
-
-
-def other_class(project: Project) -> None:
-    shutil.copytree(project.root / "texts" / "tech", project.root / "texts" / "weather")
 
 
 CASES: list[tuple[str, Callable[[Project], None], int, list[str]]] = [
@@ -94,8 +91,8 @@ CASES: list[tuple[str, Callable[[Project], None], int, list[str]]] = [
         1, ["no_such_package"]),
     ("unreadable file", unreadable, 1, ["broken.parquet"]),
     ("empty data set", empty_data, 1, []),
-    ("a class with one article", one_article, 1, ["tech"]),
-    ("a label outside the list", other_class, 1, ["weather"]),
+    ("a class with one article, and a label outside the list", one_article_and_other_class, 1,
+     ["got 1 of tech", "'weather' 14"]),
 ]  # fmt: skip
 
 
