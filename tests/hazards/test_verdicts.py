@@ -17,7 +17,7 @@ from components.core.ledger import WINDOWS
 from monitoring import monitor
 from tests.watched import NOW, WATERMARK, Reader, World
 
-HOURS = 24
+HOURS = 18  # by then each policy would have asked once more than it may
 
 
 @pytest.fixture
