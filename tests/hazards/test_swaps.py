@@ -27,7 +27,7 @@ from tests.served import PROJECT, Project, wait_for
 
 SWAPS = int(os.environ.get("NEWSLOOP_SWAPS", "40"))
 CLIENTS = 4
-PAUSE = 0.01  # seconds between two requests of a client: each text has to be scrubbed, too
+PAUSE = 0.03  # seconds between two requests of a client: each text has to be scrubbed, too
 TRIED = {
     "report_seconds": 0.2, "absent_seconds": 4, "probation_seconds": 600, "step_seconds": 1,
     "shadow_seconds": 1, "min_texts": 20, "shares": [1.0],
@@ -112,6 +112,7 @@ def load(service: Project) -> Iterator[list[tuple[str, str, float]]]:
                 found.extend(
                     (answer.model, one.prediction_id, one.confidence) for one in answer.predictions
                 )
+                stop.wait(PAUSE)
 
     threads = [threading.Thread(target=ask) for _ in range(CLIENTS)]
     for thread in threads:
