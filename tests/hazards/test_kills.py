@@ -22,7 +22,7 @@ from components.core.paths import Paths
 from tests import killing
 
 RANDOM_KILLS = 4
-AT_ONCE = 10
+AT_ONCE = 6
 SEED = 8
 MOST_SECONDS = 120  # for one run
 
