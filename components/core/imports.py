@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import os
@@ -14,22 +15,26 @@ from components.core import noise
 # which is looked for when somebody asks for tf.keras: by then it is not set any more.
 _WITHOUT_KERAS = "TF_USE_LEGACY_KERAS"
 _YOUNG = 50_000  # new objects that are looked through together, some 5 MB; Python's default is 700
+# What collect_seldom() does, for code that can import nothing of ours.
+_SELDOM = f"import atexit, gc; gc.set_threshold({_YOUNG}); atexit.register(gc.freeze)"
 
 
 def collect_seldom() -> None:
     """For processes that import much and end soon: a command, a stage.
 
-    What is no longer used goes at once, as ever. Only what refers to itself waits longer.
+    What is no longer used goes at once, as ever. Only what refers to itself waits longer, and what
+    is still there in the end is not looked through: the system takes all of it back.
     """
     gc.set_threshold(_YOUNG)
+    atexit.register(gc.freeze)
 
 
 def dvc() -> list[str]:
-    """The command that is DVC, collecting seldom, too: `python -m dvc`, a seventh cheaper.
+    """The command that is DVC, collecting seldom, too: `python -m dvc`, but cheaper.
 
     It names no module of ours: it is run in clones whose code may be older.
     """
-    code = f"import gc, sys; gc.set_threshold({_YOUNG}); from dvc.cli import main; sys.exit(main())"
+    code = f"{_SELDOM}; import sys; from dvc.cli import main; sys.exit(main())"
     return [sys.executable, "-c", code]
 
 
@@ -40,8 +45,8 @@ def dvc_server() -> list[str]:
     stdout its status and a line's end follow.
     """
     code = f"""
-import gc, json, os, sys
-gc.set_threshold({_YOUNG})
+import json, os, sys
+{_SELDOM}
 from dvc.cli import main
 with os.fdopen(int(sys.argv[1])) as commands:
     for line in commands:
@@ -59,13 +64,15 @@ def uncollected() -> Iterator[None]:
 
     An import makes hundreds of thousands of objects and hardly any garbage, but each time their
     number has grown by a quarter Python goes through all of them. `benchmarks/imports.py` measures
-    what that takes.
+    what that takes. Nor does it look through them later: a library stays.
     """
-    collecting = gc.isenabled()
+    collecting, known = gc.isenabled(), len(sys.modules)
     gc.disable()
     try:
         yield
     finally:
+        if len(sys.modules) > known:
+            gc.freeze()
         if collecting:
             gc.enable()
 

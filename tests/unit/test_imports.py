@@ -107,3 +107,20 @@ def test_the_collector_is_left_as_it_was(collecting: bool) -> None:
         assert gc.isenabled() is collecting
     finally:
         (gc.enable if was else gc.disable)()
+
+
+def test_what_was_imported_is_not_looked_through_again_and_nothing_is_in_the_end() -> None:
+    code = """
+import atexit, gc, json, sys
+from components.core import imports
+atexit.register(lambda: print(json.dumps([*before, len(gc.get_objects()) < 99])))
+imports.collect_seldom()
+def frozen():
+    with imports.uncollected():
+        import colorsys, wave
+    return gc.get_freeze_count() > 0
+answer = before = [gc.get_freeze_count() > 0, frozen()]
+gc.unfreeze()
+before.append(frozen())  # there was nothing to import any more
+"""
+    assert fresh.run(code) == [False, True, False, True]
