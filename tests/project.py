@@ -153,6 +153,7 @@ class Project:
                 "gate.rule": "not_worse",
                 "gate.rehearse": False,
                 "monitor.min_rows": 40,
+                "monitor.resamples": 20,
                 "governor.min_new_labels": 20,
                 "governor.drifted_windows": 1,
                 "governor.last_windows": 1,

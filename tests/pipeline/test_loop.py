@@ -33,7 +33,9 @@ DEADLINE = 240  # seconds for anything that happens by itself
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("loop") / "project", per_class=45)
-    made.settle({"gate.rehearse": True, "gate.max_latency_ms": 5000})
+    made.settle(
+        {"gate.rehearse": True, "gate.max_latency_ms": 5000, "ingest.scrub.workers": 1}
+    )  # fmt: skip
     made.git("commit", "--quiet", "--all", "--amend", "--no-edit")
     yield made
     made.newsloop("down")
