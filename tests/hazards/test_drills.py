@@ -23,6 +23,7 @@ QUICK = {
     "evaluate.explained_documents": 4,
     "evaluate.behaviour_documents": 3,
     "gate.rehearse": False,
+    "monitor.resamples": 20,
     "ingest.scrub.workers": 1,
     **QUICKEST,
 }
