@@ -136,6 +136,10 @@ def git(root: Path, *arguments: str) -> str:
 
 def run(root: Path) -> None:
     """Repairs, brings every stage up to date, releases what does not serve yet."""
+    from components.core import imports
+
+    imports.collect_seldom()
+
     from components import release
     from components.core import bundle
     from components.core.ledger import Ledger
