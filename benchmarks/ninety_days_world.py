@@ -27,7 +27,8 @@ ROWS = 100  # articles in a window
 RARE = "tech"
 FIRST, LAST = 0.03, 0.5  # share of the rare class, at the beginning and at the end of a change
 TRAIN = 0.45  # of the articles; the rest is the world
-REFERENCE_ROWS = 1000  # of a project with some 7,000 documents
+SIDE_ROWS = 1000  # of the validation and of the test side: of a project with some 7,000 documents
+REFERENCE_ROWS = 2 * SIDE_ROWS  # both
 LOOK_HOURS = 6
 RESAMPLES = 20  # of the estimate's bootstrap
 DIRECTIONS = 4  # of the features that are watched, as in params.yaml
@@ -150,7 +151,7 @@ class Simulated:
 
     def tested(self, share: float, run: int) -> float:
         """The accuracy that was measured of a model before it was released."""
-        test = self.model(share).table[self.drawn(share, REFERENCE_ROWS, run, DAYS * HOURS)]
+        test = self.model(share).table[self.drawn(share, SIDE_ROWS, run, DAYS * HOURS)]
         return float((test["label"] == test["actual"]).mean() or 0)
 
     def gap(self, world: str, hour: int, model: float) -> float:
@@ -186,7 +187,9 @@ class Simulated:
         self, world: str, run: int, hour: int, share: float, first: int, since: int, level: float
     ) -> tuple[Drift, Estimate | None]:
         model = self.model(share)
-        reference = model.table[self.drawn(share, REFERENCE_ROWS, run, DAYS * HOURS + 1)]
+        # The test side, of which the accuracy was measured, and the validation side.
+        sides = [self.drawn(share, SIDE_ROWS, run, DAYS * HOURS + one) for one in range(2)]
+        reference = model.table[np.concatenate(sides)]
         signals = model.table.drop(ACTUAL)
         every = np.concatenate([self.window(world, run, one) for one in range(first, hour + 1)])
         rows = every[(since - first) * ROWS :]
