@@ -30,6 +30,14 @@ def last_with(ledger: Ledger, bundle: str, *verdicts: str) -> int:
     return int(ledger.query(last)[0]["seq"] or 0)
 
 
+def spans(ledger: Ledger, bundle: str, verdict: str) -> list[tuple[int, int]]:
+    """(after, until] of each window of `bundle` with this verdict, as sequence numbers."""
+    found = sa.select(WINDOWS.c.after, WINDOWS.c.until).where(
+        WINDOWS.c.bundle == bundle, WINDOWS.c.verdict == verdict
+    )
+    return [(row["after"], row["until"]) for row in ledger.query(found)]
+
+
 def scrubbed(ledger: Ledger, bundle: str, after: int, source: str | None = None) -> list[int]:
     """Sequence numbers above `after` of predictions whose text is there, in rising order."""
     rows = ledger.query(
