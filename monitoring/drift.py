@@ -5,8 +5,8 @@ All signals are tested together by permutations (monitoring/permutation.py); Evi
 that any of them looks at least as different as this one does.
 
 Small drift shows in many windows only. So the test also looks back at what came before the window:
-at four times as many predictions, at sixteen times, ..., at all that there are. The p-value is over
-all looks.
+at four times as many predictions, at sixteen times, ..., at all that there are. These are compared
+with the reference, and with it and the champion's first traffic together. The p-value is over all.
 """
 
 from __future__ import annotations
