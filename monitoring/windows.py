@@ -10,6 +10,7 @@ texts: in raw ones every name is an unknown word, which would look like drift fo
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -138,16 +139,17 @@ def past(ledger: Ledger, window: Window, max_rows: int, early_rows: int) -> Past
     """
     sound = ledger_watch.last_with(ledger, window.bundle, "bad data")
     loud = ledger_watch.spans(ledger, window.bundle, "drift")
-    quiet = max([sound, *(until for _, until in loud)])
+    starts, quiet = [after for after, _ in loud], max([sound, *(until for _, until in loud)])
+
+    def drifted(one: int) -> bool:
+        last = bisect_left(starts, one) - 1  # of the windows that begin before it
+        return last >= 0 and one <= loud[last][1]
+
     found = ledger_watch.scrubbed(ledger, window.bundle, sound)
     found = [one for one in found if one <= window.after]
     newest = found[-max_rows:] if max_rows > 0 else []
     shown_nothing = sum(one > quiet for one in newest)
-    calm = (
-        one
-        for one in found[: len(found) - shown_nothing]
-        if not any(after < one <= until for after, until in loud)
-    )
+    calm = (one for one in found[: len(found) - shown_nothing] if not drifted(one))
 
     def of(seqs: list[int]) -> Window:
         rows = ledger_watch.texts(ledger, seqs)

@@ -31,9 +31,11 @@ def last_with(ledger: Ledger, bundle: str, *verdicts: str) -> int:
 
 
 def spans(ledger: Ledger, bundle: str, verdict: str) -> list[tuple[int, int]]:
-    """(after, until] of each window of `bundle` with this verdict, as sequence numbers."""
-    found = sa.select(WINDOWS.c.after, WINDOWS.c.until).where(
-        WINDOWS.c.bundle == bundle, WINDOWS.c.verdict == verdict
+    """(after, until] of each window of `bundle` with this verdict, as sequence numbers, rising."""
+    found = (
+        sa.select(WINDOWS.c.after, WINDOWS.c.until)
+        .where(WINDOWS.c.bundle == bundle, WINDOWS.c.verdict == verdict)
+        .order_by(WINDOWS.c.after)
     )
     return [(row["after"], row["until"]) for row in ledger.query(found)]
 
