@@ -49,7 +49,7 @@ from monitoring import quality
 
 ROWS, FRESH, SEED = (1000, 5000), 100, 5
 WORDS = (None, 12)  # of an article
-REFERENCES = (325, 2000)  # posts, where there are so many
+REFERENCES = (325, 650, 2000, 4000)  # posts, where there are so many
 # Reads tables 0, 1, ... of (actual, predicted, p_0 ...), a reference and windows one after the
 # other, and writes one accuracy a window.
 CBPE = """

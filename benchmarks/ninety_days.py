@@ -131,15 +131,16 @@ class Life:
         champion = ledger.champion()
         assert champion is not None
         model, begun = champion.decision["share"], champion.decision["hour"]
-        loud = ledger_watch.last_with(ledger, champion.bundle, "drift", "bad data")
-        quiet = max(begun, loud // ROWS)
+        loud = {
+            after // ROWS
+            for verdict in ("drift", "bad data")
+            for after, _ in ledger_watch.spans(ledger, champion.bundle, verdict)
+        }
         level = judgement.level(ledger_watch.spent(ledger, now - timedelta(days=1)), params.monitor)
         if self.world == "broken" and BROKEN[0] <= hour / HOURS < BROKEN[1]:
             found, estimate = Drift(Verdict("bad data")), None
         else:
-            found, estimate = simulated.judge(
-                self.world, self.run, hour, model, begun, quiet, level
-            )
+            found, estimate = simulated.judge(self.world, self.run, hour, model, begun, loud, level)
         seen = Seen(found, {}, estimate=estimate)
         verdict = monitor.with_accuracy(found.verdict, seen, None, champion)
         past = history.gather(ledger, champion, params.governor, now, at_work=False)

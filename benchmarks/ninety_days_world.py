@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,8 @@ ROWS = 100  # articles in a window
 RARE = "tech"
 FIRST, LAST = 0.03, 0.5  # share of the rare class, at the beginning and at the end of a change
 TRAIN = 0.45  # of the articles; the rest is the world
-REFERENCE_ROWS = 1000  # of a project with some 7,000 documents
+SIDE_ROWS = 1000  # of the validation and of the test side: of a project with some 7,000 documents
+REFERENCE_ROWS = 2 * SIDE_ROWS  # both
 LOOK_HOURS = 6
 RESAMPLES = 20  # of the estimate's bootstrap
 DIRECTIONS = 4  # of the features that are watched, as in params.yaml
@@ -150,7 +153,7 @@ class Simulated:
 
     def tested(self, share: float, run: int) -> float:
         """The accuracy that was measured of a model before it was released."""
-        test = self.model(share).table[self.drawn(share, REFERENCE_ROWS, run, DAYS * HOURS)]
+        test = self.model(share).table[self.drawn(share, SIDE_ROWS, run, DAYS * HOURS)]
         return float((test["label"] == test["actual"]).mean() or 0)
 
     def gap(self, world: str, hour: int, model: float) -> float:
@@ -159,23 +162,28 @@ class Simulated:
         return self.model(daily).accuracy(share) - self.model(model).accuracy(share)
 
     def judge(
-        self, world: str, run: int, hour: int, share: float, begun: int, quiet: int, level: float
-    ) -> tuple[Drift, Estimate | None]:
+        self, world: str, run: int, hour: int, share: float, begun: int, loud: Iterable[int],
+        level: float,
+    ) -> tuple[Drift, Estimate | None]:  # fmt: skip
         """What monitoring finds in an hour, and the estimated accuracy if it finds drift.
 
         Args:
             share: of the model.
             begun: hour since which it serves.
-            quiet: hour since which no window has shown anything.
+            loud: hours whose window has shown something.
             level: that the window may take.
         """
         known = world if hour >= BEGINS[world] * HOURS else "still"  # until then all are the same
-        most = drift.look_back(REFERENCE_ROWS, ROWS) // ROWS
+        back = drift.look_back(REFERENCE_ROWS, ROWS)
+        most = min(back, self.params.monitor.max_rows - ROWS) // ROWS
+        quiet = max([begun, *(one + 1 for one in loud)])
         since = max(quiet, hour - most) if hour % LOOK_HOURS == 0 else hour
-        key = (known, run, hour, share, begun, since, level)
+        calm = (one for one in range(begun, since) if one not in loud)
+        early = tuple(islice(calm, REFERENCE_ROWS // ROWS)) if since < hour else ()
+        key = (known, run, hour, share, begun, since, early, level)
         if key not in self._said:
             first = max(begun, hour - most)
-            self._said[key] = self._judged(world, run, hour, share, first, since, level)
+            self._said[key] = self._judged(world, run, hour, share, early, first, since, level)
         return self._said[key]
 
     def forget(self) -> None:
@@ -183,16 +191,21 @@ class Simulated:
         self._said.clear()
 
     def _judged(
-        self, world: str, run: int, hour: int, share: float, first: int, since: int, level: float
-    ) -> tuple[Drift, Estimate | None]:
+        self, world: str, run: int, hour: int, share: float, early: tuple[int, ...], first: int,
+        since: int, level: float,
+    ) -> tuple[Drift, Estimate | None]:  # fmt: skip
         model = self.model(share)
-        reference = model.table[self.drawn(share, REFERENCE_ROWS, run, DAYS * HOURS + 1)]
+        # The test side, of which the accuracy was measured, and the validation side.
+        sides = [self.drawn(share, SIDE_ROWS, run, DAYS * HOURS + one) for one in range(2)]
+        reference = model.table[np.concatenate(sides)]
         signals = model.table.drop(ACTUAL)
         every = np.concatenate([self.window(world, run, one) for one in range(first, hour + 1)])
         rows = every[(since - first) * ROWS :]
+        long_ago = [self.window(world, run, one) for one in early]
         found = drift.judge(
             reference.drop(ACTUAL), signals[rows[-ROWS:]], self.params.monitor,
             signals[rows[:-ROWS]] if since < hour else None, level, draw=False,
+            early=signals[np.concatenate(long_ago)] if early else None,
         )  # fmt: skip
         if found.verdict.finding != "drift":
             return found, None
@@ -201,5 +214,5 @@ class Simulated:
             window = Window("", 0, 0, [str(row) for row in some])
             return Answered(window, model.probabilities[some], signals[some])
 
-        shown, all_ = answered(rows[-found.rows :]), answered(every)
+        shown, all_ = answered(rows[-found.rows :]), answered(every[-REFERENCE_ROWS:])
         return found, judgement.estimate(reference, shown, all_, model.classes, found, self.params)

@@ -3,7 +3,7 @@
 03_split, 04_trained -> data/05_evaluated/metrics.json         for `dvc metrics diff` and the gate
                         data/05_evaluated/predictions.parquet  one row a test document
                         data/05_evaluated/confusion.csv        for `dvc plots`
-                        data/05_evaluated/reference.parquet    signals of the validation side
+                        data/05_evaluated/reference.parquet    signals of both sides held back
                         data/05_evaluated/suspects.parquet     documents whose label looks wrong
                         data/05_evaluated/words.parquet        its common words
                         data/05_evaluated/report.html          for people
@@ -102,16 +102,26 @@ def answers(documents: pl.DataFrame, found: Predictions) -> pl.DataFrame:
 
 
 def known(
-    model: Model, validation: pl.DataFrame, params: Params
+    model: Model, validation: pl.DataFrame, test: pl.DataFrame, said: Predictions, params: Params
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What monitoring compares traffic with: see core/reference.py."""
-    side = validation[references.thinned(validation.height, params.evaluate.reference_rows)]
-    texts, asked = side["text"].to_list(), params.validate_
-    found = model.predict(texts)
+    """What monitoring compares traffic with: see core/reference.py.
+
+    Args:
+        said: what the model said of the test side, so that it is not asked twice.
+    """
+    first = validation.height
+    chosen = references.thinned(first + test.height, params.evaluate.reference_rows)
+    tested = [i - first for i in chosen if i >= first]
+    held, asked = validation[[i for i in chosen if i < first]], params.validate_
     language = text_quality.language_of(asked.language_characters, asked.language_score)
-    table = references.table(found, texts, language)
-    words = references.common_words(texts)
-    return references.with_truth(table, side["label"].to_list()), words
+    tables_, texts = [], list[str]()
+    for side, found in (
+        (held, model.predict(held["text"].to_list())), (test[tested], said.taken(tested)),
+    ):  # fmt: skip
+        table = references.table(found, side["text"].to_list(), language)
+        tables_.append(references.with_truth(table, side["label"].to_list()))
+        texts += side["text"].to_list()
+    return pl.concat(tables_), references.common_words(texts)
 
 
 def run(params: Params, paths: Paths) -> None:
@@ -121,7 +131,8 @@ def run(params: Params, paths: Paths) -> None:
     validation = tables.read_table(paths.split / "validation.parquet")
     training = tables.read_json(paths.trained / "training.json")
     model = Model(paths.trained / "model", labels)
-    rows = answers(test, model.predict(test["text"].to_list()))
+    said = model.predict(test["text"].to_list())
+    rows = answers(test, said)
     actual, predicted = rows["actual"].to_list(), rows["predicted"].to_list()
     measured = measure(actual, predicted, labels, params.evaluate)
     measured |= trust(rows, params.evaluate) | {"architecture": training["architecture"]}
@@ -151,7 +162,7 @@ def run(params: Params, paths: Paths) -> None:
         suspects.join(learned.select("id", "text"), on="id", maintain_order="left"),
         behaved.get("cases", []),
     )
-    reference, words = known(model, validation, params)
+    reference, words = known(model, validation, test, said, params)
     tables.write_json(measured, paths.evaluated / "metrics.json")
     tables.write_table(rows, paths.evaluated / "predictions.parquet")
     tables.write_text(

@@ -125,7 +125,7 @@ def need_delivered(paths: Paths) -> None:
 
 
 def _replacement(ledger: Ledger, plan: Plan) -> int | None:
-    """The version to serve in place of a champion that was trained on the subject."""
+    """The version to serve in place of a champion that knows the subject."""
     champion = ledger.champion()
     if champion is None or champion.version not in plan.learned:
         return None

@@ -37,7 +37,7 @@ class Plan:
         traces: pseudonyms, ids and texts.
         held: where they are in DVC's stores.
         objects: ids of objects to remove from the stores.
-        learned: versions that were trained on the subject, or may have been.
+        learned: versions that know the subject, or may do so; see `lineage.learned`.
         unknown: those of them of which nobody can say.
         predictions: ids of predictions in the ledger that hold one of its texts.
         unread: sources that could not be searched, with the reason.

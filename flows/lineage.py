@@ -22,6 +22,7 @@ SPLIT, TRAINED, EVALUATED, PACKAGED = (
     "data/03_split", "data/04_trained", "data/05_evaluated", "data/06_packaged",
 )  # fmt: skip
 LEARNED_FROM = ("train.parquet", "validation.parquet")
+SIDES = (*LEARNED_FROM, "test.parquet")
 _LONG = 40  # characters from which two equal texts are the same document, and no mere phrase
 
 
@@ -70,7 +71,8 @@ class Held:
         files: ids of tables with its rows.
         tables: ids of the folders of ingest, validate and split that hold such a table.
         drawn: ids of evaluations that read its rows, or measured a model that did.
-        models: ids of models that were trained on it, and of their bundles.
+        models: ids of models that were trained on it, and of bundles that wrap such a model, or
+            keep signals of its texts in their reference.
     """
 
     files: set[str] = field(default_factory=set)
@@ -140,16 +142,18 @@ def follow(library: Library, steps: Iterable[Step], files: set[str]) -> Held:
         for path, id_ in one.outs.items():
             if path in TABLES and set((library.files(id_) or {}).values()) & files:
                 held.tables.add(id_)
-    # Each loop needs the one before it: split, train, package and evaluate.
+    # Each loop needs the one before it: split, train, evaluate, package.
     for one in steps:
         if one.stage == "train" and learned_from(one, held):
             held.models.update(one.outs.values())
     for one in steps:
-        if one.stage == "package" and one.deps.get(TRAINED) in held.models:
-            held.models.update(one.outs.values())
         read = one.deps.get(SPLIT) in held.tables or one.deps.get(TRAINED) in held.models
         if one.stage == "evaluate" and read:
             held.drawn.update(one.outs.values())
+    for one in steps:
+        wraps = one.deps.get(TRAINED) in held.models or one.deps.get(EVALUATED) in held.drawn
+        if one.stage == "package" and wraps:
+            held.models.update(one.outs.values())
     return held
 
 
@@ -175,14 +179,20 @@ def objects(library: Library, steps: Iterable[Step], held: Held) -> set[str]:
 
 
 def learned(library: Library, steps: list[Step] | None, held: Held) -> bool | None:
-    """Whether the version with this lock was trained on the subject; None if nobody can say."""
-    train = next((one for one in steps or [] if one.stage == "train"), None)
-    if train is None:
+    """Whether the version with this lock knows the subject; None if nobody can say.
+
+    Its model learned from the sides that train it, and its reference keeps signals of the others.
+    """
+    evaluate = next((one for one in steps or [] if one.stage == "evaluate"), None)
+    if evaluate is None:
         return None
-    if learned_from(train, held):
+    split = evaluate.deps.get(SPLIT, "")
+    if split in held.tables:
         return True
-    there = [library.read(train.deps.get(f"{SPLIT}/{name}", "")) for name in LEARNED_FROM]
-    return None if any(content is None for content in there) else False
+    sides = [id_ for name, id_ in (library.files(split) or {}).items() if name in SIDES]
+    if len(sides) < len(SIDES):
+        return None
+    return None if any(library.read(id_) is None for id_ in sides) else False
 
 
 def clean_tree(
@@ -205,7 +215,7 @@ def clean_tree(
     split = {path.name for path in found if path.is_relative_to(root / SPLIT)}
     trained = bool(split & set(LEARNED_FROM))
     # What was made from the tables goes first: as long as they have the rows, they tell of it.
-    for name, made in ((TRAINED, trained), (EVALUATED, bool(split)), (PACKAGED, trained)):
+    for name, made in ((TRAINED, trained), (EVALUATED, bool(split)), (PACKAGED, bool(split))):
         folder = root / name
         if folder.exists() and (made or outs.get(name) in held.folders):
             if not dry_run:

@@ -5,8 +5,8 @@ All signals are tested together by permutations (monitoring/permutation.py); Evi
 that any of them looks at least as different as this one does.
 
 Small drift shows in many windows only. So the test also looks back at what came before the window:
-at four times as many predictions, at sixteen times, ..., at all that there are. The p-value is over
-all looks.
+at four times as many predictions, at sixteen times, ..., at all that there are. These are compared
+with the reference, and with it and the champion's first traffic together. The p-value is over all.
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ def judge(
     older: pl.DataFrame | None = None,
     level: float | None = None,
     *,
+    early: pl.DataFrame | None = None,
     rows: int | None = None,
     draw: bool = True,
 ) -> Drift:
@@ -108,6 +109,8 @@ def judge(
         older: the predictions before the window that have shown nothing, the oldest first, with
             the window's columns; None: the window is judged by itself.
         level: instead of `false_alarm_rate`, where less is left of the day's budget.
+        early: predictions long before these, with the window's columns: where one looks back, what
+            is new is compared with the reference, and with both together.
         rows: of the window, where its signals were not computed because they are too few.
         draw: whether Evidently draws a page, which takes a second, and texts are found that are
             `unlike`.
@@ -128,10 +131,13 @@ def judge(
     before = look_back(reference.height, window.height)
     sizes = looks(window.height, min(older.height, before) if older is not None else 0)
     known, newest = known.select(testable), newest.select(testable)
+    long_ago = newest.clear()
     if older is not None and len(sizes) > 1:
         back = older.tail(sizes[-1] - window.height)
         newest = pl.concat([_clean(back.select(testable)), newest])
-    p_values, seen = _tested(known, newest, sizes, level)
+        if early is not None:
+            long_ago = _clean(early.select(testable))
+    p_values, seen = _tested(known, long_ago, newest, sizes, level)
     p_values |= dict.fromkeys(still, 1.0)
     names += [TOGETHER] * (TOGETHER in p_values)
     signals = tuple(
@@ -188,10 +194,11 @@ def too_few(rows: int, settings: Monitor) -> Verdict:
 
 
 def _tested(
-    reference: pl.DataFrame, newest: pl.DataFrame, sizes: Sequence[int], level: float
-) -> tuple[dict[str, float], int]:
+    reference: pl.DataFrame, early: pl.DataFrame, newest: pl.DataFrame, sizes: Sequence[int],
+    level: float,
+) -> tuple[dict[str, float], int]:  # fmt: skip
     """p-values of the signals, and the rows of the look that differs most; cleaned tables."""
-    both = pl.concat([reference, newest])
+    both = pl.concat([reference, early, newest])
     signals: dict[str, permutation.Signal] = {}
     for column in both:
         name, weight = column.name, _WEIGHTS.get(column.name, 1.0)
@@ -211,7 +218,7 @@ def _tested(
     if not signals:
         return {}, sizes[0]
     deals = permutation.deals_for(level)
-    found = permutation.test(signals, sizes, deals, _SEED)
+    found = permutation.test(signals, sizes, deals, _SEED, early.height)
     return found.by_signal, found.look
 
 

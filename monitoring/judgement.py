@@ -26,7 +26,7 @@ from monitoring.windows import Window
 LEAST_LEVEL = 0.0005
 # A class of which the reference has fewer texts, and that has grown so many times, can be answered
 # better or worse than anybody knows.
-_FEW, _GROWN = 50, 1.5
+_FEW, _GROWN = 100, 1.5
 _SHARE_OF_BUDGET = 0.1  # of what is left; a constant share never spends all
 _EXAMPLES = 3
 
@@ -130,6 +130,7 @@ def judge(
     now: Answered,
     before: Answered | None,
     quiet: int,
+    early: pl.DataFrame | None,
     reference: pl.DataFrame,
     words: pl.DataFrame | None,
     classes: Sequence[str],
@@ -145,6 +146,7 @@ def judge(
         now: the window.
         before: the predictions before it, without bad data; None: there are none.
         quiet: the newest of these that have shown nothing. Small drift shows in many windows only.
+        early: signals of predictions long before, none of them quiet; see `drift.judge`.
         reference: of the bundle, whole.
         words: its common words; None: it has none.
         classes: of the model, in the order of its probabilities.
@@ -161,10 +163,13 @@ def judge(
     known = reference.drop(ACTUAL, strict=False)
     table = now.table.select(known.columns)
     older = before.table.tail(quiet).select(known.columns) if before and quiet else None
-    found = drift.judge(known, table, settings, older, allowed, draw=draw)
+    first = early.select(known.columns) if early is not None else None
+    found = drift.judge(known, table, settings, older, allowed, early=first, draw=draw)
     back = found.rows - table.height
     shown = _joined(before, now, back)
-    every = _joined(before, now, before.window.rows if before else 0)
+    # More of them would say more of what was, and no more of what is.
+    recent = max(reference.height - now.window.rows, 0)
+    every = _joined(before, now, min(before.window.rows, recent) if before else 0)
     texts = shown.window.texts
     shown_table = shown.table.select(known.columns)
     return Seen(

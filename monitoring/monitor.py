@@ -249,13 +249,12 @@ def _look(
     most = min(
         drift.look_back(reference.height, window.rows), params.monitor.max_rows - window.rows
     )
-    sound = ledger_watch.last_with(ledger, champion.bundle, "bad data")
-    quiet = ledger_watch.last_with(ledger, champion.bundle, "bad data", "drift")
-    before = windows.before(ledger, window, sound, most)
+    past = windows.past(ledger, window, most, reference.height)
     return judgement.judge(
         answered(window),
-        answered(before) if before.rows else None,
-        min(windows.count_before(ledger, window, quiet), before.rows),
+        answered(past.before) if past.before.rows else None,
+        past.quiet,
+        answered(past.early).table if past.early.rows else None,
         reference,
         bundle.words(folder),
         model.labels,

@@ -36,6 +36,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -87,16 +88,20 @@ class Found:
     deals: int
 
 
-def test(signals: Mapping[str, Signal], looks: Sequence[int], deals: int, seed: int) -> Found:
+def test(
+    signals: Mapping[str, Signal], looks: Sequence[int], deals: int, seed: int, early: int = 0
+) -> Found:
     """Compares reference rows, which come first, with the newest of the rows after them.
 
     Args:
         signals: of the same N rows.
         looks: how many of the newest rows each look takes, at least 1, rising; the last takes all
-            but the reference's.
+            but the reference's and the early ones.
         deals: permutations; the p-value's standard error at p is sqrt(p / deals). Windows that
             clearly show nothing get fewer, which changes nothing about the level.
         seed: of the permutations: equal windows give equal p-values.
+        early: rows between the reference's and the looks', which came long before them. Where
+            there are any, each look is compared with the reference, and with both together.
 
     Raises:
         ValueError: no signal.
@@ -106,7 +111,7 @@ def test(signals: Mapping[str, Signal], looks: Sequence[int], deals: int, seed: 
     if not signals:
         raise ValueError("Expected at least one signal to test, got none.")
     generator = np.random.default_rng(seed)
-    table = _blocks(signals, looks, generator)
+    table = _blocks(signals, looks, early, generator)
     seen = _compared(signals, table, table.sample[None], looks)
     weights = np.array([one.weight for one in signals.values()])
     found = Found(1.0, {}, looks[0], 0)
@@ -127,9 +132,9 @@ class _Blocks:
 
     Attributes:
         rows: (M, D) float32, the sums of each block's rows, all signals side by side.
-        sample: (M,) uint8, 0 for blocks of the first look, 1 for what the second adds, ...; the
-            highest number for the reference.
-        fixed: (looks + 1, D) sums of the few rows of each sample that make no whole block. They
+        sample: (M,) uint8, 0 for blocks of the first look, 1 for what the second adds, ...; then
+            the early rows, if there are any; the highest number for the reference.
+        fixed: (samples, D) sums of the few rows of each sample that make no whole block. They
             stay where they are.
         whole: (D,) sums of all rows.
         logs: x log x of the counts 0, 1, ..., rows.
@@ -142,17 +147,19 @@ class _Blocks:
     logs: Array
 
 
-def _blocks(signals: Mapping[str, Signal], looks: Sequence[int], generator: Any) -> _Blocks:
+def _blocks(
+    signals: Mapping[str, Signal], looks: Sequence[int], early: int, generator: Any
+) -> _Blocks:
     """Cuts each sample into blocks of equally many rows, drawn at random."""
     import numpy as np
     from scipy.special import xlogy
 
     rows = len(next(iter(signals.values())).rows)
-    old = rows - looks[-1]
+    old = rows - looks[-1] - early
     size = max(1, min(old, looks[0]) // _BLOCKS)
-    starts = [rows - look for look in looks]
+    edges = [rows, *(rows - look for look in looks), *([old] if early else []), 0]
     whole, fixed, sample = [], [], []
-    for i, (start, end) in enumerate(zip([*starts, 0], [rows, *starts], strict=True)):
+    for i, (end, start) in enumerate(pairwise(edges)):
         # The reference may be sorted, the window is not: as they come their blocks were not alike.
         order = start + generator.permutation(end - start)
         cut = (end - start) // size * size
@@ -186,7 +193,7 @@ def _deals(sample: Array, count: int, generator: Any) -> Array:
 def _compared(
     signals: Mapping[str, Signal], table: _Blocks, dealt: Array, looks: Sequence[int]
 ) -> Array:
-    """(B, signals, looks) statistics of B deals.
+    """(B, signals, looks) statistics of B deals; with early rows (B, signals, 2 looks).
 
     Args:
         signals: what the columns of `table` are.
@@ -196,21 +203,26 @@ def _compared(
     """
     import numpy as np
 
-    sides = (dealt[:, None] == np.arange(len(looks), dtype=np.uint8)[:, None]).astype(np.float32)
+    samples = len(table.fixed) - 1  # the reference's sums are what is left
+    sides = (dealt[:, None] == np.arange(samples, dtype=np.uint8)[:, None]).astype(np.float32)
     parts = sides.reshape(-1, dealt.shape[1]) @ table.rows
-    new = parts.reshape(len(dealt), len(looks), -1)
-    new += table.fixed[:-1]
+    sums = parts.reshape(len(dealt), samples, -1)
+    sums += table.fixed[:-1]
+    new, early = sums[:, : len(looks)], sums[:, len(looks) :]
     for i in range(1, len(looks)):
         new[:, i] += new[:, i - 1]
-    old = table.whole - new[:, -1:]
+    others = table.whole - new[:, -1:]
     found, start = [], 0
     for one in signals.values():
         end = start + one.rows.shape[1]
-        sums = new[..., start:end], old[..., start:end]
-        if one.by == "shares":
-            found.append(_likelihood_ratio(*sums, table.logs))
-        else:
-            found.append(_distance(*sums, one.by))
+        place = (..., slice(start, end))
+        by_old = [
+            _likelihood_ratio(new[place], old[place], table.logs)
+            if one.by == "shares"
+            else _distance(new[place], old[place], one.by)
+            for old in ([others - early, others] if samples > len(looks) else [others])
+        ]
+        found.append(np.concatenate(by_old, axis=-1))
         start = end
     return np.stack(found, axis=1)
 
@@ -260,7 +272,7 @@ def _judged(seen: Array, names: list[str], weights: Array, looks: Sequence[int])
         name: float((least <= tail + 1e-9 * abs(tail)).mean())
         for name, tail in zip(names, tails[0].min(axis=1), strict=True)
     }
-    look = looks[int(tails[0].min(axis=0).argmin())]
+    look = looks[int(tails[0].min(axis=0).argmin()) % len(looks)]
     return Found(min(by_signal.values()), by_signal, look, len(seen) - 1)
 
 

@@ -10,9 +10,11 @@ texts: in raw ones every name is an unknown word, which would look like drift fo
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Literal
 
 from components.core import ledger_watch
@@ -70,6 +72,22 @@ class Window:
         return dict(Counter(name or UNNAMED for name in self.sources).most_common())
 
 
+@dataclass(frozen=True)
+class Past:
+    """Predictions that came before a window.
+
+    Attributes:
+        before: the newest.
+        quiet: how many of these, the newest of them, have shown nothing.
+        early: the oldest whose texts are still kept, but for those of windows that drifted; none
+            of them is one of the quiet.
+    """
+
+    before: Window
+    quiet: int
+    early: Window
+
+
 def pick(
     ledger: Ledger, bundle: str, max_rows: int, source: str | None = None, after: int | None = None
 ) -> Window:
@@ -109,27 +127,36 @@ def pick(
     )
 
 
-def before(ledger: Ledger, window: Window, after: int, max_rows: int) -> Window:
-    """The newest predictions in (after, window.after], `max_rows` of them at most.
+def past(ledger: Ledger, window: Window, max_rows: int, early_rows: int) -> Past:
+    """The predictions before `window` that it is judged with, none from before bad data.
+
+    Args:
+        max_rows: of `before` at most.
+        early_rows: of `early` at most.
 
     Raises:
         LedgerError: the ledger cannot be reached.
     """
-    if max_rows < 1 or after >= window.after:
-        return Window(window.bundle, window.after, window.after)
-    found = ledger_watch.scrubbed(ledger, window.bundle, after)
-    rows = ledger_watch.texts(ledger, [one for one in found if one <= window.after][-max_rows:])
-    texts, sources = [row["text"] for row in rows], [row["source"] for row in rows]
-    return Window(window.bundle, after, window.after, texts, sources=sources)
+    sound = ledger_watch.last_with(ledger, window.bundle, "bad data")
+    loud = ledger_watch.spans(ledger, window.bundle, "drift")
+    starts, quiet = [after for after, _ in loud], max([sound, *(until for _, until in loud)])
 
+    def drifted(one: int) -> bool:
+        last = bisect_left(starts, one) - 1  # of the windows that begin before it
+        return last >= 0 and one <= loud[last][1]
 
-def count_before(ledger: Ledger, window: Window, after: int) -> int:
-    """How many predictions with a text are in (after, window.after].
+    found = ledger_watch.scrubbed(ledger, window.bundle, sound)
+    found = [one for one in found if one <= window.after]
+    newest = found[-max_rows:] if max_rows > 0 else []
+    shown_nothing = sum(one > quiet for one in newest)
+    calm = (one for one in found[: len(found) - shown_nothing] if not drifted(one))
 
-    Raises:
-        LedgerError: the ledger cannot be reached.
-    """
-    return sum(seq <= window.after for seq in ledger_watch.scrubbed(ledger, window.bundle, after))
+    def of(seqs: list[int]) -> Window:
+        rows = ledger_watch.texts(ledger, seqs)
+        texts, sources = [row["text"] for row in rows], [row["source"] for row in rows]
+        return Window(window.bundle, sound, window.after, texts, sources=sources)
+
+    return Past(of(newest), shown_nothing, of(list(islice(calm, max(early_rows, 0)))))
 
 
 def span(time: datetime, hours: float) -> tuple[datetime, datetime]:

@@ -7,7 +7,7 @@
     model/          SavedModel: raw strings -> probabilities, whether they suffice for an answer,
                     features, words, unknown share; and which words carried the label. Some have a
                     shortcut to the same answers, see core/shortcut.py
-    reference.parquet  signals and sketches of validation texts, see core/reference.py; monitoring
+    reference.parquet  signals and sketches of texts held back, see core/reference.py; monitoring
                     compares traffic with them
     words.parquet   in how many of those texts each common word occurs
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,12 +76,18 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def taken(self, rows: Sequence[int]) -> Predictions:
+        """The answers with these numbers, in this order."""
+        arrays = [one.name for one in fields(self) if one.name != "labels"]
+        labels = [self.labels[i] for i in rows]
+        return Predictions(labels, **{name: getattr(self, name)[rows] for name in arrays})
+
     def signals(self) -> pl.DataFrame:
         """What monitoring watches: label, confidence, words, unknown_share, feature_0, ..."""
         import polars as pl
 
         columns: dict[str, Any] = {
-            "label": self.labels,
+            "label": pl.Series(self.labels, dtype=pl.String),
             "confidence": self.confidence,
             "words": self.words,
             "unknown_share": self.unknown_share,
@@ -185,7 +191,7 @@ class Bundle(Model):
         super().__init__(folder / MODEL, self.facts["labels"])
 
     def reference(self) -> pl.DataFrame:
-        """Signals of validation texts, columns as `Predictions.signals`."""
+        """Signals of texts held back, columns as `Predictions.signals`."""
         return tables.read_table(self.folder / REFERENCE)
 
 

@@ -30,6 +30,16 @@ def last_with(ledger: Ledger, bundle: str, *verdicts: str) -> int:
     return int(ledger.query(last)[0]["seq"] or 0)
 
 
+def spans(ledger: Ledger, bundle: str, verdict: str) -> list[tuple[int, int]]:
+    """(after, until] of each window of `bundle` with this verdict, as sequence numbers, rising."""
+    found = (
+        sa.select(WINDOWS.c.after, WINDOWS.c.until)
+        .where(WINDOWS.c.bundle == bundle, WINDOWS.c.verdict == verdict)
+        .order_by(WINDOWS.c.after)
+    )
+    return [(row["after"], row["until"]) for row in ledger.query(found)]
+
+
 def scrubbed(ledger: Ledger, bundle: str, after: int, source: str | None = None) -> list[int]:
     """Sequence numbers above `after` of predictions whose text is there, in rising order."""
     rows = ledger.query(

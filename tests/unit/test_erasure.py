@@ -98,7 +98,11 @@ def steps(version: str, train: str, test: str, shared: str = "code") -> tuple[li
             {lineage.SPLIT: split, lineage.TRAINED: trained},
             {lineage.EVALUATED: f"evaluated{version}"},
         ),
-        Step("package", {lineage.TRAINED: trained}, {lineage.PACKAGED: f"packaged{version}"}),
+        Step(
+            "package",
+            {lineage.TRAINED: trained, lineage.EVALUATED: f"evaluated{version}"},
+            {lineage.PACKAGED: f"packaged{version}"},
+        ),
     ], folders
 
 
@@ -110,7 +114,12 @@ def steps(version: str, train: str, test: str, shared: str = "code") -> tuple[li
             {"train1", "split1", "trained1", "m1", "evaluated1", "r1", "packaged1", "b1"},
             [True, False],
         ),
-        ({"test2"}, {"test2", "split2", "evaluated2", "r2"}, [False, False]),
+        # A test document teaches the model nothing, but the bundle's reference has its signals.
+        (
+            {"test2"},
+            {"test2", "split2", "evaluated2", "r2", "packaged2", "b2"},
+            [False, True],
+        ),
         (set(), set(), [False, False]),
     ],
 )
@@ -143,7 +152,7 @@ def test_no_lock_is_said() -> None:
     ("where", "removed"),
     [
         ("03_split/train.parquet", ["04_trained", "05_evaluated", "06_packaged"]),
-        ("03_split/test.parquet", ["05_evaluated"]),
+        ("03_split/test.parquet", ["05_evaluated", "06_packaged"]),
         ("02_validated/quarantine.parquet", []),
     ],
 )

@@ -88,14 +88,29 @@ def test_only_scrubbed_texts_are_judged(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "until", "most", "texts"),
-    [(0, 3, 10, ["1", "3"]), (1, 5, 10, ["3", "5"]), (0, 5, 2, ["3", "5"]), (3, 3, 9, []),
-     (0, 5, 0, [])],
-)  # fmt: skip
-def test_before_a_window_come_the_newest(
-    ledger: Ledger, after: int, until: int, most: int, texts: list[str]
-) -> None:
-    ledger.insert(PREDICTIONS, [prediction(i, A if i % 2 else B) for i in range(1, 6)])
-    ledger.insert(TEXTS, [text(i) for i in range(1, 6)])
-    found = windows.before(ledger, windows.Window(A, until, until), after, most)
-    assert (found.texts, found.until) == (texts, until)
+    ("judged", "until", "most", "early", "expected"),
+    [
+        ({}, 9, 10, 10, (["1", "3", "5", "7", "9"], 5, [])),
+        ({}, 9, 2, 10, (["7", "9"], 2, ["1", "3", "5"])),
+        ({}, 9, 2, 2, (["7", "9"], 2, ["1", "3"])),
+        ({"bad data": [(0, 2)]}, 7, 2, 9, (["5", "7"], 2, ["3"])),
+        # What drifted is neither quiet, nor is anything compared with it later.
+        ({"drift": [(4, 6)]}, 9, 4, 9, (["3", "5", "7", "9"], 2, ["1", "3"])),
+        ({"drift": [(0, 2), (8, 9)]}, 9, 4, 2, (["3", "5", "7", "9"], 0, ["3", "5"])),
+        ({"bad data": [(8, 9)]}, 9, 4, 2, ([], 0, [])),
+        ({}, 9, 0, 2, ([], 0, ["1", "3"])),
+        ({}, 9, 4, 0, (["3", "5", "7", "9"], 4, [])),
+    ],
+)
+def test_before_a_window_come_the_newest_and_long_before_the_oldest(
+    ledger: Ledger, judged: dict[str, list[tuple[int, int]]], until: int, most: int, early: int,
+    expected: tuple[list[str], int, list[str]],
+) -> None:  # fmt: skip
+    ledger.insert(PREDICTIONS, [prediction(i, A if i % 2 else B) for i in range(1, 12)])
+    ledger.insert(TEXTS, [text(i) for i in range(1, 12)])
+    for verdict, spans in judged.items():
+        for after, end in spans:
+            row = {"time": NOW, "bundle": A, "after": after, "until": end, "rows": end - after}
+            ledger.insert(WINDOWS, [{**row, "verdict": verdict, "details": {}}])
+    found = windows.past(ledger, windows.Window(A, until, until), most, early)
+    assert (found.before.texts, found.quiet, found.early.texts) == expected
