@@ -25,6 +25,7 @@ from flows.lineage import Held, Traces
 from flows.stores import Library, people_columns
 
 _ID_LENGTH = 12  # hexadecimal characters of the subject's keyed hash that name its erasure
+_GONE = ".gone"  # a journal that is being removed
 
 
 @dataclass
@@ -146,6 +147,9 @@ def write_journal(paths: Paths, plan: Plan) -> Path:
     """What was found, for a run after a kill; only this user may read it."""
     path = _journal(paths, plan)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for end in (_GONE, ".partial"):  # of runs that were killed
+        for left in path.parent.glob(f"*{end}"):
+            _overwrite(left)
     value = asdict(plan)
     text = json.dumps(value, default=sorted)
 
@@ -171,11 +175,19 @@ def _read_journal(paths: Paths, plan: Plan) -> None:
 
 
 def remove_journal(path: Path) -> None:
-    """Overwrites and removes it."""
+    """Overwrites and removes it.
+
+    It gets another name first: one that was killed here has ended, and the next erasure overwrites
+    what is left.
+    """
     if path.exists():
-        size = path.stat().st_size
-        with path.open("r+b") as file:
-            file.write(b"\0" * size)
-            file.flush()
-            os.fsync(file.fileno())
-        path.unlink()
+        _overwrite(path.replace(path.with_suffix(_GONE)))
+
+
+def _overwrite(path: Path) -> None:
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.write(b"\0" * size)
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()

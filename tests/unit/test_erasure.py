@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from components.core.ledger import Ledger
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed
 from components.core.scrub_cache import ScrubCache
-from flows import certificate, erasure, lineage
+from flows import certificate, erasure, erasure_plan, lineage
 from flows.certificate import Deeds
 from flows.erasure_plan import Plan
 from flows.lineage import Held, Traces
@@ -192,6 +193,30 @@ def test_deeds_survive_a_kill_in_the_middle_of_a_line(tmp_path: Path) -> None:
         "v1 retired",
         "object removed",
     ]
+
+
+def test_a_journal_whose_removal_was_killed_is_no_journal_and_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, plan = Paths(tmp_path, tmp_path / "home"), Plan("abc", "author")
+    plan.traces.texts.add(LONG)
+    journal = erasure_plan.write_journal(paths, plan)
+
+    def killed(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            erasure_plan.remove_journal(journal)
+    (journal.parent / f".{journal.name}.7.partial").write_text(LONG)
+    assert not journal.exists()
+    assert len(list(journal.parent.iterdir())) == 2
+    again = Plan("abc", "author")
+    erasure_plan._read_journal(paths, again)
+    assert again == Plan("abc", "author")
+    erasure_plan.remove_journal(erasure_plan.write_journal(paths, again))
+    assert list(journal.parent.iterdir()) == []
 
 
 def test_a_certificate_is_signed_and_an_altered_one_is_refused(tmp_path: Path) -> None:
