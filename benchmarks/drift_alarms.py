@@ -5,7 +5,7 @@
 
 Reference and window are drawn anew from the BBC articles that the model did not learn from, from
 one distribution: every alarm is false. With --older the test also looks back at so many texts
-before the window. Then the same for raw articles, which no bundle's reference holds. Results are
+before the window, and compares with the first traffic, too. Then the same for raw articles, which no bundle's reference holds. Results are
 kept as they come, so that sizes can be run one after the other. Needs `make run`; writes
 benchmarks/drift_alarms.json.
 """
@@ -47,12 +47,20 @@ SMALL = 100  # texts in a window that is also looked back from
 
 
 def ours(world: World, rows: int, older: int, params: Params, rng: np.random.Generator) -> bool:
-    """Whether a window raises an alarm that looks back at `older` texts before it."""
+    """Whether a window raises an alarm that looks back at `older` texts before it.
+
+    Then it is compared with as many texts as the reference has, of long before, too.
+    """
     reference = world.reference("classes", rng)
     window, before = (news_worlds.signals(world.window("classes", 0.0, n, rng)) for n in
                       (rows, older))  # fmt: skip
     settings = params.monitor.model_copy(update={"min_rows": min(rows, params.monitor.min_rows)})
-    found = drift.judge(news_worlds.signals(reference), window, settings, before, draw=False)
+    early = None
+    if older:
+        early = news_worlds.signals(world.window("classes", 0.0, reference.height, rng))
+    found = drift.judge(
+        news_worlds.signals(reference), window, settings, before, early=early, draw=False
+    )
     return found.verdict.finding == "drift"
 
 
