@@ -5,9 +5,9 @@
 
 Reference and window are drawn anew from the BBC articles that the model did not learn from, from
 one distribution: every alarm is false. With --older the test also looks back at so many texts
-before the window, and compares with the first traffic, too. Then the same for raw articles, which no bundle's reference holds. Results are
-kept as they come, so that sizes can be run one after the other. Needs `make run`; writes
-benchmarks/drift_alarms.json.
+before the window, and compares with the first traffic, too. Then the same for raw articles, which
+no bundle's reference holds. Results are kept as they come, so that sizes can be run one after the
+other. Needs `make run`; writes benchmarks/drift_alarms.json.
 """
 
 from __future__ import annotations
