@@ -4,6 +4,7 @@
     python benchmarks/drift_detection.py --sequences 2 --longest 4 --shares 0.2 --null 10
     python benchmarks/drift_detection.py --sequences 6 --ours     # the peers' numbers are kept
     python benchmarks/drift_detection.py --sequences 60 --no-evidently --peer PYTHON
+    python benchmarks/drift_detection.py --reference 650 --early 650 --no-evidently --peer PYTHON
 
 Windows of 100 BBC articles, one after the other, of which a share is moved: a topic that the
 reference lacks, made-up words, or more of one class. Ours is monitoring's own test, which looks at
@@ -13,7 +14,9 @@ alibi-detect's MMD tests the bundle's features, by its own permutations; it runs
 own that has alibi-detect and torch. The column told is somebody who is told of each text, in the
 reference and the windows, whether it is of the kind that grows, and compares the two counts by
 Fisher's exact test, with the whole level for the window and again for all since the beginning: with
-so small a reference nobody can be much sooner, whatever is computed of the texts. Numbers are means
+so small a reference nobody can be much sooner, whatever is computed of the texts. With --early
+there are so many texts of first traffic that had not moved: ours gets them as such, the others as a
+larger reference. Numbers are means
 of windows to the first alarm; a sequence
 without one counts as --longest. The sequences are the same in each call, so that after a change
 of our test --ours alone needs to be run. Results are kept as they come, so that --kinds can be run
@@ -62,26 +65,31 @@ np.save(sys.argv[2], np.array(found))
 Sequence = tuple[pl.DataFrame, list[pl.DataFrame]]
 
 
-def sequences(world: World, kind: str, share: float, count: int, longest: int) -> list[Sequence]:
-    """A reference and `longest` windows, `count` times."""
+def sequences(
+    world: World, kind: str, share: float, count: int, longest: int, known: int
+) -> list[Sequence]:
+    """`known` texts that have not moved and `longest` windows, `count` times."""
     rng = np.random.default_rng([SEED, KINDS.index(kind), round(1000 * share)])
     return [
         (
-            world.reference(kind, rng),
+            world.reference(kind, rng, known),
             [world.window(kind, share, ROWS, rng) for _ in range(longest)],
         )
         for _ in range(count)
     ]
 
 
-def ours(sequence: Sequence, params: Params, level: float) -> list[bool]:
+def ours(sequence: Sequence, params: Params, level: float, early: int) -> list[bool]:
     """Alarms of each window, up to the first one; the test looks back at those before."""
-    reference, windows = sequence
-    known, tables, alarms = news_worlds.signals(reference), list[pl.DataFrame](), list[bool]()
+    signals, windows = news_worlds.signals(sequence[0]), sequence[1]
+    first_traffic, known = (signals[:early] if early else None), signals[early:]
+    tables, alarms = list[pl.DataFrame](), list[bool]()
     for window in windows:
         older = pl.concat(tables) if tables else None
         tables.append(news_worlds.signals(window))
-        found = drift.judge(known, tables[-1], params.monitor, older, level, draw=False)
+        found = drift.judge(
+            known, tables[-1], params.monitor, older, level, early=first_traffic, draw=False
+        )
         alarms.append(found.verdict.finding == "drift")
         if alarms[-1]:
             break
@@ -104,19 +112,19 @@ def mmd(peer: str, given: list[Sequence], folder: Path, permutations: int) -> np
     return np.load(back)
 
 
-def told(world: World, kind: str, share: float, level: float, longest: int) -> float:
+def told(world: World, kind: str, share: float, level: float, longest: int, texts: int) -> float:
     """Mean windows to the first alarm of somebody who knows each text's kind."""
     from scipy.stats import hypergeom
 
     rng = np.random.default_rng([SEED, KINDS.index(kind), round(1000 * share)])
     base = float((world.still["actual"] == MORE).mean() or 0) if kind == "classes" else 0.0
-    known = rng.binomial(REFERENCE_ROWS, base, (TOLD, 1))
+    known = rng.binomial(texts, base, (TOLD, 1))
     new = rng.binomial(ROWS, base + share * (1 - base), (TOLD, longest))
     rows = ROWS * np.arange(1, longest + 1)
     least = np.ones((TOLD, longest))
     for count, size in ((new, np.full(longest, ROWS)), (new.cumsum(axis=1), rows)):
         # The chance of as many among the window's rows, dealt from both samples together.
-        p_value = hypergeom.sf(count - 1, REFERENCE_ROWS + size, known + count, size)
+        p_value = hypergeom.sf(count - 1, texts + size, known + count, size)
         least = np.minimum(least, p_value)
     return float(np.mean([first(alarms, longest) for alarms in least <= level]))
 
@@ -126,9 +134,10 @@ def first(alarms: Any, longest: int) -> int:
     return next((i for i, alarm in enumerate(alarms, 1) if alarm), longest)
 
 
-def about(row: dict[str, Any]) -> tuple[int, float, int]:
+def about(row: dict[str, Any]) -> tuple[int, int, int, float, int]:
     """What a row is about; the table is sorted by it."""
-    return KINDS.index(row["moved"]), row["share"], row["sequences"]
+    texts = row["reference"], row["early"]
+    return *texts, KINDS.index(row["moved"]), row["share"], row["sequences"]
 
 
 def before(path: Path, head: dict[str, Any], row: dict[str, Any]) -> dict[str, Any] | None:
@@ -157,22 +166,29 @@ def line(row: dict[str, Any]) -> str:
     )
 
 
-def main() -> None:
+def asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sequences", type=int, default=20, help="of each kind and share")
     parser.add_argument("--longest", type=int, default=40, help="windows of a sequence")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.01, 0.02, 0.05, 0.1, 0.2])
     parser.add_argument("--null", type=int, default=1000, help="windows for Evidently's threshold")
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--reference", type=int, default=REFERENCE_ROWS, help="its texts")
+    parser.add_argument("--early", type=int, default=0, help="texts of first traffic")
     parser.add_argument("--peer", help="a Python with alibi-detect and torch")
     parser.add_argument("--ours", action="store_true", help="the peers' numbers are in the file")
     parser.add_argument("--no-evidently", action="store_true")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = asked()
     stay_home()
     paths = Paths.find(Path(__file__).parent)
     params = parameters.load(paths.params)
     level = params.monitor.false_alarm_rate
     world = news_worlds.load(paths, params)
+    early, texts = arguments.early, arguments.reference + arguments.early
     longest, target = arguments.longest, Path(__file__).with_suffix(".json")
     work = paths.home / "benchmarks"
     work.mkdir(parents=True, exist_ok=True)
@@ -185,14 +201,15 @@ def main() -> None:
     for kind in arguments.kinds:
         bar = None
         if not (arguments.ours or arguments.no_evidently):
-            still = sequences(world, kind, 0.0, arguments.null, 1)
+            still = sequences(world, kind, 0.0, arguments.null, 1, texts)
             areas = [evidently_area(one[0], one[1][0]) for one in still]
             bar = float(np.quantile(areas, 1 - level))
         for share in arguments.shares:
-            given = sequences(world, kind, share, arguments.sequences, longest)
+            given = sequences(world, kind, share, arguments.sequences, longest, texts)
             row: dict[str, Any] = {"moved": kind, "share": share}
+            row |= {"reference": arguments.reference, "early": early}
             row |= {"sequences": arguments.sequences, "evidently_threshold": bar}
-            found = [first(ours(one, params, level), longest) for one in given]
+            found = [first(ours(one, params, level, early), longest) for one in given]
             row["ours"] = float(np.mean(found))
             if arguments.ours:
                 known = before(target, head, row)
@@ -209,7 +226,7 @@ def main() -> None:
                     for reference, windows in given
                 ]
                 row["evidently"] = float(np.mean(peers))
-            row["told"] = told(world, kind, share, level, longest)
+            row["told"] = told(world, kind, share, level, longest, texts)
             row["mmd"] = None
             if arguments.peer:
                 p_values = mmd(arguments.peer, given, work, round(10 / level))

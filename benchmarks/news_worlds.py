@@ -46,8 +46,10 @@ class World:
         """What the world is like before anything moves."""
         return self.still.filter(pl.col("actual") != TOPIC) if kind == "topic" else self.still
 
-    def reference(self, kind: str, rng: np.random.Generator) -> pl.DataFrame:
-        return _draw(self.base(kind), REFERENCE_ROWS, rng)
+    def reference(
+        self, kind: str, rng: np.random.Generator, rows: int = REFERENCE_ROWS
+    ) -> pl.DataFrame:
+        return _draw(self.base(kind), rows, rng)
 
     def window(self, kind: str, share: float, rows: int, rng: np.random.Generator) -> pl.DataFrame:
         """`rows` articles, of which a `share` in [0, 1] is moved."""
