@@ -131,10 +131,9 @@ def cbpe(peer: str, folder: Path, rows: int, splits: int, classes: int) -> Any:
 
 def ours(reference: pl.DataFrame, labels: list[str], window: pl.DataFrame, monitor: Any) -> Any:
     """Our interval of a window."""
-    return quality.estimate(
-        reference, labels, np.array(window["probabilities"].to_list()), window["text"].to_list(),
-        monitor.confidence, monitor.resamples, monitor.seed,
-    ).window  # fmt: skip
+    estimator = quality.Estimator(reference, labels, monitor.resamples, monitor.seed)
+    said = np.array(window["probabilities"].to_list())
+    return estimator(said, window["text"].to_list(), monitor.confidence).window
 
 
 def estimated(corpus: Corpus, reference: Any, chosen: Any) -> tuple[float, float]:
@@ -148,7 +147,7 @@ def estimated(corpus: Corpus, reference: Any, chosen: Any) -> tuple[float, float
     )
     said, names = corpus.probabilities[chosen], [str(i) for i in chosen]
     known, actual = corpus.probabilities[reference], corpus.actual[reference]
-    found = quality.estimate(table, labels, said, names, 0.95, 1, SEED)
+    found = quality.Estimator(table, labels, 1, SEED)(said, names, 0.95)
     shares = np.bincount(corpus.actual[chosen], minlength=len(labels)) / len(chosen)
     told, more = quality.sureness(
         quality.fit(known, actual), said, known, actual, np.maximum(shares, 1e-9)

@@ -10,8 +10,7 @@ the signals that a bundle gives, except words and language. Each is trained befo
 retraining is a swap to the model of the share at that hour. The articles that no model learns from
 are the world: a model's reference and each hour's 100 texts are drawn from them with replacement,
 so that without a shift both come from one distribution. Level, test, look back, estimate, policy,
-history and ledger are monitoring's own. To save time the test looks back each LOOK_HOURS
-only, where the service does each hour, and the estimate has fewer resamples.
+history and ledger are monitoring's own. To save time the estimate has fewer resamples.
 
 still: the share stays. step: it jumps on day 30. slide: it grows evenly from day 15 to 75. broken:
 from day 30 on, three days of texts are bad data, as monitoring's verdict would be. Until then all

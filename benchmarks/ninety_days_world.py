@@ -31,7 +31,6 @@ FIRST, LAST = 0.03, 0.5  # share of the rare class, at the beginning and at the 
 TRAIN = 0.45  # of the articles; the rest is the world
 SIDE_ROWS = 1000  # of the validation and of the test side: of a project with some 7,000 documents
 REFERENCE_ROWS = 2 * SIDE_ROWS  # both
-LOOK_HOURS = 6
 RESAMPLES = 20  # of the estimate's bootstrap
 DIRECTIONS = 4  # of the features that are watched, as in params.yaml
 SEED = 23
@@ -139,6 +138,11 @@ class Simulated:
         self.model = cache(lambda share: Model(train, world, split, share))
         rare = (world["label"] == RARE).to_numpy()
         self._rare, self._common = np.flatnonzero(rare), np.flatnonzero(~rare)
+        self._estimator = cache(
+            lambda share, run: judgement.estimator(
+                self._reference(share, run), self.model(share).classes, self.params.monitor
+            )
+        )
         self._said: dict[tuple[Any, ...], tuple[Drift, Estimate | None]] = {}
 
     def drawn(self, share: float, rows: int, *seed: int) -> Any:
@@ -155,6 +159,11 @@ class Simulated:
         """The accuracy that was measured of a model before it was released."""
         test = self.model(share).table[self.drawn(share, SIDE_ROWS, run, DAYS * HOURS)]
         return float((test["label"] == test["actual"]).mean() or 0)
+
+    def _reference(self, share: float, run: int) -> pl.DataFrame:
+        """The test side, of which the accuracy was measured, and the validation side."""
+        sides = [self.drawn(share, SIDE_ROWS, run, DAYS * HOURS + one) for one in range(2)]
+        return self.model(share).table[np.concatenate(sides)]
 
     def gap(self, world: str, hour: int, model: float) -> float:
         """How much more accurate a model is that was trained at midnight."""
@@ -177,7 +186,7 @@ class Simulated:
         back = drift.look_back(REFERENCE_ROWS, ROWS)
         most = min(back, self.params.monitor.max_rows - ROWS) // ROWS
         quiet = max([begun, *(one + 1 for one in loud)])
-        since = max(quiet, hour - most) if hour % LOOK_HOURS == 0 else hour
+        since = max(quiet, hour - most)
         calm = (one for one in range(begun, since) if one not in loud)
         early = tuple(islice(calm, REFERENCE_ROWS // ROWS)) if since < hour else ()
         key = (known, run, hour, share, begun, since, early, level)
@@ -189,15 +198,14 @@ class Simulated:
     def forget(self) -> None:
         """What was said in a run that is over."""
         self._said.clear()
+        self._estimator.cache_clear()
 
     def _judged(
         self, world: str, run: int, hour: int, share: float, early: tuple[int, ...], first: int,
         since: int, level: float,
     ) -> tuple[Drift, Estimate | None]:  # fmt: skip
         model = self.model(share)
-        # The test side, of which the accuracy was measured, and the validation side.
-        sides = [self.drawn(share, SIDE_ROWS, run, DAYS * HOURS + one) for one in range(2)]
-        reference = model.table[np.concatenate(sides)]
+        reference = self._reference(share, run)
         signals = model.table.drop(ACTUAL)
         every = np.concatenate([self.window(world, run, one) for one in range(first, hour + 1)])
         rows = every[(since - first) * ROWS :]
@@ -215,4 +223,8 @@ class Simulated:
             return Answered(window, model.probabilities[some], signals[some])
 
         shown, all_ = answered(rows[-found.rows :]), answered(every[-REFERENCE_ROWS:])
-        return found, judgement.estimate(reference, shown, all_, model.classes, found, self.params)
+        of_reference = self._estimator(share, run)
+        assert of_reference is not None
+        return found, judgement.estimate(
+            of_reference, reference, shown, all_, model.classes, found, self.params.monitor
+        )

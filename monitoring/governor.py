@@ -27,8 +27,8 @@ class Verdict:
         reasons: why, in English, with numbers.
         enough: whether there were rows enough to judge. "cannot say" about many is told at once.
         real_drop: test accuracy less the window's by labels; None without labels.
-        estimated_drop: the same, estimated without labels: the least that it can be; None where
-            that is not to be trusted.
+        estimated_drop: how much less accurate answers are than on the held-back texts, estimated
+            without labels: the least that it can be; None where that is not to be trusted.
         estimated_most: the most that it can be; None likewise.
     """
 
@@ -90,11 +90,16 @@ class _Case:
 
     def drops(self) -> list[str]:
         """What is said about accuracy that fell too far."""
-        found = (("", self.verdict.real_drop), ("estimated ", self.verdict.estimated_drop))
+        found = (
+            ("accuracy is {:.3f} below the test side's", self.verdict.real_drop),
+            (
+                "estimated accuracy is {:.3f} below the held-back texts'",
+                self.verdict.estimated_drop,
+            ),
+        )
         return [
-            f"The {kind}accuracy is {drop:.3f} below the test side's; "
-            f"{self.params.max_accuracy_drop:g} is allowed."
-            for kind, drop in found
+            f"The {what.format(drop)}; {self.params.max_accuracy_drop:g} is allowed."
+            for what, drop in found
             if drop is not None and drop > self.params.max_accuracy_drop
         ]
 
@@ -184,7 +189,7 @@ def _no_reason(case: _Case) -> _Found:
         return "wait", "There is no reason to retrain."
     return "wait", (
         f"The drift is harmless: the accuracy is at most {case.verdict.estimated_most:.3f} below "
-        f"the test side's as it is estimated, and {case.params.harmless_drop:g} is let be."
+        f"the held-back texts' as it is estimated, and {case.params.harmless_drop:g} is let be."
     )
 
 

@@ -37,22 +37,22 @@ class Estimate:
 
     Attributes:
         accuracy: of the answers in which the drift is clearest, in [0, 1].
-        expected: of very many answers to such texts. As far as those before them agree, by all of
-            them together: a window by itself says little.
+        drop: how much fewer answers to such texts are right than to the reference's. As far as
+            those before them agree, by all of them together: a window by itself says little.
         trusted: whether the texts of each class are still such as the reference knows, and it knows
             enough of each class that has grown.
         shares: class -> estimated share of the window's texts.
     """
 
     accuracy: Interval
-    expected: Interval
+    drop: Interval
     trusted: bool
     shares: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "accuracy": self.accuracy.rounded(),
-            "expected": self.expected.rounded(),
+            "drop": self.drop.rounded(),
             "trusted": self.trusted,
             "shares": self.shares,
         }
@@ -172,11 +172,14 @@ def judge(
     every = _joined(before, now, min(before.window.rows, recent) if before else 0)
     texts = shown.window.texts
     shown_table = shown.table.select(known.columns)
+    estimated = estimator(reference, classes, settings)
     return Seen(
         found,
         faults,
         _moved(known, words, shown_table, texts),
-        estimate(reference, shown, every, classes, found, params),
+        estimate(estimated, reference, shown, every, classes, found, settings)
+        if estimated
+        else None,
         tuple(dict.fromkeys(texts[i] for i in found.unlike))[:_EXAMPLES],
         found.rows if back > 0 else 0,
         by_source.judge(known, table, now.window.sources, settings),
@@ -206,37 +209,42 @@ def _moved(
     return Moved(tuple(more), tuple(fewer), tuple(moved.classes(known, shown)))
 
 
+def estimator(
+    reference: pl.DataFrame, classes: Sequence[str], settings: Monitor
+) -> quality.Estimator | None:
+    """Of a bundle's whole reference; None if the bundle is too old to know."""
+    if not {ACTUAL, PROBABILITIES} <= set(reference.columns):
+        return None
+    return quality.Estimator(reference, classes, settings.resamples, settings.seed)
+
+
 def estimate(
+    estimated: quality.Estimator,
     reference: pl.DataFrame,
     shown: Answered,
     every: Answered,
     classes: Sequence[str],
     found: Drift,
-    params: Params,
-) -> Estimate | None:
-    """The accuracy of the answers that `found` is about; None if the bundle is too old to know.
+    settings: Monitor,
+) -> Estimate:
+    """The accuracy of the answers that `found` is about.
 
     Args:
+        estimated: of this reference.
         reference: of the bundle, whole.
         shown: the predictions in which the drift is clearest; without drift, the window.
         every: these and the ones before them.
         classes: of the model, in the order of its probabilities.
         found: the drift.
-        params: section `monitor`.
+        settings: `confidence`, and what `drift.judge` asks for.
     """
-    if not {ACTUAL, PROBABILITIES} <= set(reference.columns):
-        return None
-    settings = params.monitor
 
-    def estimated(of: Answered) -> quality.Estimated:
-        return quality.estimate(
-            reference, classes, of.probabilities, of.window.texts, settings.confidence,
-            settings.resamples, settings.seed,
-        )  # fmt: skip
+    def of(some: Answered) -> quality.Estimated:
+        return estimated(some.probabilities, some.window.texts, settings.confidence)
 
-    here = estimated(shown)
-    together = estimated(every) if every.window.rows > shown.window.rows else here
-    agree = here.expected.low <= together.expected.value <= here.expected.high
+    here = of(shown)
+    together = of(every) if every.window.rows > shown.window.rows else here
+    agree = here.drop.low <= together.drop.value <= here.drop.high
     trusted = found.verdict.finding == "none"
     if found.verdict.finding == "drift":
         trusted = not _little_known(reference, classes, here.shares) and not _moved_otherwise(
@@ -244,7 +252,7 @@ def estimate(
         )
     return Estimate(
         here.window,
-        (together if agree else here).expected,
+        (together if agree else here).drop,
         trusted,
         {name: round(float(share), 4) for name, share in zip(classes, here.shares, strict=True)},
     )

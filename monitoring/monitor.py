@@ -206,24 +206,19 @@ def run(
 
 
 def with_accuracy(verdict: Verdict, seen: Seen, decay: Decay | None, champion: Champion) -> Verdict:
-    """`verdict`, with how far the accuracy fell below the test side's, as far as that is known.
+    """`verdict`, with how far the accuracy fell, as far as that is known.
 
-    By labels it counts once a sequential test is certain that it fell; estimated, if the estimate
-    is to be trusted, by the ends of the interval of what is to be expected: a window's own luck is
-    no reason for anything.
+    By labels it counts, against the test side's, once a sequential test is certain that it fell;
+    estimated, if the estimate is to be trusted, by the ends of the interval of what is to be
+    expected: a window's own luck is no reason for anything.
     """
     tested = champion.metrics.get("accuracy")
-    if not isinstance(tested, dict):
-        return verdict
-    verdict = replace(verdict, real_drop=tested["value"] - decay.after if decay else None)
-    if not (seen.estimate and seen.estimate.trusted):
-        return verdict
-    found = seen.estimate.expected
-    return replace(
-        verdict,
-        estimated_drop=tested["value"] - found.high,
-        estimated_most=tested["value"] - found.low,
-    )
+    if decay and isinstance(tested, dict):
+        verdict = replace(verdict, real_drop=tested["value"] - decay.after)
+    if seen.estimate and seen.estimate.trusted:
+        drop = seen.estimate.drop
+        verdict = replace(verdict, estimated_drop=drop.low, estimated_most=drop.high)
+    return verdict
 
 
 def _look(

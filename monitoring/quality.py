@@ -159,76 +159,96 @@ def sureness(
 
 @dataclass(frozen=True)
 class Estimated:
-    """The accuracy of answers that nobody has labelled, in [0, 1].
+    """The accuracy of answers that nobody has labelled.
 
     Attributes:
-        window: how many of these answers are right.
-        expected: how many would be, of very many texts such as these.
+        window: share of these answers that is right, in [0, 1].
+        drop: how much smaller that share is expected to be of very many such texts than of texts
+            such as the reference's, in [-1, 1]. Both are estimated alike: what so few texts say
+            wrongly of a model is in both, and cancels out.
         shares: (C,) of the classes; sum to 1.
     """
 
     window: Interval
-    expected: Interval
+    drop: Interval
     shares: Array
 
 
-def estimate(
-    reference: pl.DataFrame,
-    classes: Sequence[str],
-    probabilities: Array,
-    texts: Sequence[str],
-    confidence: float,
-    resamples: int,
-    seed: int,
-) -> Estimated:
-    """The accuracy of N answers that nobody has labelled.
+class Estimator:
+    """What a reference says of answers that nobody has labelled."""
 
-    Args:
-        reference: of the bundle, with `actual` and `probabilities`.
-        classes: in the order of the probabilities.
-        probabilities: (N, C) of the window.
-        texts: (N,) of the window. Answers to one and the same are right or wrong together.
-        confidence: of the intervals, in (0, 1).
-        resamples: of the bootstrap. Each draws the reference's texts anew. Then, for `window`,
-            whether each answer is right: its accuracy is no expectation, and its texts are what is
-            asked about, and stay. For `expected` the window's texts are drawn anew.
-        seed: of the bootstrap.
-    """
-    import numpy as np
+    def __init__(
+        self, reference: pl.DataFrame, classes: Sequence[str], resamples: int, seed: int
+    ) -> None:
+        """Fits a calibrator to the reference, and one to each resample of its texts.
 
-    old = np.array(reference["probabilities"].to_list(), np.float64)
-    actual = np.array([classes.index(label) for label in reference["actual"]])
-    # As objects: an array of strings gives each the room of the longest.
-    held = np.array(texts, object)
-    _, first, counts = np.unique(held, return_index=True, return_counts=True)
-    new = np.asarray(probabilities, np.float64)[first]
-    own = counts / counts.sum()
+        Args:
+            reference: of the bundle, with `actual` and `probabilities`.
+            classes: in the order of the probabilities.
+            resamples: of the bootstrap.
+            seed: of the bootstrap.
+        """
+        import numpy as np
 
-    def once(rows: Array, *weights: Array) -> list[tuple[Array, float, Array]]:
-        """By these texts of the reference, for each weight of the window's: sureness, shares."""
-        calibrator = fit(old[rows], actual[rows])
+        self._old = np.array(reference["probabilities"].to_list(), np.float64)
+        self._actual = np.array([classes.index(label) for label in reference["actual"]])
+        self._seed = seed
+        generator, rows = np.random.default_rng(seed), len(self._old)
+        self._drawn = [np.arange(rows)]
+        self._drawn += [generator.integers(0, rows, rows) for _ in range(resamples)]
+        self._calibrators = [fit(self._old[rows], self._actual[rows]) for rows in self._drawn]
+        self._usual = [self._accuracy_of_reference(i) for i in range(len(self._drawn))]
+
+    def __call__(self, probabilities: Array, texts: Sequence[str], confidence: float) -> Estimated:
+        """The accuracy of N answers.
+
+        Each resample draws, for `window`, whether each answer is right: its accuracy is no
+        expectation, and its texts are what is asked about, and stay. For `drop` it draws the texts.
+
+        Args:
+            probabilities: (N, C) of the answers.
+            texts: (N,). Answers to one and the same are right or wrong together.
+            confidence: of the intervals, in (0, 1).
+        """
+        import numpy as np
+
+        # As objects: an array of strings gives each the room of the longest.
+        held = np.array(texts, object)
+        _, first, counts = np.unique(held, return_index=True, return_counts=True)
+        new = np.asarray(probabilities, np.float64)[first]
+        own = counts / counts.sum()
+        ((sure, more, shares),) = self._said(0, new, own)
+        accuracy = float(own @ sure) + more
+        generator, drawn = np.random.default_rng(self._seed), []
+        for i in range(1, len(self._drawn)):
+            again = generator.multinomial(len(own), own) / len(own)
+            (likely, more, _), (expected, besides, _) = self._said(i, new, own, again)
+            right = generator.random(len(new)) < likely
+            drawn.append((own @ right + more, self._usual[i] - again @ expected - besides))
+        # By Weibull's positions k / (n + 1) even a few resamples hold as often as they should.
+        sides = [(1 - confidence) / 2, (1 + confidence) / 2]
+        ends = np.quantile(drawn, sides, axis=0, method="weibull")
+        (low, high), (least, most) = ends.T.tolist()
+        window, drop = min(max(accuracy, 0.0), 1.0), self._usual[0] - accuracy
+        return Estimated(
+            Interval(window, min(max(low, 0.0), window), max(min(high, 1.0), window)),
+            Interval(drop, min(least, drop), max(most, drop)),
+            shares,
+        )
+
+    def _accuracy_of_reference(self, i: int) -> float:
+        """By the i-th drawing, of its own texts."""
+        old, actual = self._old[self._drawn[i]], self._actual[self._drawn[i]]
+        sure, more = sureness(self._calibrators[i], old, old, actual, self._calibrators[i].shares)
+        return float(sure.mean()) + more
+
+    def _said(self, i: int, new: Array, *weights: Array) -> list[tuple[Array, float, Array]]:
+        """By the i-th drawing, for each weight of the new texts: `sureness`, and the shares."""
+        old, actual = self._old[self._drawn[i]], self._actual[self._drawn[i]]
+        calibrator = self._calibrators[i]
         calibrated = calibrator(new)
         every = [class_shares(calibrated, calibrator.shares, weight) for weight in weights]
-        return [
-            (*sureness(calibrator, new, old[rows], actual[rows], shares), shares)
-            for shares in every
-        ]
-
-    ((sure, more, shares),) = once(np.arange(len(old)), own)
-    value = min(max(float(own @ sure) + more, 0.0), 1.0)
-    generator = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(resamples):
-        rows = generator.integers(0, len(old), len(old))
-        again = generator.multinomial(len(own), own) / len(own)
-        (likely, more, _), (expected, besides, _) = once(rows, own, again)
-        right = generator.random(len(new)) < likely
-        drawn.append((own @ right + more, again @ expected + besides))
-    ends = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0).clip(0, 1)
-    window, expectation = (
-        Interval(value, min(float(low), value), max(float(high), value)) for low, high in ends.T
-    )
-    return Estimated(window, expectation, shares)
+        return [(*sureness(calibrator, new, old, actual, shares), shares) for shares in every]
 
 
 def reweighed(reference: pl.DataFrame, classes: Sequence[str], shares: Array, seed: int) -> Any:

@@ -10,7 +10,6 @@ import pytest
 
 from components.core.params import Params
 from monitoring import drift, judgement
-from monitoring.drift import Drift
 from monitoring.judgement import Answered, Estimate
 from monitoring.windows import Window
 from tests.validating import PARAMS
@@ -56,9 +55,11 @@ def estimated(
     known = reference.drop("actual")
     found = drift.judge(known, shown.drop("actual"), params.monitor, level=LEVEL, draw=False)
     assert found.verdict.finding == "drift"
-    made = judgement.estimate(reference, answered(shown), answered(every), CLASSES, found, params)
+    made = judgement.estimator(reference, CLASSES, params.monitor)
     assert made is not None
-    return made
+    return judgement.estimate(
+        made, reference, answered(shown), answered(every), CLASSES, found, params.monitor
+    )
 
 
 def test_all_recent_answers_together_say_more_than_a_window() -> None:
@@ -67,16 +68,16 @@ def test_all_recent_answers_together_say_more_than_a_window() -> None:
     together = estimated(reference, shown, pl.concat([said(MOVED, 1500, 3), shown]))
     assert together.trusted
     assert together.accuracy == alone.accuracy
-    width = [one.expected.high - one.expected.low for one in (alone, together)]
+    width = [one.drop.high - one.drop.low for one in (alone, together)]
     assert width[1] < 0.8 * width[0]
 
 
 def test_after_a_jump_only_what_came_since_counts() -> None:
     reference, shown = said(EVEN, 600, 1), said(MOVED, 100, 2)
     found = estimated(reference, shown, pl.concat([said(EVEN, 1500, 3), shown]))
-    assert found.expected == estimated(reference, shown, shown).expected
-    right = float(SKILL.diagonal() @ MOVED)
-    assert found.expected.low < right < found.expected.high < 0.85
+    assert found.drop == estimated(reference, shown, shown).drop
+    fell = float(SKILL.diagonal() @ EVEN - SKILL.diagonal() @ MOVED)
+    assert 0.04 < found.drop.low < fell < found.drop.high
 
 
 @pytest.mark.parametrize(("rare", "trusted"), [(0.03, False), (0.2, True)])
@@ -95,6 +96,4 @@ def test_texts_that_differ_otherwise_are_not_vouched_for() -> None:
 
 def test_a_bundle_of_before_has_no_estimate() -> None:
     reference = said(EVEN, 100, 8).drop("actual")
-    shown = answered(said(EVEN, 100, 9))
-    none = Drift(drift.Verdict("none"))
-    assert judgement.estimate(reference, shown, shown, CLASSES, none, SETTINGS) is None
+    assert judgement.estimator(reference, CLASSES, SETTINGS.monitor) is None

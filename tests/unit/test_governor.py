@@ -133,7 +133,9 @@ def test_the_last_reason_says_what_to_do(
 
 def test_the_drop_is_said() -> None:
     reasons = decide(replace(NONE, estimated_drop=0.0712), READY, SETTINGS, NOW).reasons
-    assert reasons[0] == ("The estimated accuracy is 0.071 below the test side's; 0.05 is allowed.")
+    assert reasons[0] == (
+        "The estimated accuracy is 0.071 below the held-back texts'; 0.05 is allowed."
+    )
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,7 @@ def test_an_estimate_counts_by_both_ends_of_its_interval_if_it_is_to_be_trusted(
     champion = world.ledger.champion()
     assert champion is not None
     champion = dataclasses.replace(champion, metrics={"accuracy": {"value": 0.95}})
-    estimate = Estimate(Interval(0.93, 0.8, 1.0), Interval(0.93, 0.91, 0.94), trusted, {})
+    estimate = Estimate(Interval(0.93, 0.8, 1.0), Interval(0.02, 0.01, 0.04), trusted, {})
     seen = Seen(Drift(Verdict("drift")), {}, estimate=estimate)
     decay = Decay(NOW, 0.95, 0.8)
     found = monitor.with_accuracy(Verdict("drift"), seen, decay, champion)

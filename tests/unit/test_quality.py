@@ -40,38 +40,52 @@ def texts(probabilities: np.ndarray) -> list[str]:
 def test_the_estimate_follows_the_class_shares(shares: list[float]) -> None:
     probabilities, actual = world(shares, 3000, 1)
     truth = (probabilities.argmax(axis=1) == actual).mean()
-    found = quality.estimate(reference(), CLASSES, probabilities, texts(probabilities), 0.95, 20, 2)
+    known = quality.Estimator(reference(), CLASSES, 20, 2)
+    found = known(probabilities, texts(probabilities), 0.95)
     assert found.window.value == pytest.approx(truth, abs=0.03)
-    for ends in (found.window, found.expected):
+    assert found.drop.value == pytest.approx(SKILL.diagonal().mean() - truth, abs=0.03)
+    for ends in (found.window, found.drop):
         assert ends.low < ends.value < ends.high < ends.low + 0.08
     assert found.shares == pytest.approx(shares, abs=0.05)
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     inside = 0
-    for seed in range(20):
+    for seed in range(40):
         probabilities, actual = world([0.6, 0.2, 0.2], 200, 100 + seed)
         known = reference(seed)[:300]
-        found = quality.estimate(
-            known, CLASSES, probabilities, texts(probabilities), 0.9, 30, seed
-        ).window
+        estimator = quality.Estimator(known, CLASSES, 30, seed)
+        found = estimator(probabilities, texts(probabilities), 0.9).window
         inside += found.low <= (probabilities.argmax(axis=1) == actual).mean() <= found.high
-    assert 0.75 * 20 <= inside < 20
+    assert 0.8 * 40 <= inside < 40
 
 
 def test_a_text_that_comes_again_and_again_says_no_more_than_once() -> None:
     probabilities, _ = world([1 / 3] * 3, 30, 4)
     names = texts(probabilities)
-    said = quality.estimate(reference(), CLASSES, probabilities, names, 0.95, 50, 6)
+    known = quality.Estimator(reference(), CLASSES, 50, 6)
+    said = known(probabilities, names, 0.95)
     many = probabilities.repeat(20, axis=0)
     same = [name for name in names for _ in range(20)]
-    again = quality.estimate(reference(), CLASSES, many, same, 0.95, 50, 6)
-    fresh = quality.estimate(reference(), CLASSES, many, texts(many), 0.95, 50, 6)
+    again, fresh = known(many, same, 0.95), known(many, texts(many), 0.95)
     assert again.shares == pytest.approx(said.shares)
-    for name in ("window", "expected"):
+    for name in ("window", "drop"):
         once, often, new = (getattr(one, name) for one in (said, again, fresh))
         assert (often.low, often.high) == (pytest.approx(once.low), pytest.approx(once.high))
         assert new.high - new.low < 0.5 * (often.high - often.low)
+
+
+def test_what_few_texts_say_wrongly_of_a_model_does_not_look_like_a_drop() -> None:
+    drops, accuracies = [], []
+    for seed in range(12):
+        probabilities, _ = world([1 / 3] * 3, 4000, 200 + seed)
+        found = quality.Estimator(reference(seed)[:250], CLASSES, 2, seed)(
+            probabilities, texts(probabilities), 0.95
+        )
+        drops.append(found.drop.value)
+        accuracies.append(found.window.value)
+    assert abs(np.mean(drops)) < 0.01
+    assert np.std(drops) < 0.8 * np.std(accuracies)
 
 
 def test_an_overconfident_model_is_not_believed() -> None:
