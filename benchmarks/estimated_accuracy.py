@@ -2,7 +2,7 @@
 
     python benchmarks/estimated_accuracy.py --peer PYTHON [--newsgroups newsgroups20.jsonl.gz]
     python benchmarks/estimated_accuracy.py --splits 2 --windows 3
-    python benchmarks/estimated_accuracy.py --intervals     # hours: how often they hold the truth
+    python benchmarks/estimated_accuracy.py --intervals         # how often they hold the truth
 
 Windows of texts whose class shares are drawn at random (Dirichlet, all 1), and the mean absolute
 error of three estimates: ours, NannyML's CBPE (in a Python of its own), and the mean confidence.
@@ -129,15 +129,14 @@ def cbpe(peer: str, folder: Path, rows: int, splits: int, classes: int) -> Any:
     return np.array(json.loads(said.splitlines()[-1]))
 
 
-def ours(reference: pl.DataFrame, labels: list[str], window: pl.DataFrame, monitor: Any) -> Any:
+def ours(estimator: quality.Estimator, window: pl.DataFrame, monitor: Any) -> Any:
     """Our interval of a window."""
-    estimator = quality.Estimator(reference, labels, monitor.resamples, monitor.seed)
     said = np.array(window["probabilities"].to_list())
     return estimator(said, window["text"].to_list(), monitor.confidence).window
 
 
-def estimated(corpus: Corpus, reference: Any, chosen: Any) -> tuple[float, float]:
-    """Our estimate of a window, and that with its shares told; numbers of texts."""
+def estimator_of(corpus: Corpus, reference: Any) -> quality.Estimator:
+    """Of these texts; without intervals."""
     labels = [f"c{i}" for i in range(corpus.probabilities.shape[1])]
     table = pl.DataFrame(
         {
@@ -145,14 +144,18 @@ def estimated(corpus: Corpus, reference: Any, chosen: Any) -> tuple[float, float
             "probabilities": corpus.probabilities[reference].tolist(),
         }
     )
-    said, names = corpus.probabilities[chosen], [str(i) for i in chosen]
+    return quality.Estimator(table, labels, 1, SEED)
+
+
+def informed_of(corpus: Corpus, reference: Any, chosen: Any) -> float:
+    """Our estimate of a window if its shares were told."""
+    said, classes = corpus.probabilities[chosen], corpus.probabilities.shape[1]
     known, actual = corpus.probabilities[reference], corpus.actual[reference]
-    found = quality.Estimator(table, labels, 1, SEED)(said, names, 0.95)
-    shares = np.bincount(corpus.actual[chosen], minlength=len(labels)) / len(chosen)
+    shares = np.bincount(corpus.actual[chosen], minlength=classes) / len(chosen)
     told, more = quality.sureness(
         quality.fit(known, actual), said, known, actual, np.maximum(shares, 1e-9)
     )
-    return found.window.value, float(told.mean()) + more
+    return float(told.mean()) + more
 
 
 def errors(
@@ -174,16 +177,16 @@ def errors(
         order = rng.permutation(len(right))
         reference, rest = order[:known], order[known:]
         by_class = np.array([right[rest][corpus.actual[rest] == i].mean() for i in range(classes)])
-        taken = []
+        estimator, taken = estimator_of(corpus, reference), []
         for _ in range(windows):
             shares = rng.dirichlet(np.ones(classes))
             weight = (shares / np.bincount(corpus.actual[rest]))[corpus.actual[rest]]
             chosen = rng.choice(rest, rows, p=weight / weight.sum())
             taken.append(chosen)
-            mine, informed = estimated(corpus, reference, chosen)
+            mine = estimator(corpus.probabilities[chosen], [str(i) for i in chosen], 0.95)
             said["truth"].append(right[chosen].mean())
-            said["ours"].append(mine)
-            said["told"].append(informed)
+            said["ours"].append(mine.window.value)
+            said["told"].append(informed_of(corpus, reference, chosen))
             said["mean"].append(corpus.probabilities[chosen].max(axis=1).mean())
             said["best"].append(shares @ by_class)
         if peer:
@@ -209,11 +212,12 @@ def held(world: World, validation: int, windows: int, monitor: Any) -> dict[str,
     reference, test = world.still[:validation], world.still[validation:]
     actual = np.array([world.labels.index(name) for name in test["actual"]])
     rng, inside = np.random.default_rng(SEED), 0
+    estimator = quality.Estimator(reference, world.labels, monitor.resamples, monitor.seed)
     for _ in range(windows):
         shares = rng.dirichlet(np.ones(len(world.labels)))
         weight = (shares / np.bincount(actual))[actual]
         window = test[rng.choice(len(actual), ROWS[0], p=weight / weight.sum())]
-        found = ours(reference, world.labels, window, monitor)
+        found = ours(estimator, window, monitor)
         inside += found.low <= (window["label"] == window["actual"]).mean() <= found.high
     fresh = held_by_fresh(world, validation, windows, monitor)
     return {"inside": inside / windows, "inside_fresh": fresh}
@@ -231,7 +235,8 @@ def held_by_fresh(world: World, rows: int, windows: int, monitor: Any) -> float:
             for name, count in zip(world.labels, counts, strict=True)
         )
         truth = (window["label"] == window["actual"]).mean()
-        found = ours(reference, world.labels, window, monitor)
+        estimator = quality.Estimator(reference, world.labels, monitor.resamples, monitor.seed)
+        found = ours(estimator, window, monitor)
         inside += found.low <= truth <= found.high
     return inside / windows
 

@@ -79,16 +79,20 @@ def quality(
     """How good the answers are, as lines."""
     lines = []
     if estimate:
-        found = estimate.accuracy
+        found, drop = estimate.accuracy, estimate.drop
         trust = (
             ""
             if estimate.trusted
-            else " This is not to be trusted: the texts are no longer such as the model knows, or "
+            else " Neither is to be trusted: the texts are no longer such as the model knows, or "
             "it knows too few of a class that has grown."
         )
         lines.append(
             f"Estimated accuracy, without labels: {found.value:.3f} "
-            f"[{found.low:.3f}, {found.high:.3f}].{trust}"
+            f"[{found.low:.3f}, {found.high:.3f}]."
+        )
+        lines.append(
+            f"Expected change of the accuracy, from the held-back texts to such as these: "
+            f"{-drop.value:+.3f} [{-drop.high:+.3f}, {-drop.low:+.3f}].{trust}"
         )
     for one in accuracy[-_WINDOWS_SHOWN:]:
         lines.append(

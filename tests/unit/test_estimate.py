@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from components.core.metrics import Interval
 from components.core.params import Params
-from monitoring import drift, judgement
+from monitoring import drift, judgement, report
 from monitoring.judgement import Answered, Estimate
 from monitoring.windows import Window
 from tests.validating import PARAMS
@@ -92,6 +93,15 @@ def test_texts_that_differ_otherwise_are_not_vouched_for() -> None:
     assert estimated(reference, shown, shown).trusted
     other = shown.with_columns(pl.col("feature_1") + 1)
     assert not estimated(reference, other, other).trusted
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_the_report_says_what_the_drift_costs(*, trusted: bool) -> None:
+    drop = Interval(0.012, -0.003, 0.0214)
+    lines = report.quality(Estimate(Interval(0.93, 0.8, 1.0), drop, trusted, {}), [], None)
+    assert lines[0] == "Estimated accuracy, without labels: 0.930 [0.800, 1.000]."
+    assert "-0.012 [-0.021, +0.003]." in lines[1]
+    assert ("Neither is to be trusted" in lines[1]) is not trusted
 
 
 def test_a_bundle_of_before_has_no_estimate() -> None:
