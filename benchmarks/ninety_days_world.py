@@ -139,7 +139,7 @@ class Simulated:
         rare = (world["label"] == RARE).to_numpy()
         self._rare, self._common = np.flatnonzero(rare), np.flatnonzero(~rare)
         self._estimator = cache(
-            lambda share, run: judgement.estimator(
+            lambda share, run: judgement.estimator_of(
                 self._reference(share, run), self.model(share).classes, self.params.monitor
             )
         )
@@ -223,8 +223,8 @@ class Simulated:
             return Answered(window, model.probabilities[some], signals[some])
 
         shown, all_ = answered(rows[-found.rows :]), answered(every[-REFERENCE_ROWS:])
-        of_reference = self._estimator(share, run)
-        assert of_reference is not None
+        estimator = self._estimator(share, run)
+        assert estimator is not None
         return found, judgement.estimate(
-            of_reference, reference, shown, all_, model.classes, found, self.params.monitor
+            estimator, reference, shown, all_, model.classes, found, self.params.monitor
         )

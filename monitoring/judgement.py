@@ -172,13 +172,13 @@ def judge(
     every = _joined(before, now, min(before.window.rows, recent) if before else 0)
     texts = shown.window.texts
     shown_table = shown.table.select(known.columns)
-    estimated = estimator(reference, classes, settings)
+    estimator = estimator_of(reference, classes, settings)
     return Seen(
         found,
         faults,
         _moved(known, words, shown_table, texts),
-        estimate(estimated, reference, shown, every, classes, found, settings)
-        if estimated
+        estimate(estimator, reference, shown, every, classes, found, settings)
+        if estimator
         else None,
         tuple(dict.fromkeys(texts[i] for i in found.unlike))[:_EXAMPLES],
         found.rows if back > 0 else 0,
@@ -209,7 +209,7 @@ def _moved(
     return Moved(tuple(more), tuple(fewer), tuple(moved.classes(known, shown)))
 
 
-def estimator(
+def estimator_of(
     reference: pl.DataFrame, classes: Sequence[str], settings: Monitor
 ) -> quality.Estimator | None:
     """Of a bundle's whole reference; None if the bundle is too old to know."""
@@ -219,7 +219,7 @@ def estimator(
 
 
 def estimate(
-    estimated: quality.Estimator,
+    estimator: quality.Estimator,
     reference: pl.DataFrame,
     shown: Answered,
     every: Answered,
@@ -230,7 +230,7 @@ def estimate(
     """The accuracy of the answers that `found` is about.
 
     Args:
-        estimated: of this reference.
+        estimator: of this reference.
         reference: of the bundle, whole.
         shown: the predictions in which the drift is clearest; without drift, the window.
         every: these and the ones before them.
@@ -240,7 +240,7 @@ def estimate(
     """
 
     def of(some: Answered) -> quality.Estimated:
-        return estimated(some.probabilities, some.window.texts, settings.confidence)
+        return estimator(some.probabilities, some.window.texts, settings.confidence)
 
     here = of(shown)
     together = of(every) if every.window.rows > shown.window.rows else here

@@ -56,7 +56,7 @@ def estimated(
     known = reference.drop("actual")
     found = drift.judge(known, shown.drop("actual"), params.monitor, level=LEVEL, draw=False)
     assert found.verdict.finding == "drift"
-    made = judgement.estimator(reference, CLASSES, params.monitor)
+    made = judgement.estimator_of(reference, CLASSES, params.monitor)
     assert made is not None
     return judgement.estimate(
         made, reference, answered(shown), answered(every), CLASSES, found, params.monitor
@@ -106,4 +106,4 @@ def test_the_report_says_what_the_drift_costs(*, trusted: bool) -> None:
 
 def test_a_bundle_of_before_has_no_estimate() -> None:
     reference = said(EVEN, 100, 8).drop("actual")
-    assert judgement.estimator(reference, CLASSES, SETTINGS.monitor) is None
+    assert judgement.estimator_of(reference, CLASSES, SETTINGS.monitor) is None
