@@ -150,10 +150,13 @@ def _retire(
 ) -> None:
     """Marks versions, changes the champion if that was asked for, removes bundles."""
     rows = {row["version"]: row for row in ledger.versions()}
+    retired, told = ledger.retired(), {deed["what"] for deed in deeds.all}
     for version in sorted(plan.learned):
         row = rows[version]
-        if ledger.retire(version, row["bundle"], now, f"erasure {plan.id}"):
-            deeds.add("ledger", f"{row['tag']} retired", row["bundle"])
+        # Noted first: killed in between, the next run retires it, but would not know that we did.
+        if version not in retired and (what := f"{row['tag']} retired") not in told:
+            deeds.add("ledger", what, row["bundle"])
+        ledger.retire(version, row["bundle"], now, f"erasure {plan.id}")
     if replacement is not None:
         tag = rows[replacement]["tag"]
         ledger.deploy(replacement, now, f"erasure {plan.id}: {tag} instead")

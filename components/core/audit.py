@@ -46,9 +46,10 @@ _UNREADABLE = (
 _IN_MEMORY = 256 * 1024 * 1024  # bytes of an unpacked file; more goes to a nameless file
 _DEEPEST = 4  # archives in archives
 # What machines write and recognizers take for numbers of people: hashes, UUIDs, times, versions,
-# long fractions. Our own placeholders are no findings either.
+# long fractions, a document's stand-in that has digits only. Our own placeholders are no findings.
 _OF_MACHINES = re.compile(
-    r"(?<![0-9A-Za-z])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}|(?=[0-9]*[a-f])[0-9a-f]{16}"
+    r"(?<![0-9A-Za-z])(?:anon-[0-9a-f]{16}|[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}"
+    r"|(?=[0-9]*[a-f])[0-9a-f]{16}"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9A-Za-z])"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?|\d{8}T\d{6}Z"
     r"|-?\d+\.\d{4,}(?:[eE][+-]?\d+)?|<[A-Z][A-Z_]+(?:_[0-9a-f]{12})?>"

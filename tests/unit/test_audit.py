@@ -160,7 +160,8 @@ def test_personal_data_are_told_by_their_place(
 @pytest.mark.parametrize(
     "text",
     ["<EMAIL_ADDRESS> and <PERSON>", "d41d8cd98f00b204e9800998ecf8427e", "0.4916338801",
-     "2026-11-23 14:39:46,123", "550e8400-e29b-41d4-a716-446655440000"],
+     "2026-11-23 14:39:46,123", "550e8400-e29b-41d4-a716-446655440000",
+     "anon-3998259662792704"],
 )  # fmt: skip
 def test_placeholders_hashes_times_and_fractions_are_never_searched(
     tmp_path: Path, text: str
