@@ -37,8 +37,9 @@ class Estimate:
 
     Attributes:
         accuracy: of the answers in which the drift is clearest, in [0, 1].
-        drop: how much fewer answers to such texts are right than to the reference's. As far as
-            those before them agree, by all of them together: a window by itself says little.
+        drop: how much lower the accuracy is expected to be on such texts than on the reference's,
+            in [-1, 1]. As far as the predictions before agree, by all of them together: a window by
+            itself says little.
         trusted: whether the texts of each class are still such as the reference knows, and it knows
             enough of each class that has grown.
         shares: class -> estimated share of the window's texts.
