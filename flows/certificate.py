@@ -55,6 +55,16 @@ class Deeds:
         self.all.append(deed)
         self.new += 1
 
+    def once(
+        self, where: str, what: str, before: str | None = None, after: str | None = None
+    ) -> None:
+        """Notes what is done next, unless a run that was killed then has noted it.
+
+        Noted afterwards, it would be in no certificate when the run is killed in between.
+        """
+        if {"where": where, "what": what, "before": before, "after": after} not in self.all:
+            self.add(where, what, before, after)
+
     def forget(self) -> None:
         self._path.unlink(missing_ok=True)
 

@@ -82,7 +82,7 @@ def erase(
         _retire(paths, ledger, plan, replacement, now, deeds)
         for root in roots:
             for deed in lineage.clean_tree(root, plan.traces, plan.held, dry_run=False):
-                deeds.add(**deed)
+                deeds.once(**deed)
             if root != paths.root:
                 suppression.pin(Paths(root, paths.home))
         _forget(paths, ledger, plan, deeds)
@@ -150,27 +150,27 @@ def _retire(
 ) -> None:
     """Marks versions, changes the champion if that was asked for, removes bundles."""
     rows = {row["version"]: row for row in ledger.versions()}
-    retired, told = ledger.retired(), {deed["what"] for deed in deeds.all}
+    retired = ledger.retired()
     for version in sorted(plan.learned):
         row = rows[version]
-        # Noted first: killed in between, the next run retires it, but would not know that we did.
-        if version not in retired and (what := f"{row['tag']} retired") not in told:
-            deeds.add("ledger", what, row["bundle"])
+        if version not in retired:
+            deeds.once("ledger", f"{row['tag']} retired", row["bundle"])
         ledger.retire(version, row["bundle"], now, f"erasure {plan.id}")
     if replacement is not None:
         tag = rows[replacement]["tag"]
         ledger.deploy(replacement, now, f"erasure {plan.id}: {tag} instead")
         deeds.add("ledger", f"{tag} made the champion")
-    for name in sweep(paths, ledger):
-        deeds.add(str(paths.bundles / name), "bundle removed", name)
+    for folder in outdated(paths, ledger):
+        deeds.once(str(folder), "bundle removed", folder.name)
+        remove_tree(folder)
 
 
-def sweep(paths: Paths, ledger: Ledger) -> list[str]:
-    """Removes the bundles of retired versions that do not serve any more; their names."""
+def outdated(paths: Paths, ledger: Ledger) -> list[Path]:
+    """The bundles of retired versions that do not serve any more."""
     champion = ledger.champion()
     serving = champion.bundle if champion else None
     retired = {row["bundle"] for row in ledger.retired().values()} - {serving}
-    return [name for name in sorted(retired) if remove_tree(paths.bundles / name)]
+    return [paths.bundles / name for name in sorted(retired) if (paths.bundles / name).exists()]
 
 
 def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
@@ -200,8 +200,9 @@ def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
         (paths.checkpoints, "unfinished trainings"),
         (paths.vectors, "what pretrained models saw of documents"),
     ):
-        if remove_tree(folder):
-            deeds.add(str(folder), f"{what} removed")
+        if folder.exists():
+            deeds.once(str(folder), f"{what} removed")
+            remove_tree(folder)
 
 
 def _clean_scrub_cache(path: Path, texts: set[str]) -> str:
@@ -223,8 +224,8 @@ def _purge(plan: Plan, stores: list[Store], deeds: Deeds) -> None:
             # version learned from what. They hold names of files and hashes only.
             if store.name == "cache" and id_ in plan.held.tables:
                 continue
-            if store.delete(id_):
-                deeds.add(f"DVC {store.name}", "object removed", id_)
+            deeds.once(f"DVC {store.name}", "object removed", id_)
+            store.delete(id_)
         if count := store.forget_runs(plan.objects - plan.held.tables):
             deeds.add(f"DVC {store.name}", f"{count} remembered runs removed")
 

@@ -201,8 +201,8 @@ def clean_tree(
     """Takes the subject's rows out of the tables under root/data, with what was made of them.
 
     Yields:
-        After each deed: `where`, `what`, `before` and `after` (SHA-256 of a file; None where there
-        is none any more).
+        Each deed, before a folder is removed and after rows are: `where`, `what`, `before` and
+        `after` (SHA-256 of a file; None where there is none any more).
     """
     lock = steps_of_lock((root / "dvc.lock").read_text()) if (root / "dvc.lock").is_file() else []
     outs = {path: id_ for one in lock for path, id_ in one.outs.items()}
@@ -218,9 +218,9 @@ def clean_tree(
     for name, made in ((TRAINED, trained), (EVALUATED, bool(split)), (PACKAGED, bool(split))):
         folder = root / name
         if folder.exists() and (made or outs.get(name) in held.folders):
+            yield _deed(folder, "made from it, removed", None)
             if not dry_run:
                 remove_tree(folder)
-            yield _deed(folder, "made from it, removed", None)
     for path, kept in found.items():
         before = tables.file_hash(path)
         if not dry_run:

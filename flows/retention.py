@@ -25,7 +25,7 @@ from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import erasure, lineage, workspace
-from flows.stores import Library, open_stores
+from flows.stores import Library, open_stores, remove_tree
 
 QUARANTINE = "quarantine.parquet"
 _ASIDE = "%Y%m%d"  # how the day of a log that was put aside is written
@@ -144,12 +144,8 @@ def _logs(paths: Paths, now: datetime, limit: datetime, dry_run: bool) -> int:
 
 
 def _bundles(paths: Paths, ledger: Ledger, dry_run: bool) -> int:
-    if not dry_run:
-        return len(erasure.sweep(paths, ledger))
-    champion = ledger.champion()
-    names = {row["bundle"] for row in ledger.retired().values()}
-    names -= {champion.bundle if champion else None}
-    return sum((paths.bundles / name).exists() for name in names)
+    folders = erasure.outdated(paths, ledger)
+    return len(folders) if dry_run else sum(remove_tree(folder) for folder in folders)
 
 
 def _older(files: Iterable[Path], limit: datetime) -> list[Path]:

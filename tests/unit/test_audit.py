@@ -175,6 +175,25 @@ def test_placeholders_hashes_times_and_fractions_are_never_searched(
     assert scan([tmp_path], Canaries.of([]), Anything()).clean
 
 
+def test_a_pseudonym_of_digits_only_is_no_card_and_a_card_elsewhere_is_one(tmp_path: Path) -> None:
+    class Cards:
+        def find_many(self, texts: Sequence[str]) -> list[list[Finding]]:
+            return [
+                [Finding(m.start(), m.end(), "CREDIT_CARD", 1.0) for m in re.finditer(r"\d{16}", t)]
+                for t in texts
+            ]
+
+    card = "3998259662792704"
+    columns = {"author": [card, "4" * 15], "text": [None, card]}
+    pl.DataFrame(columns).write_parquet(tmp_path / "a.parquet")
+    (hit,) = scan([tmp_path], Canaries.of([]), Cards()).hits
+    assert hit.where == "row 1, column text"
+    assert {hit.where for hit in scan([tmp_path], Canaries.of([card])).hits} >= {
+        "row 0, column author",
+        "row 1, column text",
+    }
+
+
 @pytest.mark.parametrize(("address", "counts"), [("127.0.0.1", False), ("8.8.8.8", True)])
 def test_this_machine_s_own_address_is_no_finding(address: str, counts: bool) -> None:
     found = [Finding(0, len(address), "IP_ADDRESS", 1.0)]

@@ -195,6 +195,27 @@ def test_deeds_survive_a_kill_in_the_middle_of_a_line(tmp_path: Path) -> None:
     ]
 
 
+def test_what_a_killed_run_noted_is_not_noted_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.done"
+    Deeds(path).once("DVC cache", "object removed", "ab")
+    after = Deeds(path)
+    after.once("DVC cache", "object removed", "ab")
+    after.once("DVC far", "object removed", "ab")
+    assert [one["where"] for one in after.all] == ["DVC cache", "DVC far"]
+    assert after.new == 1
+
+
+def test_a_folder_is_noted_before_it_goes(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    tables.write_table(TABLE, data / "03_split" / "train.parquet")
+    (data / "04_trained").mkdir()
+    deeds = lineage.clean_tree(tmp_path, Traces(ids={"s/1"}), Held(), dry_run=False)
+    assert next(deeds)["where"] == str(data / "04_trained")
+    assert (data / "04_trained").exists()
+    next(deeds)
+    assert not (data / "04_trained").exists()
+
+
 def test_a_journal_whose_removal_was_killed_is_no_journal_and_goes_with_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
