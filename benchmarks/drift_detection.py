@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,9 @@ from monitoring import drift
 
 ROWS, SEED = 100, 23
 TOLD = 1000  # sequences of the one who is told
-# Reads {"references": (S, R, D), "windows": (S, T, n, D)} from a file, writes p-values (S, T).
+PERMUTATIONS = 300  # of MMD: each takes a copy of all distances, and 1,000 take hours
+# Reads {"references": (S, R, D), "windows": (S, T, n, D)} from a file, writes p-values (S, T), nan
+# after the first alarm.
 MMD = """
 import sys, warnings
 warnings.filterwarnings("ignore")
@@ -59,7 +62,12 @@ given = np.load(sys.argv[1])
 found = []
 for reference, windows in zip(given["references"], given["windows"]):
     detector = MMDDrift(reference, backend="pytorch", n_permutations=int(sys.argv[3]))
-    found.append([detector.predict(window)["data"]["p_val"] for window in windows])
+    p_values = np.full(len(windows), np.nan)
+    for i, window in enumerate(windows):
+        p_values[i] = detector.predict(window)["data"]["p_val"]
+        if p_values[i] <= float(sys.argv[4]):
+            break
+    found.append(p_values)
 np.save(sys.argv[2], np.array(found))
 """
 Sequence = tuple[pl.DataFrame, list[pl.DataFrame]]
@@ -96,20 +104,24 @@ def ours(sequence: Sequence, params: Params, level: float, early: int) -> list[b
     return alarms
 
 
-def mmd(peer: str, given: list[Sequence], folder: Path, permutations: int) -> np.ndarray[Any, Any]:
-    """(S, T) p-values of alibi-detect's MMD on the features."""
+def mmd(peer: str, given: list[Sequence], folder: Path, level: float) -> np.ndarray[Any, Any]:
+    """(S, T) p-values of alibi-detect's MMD on the features, nan after the first alarm."""
 
     def features(table: pl.DataFrame) -> Any:
         return table.select(pl.col("^feature_.*$")).to_numpy().astype(np.float32)
 
-    there, back = folder / "mmd-in.npz", folder / "mmd-out.npy"
+    there, back = folder / f"mmd-in-{os.getpid()}.npz", folder / f"mmd-out-{os.getpid()}.npy"
     np.savez(
         there,
         references=[features(reference) for reference, _ in given],
         windows=[[features(window) for window in windows] for _, windows in given],
     )
-    subprocess.run([peer, "-c", MMD, there, back, str(permutations)], check=True)
-    return np.load(back)
+    given_ = [str(there), str(back), str(PERMUTATIONS), str(level)]
+    subprocess.run([peer, "-c", MMD, *given_], check=True)
+    found: np.ndarray[Any, Any] = np.load(back)
+    there.unlink()
+    back.unlink()
+    return found
 
 
 def told(world: World, kind: str, share: float, level: float, longest: int, texts: int) -> float:
@@ -229,7 +241,7 @@ def main() -> None:
             row["told"] = told(world, kind, share, level, longest, texts)
             row["mmd"] = None
             if arguments.peer:
-                p_values = mmd(arguments.peer, given, work, round(10 / level))
+                p_values = mmd(arguments.peer, given, work, level)
                 row["mmd"] = float(np.mean([first(p <= level, longest) for p in p_values]))
             keep(row, target, head)
             print(line(row), flush=True)
