@@ -98,7 +98,7 @@ def keep(found: dict[str, Any]) -> None:
     """Writes a finding into the file, in place of an older one of the same kind."""
     path = Path(__file__).with_suffix(".json")
     before = json.loads(path.read_text()) if path.exists() else []
-    same = ("method", "rows", "older")
+    same = ("method", "rows", "older", "windows")
     rows = [one for one in before if any(one[name] != found[name] for name in same)]
     path.write_text(json.dumps([*rows, found], indent=2) + "\n")
 
