@@ -4,7 +4,8 @@
     python benchmarks/drift_detection.py --sequences 2 --longest 4 --shares 0.2 --null 10
     python benchmarks/drift_detection.py --sequences 6 --ours     # the peers' numbers are kept
     python benchmarks/drift_detection.py --sequences 60 --no-evidently --peer PYTHON
-    python benchmarks/drift_detection.py --reference 650 --early 650 --no-evidently --peer PYTHON
+    python benchmarks/drift_detection.py --reference 650 --early 650 --null 300 --sequences 10 \\
+        --peer PYTHON
 
 Windows of 100 BBC articles, one after the other, of which a share is moved: a topic that the
 reference lacks, made-up words, or more of one class. Ours is monitoring's own test, which looks at
@@ -16,12 +17,11 @@ reference and the windows, whether it is of the kind that grows, and compares th
 Fisher's exact test, with the whole level for the window and again for all since the beginning: with
 so small a reference nobody can be much sooner, whatever is computed of the texts. With --early
 there are so many texts of first traffic that had not moved: ours gets them as such, the others as a
-larger reference. Numbers are means
-of windows to the first alarm; a sequence
-without one counts as --longest. The sequences are the same in each call, so that after a change
-of our test --ours alone needs to be run. Results are kept as they come, so that --kinds can be run
-one after the other. Evidently takes most of the time: without it more sequences can be run, for a
-closer look at the others. Needs `make run`; writes benchmarks/drift_detection.json.
+larger reference. Numbers are means of windows to the first alarm; a sequence without one counts as
+--longest. The sequences are the same in each call, so that after a change of our test --ours alone
+needs to be run. Results are kept as they come, so that --kinds can be run one after the other. MMD
+takes most of the time, hours with large references. Needs `make run`; writes
+benchmarks/drift_detection.json.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def mmd(peer: str, given: list[Sequence], folder: Path, level: float) -> np.ndar
         references=[features(reference) for reference, _ in given],
         windows=[[features(window) for window in windows] for _, windows in given],
     )
-    given_ = [str(there), str(back), str(PERMUTATIONS), str(level)]
-    subprocess.run([peer, "-c", MMD, *given_], check=True)
+    asked_for = map(str, (there, back, PERMUTATIONS, level))
+    subprocess.run([peer, "-c", MMD, *asked_for], check=True)
     found: np.ndarray[Any, Any] = np.load(back)
     there.unlink()
     back.unlink()
