@@ -161,8 +161,14 @@ def before(path: Path, head: dict[str, Any], row: dict[str, Any]) -> dict[str, A
 
 
 def keep(row: dict[str, Any], path: Path, head: dict[str, Any]) -> None:
-    """Writes a row at once: the kinds can be run one after the other."""
+    """Writes a row at once: the kinds can be run one after the other.
+
+    What was left out in this run stays as it was measured before, on the same sequences.
+    """
     before = json.loads(path.read_text())["table"] if path.exists() else []
+    for one in before:
+        if about(one) == about(row):
+            row = {**one, **{name: value for name, value in row.items() if value is not None}}
     table = sorted([*(one for one in before if about(one) != about(row)), row], key=about)
     path.write_text(json.dumps({**head, "table": table}, indent=2) + "\n")
 

@@ -48,7 +48,7 @@ def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
     ) -> None:
         """Ask for a retraining now, by the recipe of the champion, whatever the governor says.
 
-        `newsloop up` must run: its deployment takes it up. Waits for a retraining that is at work.
+        `newsloop up` must run: its deployment takes it up. If one is at work, it comes after it.
         """
         params, paths = project()
         from flows import prefect_side, requests, stack

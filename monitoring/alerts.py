@@ -103,8 +103,7 @@ def tell(
     new = [one for pair, one in fresh if pair not in known]
     for one in new:
         ledger_deciding.add_alert(ledger, one.kind, one.key, one.text, now)
-    rows = ledger_deciding.alerts(ledger, since)
-    waiting = [row for row in reversed(rows) if row["told"] == ledger_deciding.NOT_YET]
+    waiting = ledger_deciding.untold(ledger)
     if not waiting:
         return new
     seqs = [row["seq"] for row in waiting]

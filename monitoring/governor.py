@@ -130,7 +130,7 @@ def decide(
         now: UTC. A time in the history that lies in the future (a clock was set back) counts as
             long ago as it is ahead, so that it can hold up retraining for one cooldown only.
         by: who asks. A schedule needs no drift, no labels and minds no quiet hours: people chose
-            it. A person only waits for a retraining that is at work.
+            it. A person is held up only by a retraining that is asked for already.
     """
     case = _Case(verdict, history, params, now)
     reasons = [*verdict.reasons, *case.drops()]

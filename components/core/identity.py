@@ -17,10 +17,10 @@ _LONG_NUMBER = re.compile(r"(?<![\w.])\+?\d(?:[ -]?\d){9,}(?![\w.]?\w)")
 # Texts in folders have names of their own; other files are named in params.yaml.
 _TEXT_FILE = re.compile(r"/([^/\n]{1,120}?\.txt)(?!\w|\.\w)")
 _HASHED = re.compile(r"anon-[0-9a-f]{16}")
-# What names a document and nobody else: a word in lower case, a few digits, a word with digits, a
-# date, a UUID or another long hexadecimal number, each perhaps with a file's ending.
+# What names a document and nobody else: a word in lower case, a few digits, letters of one case
+# with digits, a date, a UUID or another long hexadecimal number, each perhaps with a file's ending.
 _PLAIN_PART = (
-    r"(?:\d{1,8}|[a-z]{1,20}|[A-Za-z]{0,10}[-_.]?\d{1,8}|\d{4}-\d\d-\d\d"
+    r"(?:\d{1,8}|[a-z]{1,20}|(?:[a-z]{0,10}|[A-Z]{0,10})[-_.]?\d{1,8}|\d{4}-\d\d-\d\d"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=\d*[a-f])[0-9a-f]{12,64})"
     r"(?:\.[a-z]{2,5})?"
 )
@@ -78,6 +78,8 @@ def is_plain(name: str) -> bool:
 
     >>> [is_plain(name) for name in ("012.txt", "T-1234", "sports", "john_smith", "a@example.org")]
     [True, True, True, False, False]
+    >>> is_plain("JohnSmith1984")
+    False
     """
     return _PLAIN.fullmatch(name) is not None or _HASHED.fullmatch(name) is not None
 

@@ -153,6 +153,12 @@ def alerts(ledger: Ledger, since: datetime | None = None, limit: int = 100) -> l
     return ledger.query(statement.where(ALERTS.c.time > since) if since else statement)
 
 
+def untold(ledger: Ledger, limit: int = 100) -> list[dict[str, Any]]:
+    """The alerts that no channel took yet, however old, the oldest first."""
+    where = ALERTS.c.told == NOT_YET
+    return ledger.query(sa.select(ALERTS).where(where).order_by(ALERTS.c.seq).limit(limit))
+
+
 def mark_alerts(ledger: Ledger, seqs: Sequence[int], told: str) -> None:
     if seqs:
         where = ALERTS.c.seq.in_(list(seqs))

@@ -80,3 +80,6 @@ def test_chinese_is_learned_by_its_characters(
     if unit == "words":
         assert hits < 0.6  # a whole sentence is one word, which was never seen before
     assert model.predict(["球队赢得了决赛，教练很高兴。"]).words.tolist() == [words]
+    (why,) = model.explain(["球队赢得了决赛，教练很高兴。"])
+    assert len(why.weights) == words
+    assert {len(word) == 1 for word in why.weights} == {unit == "chars"}

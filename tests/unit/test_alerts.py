@@ -102,12 +102,15 @@ def test_the_same_is_not_repeated_within_hours(
     assert len(hook.messages) == messages + 1
 
 
-def test_what_a_channel_refused_is_told_with_the_next(ledger: Ledger, hook: Hook) -> None:
+@pytest.mark.parametrize("hours", [1, 100])
+def test_what_a_channel_refused_is_told_with_the_next(
+    ledger: Ledger, hook: Hook, hours: int
+) -> None:
     hook.status = 500
     alerts.tell([DRIFT], ledger, [hook.url], SETTINGS, NOW)
     assert told(ledger) == [("drift", "not yet")]
     hook.status = 200
-    alerts.tell([], ledger, [hook.url], SETTINGS, NOW + timedelta(hours=1))
+    alerts.tell([], ledger, [hook.url], SETTINGS, NOW + timedelta(hours=hours))
     assert told(ledger) == [("drift", "told")]
     assert [one["title"] for one in hook.messages] == ["newsloop: drift"] * 2
 
