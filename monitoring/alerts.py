@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import yaml
 
@@ -111,10 +112,16 @@ def tell(
         ledger_deciding.mark_alerts(ledger, seqs, ledger_deciding.NO_CHANNEL)
         return new
     title = f"newsloop: {', '.join(dict.fromkeys(row['kind'] for row in waiting))}"
-    body = "\n\n".join(f"{row['kind']}: {row['text']}" for row in waiting)
+    body = "\n\n".join(_paragraph(row, now) for row in waiting)
     if _within(settings.timeout_seconds, send or _apprise, where, title, body):
         ledger_deciding.mark_alerts(ledger, seqs, ledger_deciding.TOLD)
     return new
+
+
+def _paragraph(row: dict[str, Any], now: datetime) -> str:
+    """An alert in a message; one that comes late says of when it is."""
+    late = "" if row["time"] >= now else f", {row['time']:%Y-%m-%d %H:%M} UTC"
+    return f"{row['kind']}{late}: {row['text']}"
 
 
 def _within(seconds: float, send: Send, where: Sequence[str], title: str, body: str) -> bool:

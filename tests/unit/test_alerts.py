@@ -113,6 +113,7 @@ def test_what_a_channel_refused_is_told_with_the_next(
     alerts.tell([], ledger, [hook.url], SETTINGS, NOW + timedelta(hours=hours))
     assert told(ledger) == [("drift", "told")]
     assert [one["title"] for one in hook.messages] == ["newsloop: drift"] * 2
+    assert hook.messages[-1]["message"] == "drift, 2026-01-05 12:00 UTC: The world has moved."
 
 
 def test_a_channel_that_hangs_holds_nothing_up(ledger: Ledger, hook: Hook) -> None:
