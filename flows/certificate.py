@@ -58,9 +58,10 @@ class Deeds:
     def once(
         self, where: str, what: str, before: str | None = None, after: str | None = None
     ) -> None:
-        """Notes what is done next, unless a run that was killed then has noted it.
+        """Notes a deed, unless a killed run has noted the same.
 
-        Noted afterwards, it would be in no certificate when the run is killed in between.
+        So it can be noted before it is done: noted afterwards, it would be in no certificate when
+        the run is killed in between.
         """
         if {"where": where, "what": what, "before": before, "after": after} not in self.all:
             self.add(where, what, before, after)

@@ -160,12 +160,12 @@ def _retire(
         tag = rows[replacement]["tag"]
         ledger.deploy(replacement, now, f"erasure {plan.id}: {tag} instead")
         deeds.add("ledger", f"{tag} made the champion")
-    for folder in outdated(paths, ledger):
+    for folder in retired_bundles(paths, ledger):
         deeds.once(str(folder), "bundle removed", folder.name)
         remove_tree(folder)
 
 
-def outdated(paths: Paths, ledger: Ledger) -> list[Path]:
+def retired_bundles(paths: Paths, ledger: Ledger) -> list[Path]:
     """The bundles of retired versions that do not serve any more."""
     champion = ledger.champion()
     serving = champion.bundle if champion else None

@@ -144,7 +144,7 @@ def _logs(paths: Paths, now: datetime, limit: datetime, dry_run: bool) -> int:
 
 
 def _bundles(paths: Paths, ledger: Ledger, dry_run: bool) -> int:
-    folders = erasure.outdated(paths, ledger)
+    folders = erasure.retired_bundles(paths, ledger)
     return len(folders) if dry_run else sum(remove_tree(folder) for folder in folders)
 
 

@@ -236,7 +236,7 @@ def _take(
         if canaries is not None:
             for offset, form in canaries.find(piece.text.encode("utf-8", "replace")):
                 hits[piece.locate(min(offset, len(piece.text))), f"{CANARY} ({form})"] += 1
-        if scrubber is None or piece.stand_in:
+        if scrubber is None or piece.pseudonym:
             continue
         batch += _parts(piece)
         if len(batch) >= _TOGETHER:

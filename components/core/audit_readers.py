@@ -20,6 +20,8 @@ from typing import IO, Any, cast
 
 import polars as pl
 
+from components.core import identity
+
 Locate = Callable[[int], str]
 CHUNK = 8 * 1024 * 1024  # bytes read at a time
 _BLOCK = 4000  # characters of lines searched together
@@ -28,7 +30,6 @@ _LARGEST_MEMBER = 1024 * 1024 * 1024  # bytes of an archive's member that is ope
 _PRINTABLE = re.compile(rb"[\x20-\x7e\xc2-\xf4\x80-\xbf]{6,}")
 _WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
 _NO_TEXT = re.compile(r"<(script|style|svg)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
-_PSEUDONYM = re.compile(r"[0-9a-f]{16}")
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]+(?:_[0-9a-f]{12})?>")
 SQLITE, GZIP, ZIP = b"SQLite format 3\0", b"\x1f\x8b", b"PK\x03\x04"
 PARQUET, NUMPY = b"PAR1", b"\x93NUMPY"
@@ -41,14 +42,14 @@ class Piece:
     Attributes:
         certain: whether it was meant to be read: in bytes that only look like text, names of
             people are not looked for.
-        stand_in: whether it is an author's pseudonym. One in twenty thousand has sixteen digits
-            that pass for a card's; only its column tells.
+        pseudonym: whether it stands for an author. One in twenty thousand has sixteen digits that
+            pass for a card's; only its column tells.
     """
 
     text: str
     locate: Locate
     certain: bool = True
-    stand_in: bool = False
+    pseudonym: bool = False
 
 
 def at(place: str) -> Locate:
@@ -125,8 +126,9 @@ def _parquet(file: IO[bytes]) -> Iterator[Piece]:
             continue
         for i, value in values:
             if value:
-                stand_in = column.name == "author" and _PSEUDONYM.fullmatch(value) is not None
-                yield Piece(value, at(f"row {i}, column {column.name}"), stand_in=stand_in)
+                place = at(f"row {i}, column {column.name}")
+                author = column.name == "author" and identity.is_pseudonym(value)
+                yield Piece(value, place, pseudonym=author)
 
 
 def _sqlite(path: Path) -> Iterator[Piece]:

@@ -16,7 +16,7 @@ EMAIL = re.compile(r"[\w.!#$%&'*+=?^`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _LONG_NUMBER = re.compile(r"(?<![\w.])\+?\d(?:[ -]?\d){9,}(?![\w.]?\w)")
 # Texts in folders have names of their own; other files are named in params.yaml.
 _TEXT_FILE = re.compile(r"/([^/\n]{1,120}?\.txt)(?!\w|\.\w)")
-_HASHED = re.compile(r"anon-[0-9a-f]{16}")
+_PSEUDONYM, _HASHED = re.compile(r"[0-9a-f]{16}"), re.compile(r"anon-[0-9a-f]{16}")
 # What names a document and nobody else: a word in lower case, a few digits, letters of one case
 # with digits, a date, a UUID or another long hexadecimal number, each perhaps with a file's ending.
 _PLAIN_PART = (
@@ -46,6 +46,11 @@ def normal(value: str) -> str:
 def pseudonym(author: str | None, secret: bytes) -> str | None:
     """A stable stand-in for a person, which nobody can compute without the secret."""
     return None if author is None else keyed(author.strip().casefold(), secret)[:_LENGTH]
+
+
+def is_pseudonym(value: str) -> bool:
+    """Whether `value` looks as `pseudonym` gives it."""
+    return _PSEUDONYM.fullmatch(value) is not None
 
 
 def emails(text: str) -> set[str]:
