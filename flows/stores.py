@@ -6,6 +6,7 @@ asked where they lie. Nothing here runs a stage.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import shutil
@@ -72,18 +73,14 @@ class Store:
         except Exception as error:
             raise self._unreachable(error) from error
 
-    def delete(self, id_: str) -> bool:
-        """Removes an object; False if it was not here."""
+    def delete(self, id_: str) -> None:
+        """Removes an object, if it is here."""
         path = self._database.oid_to_path(id_)
         try:
-            if not self._database.fs.exists(path):
-                return False
-            self._database.fs.remove(path)
-        except FileNotFoundError:
-            return False
+            with contextlib.suppress(FileNotFoundError):
+                self._database.fs.remove(path)
         except Exception as error:
             raise self._unreachable(error) from error
-        return True
 
     def changed(self, id_: str) -> datetime:
         """When the object was put here, UTC."""
