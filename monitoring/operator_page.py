@@ -112,7 +112,8 @@ def render(
     since = windows[0].time if windows else now
     released = [one.time for one in deployments if one.time >= since]
     tested = champion.metrics["accuracy"]["value"] if champion.metrics else None
-    state = f"{champion.tag} serves"
+    # Before any traffic nobody knows whether a service runs at all.
+    state = f"{champion.tag} " + ("serves" if windows else "is released; no traffic was judged yet")
     if opened:
         state += "; the circuit is open"
     elif recent:
@@ -154,7 +155,7 @@ def _cards(
     labelled = [one for one in windows if one.accuracy]
     newest = windows[-1] if windows else None
     cards = [
-        _card("serves", champion.tag, f"since {_time(champion.time)}: {champion.reason}"),
+        _card("champion", champion.tag, f"since {_time(champion.time)}: {champion.reason}"),
         _card("in a day", f"{sum(one.rows for one in day)} predictions", f"{len(day)} windows"),
     ]
     found = champion.metrics.get("accuracy")

@@ -205,4 +205,4 @@ def test_late_labels_change_old_windows(world: World) -> None:
 def test_a_page_before_any_window(world: World) -> None:
     text = operator_page.write(world.params, world.paths, world.ledger, NOW).read_text()
     assert "No window could be judged yet." in text
-    assert "newsloop@v1.0.0 serves" in text
+    assert "newsloop@v1.0.0 is released; no traffic was judged yet" in text
