@@ -28,13 +28,17 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import peers
-from components import crossvalidate, train, train_ensemble
-from components.core import bundle, energy, metrics, network, tables
-from components.core import linear as simple
+from components import svm_baseline as simple
+from components import train
+from components.core import bundle, metrics, tables
 from components.core import params as parameters
-from components.core.architecture_settings import Candidate
-from components.core.offline import stay_home
+from components.core.networks import assembly
+from components.core.params.architectures import Candidate
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
+from components.core.training import energy
+from components.experiments import crossvalidate
+from components.train import ensemble
 
 Sides = dict[str, pl.DataFrame]
 Trained = tuple[Any, Any, dict[str, Any]]
@@ -63,7 +67,7 @@ def served(
 
     model, encoder, facts = trained
     ids = encoder(tf.constant(sides["train"]["text"].to_list()[:500]))[0]
-    features = model.predict(ids, batch_size=64, verbose=0)[network.FEATURES]
+    features = model.predict(ids, batch_size=64, verbose=0)[assembly.FEATURES]
     kept = train.principal_directions(features, params.train.feature_directions)
     with tempfile.TemporaryDirectory() as folder:
         bundle.save_model(Path(folder), model, encoder, *kept)
@@ -105,7 +109,7 @@ def ours(
         print(f"{name}: {seconds:.0f} s, {rows[name].settings}", flush=True)
     if "ensemble" in names:
         of = params.train.ensemble.of
-        joined = train_ensemble.combine(
+        joined = ensemble.combine(
             {name: trained[name] for name in of}, params, sides["validation"], kept
         )
         seconds, grams = (sum(parts) for parts in zip(*(costs[name] for name in of), strict=True))

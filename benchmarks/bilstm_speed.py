@@ -6,7 +6,7 @@ Run after `make run`, with nothing else on the machine. Both sides have the same
 word vectors, Adam and batches of 32, and stop as soon as the validation accuracy is reached.
 
 stock   a word index as Keras' Tokenizer made it, pad_sequences to the longest text, model.fit
-ours    components/train.py with the settings of params.yaml
+ours    components/train with the settings of params.yaml
 
 Stock is stopped when it has taken --give-up times as long as ours: the ratio is then a lower bound.
 Prints both times and writes benchmarks/bilstm_speed.json.
@@ -28,10 +28,12 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from components import train
-from components.core import network, tables, text
 from components.core import params as parameters
-from components.core.offline import stay_home
+from components.core import tables
+from components.core.networks import assembly
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
+from components.core.tokenizers import words as word_tokenizer
 
 AIM = 5.0  # times as fast
 
@@ -77,10 +79,13 @@ def stock(
 
     started = time.perf_counter()
     texts = {side: table["text"].to_list() for side, table in sides.items()}
-    words = text.vocabulary(texts["train"], params.text.vocabulary, 1)
-    index = {word: row for row, word in enumerate(words, text.FIRST_WORD)}
+    words = word_tokenizer.vocabulary(texts["train"], params.text.vocabulary, 1)
+    index = {word: row for row, word in enumerate(words, word_tokenizer.FIRST_WORD)}
     rows = {
-        side: [[index.get(word, text.UNKNOWN) for word in text.split(one)] for one in found]
+        side: [
+            [index.get(word, word_tokenizer.UNKNOWN) for word in word_tokenizer.split(one)]
+            for one in found
+        ]
         for side, found in texts.items()
     }
     longest = max(len(one) for found in rows.values() for one in found)
@@ -94,8 +99,8 @@ def stock(
     }
     table, _ = train.embedding(words, params.train.embedding, params.train.seed)
     settings = params.train.bilstm
-    net = network.build(settings, table, len(classes), params.train.seed)
-    model = keras.Model(net.input, net.output[network.PROBABILITIES])
+    net = assembly.build(settings, table, len(classes), params.train.seed)
+    model = keras.Model(net.input, net.output[assembly.PROBABILITIES])
     model.compile(
         keras.optimizers.Adam(settings.learning_rate),
         "sparse_categorical_crossentropy",

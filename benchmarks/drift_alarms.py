@@ -32,9 +32,9 @@ from benchmarks.news_worlds import World
 from components.core import metrics, tables
 from components.core import params as parameters
 from components.core.bundle import Model
-from components.core.offline import stay_home
 from components.core.params import Params
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
 from components.sources import open_source
 from monitoring import drift
 

@@ -43,9 +43,9 @@ from benchmarks import news_worlds
 from benchmarks.drift_alarms import evidently_area
 from benchmarks.news_worlds import KINDS, MORE, REFERENCE_ROWS, World
 from components.core import params as parameters
-from components.core.offline import stay_home
 from components.core.params import Params
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
 from monitoring import drift
 
 ROWS, SEED = 100, 23

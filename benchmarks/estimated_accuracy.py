@@ -43,9 +43,9 @@ from benchmarks import news_worlds
 from benchmarks.news_worlds import World
 from components.core import params as parameters
 from components.core import tables
-from components.core.offline import stay_home
 from components.core.paths import Paths
-from monitoring import quality
+from components.core.runtime.offline import stay_home
+from monitoring import accuracy_estimate
 
 ROWS, FRESH, SEED = (1000, 5000), 100, 5
 WORDS = (None, 12)  # of an article
@@ -129,13 +129,13 @@ def cbpe(peer: str, folder: Path, rows: int, splits: int, classes: int) -> Any:
     return np.array(json.loads(said.splitlines()[-1]))
 
 
-def ours(estimator: quality.Estimator, window: pl.DataFrame, monitor: Any) -> Any:
+def ours(estimator: accuracy_estimate.Estimator, window: pl.DataFrame, monitor: Any) -> Any:
     """Our interval of a window."""
     said = np.array(window["probabilities"].to_list())
     return estimator(said, window["text"].to_list(), monitor.confidence).window
 
 
-def estimator_of(corpus: Corpus, reference: Any) -> quality.Estimator:
+def estimator_of(corpus: Corpus, reference: Any) -> accuracy_estimate.Estimator:
     """Of these texts; without intervals."""
     labels = [f"c{i}" for i in range(corpus.probabilities.shape[1])]
     table = pl.DataFrame(
@@ -144,7 +144,7 @@ def estimator_of(corpus: Corpus, reference: Any) -> quality.Estimator:
             "probabilities": corpus.probabilities[reference].tolist(),
         }
     )
-    return quality.Estimator(table, labels, 1, SEED)
+    return accuracy_estimate.Estimator(table, labels, 1, SEED)
 
 
 def informed_of(corpus: Corpus, reference: Any, chosen: Any) -> float:
@@ -152,8 +152,8 @@ def informed_of(corpus: Corpus, reference: Any, chosen: Any) -> float:
     said, classes = corpus.probabilities[chosen], corpus.probabilities.shape[1]
     known, actual = corpus.probabilities[reference], corpus.actual[reference]
     shares = np.bincount(corpus.actual[chosen], minlength=classes) / len(chosen)
-    told, more = quality.sureness(
-        quality.fit(known, actual), said, known, actual, np.maximum(shares, 1e-9)
+    told, more = accuracy_estimate.sureness(
+        accuracy_estimate.fit(known, actual), said, known, actual, np.maximum(shares, 1e-9)
     )
     return float(told.mean()) + more
 
@@ -212,7 +212,9 @@ def held(world: World, validation: int, windows: int, monitor: Any) -> dict[str,
     reference, test = world.still[:validation], world.still[validation:]
     actual = np.array([world.labels.index(name) for name in test["actual"]])
     rng, inside = np.random.default_rng(SEED), 0
-    estimator = quality.Estimator(reference, world.labels, monitor.resamples, monitor.seed)
+    estimator = accuracy_estimate.Estimator(
+        reference, world.labels, monitor.resamples, monitor.seed
+    )
     for _ in range(windows):
         shares = rng.dirichlet(np.ones(len(world.labels)))
         weight = (shares / np.bincount(actual))[actual]
@@ -235,7 +237,9 @@ def held_by_fresh(world: World, rows: int, windows: int, monitor: Any) -> float:
             for name, count in zip(world.labels, counts, strict=True)
         )
         truth = (window["label"] == window["actual"]).mean()
-        estimator = quality.Estimator(reference, world.labels, monitor.resamples, monitor.seed)
+        estimator = accuracy_estimate.Estimator(
+            reference, world.labels, monitor.resamples, monitor.seed
+        )
         found = ours(estimator, window, monitor)
         inside += found.low <= truth <= found.high
     return inside / windows

@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from components.core.bundle import FACTS, MODEL, Model
-from components.core.offline import stay_home
+from components.core.runtime.offline import stay_home
 from tests.project import LABELS, articles
 
 

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from components import train
 from components.core import params as parameters
 from components.core import tables
-from components.core.offline import stay_home
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "as in params.yaml": {},

@@ -33,12 +33,15 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import peers
-from components import crossvalidate, forward, train
-from components.core import metrics, network
+from components import train
+from components.core import metrics
 from components.core import params as parameters
-from components.core.architecture_settings import Single
-from components.core.offline import stay_home
+from components.core.networks import assembly
+from components.core.params.architectures import Single
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
+from components.experiments import crossvalidate
+from components.train import inference
 
 KEPT = Path(__file__).with_suffix(".jsonl")
 PEER = crossvalidate.BASELINE
@@ -100,8 +103,8 @@ def answers(
     learn, stop = crossvalidate.learn_and_stop(learned, params)
     silent = crossvalidate.Silent()
     model, encoder, facts = train.fit(name, params, learn, stop, silent, kept=kept)
-    found, _ = forward.outputs(name, model, encoder, params, asked, kept)
-    return found[network.PROBABILITIES], facts["validation_loss"]
+    found, _ = inference.outputs(name, model, encoder, params, asked, kept)
+    return found[assembly.PROBABILITIES], facts["validation_loss"]
 
 
 class Kept:
@@ -119,7 +122,7 @@ class Kept:
         common = {one: train_[one] for one in ("embedding", "seed", "label_smoothing", "fitting")}
         common |= {one: train_[one] for one in ("epochs", "patience")}
         settings = {"own": train_[name], **common} if name in train_ else {}
-        if name in train_ and not network.solved(self._params.train.architecture(name)):  # type: ignore[arg-type]
+        if name in train_ and not assembly.solved(self._params.train.architecture(name)):  # type: ignore[arg-type]
             settings["fitting"] = {k: v for k, v in train_["fitting"].items() if k != "strengths"}
         about = {"name": name, "text": self._params.text.model_dump(), **settings, **self._corpus}
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]

@@ -21,9 +21,10 @@ import numpy as np
 import polars as pl
 from scipy.stats import norm
 
-from components.core import comparison, params
+from components.core import params
 from components.core.metrics import wilson
-from components.gate_checks import RELEASE, against_champion, verdict
+from components.gate import comparison
+from components.gate.checks import RELEASE, against_champion, verdict
 
 CLASSES = 5
 SIZES = (100, 200, 400, 1000, 2000)

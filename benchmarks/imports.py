@@ -3,7 +3,7 @@
     python benchmarks/imports.py --times 5
 
 Each import is a process of its own, in turn; the median of the processor's seconds is told.
-Prints a table and writes benchmarks/imports.json. See components/core/imports.py.
+Prints a table and writes benchmarks/imports.json. See components/core/runtime/imports.py.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OURS = "from components.core import imports\nwith imports.uncollected():\n    import {}"
+OURS = "from components.core.runtime import imports\nwith imports.uncollected():\n    import {}"
 WAYS = {
     # A model that cuts words into pieces needs the first; others need TensorFlow alone.
     "TensorFlow, to load a model": (
         "import tensorflow, tensorflow_text",
-        "from components.core import imports\nimports.tensorflow()",
+        "from components.core.runtime import imports\nimports.tensorflow()",
     ),
     "TensorFlow and Keras, to train": (
         "import tensorflow, keras",
-        "from components.core import imports\nimports.keras()",
+        "from components.core.runtime import imports\nimports.keras()",
     ),
     **{
         name: (f"import {module}", OURS.format(module))

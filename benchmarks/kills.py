@@ -28,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from components.core import orphans
+from components.core.runtime import stale_processes
 from tests.project import Project
 
 SMALL = {
@@ -101,7 +101,7 @@ def main() -> int:
                 kills += 1
                 print(f"kill {kills}: after {after:.1f} s", flush=True)
             found = learn(project)
-            left = orphans.find([project.root, project.home / "workspace"])
+            left = stale_processes.find([project.root, project.home / "workspace"])
             said = project.newsloop("status", "--json").json["disagreements"]
             wrong += found != expected or bool(left or said)
             print(

@@ -85,7 +85,8 @@ def identity(texts: list[str]) -> list[Scrubbed]:
 def machine() -> dict[str, object]:
     """What ran it, and how busy it was before."""
     code = hashlib.sha256()
-    for name in ("ingest.py", "core/tables.py", "core/workers.py", "core/scrub.py"):
+    read = ("ingest.py", "core/tables.py", "core/workers/processes.py", "core/scrub/__init__.py")
+    for name in read:
         code.update((PATHS.root / "components" / name).read_bytes())
     return {
         "cores": os.cpu_count(),

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import many_documents
 
 from components.core import tables
-from components.core.offline import SWITCHES
+from components.core.runtime.offline import SWITCHES
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 4.0  # GiB

@@ -31,10 +31,10 @@ from benchmarks import news_worlds
 from components.core import bundle, keys, tables
 from components.core import ledger as ledgers
 from components.core import params as parameters
-from components.core import reference as references
+from components.core.bundle import reference as references
 from components.core.ledger import LABELS, PREDICTIONS, TEXTS, Ledger
-from components.core.offline import stay_home
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 TOGETHER, SEED = 5000, 3

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from components.core import reference as references
 from components.core import tables
 from components.core.bundle import Model
+from components.core.bundle import reference as references
 from components.core.errors import DataError
 from components.core.params import Params
 from components.core.paths import Paths
@@ -30,7 +30,7 @@ NEW_WORD = 10  # every tenth word is another one, where the vocabulary moves
 
 @dataclass(frozen=True)
 class World:
-    """Articles with what the model says of them: columns of core/reference.py and `text`.
+    """Articles with what the model says of them: columns of core/bundle/reference.py and `text`.
 
     Attributes:
         labels: the classes, in the order of the probabilities.

@@ -57,14 +57,19 @@ from benchmarks.ninety_days_world import (
     whole,
 )
 from components.core import ledger as ledgers
-from components.core import ledger_watch
 from components.core import params as parameters
 from components.core.ledger import LABELS, WINDOWS, Ledger
+from components.core.ledger import windows as ledger_windows
 from components.core.paths import Paths
-from monitoring import governor, history, judgement, monitor
+from monitoring import (
+    governor,
+    governor_inputs,
+    monitor,
+    window_evaluation,
+)
 from monitoring.drift import Drift
 from monitoring.governor import Verdict
-from monitoring.judgement import Seen
+from monitoring.window_evaluation import Seen
 
 LABELS_AN_HOUR = 5
 MIDDLE = DAYS // 2 * HOURS
@@ -133,16 +138,18 @@ class Life:
         loud = {
             after // ROWS
             for verdict in ("drift", "bad data")
-            for after, _ in ledger_watch.spans(ledger, champion.bundle, verdict)
+            for after, _ in ledger_windows.spans(ledger, champion.bundle, verdict)
         }
-        level = judgement.level(ledger_watch.spent(ledger, now - timedelta(days=1)), params.monitor)
+        level = window_evaluation.level(
+            ledger_windows.spent(ledger, now - timedelta(days=1)), params.monitor
+        )
         if self.world == "broken" and BROKEN[0] <= hour / HOURS < BROKEN[1]:
             found, estimate = Drift(Verdict("bad data")), None
         else:
             found, estimate = simulated.judge(self.world, self.run, hour, model, begun, loud, level)
         seen = Seen(found, {}, estimate=estimate)
         verdict = monitor.with_accuracy(found.verdict, seen, None, champion)
-        past = history.gather(ledger, champion, params.governor, now, at_work=False)
+        past = governor_inputs.gather(ledger, champion, params.governor, now, at_work=False)
         decision = governor.decide(verdict, past.history, params.governor, now)
         record(ledger, champion.bundle, now, hour, found, decision)
         rows = [{"prediction_id": uuid.uuid4().hex, "label": RARE, "time": now}] * LABELS_AN_HOUR

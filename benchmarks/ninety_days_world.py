@@ -16,12 +16,12 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from components.core import tables
+from components.core.bundle.reference import ACTUAL
 from components.core.params import Params
 from components.core.paths import Paths
-from components.core.reference import ACTUAL
-from monitoring import drift, judgement
+from monitoring import drift, window_evaluation
 from monitoring.drift import Drift
-from monitoring.judgement import Answered, Estimate
+from monitoring.window_evaluation import Answered, Estimate
 from monitoring.windows import Window
 
 DAYS, HOURS = 90, 24
@@ -139,7 +139,7 @@ class Simulated:
         rare = (world["label"] == RARE).to_numpy()
         self._rare, self._common = np.flatnonzero(rare), np.flatnonzero(~rare)
         self._estimator = cache(
-            lambda share, run: judgement.estimator_of(
+            lambda share, run: window_evaluation.estimator_of(
                 self._reference(share, run), self.model(share).classes, self.params.monitor
             )
         )
@@ -225,6 +225,6 @@ class Simulated:
         shown, all_ = answered(rows[-found.rows :]), answered(every[-REFERENCE_ROWS:])
         estimator = self._estimator(share, run)
         assert estimator is not None
-        return found, judgement.estimate(
+        return found, window_evaluation.estimate(
             estimator, reference, shown, all_, model.classes, found, self.params.monitor
         )

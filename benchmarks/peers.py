@@ -129,10 +129,10 @@ def fasttext(
         learn, stop, asked: as for `svm`; it does not learn from `stop`.
         threads: 1 makes it repeatable.
     """
-    from components.core import text
+    from components.core.tokenizers import words as word_tokenizer
 
     def plain(texts: Sequence[str]) -> list[str]:
-        return [" ".join(text.split(one)) for one in texts]
+        return [" ".join(word_tokenizer.split(one)) for one in texts]
 
     with tempfile.TemporaryDirectory() as folder:
         given = {

@@ -24,8 +24,10 @@ import many_documents
 from components import ingest
 from components.core import params as parameters
 from components.core.scrub import Scrubbed
-from components.core.scrub_cache import ScrubCache
-from components.core.workers import InProcess, ScrubWork, Work
+from components.core.scrub.cache import ScrubCache
+from components.core.scrub.work import ScrubWork
+from components.core.workers.base import Work
+from components.core.workers.processes import InProcess
 from components.sources import RawDocument
 
 FOLDER = many_documents.PATHS.home / "benchmarks" / "scrub_cache"

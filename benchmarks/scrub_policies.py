@@ -26,12 +26,13 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from components import crossvalidate, train
-from components.core import linear as simple
+from components import svm_baseline as simple
+from components import train
 from components.core import params as parameters
-from components.core.offline import stay_home
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
 from components.core.scrub import Scrubber
+from components.experiments import crossvalidate
 from components.sources import open_source
 
 PATHS = Paths.find(Path(__file__).parent)

@@ -38,8 +38,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from components.core import params as parameters
-from components.core.offline import stay_home
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
 from components.core.scrub import Scrubber
 from components.sources import open_source
 

@@ -40,11 +40,13 @@ import yaml
 
 from benchmarks import load, serving_peers
 from components.core import bundle as bundles
-from components.core import keys, network, tables, text
+from components.core import keys, tables
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.ledger import Ledger
+from components.core.networks import assembly
 from components.core.paths import Paths
+from components.core.tokenizers import words as word_tokenizer
 
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / ".newsloop" / "benchmarks" / "serving"
@@ -61,15 +63,15 @@ def make_bundle(folder: Path, key_folder: Path, seed: int = 0) -> str:
     """A bundle of the default architecture, not learned; its name."""
     params = parameters.load(ROOT / "params.yaml")
     labels, settings = params.ingest.labels, params.train.textcnn
-    words = sorted({word for article in articles() for word in text.split(article)})
+    words = sorted({word for article in articles() for word in word_tokenizer.split(article)})
     words += [f"word{i}" for i in range(params.text.vocabulary - len(words))]
-    vectors = np.random.default_rng(seed).normal(0, 1, (text.FIRST_WORD + len(words), 50))
-    built = network.build(settings, vectors.astype(np.float32), len(labels), seed)
-    size = int(built.output[network.FEATURES].shape[-1])
+    vectors = np.random.default_rng(seed).normal(0, 1, (word_tokenizer.FIRST_WORD + len(words), 50))
+    built = assembly.build(settings, vectors.astype(np.float32), len(labels), seed)
+    size = int(built.output[assembly.FEATURES].shape[-1])
     directions = np.eye(size, params.train.feature_directions, dtype=np.float32)
     keys.ensure(key_folder)
     bundles.save_model(
-        folder / bundles.MODEL, built, text.make_encoder(words, settings.words),
+        folder / bundles.MODEL, built, word_tokenizer.make_encoder(words, settings.words),
         np.zeros(size, np.float32), directions,
     )  # fmt: skip
     facts = {

@@ -25,9 +25,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from components.core import params as parameters
-from components.core import tables, text
-from components.core.offline import stay_home
+from components.core import tables
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
+from components.core.tokenizers import words as word_tokenizer
 
 ACCURACY, AIM, TIMES = 0.97, 60.0, 10.0
 # Few epochs, whose learning rate rises and falls.
@@ -100,7 +101,7 @@ def fasttext(python: str) -> dict[str, Any]:
         for side in ("train", "validation", "test"):
             table = tables.read_table(paths.split / f"{side}.parquet")
             lines = [
-                f"__label__{label} {' '.join(text.split(one))}\n"
+                f"__label__{label} {' '.join(word_tokenizer.split(one))}\n"
                 for one, label in table.select("text", "label").iter_rows()
             ]
             files.append(Path(folder) / f"{side}.txt")

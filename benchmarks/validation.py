@@ -29,11 +29,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from components import label_noise
 from components.core import params as parameters
 from components.core import schema, streams, tables
-from components.core.offline import stay_home
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
 from components.core.text_quality import language_detector
 from components.sources import open_source
-from components.validation_rows import content
+from components.validate.rows import content
 
 ROOT = Path(__file__).parents[1]
 LENGTHS = (20, 40, 60, 80, 100, 150, 200, 400)  # characters

@@ -21,14 +21,16 @@ from typing import Any
 from components.core import keys, schema, stage, tables
 from components.core import params as parameters
 from components.core.errors import SourceError
-from components.core.identity import pseudonym
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say, track
 from components.core.scrub import Scrubbed, policy_hash
-from components.core.scrub_cache import ScrubCache
-from components.core.suppression import Guard
-from components.core.workers import ScrubWork, Task, Work, Workers, open_workers
+from components.core.scrub.cache import ScrubCache
+from components.core.scrub.pseudonyms import pseudonym
+from components.core.scrub.suppression import Guard
+from components.core.scrub.work import ScrubWork
+from components.core.workers import open_workers
+from components.core.workers.base import Task, Work, Workers
 from components.sources import RawDocument, open_source
 
 _FIELDS = len(RawDocument._fields)

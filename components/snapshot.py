@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from components.core import baseline, stage, suppression, tables
+from components.core import baseline, stage, tables
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
+from components.core.scrub import suppression
 from components.sources import open_source
 
 

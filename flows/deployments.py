@@ -10,10 +10,11 @@ import os
 import sys
 from typing import Any
 
-from components.core import imports, tables
 from components.core import params as parameters
+from components.core import tables
 from components.core.params import Params
 from components.core.paths import Paths
+from components.core.runtime import imports
 from flows import environment
 
 RETENTION = "retention/newsloop"
@@ -32,16 +33,16 @@ def run(params: Params, paths: Paths) -> None:
         from prefect.events import DeploymentEventTrigger
         from prefect.types.entrypoint import EntrypointType
 
-        from flows import prefect_side
+        from flows import prefect_client
         from flows.learning import learning
-        from flows.monitoring import monitor
+        from flows.monitor import monitor
         from flows.retention import retention
 
     # A run that another one is in the way of is cancelled, not queued: what asked for it stands in
     # the ledger and is asked for again, if the run at work did not do it.
     alone = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
     # By module: by path, Prefect would put flows/ before everything that is imported, and
-    # flows/monitoring.py would stand for the package monitoring.
+    # flows/monitor.py would stand for the package monitoring.
     by_module = EntrypointType.MODULE_PATH
     where = {"root": str(paths.root), "home": str(paths.home)}
     pool = os.environ.get(WORK_POOL)
@@ -50,7 +51,7 @@ def run(params: Params, paths: Paths) -> None:
         os.chdir(paths.root)  # a run copies the folder where it was deployed into its own
     on_drift = DeploymentEventTrigger(
         name="retrain on drift",
-        expect={prefect_side.DRIFT},
+        expect={prefect_client.DRIFT},
         parameters={
             "reason": "{{ event.payload.reason }}",
             "decision_id": "{{ event.payload.decision_id }}",
@@ -84,11 +85,11 @@ def run(params: Params, paths: Paths) -> None:
         ),
     ]
     if pool:
-        prefect_side.ensure_pool(pool)
+        prefect_client.ensure_pool(pool)
     # serve() says nothing when it is ready; by then the deployments are registered.
     for deployment in deployments:
         deployment.apply(work_pool_name=pool)
-    prefect_side.watch_for_dead_runs()
+    prefect_client.watch_for_dead_runs()
     tables.write_text("ready\n", paths.processes / "runner.ready")
     if pool:
         worker = ["-m", "prefect", "worker", "start", "--pool", pool, "--with-healthcheck"]

@@ -6,9 +6,9 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from components.core.offline import stay_home
 from components.core.params import Params
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
 
 
 def server_url(params: Params) -> str:

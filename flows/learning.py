@@ -24,17 +24,21 @@ from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
 
 from components import gate, release, snapshot
-from components.core import bundle, ledger_deciding, recipe, tables
+from components.core import bundle, tables
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.errors import Busy, GateRefused, SourceError
-from components.core.identity import redact
 from components.core.ledger import Champion, Ledger
+from components.core.ledger import decisions as ledger_decisions
 from components.core.params import Candidate, Params
+from components.core.params import migration as params_migration
 from components.core.paths import Paths
 from components.core.progress import say
-from components.gate_checks import KEEP
-from flows import dvc_process, pipeline, rehearsal, repair, requests, telling, workspace
+from components.core.scrub.pseudonyms import redact
+from components.gate.checks import KEEP
+from flows import notify, rehearsal, retrain_requests
+from flows.dvc import pipeline, process, workspace
+from flows.versions import repair
 
 _DECIDING = ("rehearse", "gate", "release")
 
@@ -147,9 +151,9 @@ def learning(
         if in_place:
             raise
         # It met a run at work; the decision stays unclaimed and is asked for again.
-        summary.outcome = requests.MERGED
-        ledger_deciding.end(
-            ledger, summary.flow_run, decision_id, requests.MERGED, datetime.now(UTC)
+        summary.outcome = retrain_requests.MERGED
+        ledger_decisions.end(
+            ledger, summary.flow_run, decision_id, retrain_requests.MERGED, datetime.now(UTC)
         )
     finally:
         ledger.close()
@@ -161,23 +165,23 @@ def _learn_for_governor(
 ) -> None:
     """Learns if the request is not merged or held back; the outcome is recorded in the ledger."""
     params, run = parameters.load(paths.params), summary.flow_run
-    decision_id, instead = requests.take_up(
+    decision_id, instead = retrain_requests.take_up(
         ledger, params, decision_id, reason, run, datetime.now(UTC)
     )
     if instead:
         summary.outcome = instead
-        ledger_deciding.end(ledger, run, decision_id, instead, datetime.now(UTC))
+        ledger_decisions.end(ledger, run, decision_id, instead, datetime.now(UTC))
         return
     try:
         _learn(paths, ledger, reason, False, summary)
     except BaseException as error:
         now = datetime.now(UTC)
-        outcome, details = requests.failure(error)
-        ledger_deciding.end(ledger, run, decision_id, outcome, now, details)
-        telling.tell(telling.of_learning(outcome, run, error), params, paths, ledger, now)
+        outcome, details = retrain_requests.failure(error)
+        ledger_decisions.end(ledger, run, decision_id, outcome, now, details)
+        notify.tell(notify.of_learning(outcome, run, error), params, paths, ledger, now)
         raise
     details = {"version": summary.version}
-    ledger_deciding.end(ledger, run, decision_id, summary.outcome, datetime.now(UTC), details)
+    ledger_decisions.end(ledger, run, decision_id, summary.outcome, datetime.now(UTC), details)
 
 
 def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: Summary) -> None:
@@ -185,11 +189,11 @@ def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: S
     champion = None if in_place else ledger.champion()
     if champion:
         paths = workspace.prepare(paths, champion)
-    with dvc_process.kept(paths):
+    with process.kept(paths):
         if champion:
             pipeline.checkout(paths)
             pipeline.verify(paths)
-        params, fitted = recipe.load(paths.params, paths.sources / paths.params.name)
+        params, fitted = params_migration.load(paths.params, paths.sources / paths.params.name)
         for line in fitted:
             say(f"settings: {line}")
         try:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from components.core import ledger_privacy, tables
+from components.core import tables
 from components.core.ledger import Ledger
+from components.core.ledger import retention as ledger_retention
 from components.core.paths import Paths
 
 SERVICE = "service"  # what people sent to it, by the placeholders in the texts that it kept
@@ -23,7 +24,7 @@ def collect(paths: Paths, ledger: Ledger) -> dict[str, dict[str, int]]:
     """Source -> entity -> how many were masked; the service's requests last."""
     ingested = paths.ingested / "privacy.json"
     found: dict[str, dict[str, int]] = tables.read_json(ingested) if ingested.exists() else {}
-    return {**found, SERVICE: ledger_privacy.masked(ledger)}
+    return {**found, SERVICE: ledger_retention.masked(ledger)}
 
 
 def rows(report: dict[str, dict[str, int]]) -> list[list[str]]:

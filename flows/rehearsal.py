@@ -35,7 +35,7 @@ from flows import stack
 _TOLERANCE = 1e-4  # between two confidences: texts computed together round otherwise than one alone
 _LOOK_EVERY = 0.2
 _NAME = "rehearsal"  # stands for a version's tag
-_REFUSAL = f"{_NAME} cannot be served"  # what serving/follower.py says then, and why
+_REFUSAL = f"{_NAME} cannot be served"  # what serving/models/champion_watcher.py says then, and why
 _FEWEST = 2  # golden texts: of one there is no percentile
 _SHOWN = 500  # characters of a log in an error
 _MIB = 2**20

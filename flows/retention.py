@@ -19,13 +19,16 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from components.core import ledger as ledgers
-from components.core import ledger_privacy, tables
 from components.core import params as parameters
+from components.core import tables
 from components.core.ledger import Ledger
+from components.core.ledger import retention as ledger_retention
 from components.core.params import Params
 from components.core.paths import Paths
-from flows import erasure, lineage, workspace
-from flows.stores import Library, open_stores, remove_tree
+from flows import erasure
+from flows.dvc import workspace
+from flows.dvc.stores import Library, open_stores, remove_tree
+from flows.erasure import lineage
 
 QUARANTINE = "quarantine.parquet"
 _ASIDE = "%Y%m%d"  # how the day of a log that was put aside is written
@@ -72,7 +75,7 @@ def retain(
 
     with workspace.alone(paths):
         done: dict[str, Any] = dict(
-            ledger_privacy.expire(
+            ledger_retention.expire(
                 ledger,
                 before(ages.text_days),
                 before(ages.labelled_text_days),
@@ -81,7 +84,7 @@ def retain(
             )
         )
         if not dry_run:
-            ledger_privacy.compact(ledger)
+            ledger_retention.compact(ledger)
         done["quarantines"] = _quarantines(paths, before(ages.quarantine_days), dry_run)
         done["logs"] = _logs(paths, now, before(ages.log_days), dry_run)
         pages = [*paths.monitoring_reports.glob("*.html"), *paths.monitoring_reports.glob("*.json")]

@@ -19,9 +19,9 @@ from typing import Any
 
 import yaml
 
-from components.core import ledger_deciding
 from components.core.errors import UsageError
 from components.core.ledger import Ledger
+from components.core.ledger import decisions as ledger_decisions
 from components.core.params import Alerts, Params
 from components.core.paths import Paths
 from monitoring.governor import History, circuit_open
@@ -98,23 +98,23 @@ def tell(
         The alerts that are new.
     """
     since = now - timedelta(hours=settings.repeat_hours)
-    recent = ledger_deciding.alerts(ledger, since)
+    recent = ledger_decisions.alerts(ledger, since)
     known = {(row["kind"], row["key"]) for row in recent}
     fresh = list({(one.kind, one.key): one for one in alerts}.items())
     new = [one for pair, one in fresh if pair not in known]
     for one in new:
-        ledger_deciding.add_alert(ledger, one.kind, one.key, one.text, now)
-    waiting = ledger_deciding.untold(ledger)
+        ledger_decisions.add_alert(ledger, one.kind, one.key, one.text, now)
+    waiting = ledger_decisions.untold(ledger)
     if not waiting:
         return new
     seqs = [row["seq"] for row in waiting]
     if not where:
-        ledger_deciding.mark_alerts(ledger, seqs, ledger_deciding.NO_CHANNEL)
+        ledger_decisions.mark_alerts(ledger, seqs, ledger_decisions.NO_CHANNEL)
         return new
     title = f"newsloop: {', '.join(dict.fromkeys(row['kind'] for row in waiting))}"
     body = "\n\n".join(_paragraph(row, now) for row in waiting)
     if _within(settings.timeout_seconds, send or _apprise, where, title, body):
-        ledger_deciding.mark_alerts(ledger, seqs, ledger_deciding.TOLD)
+        ledger_decisions.mark_alerts(ledger, seqs, ledger_decisions.TOLD)
     return new
 
 
@@ -182,7 +182,7 @@ def of_setbacks(ledger: Ledger, settings: Alerts, now: datetime) -> list[Alert]:
     since = now - timedelta(hours=settings.repeat_hours)
     return [
         Alert("rollback", f"{row['tag']} serves again instead of {row['before']}.", f"{row['seq']}")
-        for row in ledger_deciding.setbacks(ledger, since)
+        for row in ledger_decisions.setbacks(ledger, since)
     ]
 
 

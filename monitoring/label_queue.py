@@ -15,9 +15,9 @@ from typing import Any
 import polars as pl
 
 from components.core import tables
+from components.core.bundle.reference import sketch
 from components.core.errors import DataError, UsageError
-from components.core.reference import sketch
-from monitoring import word_vectors
+from monitoring.drift import word_features
 
 COLUMNS = ["prediction_id", "text", "predicted", "confidence", "label"]  # people fill in the last
 _SHORTLIST = 10  # times as many of the most uncertain as are asked for; the rest is not looked at
@@ -50,7 +50,7 @@ def choose(answers: Sequence[Mapping[str, Any]], count: int) -> list[int]:
     order = np.argsort(-doubt, kind="stable")[: _SHORTLIST * count]
     if not len(order):
         return []
-    words = word_vectors.words([sketch(answers[i]["text"]) for i in order])
+    words = word_features.words([sketch(answers[i]["text"]) for i in order])
     alike = words @ words.T
     nearest = np.zeros(len(order))
     taken: list[int] = []

@@ -18,19 +18,29 @@ from typing import Any
 
 import polars as pl
 
-from components.core import bundle, ledger_watch, tables, text_quality
-from components.core import reference as references
+from components.core import bundle, tables, text_quality
 from components.core.bundle import Model
+from components.core.bundle import reference as references
 from components.core.errors import LedgerError
 from components.core.ledger import Champion, Ledger
-from components.core.ledger_deciding import GOVERNOR
+from components.core.ledger import windows as ledger_windows
+from components.core.ledger.decisions import GOVERNOR
 from components.core.params import Params
 from components.core.paths import Paths
-from monitoring import drift, evidently_page, governor, history, judgement, quality, report, windows
+from monitoring import (
+    accuracy_estimate,
+    drift,
+    governor,
+    governor_inputs,
+    report,
+    window_evaluation,
+    windows,
+)
+from monitoring.accuracy_estimate import Decay, Measured
 from monitoring.drift import Drift
+from monitoring.drift import evidently as evidently_page
 from monitoring.governor import Decision, Verdict
-from monitoring.judgement import Answered, Seen
-from monitoring.quality import Decay, Measured
+from monitoring.window_evaluation import Answered, Seen
 from monitoring.windows import State, Window
 
 _USUAL = 24  # windows before that tell which source usually has which share
@@ -157,25 +167,27 @@ def run(
         raise LedgerError(
             "Expected a champion to watch, found none in the ledger. `newsloop run` makes one."
         )
-    reference = bundle.reference(paths.bundles / champion.bundle, champion.bundle, paths.keys)
+    reference = bundle.read_reference(paths.bundles / champion.bundle, champion.bundle, paths.keys)
     settings = params.monitor
     window = windows.pick(ledger, champion.bundle, settings.max_rows)
-    allowed = judgement.level(ledger_watch.spent(ledger, now - timedelta(days=1)), settings)
-    unready = judgement.unready(window, allowed, settings)
+    allowed = window_evaluation.level(
+        ledger_windows.spent(ledger, now - timedelta(days=1)), settings
+    )
+    unready = window_evaluation.unready(window, allowed, settings)
     seen = (
         Seen(Drift(unready), {})
         if unready
         else _look(params, paths, ledger, champion, reference, window, allowed, load, draw)
     )
     found = seen.drift
-    truths = ledger_watch.truths(
+    truths = ledger_windows.truths(
         ledger, champion.bundle, now - timedelta(days=settings.accuracy_days)
     )
     state = window.state(settings.min_rows, settings.max_lost_share)
-    decay = quality.decay(truths, settings.decay_delta)
+    decay = accuracy_estimate.decay(truths, settings.decay_delta)
     verdict = with_accuracy(found.verdict, seen, decay, champion)
     verdict = replace(verdict, enough=state not in ("empty", "incomplete"))
-    past = history.gather(ledger, champion, params.governor, now, at_work=at_work)
+    past = governor_inputs.gather(ledger, champion, params.governor, now, at_work=at_work)
     decision = governor.decide(verdict, past.history, params.governor, now)
     decision_id = uuid.uuid4().hex
     folder = paths.monitoring_reports
@@ -187,7 +199,7 @@ def run(
         seen=seen,
         window=window,
         state=state,
-        accuracy=quality.by_time(truths, settings.accuracy_hours, settings.confidence),
+        accuracy=accuracy_estimate.by_time(truths, settings.accuracy_hours, settings.confidence),
         decay=decay,
         tag=champion.tag,
         page=page,
@@ -245,7 +257,7 @@ def _look(
         drift.look_back(reference.height, window.rows), params.monitor.max_rows - window.rows
     )
     past = windows.past(ledger, window, most, reference.height)
-    return judgement.judge(
+    return window_evaluation.judge(
         answered(window),
         answered(past.before) if past.before.rows else None,
         past.quiet,
@@ -253,7 +265,7 @@ def _look(
         reference,
         bundle.words(folder),
         model.labels,
-        ledger_watch.usual_sources(ledger, champion.bundle, _USUAL),
+        ledger_windows.usual_sources(ledger, champion.bundle, _USUAL),
         allowed,
         params,
         draw=draw,

@@ -7,13 +7,13 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from monitoring.accuracy_estimate import Decay, Measured
 from monitoring.drift import Signal
-from monitoring.moved import Change, Moved
-from monitoring.quality import Decay, Measured
+from monitoring.drift.what_moved import Change, Moved
 
 if TYPE_CHECKING:
-    from monitoring.by_source import SourceDrift
-    from monitoring.judgement import Estimate
+    from monitoring.drift.by_source import SourceDrift
+    from monitoring.window_evaluation import Estimate
 
 # The page loads Evidently's scripts from its own folder; nothing else may be asked for.
 _POLICY = (

@@ -17,9 +17,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
 
-from components.core import ledger_watch
+from components.core.bundle.reference import thinned
 from components.core.ledger import Ledger
-from components.core.reference import thinned
+from components.core.ledger import windows as ledger_windows
 
 UNNAMED = "unnamed"  # who asked without an API key
 State = Literal["complete", "incomplete", "empty", "unvalidated"]
@@ -106,15 +106,15 @@ def pick(
     Raises:
         LedgerError: the ledger cannot be reached.
     """
-    after = ledger_watch.judged_until(ledger, bundle) if after is None else after
-    found = ledger_watch.scrubbed(ledger, bundle, after, source)
+    after = ledger_windows.judged_until(ledger, bundle) if after is None else after
+    found = ledger_windows.scrubbed(ledger, bundle, after, source)
     if not found:
-        counts = ledger_watch.counts(ledger, bundle, after, after, source)
+        counts = ledger_windows.counts(ledger, bundle, after, after, source)
         return Window(bundle, after, after, waiting=counts["later"])
     until = found[-1]
-    counts = ledger_watch.counts(ledger, bundle, after, until, source)
+    counts = ledger_windows.counts(ledger, bundle, after, until, source)
     chosen = [found[i] for i in thinned(len(found), max_rows)]
-    rows = ledger_watch.texts(ledger, chosen)
+    rows = ledger_windows.texts(ledger, chosen)
     return Window(
         bundle,
         after,
@@ -137,22 +137,22 @@ def past(ledger: Ledger, window: Window, max_rows: int, early_rows: int) -> Past
     Raises:
         LedgerError: the ledger cannot be reached.
     """
-    sound = ledger_watch.last_with(ledger, window.bundle, "bad data")
-    loud = ledger_watch.spans(ledger, window.bundle, "drift")
+    sound = ledger_windows.last_with(ledger, window.bundle, "bad data")
+    loud = ledger_windows.spans(ledger, window.bundle, "drift")
     starts, quiet = [after for after, _ in loud], max([sound, *(until for _, until in loud)])
 
     def drifted(one: int) -> bool:
         last = bisect_left(starts, one) - 1  # of the windows that begin before it
         return last >= 0 and one <= loud[last][1]
 
-    found = ledger_watch.scrubbed(ledger, window.bundle, sound)
+    found = ledger_windows.scrubbed(ledger, window.bundle, sound)
     found = [one for one in found if one <= window.after]
     newest = found[-max_rows:] if max_rows > 0 else []
     shown_nothing = sum(one > quiet for one in newest)
     calm = (one for one in found[: len(found) - shown_nothing] if not drifted(one))
 
     def of(seqs: list[int]) -> Window:
-        rows = ledger_watch.texts(ledger, seqs)
+        rows = ledger_windows.texts(ledger, seqs)
         texts, sources = [row["text"] for row in rows], [row["source"] for row in rows]
         return Window(window.bundle, sound, window.after, texts, sources=sources)
 

@@ -100,7 +100,7 @@ class Client:
         return Classified(found["model"], [Prediction(**one) for one in found["predictions"]])
 
     def explain(self, text: str) -> dict[str, Any]:
-        """The words that carried the label of `text`; see serving/explain.py."""
+        """The words that carried the label of `text`; see serving/models/explain.py."""
         found: dict[str, Any] = self._ask("POST", "/explain", {"text": text})
         return found
 

@@ -15,7 +15,7 @@ from itertools import accumulate
 from types import TracebackType
 from typing import Any
 
-from serving.answer import Answer
+from serving.models.predictions import Answer
 from serving.telemetry import Spans
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20)

@@ -8,11 +8,17 @@ import sys
 from pathlib import Path
 
 from components.core.errors import StackError
-from components.core.offline import SWITCHES
 from components.core.params import Params
 from components.core.paths import Paths
-from serving.api_keys import FILE, Keys
-from serving.setting import API_KEYS, CODE, FOLLOW, ROOT, need_keys
+from components.core.runtime.offline import SWITCHES
+from serving.http.api_keys import FILE, Keys
+from serving.runtime import (
+    API_KEYS,
+    CODE,
+    FOLLOW,
+    ROOT,
+    need_keys,
+)
 
 KEEP_ALIVE = 30  # seconds that an idle connection stays open
 

@@ -4,7 +4,7 @@
                                         \\--> recorder --> ledger, spool, scrubbing process
 
 `newsloop serve` runs it in a project, where it follows the ledger; `bentoml serve <bento>` runs it
-with the one bundle that lies in the bento. serving/setting.py tells the two apart.
+with the one bundle that lies in the bento. serving/runtime.py tells the two apart.
 """
 
 from __future__ import annotations
@@ -29,27 +29,33 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from components.core import ledger_challenger
 from components.core.errors import LedgerError
-from components.core.ledger import Ledger
-from components.core.offline import stay_home
-from serving import connections, direct, intake, openapi, setting, telemetry, ui
-from serving.access import Access
-from serving.asker import ASKER
-from serving.desk import Desk
-from serving.explain import explain
-from serving.follower import Served
-from serving.guard import App, Guard
-from serving.intake import ClassifyBody, ExplainBody, FeedbackBody
+from components.core.ledger import Ledger, trials
+from components.core.runtime.offline import stay_home
+from serving import runtime, telemetry
+from serving.errors import Refused
+from serving.http import (
+    classify_route,
+    connections,
+    openapi,
+    request_parsing,
+    ui,
+)
+from serving.http.auth import Access
+from serving.http.caller import ASKER
+from serving.http.gateway import App, Guard
+from serving.http.request_parsing import ClassifyBody, ExplainBody, FeedbackBody
 from serving.metrics import Metrics
-from serving.recorder import Recorder, utc_now
-from serving.refused import Refused
-from serving.rival import Rival
-from serving.scrubbing import ScrubbingProcess, command
-from serving.shelf import Shelf
-from serving.spool import Spool
-from serving.tally import Tally
-from serving.watch import Watch
+from serving.models.champion_watcher import Served
+from serving.models.explain import explain
+from serving.models.model_cache import Shelf
+from serving.recording.recorder import Recorder, utc_now
+from serving.recording.scrubbing import ScrubbingProcess, command
+from serving.recording.spool import Spool
+from serving.rollout.challenger import Rival
+from serving.rollout.controller import Watch
+from serving.rollout.counters import Tally
+from serving.rollout.router import Desk
 
 FLUSH_SECONDS = 5.0  # that feedback waits for its predictions to reach the ledger
 MIB = 2**20
@@ -64,7 +70,7 @@ class Classified(pydantic.BaseModel):
 
 
 class Explained(pydantic.BaseModel):
-    """The answer of /explain; see serving/explain.py."""
+    """The answer of /explain; see serving/models/explain.py."""
 
     model: str
     label: str
@@ -127,7 +133,7 @@ class Guarded(bentoml.Service):  # type: ignore[misc]
             one for one in app.user_middleware if one.cls is not TimeoutMiddleware
         ]
         app.routes.insert(0, Route(openapi.PATH, _document))  # before BentoML's own
-        params, keys = setting.entrance()
+        params, keys = runtime.entrance()
         connections.watch(params.serve.receive_seconds, params.serve.max_connections)
         self.guard = Guard(app, Access(keys, params.serve.ask_keys), params.serve, _static(app))
         return self.guard
@@ -163,17 +169,17 @@ class Newsloop:
         """Once, before any worker starts."""
         # What `bentoml serve --host` was told; the guard asks each request anyway where it came to.
         context = click.get_current_context(silent=True)
-        setting.check(host=context.params.get("host") if context is not None else None)
+        runtime.check(host=context.params.get("host") if context is not None else None)
 
     def __init__(self) -> None:
         stay_home()
         logging.getLogger("newsloop").setLevel(logging.INFO)
-        found = setting.find()
+        found = runtime.find()
         self._limits = found.params.serve
         if self._limits.log == "json":
             telemetry.log_json()
         self._models, self._ledger = found.models, found.ledger
-        provider = direct.tracer_provider()
+        provider = classify_route.tracer_provider()
         self._metrics = Metrics(telemetry.Spans(provider))
         tally = Tally(self._limits.challenger.slow_ms, self._limits.max_batch)
         self._desk = Desk(self._models, tally, self._limits, self._metrics)
@@ -192,14 +198,14 @@ class Newsloop:
         self._models.start()
         service: Any = Newsloop  # the decorator made a Guarded of it
         if service.guard is not None:
-            service.guard.direct[direct.PATH] = direct.traced(
-                direct.Direct(self._answer, self._metrics), provider
+            service.guard.direct[classify_route.PATH] = classify_route.traced(
+                classify_route.Direct(self._answer, self._metrics), provider
             )
 
     def _follow_trials(self, ledger: Ledger, shelf: Shelf, tally: Tally) -> list[Rival | Watch]:
         """The challenger beside the champion, and the watch over both."""
         limits = self._limits
-        newest = functools.partial(ledger_challenger.newest, ledger)
+        newest = functools.partial(trials.newest, ledger)
         self._desk.rival = Rival(
             newest, shelf, tally, lambda: self._desk.waiting > 0, limits.follow_seconds,
             limits.challenger.queue_texts,
@@ -270,7 +276,7 @@ class Newsloop:
     async def _answer(self, body: bytes, caller: str | None) -> bytes:
         """The JSON that answers a body of POST /classify."""
         with self._metrics.stage("parse"):
-            texts = intake.texts(intake.parse(body), self._limits)
+            texts = request_parsing.texts(request_parsing.parse(body), self._limits)
         served, found = await self._desk.answer(texts, caller)
         with self._metrics.stage("answer"):
             title = served.title
@@ -281,7 +287,7 @@ class Newsloop:
             return orjson.dumps({"model": title, "predictions": predictions})
 
     async def _explain(self, body: ExplainBody) -> dict[str, Any]:
-        text = intake.text(await body.read(), self._limits)
+        text = request_parsing.text(await body.read(), self._limits)
         served = self._served()
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(
@@ -290,12 +296,12 @@ class Newsloop:
         return {"model": served.title, **found}
 
     async def _feedback(self, body: FeedbackBody) -> dict[str, Any]:
-        labels = intake.labels(await body.read(), self._served().bundle.labels)
+        labels = request_parsing.labels(await body.read(), self._served().bundle.labels)
         if self._ledger is None:
             raise Refused(
                 503,
                 "This service records no predictions, so it can take no feedback; set "
-                f"{setting.DATABASE} to a ledger and start it again.",
+                f"{runtime.DATABASE} to a ledger and start it again.",
             )
         return await asyncio.to_thread(self._add_labels, labels)
 
@@ -303,13 +309,13 @@ class Newsloop:
         """Counts, once the predictions that were just given are in the ledger to be spoken of."""
         assert self._ledger is not None
         assert self._recorder is not None
-        possible = [pair for pair in labels if intake.is_prediction_id(pair[0])]
+        possible = [pair for pair in labels if request_parsing.is_prediction_id(pair[0])]
         try:
             if not self._recorder.flush(FLUSH_SECONDS):
                 raise LedgerError("The predictions did not reach it in time.")
             counts = self._ledger.add_labels(possible, utc_now())
         except LedgerError as error:
-            setting.LOG.error("Feedback was refused: %s", error)
+            runtime.LOG.error("Feedback was refused: %s", error)
             raise Refused(503, "The ledger cannot be reached now; send this again later.") from None
         return counts | {"unknown": counts["unknown"] + len(labels) - len(possible)}
 

@@ -136,7 +136,7 @@ def git(root: Path, *arguments: str) -> str:
 
 def run(root: Path) -> None:
     """Repairs, brings every stage up to date, releases what does not serve yet."""
-    from components.core import imports
+    from components.core.runtime import imports
 
     imports.collect_seldom()
 
@@ -144,7 +144,8 @@ def run(root: Path) -> None:
     from components.core import bundle
     from components.core.ledger import Ledger
     from components.core.paths import Paths
-    from flows import dvc_process, pipeline, repair, workspace
+    from flows.dvc import pipeline, process, workspace
+    from flows.versions import repair
 
     paths = Paths(root, root / ".newsloop")
     ledger = Ledger(f"sqlite:///{paths.ledger}")
@@ -153,7 +154,7 @@ def run(root: Path) -> None:
         for line in repair.run(paths, ledger, now):
             print(f"repair: {line}")
         workspace.settle(paths)
-        with dvc_process.kept(paths), pipeline.earlier_data_kept(paths):
+        with process.kept(paths), pipeline.earlier_data_kept(paths):
             changed = pipeline.changed_stages(paths)
             for name in NAMES:
                 if name in changed:
@@ -187,7 +188,8 @@ def check_after_kill(paths: Paths, ledger: Ledger, old: str, new: str) -> None:
 
 def check_in_the_end(paths: Paths, ledger: Ledger, old: str, new: str) -> None:
     """As if nobody had been killed, and nothing left lying about."""
-    from components.core import bundle, orphans
+    from components.core import bundle
+    from components.core.runtime import stale_processes
     from flows import versions
 
     assert [row["bundle"] for row in ledger.versions()] == [new, old]
@@ -196,7 +198,7 @@ def check_in_the_end(paths: Paths, ledger: Ledger, old: str, new: str) -> None:
     assert (champion.tag, champion.bundle) == ("newsloop@v2.0.0", new)
     assert bundle.verify(paths.bundles / new, paths.keys) == new
     assert versions.disagreements(paths, ledger) == []
-    assert orphans.find([paths.root]) == []
+    assert stale_processes.find([paths.root]) == []
     assert [str(path) for path in paths.root.rglob("*.partial")] == []
     assert not (paths.root / "data" / "01_ingested" / "half").exists()
     names = [path.name for path in paths.home.iterdir()]

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from components.core.offline import FOLDERS, SWITCHES
+from components.core.runtime.offline import FOLDERS, SWITCHES
 from flows.stack import free_ports
 from tests import tiny
 

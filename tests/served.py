@@ -17,8 +17,8 @@ import yaml
 from components.core import params as parameters
 from components.core.ledger import TEXTS, Champion, Ledger
 from components.core.paths import Paths
-from serving import api_keys
 from serving.client import Client
+from serving.http import api_keys
 from serving.server import command
 from tests import tiny
 

@@ -18,15 +18,16 @@ from typing import Any
 import numpy as np
 
 from components.core import bundle as bundles
-from components.core import imports, keys, tables, text_quality
+from components.core import keys, tables, text_quality
 from components.core import ledger as ledgers
-from components.core import network as networks
 from components.core import params as parameters
-from components.core import reference as references
-from components.core import text as texts
-from components.core.calibration import Calibration
+from components.core.bundle import reference as references
+from components.core.bundle.calibration import Calibration
 from components.core.ledger import Champion, Ledger
+from components.core.networks import assembly as networks
 from components.core.paths import Paths
+from components.core.runtime import imports
+from components.core.tokenizers import words as texts
 
 LABELS = ("business", "entertainment", "politics", "sport", "tech")
 WORDS = {

@@ -9,12 +9,13 @@ from functools import cache
 
 import polars as pl
 
-from components import validate, validation_suite
+from components import validate
 from components.core import params as parameters
 from components.core import schema
 from components.core.baseline import Baseline
 from components.core.streams import InMemory
-from components.validation_rows import Measurer, Scrub
+from components.validate import suite
+from components.validate.rows import Measurer, Scrub
 from tests.project import LABELS, ROOT, bbc
 
 PARAMS = parameters.load(ROOT / "params.yaml")
@@ -62,7 +63,7 @@ def not_asked(texts: list[str]) -> list[str]:
 
 def judge(
     table: pl.DataFrame,
-    checker: validation_suite.Checker,
+    checker: suite.Checker,
     settings: parameters.Validate = PARAMS.validate_,
     *,
     labels: tuple[str, ...] = LABELS,

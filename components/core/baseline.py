@@ -39,7 +39,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Era:
-    """A stretch of time whose documents were split together; see components/split_time.py.
+    """A stretch of time whose documents were split together; see components/split/by_time.py.
 
     Attributes:
         validation: from this time on a document is on the validation side.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from components.core import imports
 from components.core import params as parameters
 from components.core.errors import NewsloopError
-from components.core.offline import stay_home
 from components.core.params import Params
 from components.core.paths import Paths
+from components.core.runtime import imports
+from components.core.runtime.offline import stay_home
 
 FAILED = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

@@ -12,8 +12,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from components.core import recipe
 from components.core.params import Source
+from components.core.params import migration as params_migration
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed, Scrubber
 from components.sources.feed_entries import Entry, entries
@@ -109,7 +109,7 @@ class FeedReader(StoredReader):
     def _known(self) -> frozenset[str]:
         """Categories that params.yaml names."""
         place = self.paths.params
-        settings, _ = recipe.load(place, self.paths.sources / place.name)
+        settings, _ = params_migration.load(place, self.paths.sources / place.name)
         labels = settings.ingest.labels
         return frozenset(labels) | self.source.label_names.keys()
 

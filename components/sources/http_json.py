@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 import httpx
 import orjson
 
-from components.core.source_settings import Pages
+from components.core.params.sources import Pages
 from components.sources.http import Answer, Getter, getter, shown
 from components.sources.reader import Fingerprint, Pin, RawDocument, SourceReader, printable
 from components.sources.rows import document, faulty, needed

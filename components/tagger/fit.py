@@ -1,7 +1,7 @@
-"""Trains the tagger of core/tagger.py: `dvc repro components/tagger/dvc.yaml`, some ten minutes.
+"""Trains the tagger of scrub/taggers/cnn.py in ten minutes: `dvc repro components/tagger/dvc.yaml`.
 
-    templates.py, BBC News, GloVe -> components/core/tagger.npz     weights, float16, in git
-                                     components/tagger/report.json  recall on held-out templates
+    templates.py, BBC News, GloVe -> components/core/scrub/taggers/en.npz  weights, float16, in git
+                                     components/tagger/report.json        recall, held-out templates
 
 One template in eight and one article in eight are never trained on; they choose the epoch.
 """
@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.core import glove, tagger
-from components.core.offline import stay_home
+from components.core.networks import word_vectors
 from components.core.paths import Paths
 from components.core.progress import say, track
+from components.core.runtime.offline import stay_home
+from components.core.scrub.taggers import cnn as tagger
 from components.tagger import corpus, templates
 
 if TYPE_CHECKING:
@@ -86,13 +87,13 @@ def stream(pieces: Iterable[corpus.Piece], features: tagger.Features) -> tuple[A
 
 
 def network() -> Any:
-    """The network of core/tagger.py, in Keras: ids (B, WINDOW, 5) to logits (B, WINDOW, kinds)."""
+    """The network of taggers/cnn.py, in Keras: ids (B, WINDOW, 5) to logits (B, WINDOW, kinds)."""
     import keras
 
     keras.utils.set_random_seed(SEED)
     ids = keras.Input((WINDOW, 5), dtype="int32")
-    table = np.zeros((len(glove.vectors()) + 1, glove.SIZE), np.float32)
-    table[1:] = glove.vectors()
+    table = np.zeros((len(word_vectors.vectors()) + 1, word_vectors.SIZE), np.float32)
+    table[1:] = word_vectors.vectors()
     known = keras.layers.Embedding(
         *table.shape, embeddings_initializer=keras.initializers.Constant(table), trainable=False
     )(ids[..., 0])
@@ -132,7 +133,7 @@ def windows(
 
 
 def export(model: Any, path: Path) -> None:
-    """The weights as core/tagger.py reads them."""
+    """The weights as core/scrub/taggers/cnn.py reads them."""
     stored = {name: model.get_layer(name).get_weights()[0] for name in SIZES}
     for name in ("in", "out"):
         stored[f"{name}_kernel"], stored[f"{name}_bias"] = model.get_layer(name).get_weights()

@@ -21,8 +21,10 @@ from components.core import ledger as ledgers
 from components.core.errors import BundleError, NewsloopError, ReleaseError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
-from flows import cli_gate, pipeline, rehearsal
-from serving import setting
+from flows import rehearsal
+from flows.cli import gate as cli_gate
+from flows.dvc import pipeline
+from serving import runtime
 from tests import judged, tiny
 
 PROJECT = Path(__file__).parents[2]
@@ -109,7 +111,7 @@ def by_service(case: judged.Case) -> None:
 
 
 def by_monitoring(case: judged.Case) -> None:
-    bundle.reference(case.paths.bundles / case.candidate, case.candidate, case.paths.keys)
+    bundle.read_reference(case.paths.bundles / case.candidate, case.candidate, case.paths.keys)
 
 
 PACKAGED = [by_gate, by_release, by_store, by_rehearsal, by_a_person]
@@ -168,16 +170,16 @@ def test_signed_by_somebody_else(
 
 def test_one_byte_of_any_file_of_a_bento(spoiled: judged.Case) -> None:
     code = spoiled.paths.bento / "src"
-    setting.check({}, code)
+    runtime.check({}, code)
     for path in files_of(code):
         content = path.read_bytes()
         if not content:
             continue
         flip(path)
         with pytest.raises(NewsloopError):
-            setting.check({}, code)
+            runtime.check({}, code)
         path.write_bytes(content)
-    setting.check({}, code)
+    runtime.check({}, code)
 
 
 @pytest.mark.parametrize("signed", [by_nobody, by_empty_hand, by_another_key])
@@ -187,7 +189,7 @@ def test_a_bento_signed_by_somebody_else(
     code = spoiled.paths.bento / "src"
     signed(code, tmp_path / "other")
     with pytest.raises(BundleError, match="signed"):
-        setting.check({}, code)
+        runtime.check({}, code)
     with pytest.raises(BundleError, match="signed"):
         by_gate(spoiled)
 

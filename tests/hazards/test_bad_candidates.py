@@ -24,7 +24,7 @@ from components.core import ledger as ledgers
 from components.core.errors import BundleError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
-from components.gate_checks import rehearsed
+from components.gate.checks import rehearsed
 from flows import rehearsal, stack
 from tests import judged
 

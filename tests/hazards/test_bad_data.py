@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from components import validation_suite
 from components.core.baseline import Baseline, Known
-from components.core.offline import stay_home
+from components.core.runtime.offline import stay_home
+from components.validate import suite
 from tests.project import LABELS
 from tests.validating import PARAMS, everything, judge, news
 
@@ -28,8 +28,8 @@ GERMAN = (
 
 
 @pytest.fixture(scope="module")
-def checker() -> validation_suite.Checker:
-    return validation_suite.Checker()
+def checker() -> suite.Checker:
+    return suite.Checker()
 
 
 def even(count: int) -> pl.DataFrame:
@@ -263,9 +263,7 @@ WAYS: dict[str, Way] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_spoiled_table_is_blocked_with_its_reason(
-    checker: validation_suite.Checker, way: str
-) -> None:
+def test_a_spoiled_table_is_blocked_with_its_reason(checker: suite.Checker, way: str) -> None:
     spoiling = WAYS[way]
     settings = SETTINGS.model_copy(update=dict(spoiling.settings))
     verdict = judge(
@@ -274,19 +272,19 @@ def test_a_spoiled_table_is_blocked_with_its_reason(
     )  # fmt: skip
     assert spoiling.reason in " ".join(verdict.problems)
     # Great Expectations must see it by itself, too, and not only the reasons in words.
-    answers = [a for r in verdict.results.values() for a in validation_suite.described(r)]
+    answers = [a for r in verdict.results.values() for a in suite.described(r)]
     assert any(not answer["success"] for answer in answers)
 
 
 def test_at_least_thirty_ways_and_the_tables_are_clean_before(
-    checker: validation_suite.Checker,
+    checker: suite.Checker,
 ) -> None:
     assert len(WAYS) >= 30
     for rows in (200, 400):
         assert judge(even(rows), checker).problems == []
 
 
-def test_unreadable_rows_are_blocked_with_their_reasons(checker: validation_suite.Checker) -> None:
+def test_unreadable_rows_are_blocked_with_their_reasons(checker: suite.Checker) -> None:
     """Wrong encoding: the source marks the rows, validation counts them."""
     table = text(pl.lit(""), 10)(even(200))
     faults = dict.fromkeys(table["id"].head(10), "the text is not valid UTF-8")
@@ -324,7 +322,7 @@ def clean(change: str, size: int) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(("change", "size"), CLEAN)
-def test_a_clean_table_passes(checker: validation_suite.Checker, change: str, size: int) -> None:
+def test_a_clean_table_passes(checker: suite.Checker, change: str, size: int) -> None:
     table = clean(change, size)
     # Compared with another sample of the same world, as large but for a fifth.
     last = news(80 + 25 * size, seed=1000 + size)
@@ -354,7 +352,7 @@ def test_a_hundred_different_clean_tables() -> None:
     [(0.0, False, 1), (0.01, False, 2), (0.05, False, 1), (0.2, True, 2), (0.4, True, 1)],
 )
 def test_turned_labels_are_blocked_from_a_fifth_up(
-    checker: validation_suite.Checker, share: float, blocked: bool, seed: int
+    checker: suite.Checker, share: float, blocked: bool, seed: int
 ) -> None:
     """All of BBC News; labels of any class become any other."""
     verdict = judge(turned(news(len(everything()), seed), share, seed), checker)
@@ -385,7 +383,7 @@ def test_turned_labels_are_blocked_from_a_fifth_up(
     ],
 )
 def test_a_source_that_floods_the_rest_is_refused_by_name(
-    checker: validation_suite.Checker,
+    checker: suite.Checker,
     share: float,
     before: dict[str, int],
     kinds: dict[str, str],
@@ -402,7 +400,7 @@ def test_a_source_that_floods_the_rest_is_refused_by_name(
 # Hazard 28
 
 
-def test_what_cannot_be_asked_is_not_passed(checker: validation_suite.Checker) -> None:
+def test_what_cannot_be_asked_is_not_passed(checker: suite.Checker) -> None:
     verdict = judge(even(200), checker)
     told = {check["name"]: (check["passed"], check["told"]) for check in verdict.summary["checks"]}
     assert told["volume"] == (None, "there is no earlier snapshot")
@@ -414,7 +412,7 @@ def test_what_cannot_be_asked_is_not_passed(checker: validation_suite.Checker) -
 
 
 @pytest.mark.parametrize("way", ["no rows", "all labels null", "one row", "all texts null"])
-def test_nothing_to_judge_is_never_passed(checker: validation_suite.Checker, way: str) -> None:
+def test_nothing_to_judge_is_never_passed(checker: suite.Checker, way: str) -> None:
     verdict = judge(WAYS[way].spoil(even(200)), checker)
     assert verdict.problems
     assert not any(c["passed"] for c in verdict.summary["checks"] if c["name"] != "repeats")

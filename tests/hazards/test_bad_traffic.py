@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from components.core import ledger_watch
 from components.core.ledger import PREDICTIONS, TEXTS, WINDOWS
+from components.core.ledger import windows as ledger_windows
 from tests.watched import NOW, WATERMARK, World
 
 
@@ -72,7 +72,7 @@ def test_labels_that_the_queue_asked_for_do_not_count_as_accuracy(world: World) 
     ids = [row["id"] for row in world.ledger.query(sa.select(PREDICTIONS).limit(20))]
     said = {row["id"]: row["label"] for row in world.ledger.query(sa.select(PREDICTIONS))}
     world.ledger.add_labels(((id_, said[id_]) for id_ in ids[:10]), NOW)
-    world.ledger.add_labels(((id_, "neither") for id_ in ids[10:]), NOW, ledger_watch.QUEUE)
+    world.ledger.add_labels(((id_, "neither") for id_ in ids[10:]), NOW, ledger_windows.QUEUE)
     outcome = world.run()
     assert [(one.labelled, one.accuracy.value) for one in outcome.accuracy] == [(10, 1.0)]
     world.ledger.add_labels([(ids[0], "neither")], NOW + timedelta(days=3))  # somebody corrects

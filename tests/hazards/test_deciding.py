@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from components.core import ledger_deciding
 from components.core.errors import Busy, GateRefused, LedgerError, SourceError
 from components.core.ledger import OUTCOMES, RUNS
-from components.core.source_settings import Source
+from components.core.ledger import decisions as ledger_decisions
+from components.core.params.sources import Source
 from components.sources.feedback import FeedbackReader
-from flows import requests, telling, workspace
-from monitoring import history
+from flows import notify, retrain_requests
+from flows.dvc import workspace
+from monitoring import governor_inputs
 from monitoring.governor import Decision, Verdict, decide
 from tests.watched import NOW, WATERMARK, World
 
@@ -43,9 +44,9 @@ def drift(world: World, hours: float) -> tuple[Decision, list[str]]:
     """What monitoring does about a drifted window: the decision, and the requests it makes."""
     champion, decision_id = world.ledger.champion(), uuid.uuid4().hex
     assert champion is not None
-    at_work = requests.at_work(world.paths)
+    at_work = retrain_requests.at_work(world.paths)
     policy = world.params.governor
-    past = history.gather(world.ledger, champion, policy, hour(hours), at_work=at_work)
+    past = governor_inputs.gather(world.ledger, champion, policy, hour(hours), at_work=at_work)
     decision = decide(Verdict("drift"), past.history, policy, hour(hours))
     row = {"id": decision_id, "kind": "governor", "time": hour(hours), "verdict": decision.verdict}
     details = {"bundle": champion.bundle, "world_moved": decision.moved}
@@ -65,14 +66,14 @@ def learn(world: World, decision_id: str | None, run: str, hours: float) -> str:
     ledger, paths = world.ledger, world.paths
     try:
         with workspace.alone(paths):
-            decision_id, instead = requests.take_up(
+            decision_id, instead = retrain_requests.take_up(
                 ledger, world.params, decision_id, "a test", run, hour(hours)
             )
             outcome = instead or "released"
-            ledger_deciding.end(ledger, run, decision_id, outcome, hour(hours))
+            ledger_decisions.end(ledger, run, decision_id, outcome, hour(hours))
     except Busy:
-        outcome = requests.MERGED
-        ledger_deciding.end(ledger, run, decision_id, outcome, hour(hours))
+        outcome = retrain_requests.MERGED
+        ledger_decisions.end(ledger, run, decision_id, outcome, hour(hours))
     return outcome
 
 
@@ -92,14 +93,16 @@ def test_requests_overtaken_by_a_run_that_saw_their_data_are_merged(world: World
     champion = world.ledger.champion()
     assert champion is not None
     ids = [
-        requests.decide(world.ledger, world.params, champion, hour(i / 60), "person", "x")[0]
+        retrain_requests.decide(world.ledger, world.params, champion, hour(i / 60), "person", "x")[
+            0
+        ]
         for i in range(3)
     ]
     assert [learn(world, one, one, 1 + i) for i, one in enumerate(ids)] == [
         "released", "merged", "merged",
     ]  # fmt: skip
     # Asked for later, it has data that no run has seen.
-    later, _ = requests.decide(world.ledger, world.params, champion, hour(9), "person", "x")
+    later, _ = retrain_requests.decide(world.ledger, world.params, champion, hour(9), "person", "x")
     assert learn(world, later, later, 10) == "released"
 
 
@@ -107,20 +110,20 @@ def test_schedules_mind_a_retraining_of_just_now(world: World) -> None:
     assert learn(world, None, "first", 0) == "released"
     assert learn(world, None, "second", 1) == "held back"
     assert learn(world, None, "third", 7) == "released"
-    verdicts = [row["verdict"] for row in ledger_deciding.story(world.ledger, 9)]
+    verdicts = [row["verdict"] for row in ledger_decisions.story(world.ledger, 9)]
     assert verdicts == ["retrain", "wait", "retrain"]
 
 
 def test_a_dead_run_is_buried_and_a_living_one_is_not(world: World) -> None:
     _, (decision_id,) = drift(world, 0)
     with workspace.alone(world.paths):
-        requests.take_up(world.ledger, world.params, decision_id, "x", "run", hour(0.1))
-        assert requests.bury(world.ledger, world.paths, hour(1)) == []
-        assert requests.at_work(world.paths)
+        retrain_requests.take_up(world.ledger, world.params, decision_id, "x", "run", hour(0.1))
+        assert retrain_requests.bury(world.ledger, world.paths, hour(1)) == []
+        assert retrain_requests.at_work(world.paths)
     # The lock went with the process; nobody wrote how it ended.
-    dead = requests.bury(world.ledger, world.paths, hour(1))
+    dead = retrain_requests.bury(world.ledger, world.paths, hour(1))
     assert [row["flow_run"] for row in dead] == ["run"]
-    assert requests.bury(world.ledger, world.paths, hour(2)) == []
+    assert retrain_requests.bury(world.ledger, world.paths, hour(2)) == []
     assert outcomes(world) == ["crashed"]
     # The next one works: drift after the cooldown asks again, and is taken up.
     _, (again,) = drift(world, 7)
@@ -149,42 +152,44 @@ def test_three_failures_open_the_circuit(world: World, error: Exception) -> None
         _, (decision_id,) = drift(world, 7 * i)
         with workspace.alone(world.paths):
             run = f"run {i}"
-            requests.take_up(world.ledger, world.params, decision_id, "x", run, hour(7 * i + 0.1))
-            kind, details = requests.failure(error)
-            ledger_deciding.end(world.ledger, run, decision_id, kind, hour(7 * i + 0.2), details)
+            retrain_requests.take_up(
+                world.ledger, world.params, decision_id, "x", run, hour(7 * i + 0.1)
+            )
+            kind, details = retrain_requests.failure(error)
+            ledger_decisions.end(world.ledger, run, decision_id, kind, hour(7 * i + 0.2), details)
     assert drift(world, 21)[0].rule == "circuit"
-    telling.tell([], world.params, world.paths, world.ledger, hour(21))
-    assert "circuit open" in {row["kind"] for row in ledger_deciding.alerts(world.ledger)}
+    notify.tell([], world.params, world.paths, world.ledger, hour(21))
+    assert "circuit open" in {row["kind"] for row in ledger_decisions.alerts(world.ledger)}
     assert learn(world, None, "schedule", 21) == "held back"
     assert world.ledger.champion() == champion
     # Time closes it for one try; if that fails it is open again, and a good one closes it.
     assert drift(world, 14.2 + 24)[0].verdict == "retrain"
-    ledger_deciding.end(world.ledger, "again", None, "failed", hour(38.5))
+    ledger_decisions.end(world.ledger, "again", None, "failed", hour(38.5))
     assert drift(world, 46)[0].rule in ("circuit", "under_way")
-    assert len(ledger_deciding.failures(world.ledger)) == 4
-    ledger_deciding.end(world.ledger, "good", None, "released", hour(47))
-    assert ledger_deciding.failures(world.ledger) == ()
+    assert len(ledger_decisions.failures(world.ledger)) == 4
+    ledger_decisions.end(world.ledger, "good", None, "released", hour(47))
+    assert ledger_decisions.failures(world.ledger) == ()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143)], ids=["Ctrl-C", "TERM"])
 def test_a_run_that_a_person_ended_is_no_failure(world: World, error: BaseException) -> None:
-    ledger_deciding.end(world.ledger, "run", None, requests.failure(error)[0], NOW)
-    assert (outcomes(world), ledger_deciding.failures(world.ledger)) == (["interrupted"], ())
+    ledger_decisions.end(world.ledger, "run", None, retrain_requests.failure(error)[0], NOW)
+    assert (outcomes(world), ledger_decisions.failures(world.ledger)) == (["interrupted"], ())
 
 
 def test_a_person_closes_the_circuit(world: World) -> None:
     for i in range(3):
-        ledger_deciding.end(world.ledger, f"run {i}", None, "failed", hour(i))
-    assert len(ledger_deciding.failures(world.ledger)) == 3
+        ledger_decisions.end(world.ledger, f"run {i}", None, "failed", hour(i))
+    assert len(ledger_decisions.failures(world.ledger)) == 3
     row = {"id": "c" * 32, "kind": "circuit", "time": hour(4), "verdict": "closed"}
     world.ledger.add_decision({**row, "reasons": ["mended"], "details": {}})
-    assert ledger_deciding.failures(world.ledger) == ()
+    assert ledger_decisions.failures(world.ledger) == ()
 
 
 def test_a_person_waits_for_what_is_asked_for(world: World) -> None:
-    requests.ask_as_person(world.ledger, world.params, NOW, "a whim")
+    retrain_requests.ask_as_person(world.ledger, world.params, NOW, "a whim")
     with pytest.raises(LedgerError, match="asked for already"):
-        requests.ask_as_person(world.ledger, world.params, NOW, "another")
+        retrain_requests.ask_as_person(world.ledger, world.params, NOW, "another")
 
 
 def test_predictions_of_the_model_are_no_labels(tmp_path: Path) -> None:

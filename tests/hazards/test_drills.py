@@ -12,9 +12,8 @@ import pytest
 
 from components.core import keys
 from components.core.paths import Paths
-from flows import drill_stage, drills
-from flows.drill_stage import Scene
-from flows.sandbox import Sandbox
+from flows.sandbox import Sandbox, drills, scenario
+from flows.sandbox.scenario import Scene
 from tests.project import LABELS, QUICKEST, ROOT, articles, empty_database
 
 # What is tried here is what goes around a model: little is asked of the model itself.
@@ -45,9 +44,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     rows = [(f"bbc/{i}", text, label) for i, (label, text) in enumerate(texts)]
     documents = pl.DataFrame(rows, schema=["id", "text", "label"], orient="row")
     raw = dict(zip(documents["id"], documents["text"], strict=True))
-    parts = drill_stage.divide(documents, raw, list(LABELS))
-    sandbox = Quick(paths, "drill", {**drill_stage.SETTINGS, **QUICK})
-    with drill_stage.stage(sandbox, parts) as made:
+    parts = scenario.divide(documents, raw, list(LABELS))
+    sandbox = Quick(paths, "drill", {**scenario.SETTINGS, **QUICK})
+    with scenario.stage(sandbox, parts) as made:
         yield made
 
 

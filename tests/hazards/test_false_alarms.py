@@ -14,7 +14,7 @@ import pytest
 
 from components.core import params
 from components.core.paths import Paths
-from monitoring import drift, judgement
+from monitoring import drift, window_evaluation
 
 SETTINGS = params.load(Paths.find().params).monitor
 WINDOWS, MOST = 200, 0.05
@@ -87,7 +87,7 @@ def test_looking_often_does_not_raise_more_false_alarms(looks: int, hours: float
     for look in range(3 * looks):
         now = look * hours
         spent = sum(level for time, level in times if time > now - 24)
-        times.append((now, judgement.level(spent, SETTINGS)))
+        times.append((now, window_evaluation.level(spent, SETTINGS)))
         assert spent + times[-1][1] <= SETTINGS.false_alarms_a_day + 1e-12
     if looks == 24:  # hourly, every window can still be judged
-        assert min(level for _, level in times) >= judgement.LEAST_LEVEL
+        assert min(level for _, level in times) >= window_evaluation.LEAST_LEVEL

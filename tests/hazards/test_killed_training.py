@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from components.core import tables
-from components.core.offline import SWITCHES
+from components.core.runtime.offline import SWITCHES
 from tests.project import LABELS, ROOT, articles
 
 EPOCHS = 3

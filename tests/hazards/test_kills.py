@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from components.core import bundle, journal
-from components.core.journal import STEPS
+from components.core import bundle
 from components.core.ledger import Ledger
 from components.core.paths import Paths
+from components.release import journal
+from components.release.journal import STEPS
 from tests import killing
 
 RANDOM_KILLS = 4

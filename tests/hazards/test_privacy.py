@@ -19,13 +19,13 @@ import httpx
 import polars as pl
 import pytest
 
-from components.core import identity, keys, suppression
+from components.core import keys
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.audit import Canaries, scan
 from components.core.ledger import TEXTS, Ledger
 from components.core.paths import Paths
-from components.core.scrub import Scrubber
+from components.core.scrub import Scrubber, pseudonyms, suppression
 from serving.client import Client
 from tests.pipeline.test_loop import wait
 from tests.project import LABELS, QUICKEST, Project, articles
@@ -253,7 +253,7 @@ SUBJECT = "ann.author@example.org"
 
 def test_a_pseudonym_cannot_be_computed_without_the_key(tmp_path: Path) -> None:
     secret = keys.pseudonym_key(tmp_path)
-    truth = str(identity.pseudonym(SUBJECT, secret))
+    truth = str(pseudonyms.pseudonym(SUBJECT, secret))
     assert len(secret) == 32
     assert (tmp_path / keys.PSEUDONYM).stat().st_mode & 0o077 == 0
     known = [b"", b"key", b"newsloop", bytes(32), SUBJECT.encode(), keys.suppression_key(tmp_path)]
@@ -263,7 +263,7 @@ def test_a_pseudonym_cannot_be_computed_without_the_key(tmp_path: Path) -> None:
         for name in ("md5", "sha1", "sha256", "sha512", "blake2b")
     }
     guesses |= {
-        str(identity.pseudonym(SUBJECT, keys.pseudonym_key(tmp_path / str(i)))) for i in range(50)
+        str(pseudonyms.pseudonym(SUBJECT, keys.pseudonym_key(tmp_path / str(i)))) for i in range(50)
     }
     assert not any(truth in guess for guess in guesses)
 

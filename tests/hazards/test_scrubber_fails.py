@@ -19,10 +19,10 @@ from components.core import params as parameters
 from components.core.errors import ScrubError
 from components.core.ledger import PREDICTIONS, TEXTS, Ledger
 from components.core.paths import Paths
-from serving import scrubbing
-from serving.answer import Answer
-from serving.recorder import Recorder
-from serving.scrubbing import ScrubbingProcess, scrub_each
+from serving.models.predictions import Answer
+from serving.recording import scrubbing
+from serving.recording.recorder import Recorder
+from serving.recording.scrubbing import ScrubbingProcess, scrub_each
 from tests.project import ROOT
 
 SECRET = "Angela Merkel of 5 Mill Lane"

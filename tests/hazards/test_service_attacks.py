@@ -26,8 +26,8 @@ import psutil
 import pytest
 
 from components.core import bundle as bundles
-from serving import api_keys
 from serving.client import Client
+from serving.http import api_keys
 from tests import tiny
 from tests.served import PROJECT, Project, free_port, settings, wait_for
 

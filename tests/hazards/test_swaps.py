@@ -17,10 +17,9 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from components.core import ledger_challenger as trials
 from components.core.errors import StackError
-from components.core.ledger import LABELS, PREDICTIONS, TEXTS, Champion
-from components.core.ledger_tables import SHADOWS
+from components.core.ledger import LABELS, PREDICTIONS, TEXTS, Champion, trials
+from components.core.ledger.tables import SHADOWS
 from serving.client import Client
 from tests import tiny
 from tests.served import PROJECT, Project, wait_for

@@ -11,11 +11,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components import forward, train
-from components.core import bundle, fitting, network, presets
+from components import train
+from components.core import bundle
 from components.core import params as parameters
-from components.core.architecture_settings import Pretrained
-from components.crossvalidate import Silent
+from components.core.networks import assembly, presets
+from components.core.params.architectures import Pretrained
+from components.core.training import loop
+from components.experiments.crossvalidate import Silent
+from components.train import inference
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
 WORDS = {"business": "bank shares", "sports": "goal match", "tech": "software internet"}
@@ -85,8 +88,8 @@ def test_an_architecture_learns_what_is_easy(
     assert facts["validation_accuracy"] >= 0.95
     assert facts["architecture"] == name
     ids = encoder([text.encode() for text in asked["text"]])[0]
-    said = np.asarray(model(ids)[network.PROBABILITIES])
-    size = model.output[network.FEATURES].shape[1]
+    said = np.asarray(model(ids)[assembly.PROBABILITIES])
+    size = model.output[assembly.FEATURES].shape[1]
     bundle.save_model(tmp_path, model, encoder, np.zeros(size), np.eye(size, 2))
     saved = bundle.Model(tmp_path, LABELS)
     found = saved.predict(asked["text"].to_list())
@@ -113,7 +116,7 @@ def test_an_architecture_learns_what_is_easy(
     if name == "ensemble":
         assert list(facts["of"]) == ["linear", "pretrained"]
         assert facts["epochs"] == sum(one["epochs"] for one in facts["of"].values())
-        assert model.output[network.MEMBERS].shape == (None, 2, 3)
+        assert model.output[assembly.MEMBERS].shape == (None, 2, 3)
         assert ids.shape == (60, 32)
 
 
@@ -134,18 +137,18 @@ def test_what_is_solved_is_what_the_network_says(
         "pretrained", params, learned, held, Silent(), kept=tmp_path / "kept"
     )
     ids = encoder([text.encode() for text in held["text"]])[0]
-    said = model(ids)[network.PROBABILITIES]
+    said = model(ids)[assembly.PROBABILITIES]
     labels = np.array([LABELS.index(label) for label in held["label"]])
-    accuracy, loss = fitting.judged(np.asarray(said), labels, params.train.label_smoothing)
+    accuracy, loss = loop.judged(np.asarray(said), labels, params.train.label_smoothing)
     assert facts["validation_accuracy"] == pytest.approx(accuracy)
     assert facts["validation_loss"] == pytest.approx(loss, abs=1e-5)
     assert accuracy >= 0.95
     assert facts["epochs"] == len(params.train.fitting.strengths)
 
-    found, actual = forward.outputs("pretrained", model, encoder, params, held, tmp_path / "kept")
-    np.testing.assert_allclose(found[network.PROBABILITIES], said, atol=1e-5)
+    found, actual = inference.outputs("pretrained", model, encoder, params, held, tmp_path / "kept")
+    np.testing.assert_allclose(found[assembly.PROBABILITIES], said, atol=1e-5)
     np.testing.assert_allclose(
-        found[network.FEATURES], model(ids)[network.FEATURES], rtol=1e-4, atol=1e-4
+        found[assembly.FEATURES], model(ids)[assembly.FEATURES], rtol=1e-4, atol=1e-4
     )
     assert actual.tolist() == labels.tolist()
 
@@ -155,11 +158,11 @@ def test_what_is_solved_is_what_the_network_says(
     assert same == facts
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    fresh = network.build(frozen, np.zeros((1, 1)), len(LABELS), params.train.seed)
+    fresh = assembly.build(frozen, np.zeros((1, 1)), len(LABELS), params.train.seed)
     bodies = (one.get_layer("body").get_weights() for one in (model, fresh))
     assert all(np.array_equal(one, other) for one, other in zip(*bodies, strict=True))
 
-    size = model.output[network.FEATURES].shape[1]
+    size = model.output[assembly.FEATURES].shape[1]
     bundle.save_model(tmp_path / "model", model, encoder, np.zeros(size), np.eye(size, 2))
     saved = bundle.Model(tmp_path / "model", LABELS)
     texts = held["text"].to_list()

@@ -13,8 +13,9 @@ import polars as pl
 import pytest
 
 from components import train
-from components.core import bundle, network
+from components.core import bundle
 from components.core import params as parameters
+from components.core.networks import assembly
 from tests.project import LABELS, articles
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
@@ -55,7 +56,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> bundle.Model:
     learned = side(0, 80)
     net, encoder, _ = train.fit("textcnn", settings, learned, side(80, 100), Silent())
     ids = encoder(tf.constant(learned["text"].to_list()))[0]
-    features = net.predict(ids, verbose=0)[network.FEATURES]
+    features = net.predict(ids, verbose=0)[assembly.FEATURES]
     folder = tmp_path_factory.mktemp("model")
     bundle.save_model(folder, net, encoder, *train.principal_directions(features, 4))
     return bundle.Model(folder, PROJECT.ingest.labels)

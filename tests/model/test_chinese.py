@@ -14,9 +14,10 @@ import polars as pl
 import pytest
 
 from components import train
-from components.core import bundle, network
+from components.core import bundle
 from components.core import params as parameters
-from components.crossvalidate import Silent
+from components.core.networks import assembly
+from components.experiments.crossvalidate import Silent
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
 PHRASES = {  # who, when, did what
@@ -71,7 +72,7 @@ def test_chinese_is_learned_by_its_characters(
     )
     learned, asked = sentences()
     net, encoder, _ = train.fit("textcnn", settings, learned, asked, Silent())
-    size = net.output[network.FEATURES].shape[1]
+    size = net.output[assembly.FEATURES].shape[1]
     bundle.save_model(tmp_path, net, encoder, np.zeros(size), np.eye(size, 2))
     model = bundle.Model(tmp_path, list(PHRASES))
     found = model.predict(asked["text"].to_list())

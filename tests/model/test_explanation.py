@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.core import explanation, network
 from components.core import params as parameters
-from components.core.text import FIRST_WORD, PAD
+from components.core.bundle import explanation
+from components.core.networks import assembly
+from components.core.tokenizers.words import FIRST_WORD, PAD
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
 WORDS, LENGTH, CLASSES = 40, 12, 3
@@ -29,7 +30,7 @@ def weighed(request: pytest.FixtureRequest) -> tuple[Any, dict[str, Any]]:
     settings = PROJECT.train.architecture(request.param).model_copy(update=SMALL[request.param])
     generator = np.random.default_rng(5)
     vectors = generator.normal(0, 1, (WORDS + FIRST_WORD, 10)).astype(np.float32)
-    net = network.build(settings, vectors, CLASSES, seed=4)
+    net = assembly.build(settings, vectors, CLASSES, seed=4)
     if request.param == "linear":  # it starts from nothing
         net.set_weights([one + generator.normal(0, 0.5, one.shape) for one in net.get_weights()])
     ids = generator.integers(FIRST_WORD, WORDS, (6, LENGTH), dtype=np.int32)
@@ -39,12 +40,12 @@ def weighed(request: pytest.FixtureRequest) -> tuple[Any, dict[str, Any]]:
     @tf.function  # type: ignore[untyped-decorator]
     def weigh(ids: Any) -> Any:
         def probabilities(ids: Any) -> Any:
-            return net(ids, training=False)[network.PROBABILITIES]
+            return net(ids, training=False)[assembly.PROBABILITIES]
 
         return explanation.weigh(net, probabilities, ids, [LENGTH], points=96)
 
     found = {name: value.numpy() for name, value in weigh(tf.constant(ids)).items()}
-    said = net(ids, training=False)[network.PROBABILITIES]
+    said = net(ids, training=False)[assembly.PROBABILITIES]
     return ids, found | {"said": said.numpy()}
 
 

@@ -23,7 +23,7 @@ BUILD = (
     "build_bento(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))"
 )
 IMPORTED = (
-    "import sys, serving.service, serving.scrubbing, components.core.scrub, psycopg\n"
+    "import sys, serving.service, serving.recording.scrubbing, components.core.scrub, psycopg\n"
     "import opentelemetry.exporter.otlp.proto.http.trace_exporter\n"
     "print(*{name.partition('.')[0] for name in sys.modules})"
 )

@@ -24,7 +24,7 @@ from components.core import params as parameters
 from components.core.errors import ScrubError
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed
-from components.core.workers import SCHEDULER
+from components.core.workers.base import SCHEDULER
 from tests.project import articles, canary, free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +52,9 @@ class Cluster:
             "--host", host, "--port", port, "--no-dashboard",
         )  # fmt: skip
 
-    def add_worker(self, module: str = "components.core.dask_node") -> subprocess.Popen[bytes]:
+    def add_worker(
+        self, module: str = "components.core.workers.dask_node"
+    ) -> subprocess.Popen[bytes]:
         name = f"worker{len(self.processes)}"
         # Without a nanny the process that is killed is the one that works.
         return self._start(name, module, self.address, "--no-nanny", "--host", "127.0.0.1")

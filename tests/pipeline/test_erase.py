@@ -20,13 +20,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from components.core import identity, keys, ledger_privacy
+from components.core import keys
 from components.core import ledger as ledgers
 from components.core.audit import Canaries, scan
 from components.core.errors import BundleError
 from components.core.ledger import PREDICTIONS, TEXTS, Ledger
+from components.core.ledger import retention as ledger_retention
 from components.core.paths import Paths
-from flows import certificate
+from components.core.scrub import pseudonyms
+from flows.erasure import certificate
 from tests import object_store
 from tests.project import LABELS, QUICKEST, Project, articles
 
@@ -134,7 +136,7 @@ def far(bucket: Any) -> bytes:
 def of_ann(project: Project) -> list[str]:
     secret = keys.pseudonym_key(project.home / "keys")
     words = [marker(label, i) for label in LABELS for i in range(OF_ANN)]
-    return [*words, str(identity.pseudonym(ANN, secret)), "ann.author@example.org"]
+    return [*words, str(pseudonyms.pseudonym(ANN, secret)), "ann.author@example.org"]
 
 
 def state(project: Project) -> dict[str, str]:
@@ -163,7 +165,7 @@ def test_the_author_is_in_many_places_before(project: Project, ledger: Ledger, b
                   ".newsloop/ledger.sqlite", ".newsloop/scrub-cache.sqlite"):  # fmt: skip
         assert any(name.startswith(place) for name in found), place
     assert any(name.startswith(".newsloop/bundles") for name in hits(project, [COMMON]))
-    assert identity.pseudonym(ANN, keys.pseudonym_key(project.home / "keys")).encode() in far(
+    assert pseudonyms.pseudonym(ANN, keys.pseudonym_key(project.home / "keys")).encode() in far(
         bucket
     )
 
@@ -232,7 +234,7 @@ def test_nothing_of_the_author_is_left(project: Project, ledger: Ledger, bucket:
     assert not [word for word in of_ann(project) if word.encode() in stored]
     # What is left of them is in the bundle that still serves, as words of its vocabulary.
     assert {name.split("/")[1] for name in hits(project, [COMMON])} == {"bundles"}
-    assert ledger_privacy.find(ledger, [], ["a" * 32, "b" * 32]) == ["b" * 32]
+    assert ledger_retention.find(ledger, [], ["a" * 32, "b" * 32]) == ["b" * 32]
     assert list((project.home / "erasures").iterdir()) == []
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from components import train
 from components.core import params as parameters
-from components.core.offline import SWITCHES
+from components.core.runtime.offline import SWITCHES
 from flows.stack import free_ports
 from tests.project import ROOT
 

@@ -14,9 +14,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from components.core import ledger_move, migrations
 from components.core.errors import LedgerError
-from components.core.ledger import DEPLOYMENTS, METADATA, PREDICTIONS, TEXTS, VERSIONS, Ledger
+from components.core.ledger import (
+    DEPLOYMENTS,
+    METADATA,
+    PREDICTIONS,
+    TEXTS,
+    VERSIONS,
+    Ledger,
+    migrations,
+    transfer,
+)
 from tests.postgres import new_database
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -238,7 +246,7 @@ def test_a_ledger_moves_to_postgresql_and_goes_on_there(ledger: Ledger, other: L
     ledger.insert(TEXTS, [{"prediction_id": "p1", "text": "Zw\u00f6lf \u4e2d\u6587 <PERSON>"}])
     ledger.add_version(version(1), "first")
     ledger.add_labels([("p1", "tech"), ("p2", "tech")], NOON)
-    counts = ledger_move.copy(ledger, other)
+    counts = transfer.copy(ledger, other)
     assert counts["predictions"] == 2500
     for table in METADATA.sorted_tables:
         keys = list(table.primary_key.columns)
@@ -248,7 +256,7 @@ def test_a_ledger_moves_to_postgresql_and_goes_on_there(ledger: Ledger, other: L
     assert other.add_labels([("p1", "sports")], NOON)["accepted"] == 1
     assert other.count_labels(after=2) == 1  # its number follows those that were copied
     with pytest.raises(LedgerError, match="Expected an empty ledger to copy to, found rows in"):
-        ledger_move.copy(ledger, other)
+        transfer.copy(ledger, other)
 
 
 def test_a_copy_that_fails_leaves_nothing(ledger: Ledger, other: Ledger) -> None:
@@ -256,7 +264,7 @@ def test_a_copy_that_fails_leaves_nothing(ledger: Ledger, other: Ledger) -> None
     with other.engine.begin() as connection:  # a column that the second row does not fit
         connection.execute(sa.text("ALTER TABLE predictions ALTER COLUMN id TYPE varchar(8)"))
     with pytest.raises(LedgerError, match="value too long"):
-        ledger_move.copy(ledger, other)
+        transfer.copy(ledger, other)
     assert other.query(sa.select(PREDICTIONS.c.id)) == []
 
 

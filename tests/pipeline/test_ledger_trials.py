@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from components.core import ledger_challenger as trials
-from components.core.counts import Counts
 from components.core.errors import LedgerError
-from components.core.ledger import PREDICTIONS, Champion, Ledger
-from serving.answer import Answer
+from components.core.ledger import PREDICTIONS, Champion, Ledger, trials
+from components.core.ledger.counts import Counts
+from serving.models.predictions import Answer
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 

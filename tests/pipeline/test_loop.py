@@ -23,7 +23,7 @@ from components.core import ledger as ledgers
 from components.core.errors import StackError
 from components.core.ledger import PREDICTIONS, Ledger
 from components.core.paths import Paths
-from flows.pipeline import STAGES
+from flows.dvc.pipeline import STAGES
 from serving.client import Client
 from tests.project import LABELS, Project, articles, canary
 

@@ -23,7 +23,8 @@ from components.core import bundle, tables
 from components.core.errors import ReleaseError, UsageError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
-from flows import restoring, versions
+from flows import versions
+from flows.versions import restore
 from tests import killing
 from tests.tiny import make_bundle
 
@@ -134,20 +135,20 @@ def test_every_tag_comes_back_from_an_empty_clone(
 
 def test_restore_proves_every_hash(paths: Paths, ledger: Ledger, tmp_path: Path) -> None:
     row = ledger.versions()[-1]
-    found = restoring.restore(paths, row, tmp_path / "old", print)
+    found = restore.restore(paths, row, tmp_path / "old", print)
     assert (found["tag"], found["commit"], found["gone"]) == ("newsloop@v1.0.0", row["commit"], [])
     files = [path for path in (tmp_path / "old" / "data").rglob("*") if path.is_file()]
     pins = [path for path in files if path.parent.name == "data"]
     assert found["files"] == len(files) - len(pins) > 10
     assert tables.file_hash(tmp_path / "old" / "dvc.lock") == row["dvc_lock"]
     with pytest.raises(UsageError, match="holds something"):
-        restoring.restore(paths, row, tmp_path / "old", print)
+        restore.restore(paths, row, tmp_path / "old", print)
     # DVC would not notice: an object of the remote that was altered, and one that is missing.
     place = Paths(tmp_path / "old", paths.home, checkout=paths.root)
     (place.split / "split.json").write_text("altered")
     (place.evaluated / "metrics.json").unlink()
     with pytest.raises(ReleaseError, match=r"05_evaluated/metrics\.json, .*03_split/split\.json"):
-        restoring.prove(place, row)
+        restore.prove(place, row)
 
 
 class Cutter:

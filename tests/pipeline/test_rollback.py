@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from components.core import ledger_lineage
+from components.core.ledger import deployments as ledger_deployments
 from tests import tiny
 from tests.served import PROJECT, Project, wait_for
 
@@ -65,23 +65,23 @@ def test_the_service_follows_a_way_back(service: Project) -> None:
     took = time.monotonic() - started
     print(f"rollback: {took:.1f} s to the first answer by the old model")
     assert took <= MOST_SECONDS
-    rows = ledger_lineage.history(service.ledger)
+    rows = ledger_deployments.history(service.ledger)
     assert rows[-1]["reason"] == "rolled back from newsloop@v3.0.0: a test"
 
 
 def test_killed_in_the_middle_there_is_one_champion(service: Project) -> None:
     """Row 14: at random moments, and when its row is about to be written."""
-    before = ledger_lineage.history(service.ledger)
+    before = ledger_deployments.history(service.ledger)
     for seconds in KILLED_AFTER:
         process = start(service, "rollback")
         time.sleep(seconds)
         process.kill()
         process.communicate()
-    after = ledger_lineage.history(service.ledger)
+    after = ledger_deployments.history(service.ledger)
     # Nothing, or one whole step: to the first version, from where there is no further way back.
     assert [row["version"] for row in after[len(before) :]] in ([], [1])
     service.ledger.deploy(3, datetime.now(UTC), "a test")
-    before = ledger_lineage.history(service.ledger)
+    before = ledger_deployments.history(service.ledger)
     with service.ledger.engine.connect() as writer:
         writer.exec_driver_sql("BEGIN IMMEDIATE")
         process = start(service, "rollback")
@@ -89,7 +89,7 @@ def test_killed_in_the_middle_there_is_one_champion(service: Project) -> None:
         assert process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    assert ledger_lineage.history(service.ledger) == before
+    assert ledger_deployments.history(service.ledger) == before
     champion = service.ledger.champion()
     assert champion is not None
     wait_for("the champion", lambda: answers_by(service) == champion.tag)

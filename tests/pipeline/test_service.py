@@ -19,8 +19,9 @@ from components.core import params as parameters
 from components.core.errors import NewsloopError, StackError
 from components.core.ledger import PREDICTIONS, TEXTS, Champion
 from components.core.paths import Paths
-from serving import api_keys, setting
+from serving import runtime
 from serving.client import Client
+from serving.http import api_keys
 from serving.server import command
 from tests import tiny
 from tests.served import (
@@ -331,19 +332,19 @@ def test_a_bento_serves_its_own_bundle_without_a_ledger(tmp_path: Path) -> None:
 
 def test_nothing_to_serve_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NewsloopError, match="found neither"):
-        setting.find({}, tmp_path)
+        runtime.find({}, tmp_path)
     with pytest.raises(NewsloopError, match="found neither"):
-        setting.check({}, tmp_path)
+        runtime.check({}, tmp_path)
 
 
 def test_a_bento_with_an_altered_bundle_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(settings(3000), encoding="utf-8")
     tiny.make_bundle(tmp_path / "bundle", tmp_path / "keys")
     bundles.sign(tmp_path, tmp_path / "keys")
-    setting.check({}, tmp_path)
+    runtime.check({}, tmp_path)
     (tmp_path / "bundle" / "bundle.json").write_text("{}")
     with pytest.raises(NewsloopError, match=r"altered: bundle\.json"):
-        setting.check({}, tmp_path)
+        runtime.check({}, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -14,18 +14,19 @@ from typing import Any
 import pytest
 
 from components.core import ledger as ledgers
-from components.core import ledger_deciding, params
+from components.core import params
 from components.core.errors import UsageError
 from components.core.ledger import Ledger
+from components.core.ledger import decisions as ledger_decisions
 from components.core.params import Alerts, Params
 from components.core.paths import Paths
-from flows import telling
+from flows import notify
 from monitoring import alerts
 from monitoring.alerts import Alert
 from monitoring.drift import Drift
 from monitoring.governor import Decision, Finding, History, Verdict
-from monitoring.judgement import Seen
 from monitoring.monitor import Outcome
+from monitoring.window_evaluation import Seen
 from monitoring.windows import Window
 from tests import tiny
 
@@ -78,7 +79,7 @@ def hook() -> Iterator[Hook]:
 
 
 def told(ledger: Ledger) -> list[tuple[str, str]]:
-    return [(row["kind"], row["told"]) for row in ledger_deciding.alerts(ledger)[::-1]]
+    return [(row["kind"], row["told"]) for row in ledger_decisions.alerts(ledger)[::-1]]
 
 
 def test_alerts_arrive_as_one_message(ledger: Ledger, hook: Hook) -> None:
@@ -182,7 +183,7 @@ def test_flows_tell_in_spite_of_open_addresses(
     paths = Paths(tmp_path, tmp_path)
     (tmp_path / alerts.FILE).write_text("- json://x\n")
     (tmp_path / alerts.FILE).chmod(0o644)
-    telling.tell([DRIFT], settings, paths, ledger, NOW)
+    notify.tell([DRIFT], settings, paths, ledger, NOW)
     assert told(ledger) == [("drift", "not yet")]
 
 
@@ -217,9 +218,9 @@ def test_rollbacks_are_told_whoever_made_them(
     paths = Paths(tmp_path, tmp_path)
     for name in ("a" * 64, "b" * 64, "a" * 64):
         tiny.deploy(paths, name, NOW)
-    telling.tell([], settings, paths, ledger, NOW + timedelta(hours=1))
-    telling.tell([], settings, paths, ledger, NOW + timedelta(hours=2))
-    rows = ledger_deciding.alerts(ledger)
+    notify.tell([], settings, paths, ledger, NOW + timedelta(hours=1))
+    notify.tell([], settings, paths, ledger, NOW + timedelta(hours=2))
+    rows = ledger_decisions.alerts(ledger)
     assert [(row["kind"], row["text"]) for row in rows] == [
         ("rollback", "newsloop@v1.0.0 serves again instead of newsloop@v2.0.0.")
     ]

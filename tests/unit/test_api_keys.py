@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from components.core.errors import StackError, UsageError
-from serving import api_keys
-from serving.api_keys import Keys
+from serving.http import api_keys
+from serving.http.api_keys import Keys
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from components.core.errors import BundleError
-from serving.attempts import attempt
+from serving.models.load_guard import attempt
 
 CRASH = (
-    "import os, sys; from pathlib import Path; from serving.attempts import attempt\n"
+    "import os, sys; from pathlib import Path; from serving.models.load_guard import attempt\n"
     "attempt(Path(sys.argv[1]), 'bad', lambda name: os._exit(9))\n"
 )
 

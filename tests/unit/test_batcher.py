@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from serving.batcher import Batcher
+from serving.models.batcher import Batcher
 
 
 class Model:

@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components import behaviour
-from components.behaviour import Cases
 from components.core.errors import ParamsError
+from components.evaluate import behaviour
+from components.evaluate.behaviour import Cases
 
 TABLE = pl.DataFrame(
     {"id": ["1", "2", "3"], "text": ["a goal", "a bank", "a GOAL"], "label": ["s", "b", "s"]}

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.core import bundle, keys, saved_model, shortcut
-from components.core.calibration import Calibration, tempered
+from components.core import bundle, keys
+from components.core.bundle import fast_textcnn, saved_model
+from components.core.bundle.calibration import Calibration, tempered
+from components.core.bundle.explanation import gather
 from components.core.errors import BundleError
-from components.core.explanation import gather
 from tests.tiny import make_bundle
 
 TEXTS = [
@@ -109,7 +110,7 @@ def test_the_shortcut_gives_the_same_reasons(made: tuple[Path, Path, str], saved
 
 
 def test_a_shortcut_with_a_weight_that_is_no_number_is_not_loaded(copy: Path) -> None:
-    file = copy / bundle.MODEL / shortcut.FILE
+    file = copy / bundle.MODEL / fast_textcnn.FILE
     held = dict(np.load(file))
     held["bag"][3, 0] = np.nan
     np.savez(file, **held)

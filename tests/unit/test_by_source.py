@@ -7,8 +7,9 @@ import pytest
 
 from components.core import params
 from components.core.paths import Paths
-from monitoring import by_source, drift, report
-from monitoring.by_source import SourceDrift
+from monitoring import drift, report
+from monitoring.drift import by_source
+from monitoring.drift.by_source import SourceDrift
 from tests.watched import sample
 
 SETTINGS = params.load(Paths.find().params).monitor

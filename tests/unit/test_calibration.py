@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.core import calibration
+from components.core.bundle import calibration
 
 
 def made(sharpness: float, count: int = 4000) -> tuple[np.ndarray, np.ndarray]:

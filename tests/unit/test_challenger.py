@@ -13,19 +13,18 @@ from typing import Any
 
 import pytest
 
-from components.core import ledger_challenger as trials
 from components.core import params as parameters
 from components.core.bundle import Predictions
-from components.core.counts import Counts
 from components.core.errors import BundleError
-from components.core.ledger import PREDICTIONS, Champion, Ledger
-from serving.answer import Answer, answers
-from serving.desk import Desk
-from serving.follower import Served
-from serving.rival import Rival, position
-from serving.shelf import Shelf
-from serving.tally import Tally
-from serving.watch import Watch
+from components.core.ledger import PREDICTIONS, Champion, Ledger, trials
+from components.core.ledger.counts import Counts
+from serving.models.champion_watcher import Served
+from serving.models.model_cache import Shelf
+from serving.models.predictions import Answer, answers
+from serving.rollout.challenger import Rival, position
+from serving.rollout.controller import Watch
+from serving.rollout.counters import Tally
+from serving.rollout.router import Desk
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)

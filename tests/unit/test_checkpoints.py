@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.core import checkpoints
-from components.core.checkpoints import Checkpoint
+from components.core.training import checkpoints
+from components.core.training.checkpoints import Checkpoint
 
 
 def test_what_is_saved_comes_back_as_it_was(tmp_path: Path) -> None:

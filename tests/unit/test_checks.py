@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from components import label_noise, validation_checks
+from components import label_noise
 from components.core.baseline import Baseline, Known
+from components.validate import checks
 from tests.validating import PARAMS, everything
 
 SETTINGS = PARAMS.validate_
@@ -36,7 +37,7 @@ def known(rows: int = 100, *, a: int = 50, b: int = 50, sources: tuple[str, ...]
     ],
 )
 def test_volume(rows: int, last: Known | None, passed: bool | None) -> None:
-    assert validation_checks.volume(rows, last, ["s"], SETTINGS).passed is passed
+    assert checks.volume(rows, last, ["s"], SETTINGS).passed is passed
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_volume(rows: int, last: Known | None, passed: bool | None) -> None:
     ],
 )
 def test_class_balance(now: dict[str, int], last: Known | None, passed: bool | None) -> None:
-    check = validation_checks.class_balance(now, last, SETTINGS)
+    check = checks.class_balance(now, last, SETTINGS)
     assert check.passed is passed
     assert check.value is None or "a: " in check.problem or "b: " in check.problem
 
@@ -66,9 +67,7 @@ def test_class_balance_keeps_its_level() -> None:
     for _ in range(1000):
         before = Counter(chosen.choices("ab", (0.5, 0.5), k=400))
         now = Counter(chosen.choices("ab", (0.6, 0.4), k=400))
-        check = validation_checks.class_balance(
-            dict(now), known(a=before["a"], b=before["b"]), SETTINGS
-        )
+        check = checks.class_balance(dict(now), known(a=before["a"], b=before["b"]), SETTINGS)
         alarms += check.passed is False
     assert alarms <= 10
 
@@ -90,7 +89,7 @@ def test_repeats(
         {"content": texts, "label": list(labels)},
         schema={"content": pl.UInt64, "label": pl.String},
     )
-    check, found = validation_checks.repeats(good, SETTINGS)
+    check, found = checks.repeats(good, SETTINGS)
     assert check.passed is passed
     assert (found["exact"], found["texts_with_several_labels"]) == counts
 
@@ -113,13 +112,13 @@ def test_freshness(
 ) -> None:
     settings = SETTINGS.model_copy(update={"max_age_days": most})
     newest = None if days is None else NOW - timedelta(days=days)
-    check = validation_checks.freshness(newest, Baseline(taken=taken), 10, settings)
+    check = checks.freshness(newest, Baseline(taken=taken), 10, settings)
     assert check.passed is passed
 
 
 def test_freshness_of_nothing_cannot_be_asked() -> None:
     settings = SETTINGS.model_copy(update={"max_age_days": 7.0})
-    assert validation_checks.freshness(None, Baseline(taken=NOW), 0, settings).passed is None
+    assert checks.freshness(None, Baseline(taken=NOW), 0, settings).passed is None
 
 
 # Wrong labels

@@ -18,7 +18,7 @@ from components.core import params as parameters
 from components.core.errors import BundleError, LedgerError, UsageError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
-from flows import cli_challenger
+from flows.cli import challenger
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
@@ -45,7 +45,7 @@ def test_a_trial_from_its_start_to_its_end(tmp_path: Path) -> None:
     ledger.deploy(1, NOW, "a test")
     (paths.bundles / name / "bundle.json").write_text("altered")  # of version 3
     app = typer.Typer()
-    cli_challenger.add(app, lambda: (params, paths), lambda _: ledger)
+    challenger.add(app, lambda: (params, paths), lambda _: ledger)
 
     def run(*argv: str) -> str:
         result = CliRunner().invoke(app, ["challenger", *argv], catch_exceptions=False)

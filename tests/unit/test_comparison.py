@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components.core import comparison, metrics, params
+from components.core import metrics, params
+from components.gate import comparison
 
 SETTINGS = params.load(Path(__file__).parents[2] / "params.yaml").gate
 

@@ -1,22 +1,22 @@
-"""components/core/compiled.py: what is compiled is found again, wherever the same code lies."""
+"""fast_textcnn/kernels.py: what is compiled is found again, wherever the same code lies."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from components.core import compiled
+from components.core.bundle.fast_textcnn import kernels
 
 
 def test_the_same_code_elsewhere_is_not_compiled_again(tmp_path: Path) -> None:
-    here = Path(compiled.__file__)
+    here = Path(kernels.__file__)
     copy = Path(shutil.copy(here, tmp_path))
-    subpath = compiled.ByContent.get_suitable_cache_subpath
+    subpath = kernels.ByContent.get_suitable_cache_subpath
     assert subpath(str(copy)) == subpath(str(here))
     copy.write_text(here.read_text(encoding="utf-8") + "\n# other code", encoding="utf-8")
     assert subpath(str(copy)) != subpath(str(here))
 
 
 def test_numba_asks_it_where_to_keep_what_it_compiles() -> None:
-    kept = Path(compiled.index.stats.cache_path or "")
-    assert kept.name == compiled.ByContent.get_suitable_cache_subpath(compiled.__file__)
+    kept = Path(kernels.index.stats.cache_path or "")
+    assert kept.name == kernels.ByContent.get_suitable_cache_subpath(kernels.__file__)

@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.connections import watched
+from serving.http.connections import watched
 
 SECONDS, MOST = 0.4, 4
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

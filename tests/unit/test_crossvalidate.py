@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components import crossvalidate
 from components.core import params as parameters
 from components.core.errors import DataError
 from components.core.params import Params
 from components.core.paths import Paths
+from components.experiments import crossvalidate
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
 
-from serving.ending import LAST_SECONDS
+from serving.http.shutdown import LAST_SECONDS
 from tests.served import PROJECT
 
 DEPLOY = PROJECT / "deploy"

@@ -11,8 +11,9 @@ import pytest
 
 from components.core import params
 from components.core.paths import Paths
-from monitoring import drift, evidently_page, report
-from monitoring.moved import Moved
+from monitoring import drift, report
+from monitoring.drift import evidently as evidently_page
+from monitoring.drift.what_moved import Moved
 
 SETTINGS = params.load(Paths.find().params).monitor
 NAMES = ["label", "confidence", "words", "unknown_share", "feature_0", "feature_1"]

@@ -1,4 +1,4 @@
-"""flows/dvc_process.py: one DVC, asked one command after the other."""
+"""flows/dvc/process.py: one DVC, asked one command after the other."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from components.core.paths import Paths
-from flows import dvc_process
-from flows.dvc_process import Dvc, StageFailed
+from flows.dvc import process
+from flows.dvc.process import Dvc, StageFailed
 
 PIPELINE = """
 stages:
@@ -42,35 +42,35 @@ def children() -> list[psutil.Process]:
 def test_one_process_answers_everything_and_ends(
     paths: Paths, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with dvc_process.kept(paths):
-        assert "good" in dvc_process.ask(paths, "status", "--json")
+    with process.kept(paths):
+        assert "good" in process.ask(paths, "status", "--json")
         first = children()
-        said = dvc_process.ask(paths, "repro", "good")
+        said = process.ask(paths, "repro", "good")
         assert "Running stage 'good'" in said
         assert "said" in said
         assert children() == first != []
         with pytest.raises(StageFailed, match=r"\AExpected this, got that\.\Z"):
-            dvc_process.ask(paths, "repro", "bad")
+            process.ask(paths, "repro", "bad")
         # An error is not told again of what comes after it.
         with pytest.raises(StageFailed, match="nowhere"):
-            dvc_process.ask(paths, "repro", "nowhere")
-        assert "is cached" not in dvc_process.ask(paths, "status")
+            process.ask(paths, "repro", "nowhere")
+        assert "is cached" not in process.ask(paths, "status")
         assert children() == first
     assert children() == []
     assert "progress" in capsys.readouterr().err
 
 
 def test_by_itself_a_command_has_its_own_process(paths: Paths) -> None:
-    assert "Running stage 'good'" in dvc_process.ask(paths, "repro", "good")
-    assert "didn't change" in dvc_process.ask(paths, "repro", "good")
+    assert "Running stage 'good'" in process.ask(paths, "repro", "good")
+    assert "didn't change" in process.ask(paths, "repro", "good")
     assert children() == []
 
 
 def test_another_project_is_asked_by_itself(paths: Paths, tmp_path: Path) -> None:
     other = Paths(tmp_path / "other", paths.home)
     other.root.mkdir()
-    with dvc_process.kept(paths), pytest.raises(StageFailed, match="yaml"):
-        dvc_process.ask(other, "repro", "good")
+    with process.kept(paths), pytest.raises(StageFailed, match="yaml"):
+        process.ask(other, "repro", "good")
 
 
 def test_a_killed_one_is_said_and_another_one_started(paths: Paths) -> None:

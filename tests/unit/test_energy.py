@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cpuinfo
 
-from components.core import energy
+from components.core.training import energy
 
 
 def test_the_processor_is_named_as_codecarbon_would_find_it() -> None:

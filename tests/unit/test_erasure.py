@@ -19,12 +19,19 @@ from components.core.errors import BundleError, DataError, LedgerError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed
-from components.core.scrub_cache import ScrubCache
-from flows import certificate, erasure, erasure_plan, lineage
-from flows.certificate import Deeds
-from flows.erasure_plan import Plan
-from flows.lineage import Held, Traces
-from flows.stores import Library, Step, open_stores, steps_of_lock
+from components.core.scrub.cache import ScrubCache
+from flows import erasure
+from flows.dvc.stores import (
+    Library,
+    Step,
+    open_stores,
+    steps_of_lock,
+)
+from flows.erasure import certificate, lineage
+from flows.erasure import plan as erasure_plan
+from flows.erasure.certificate import Deeds
+from flows.erasure.lineage import Held, Traces
+from flows.erasure.plan import Plan
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LONG = "a text that is long enough to be the same document wherever it stands"

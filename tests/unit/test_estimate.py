@@ -1,5 +1,5 @@
-"""monitoring/judgement.py: what is expected of answers that nobody has labelled, and when it is
-to be trusted.
+"""monitoring/window_evaluation.py: what is expected of answers that nobody has labelled, and when
+it is to be trusted.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import pytest
 
 from components.core.metrics import Interval
 from components.core.params import Params
-from monitoring import drift, judgement, report
-from monitoring.judgement import Answered, Estimate
+from monitoring import drift, report, window_evaluation
+from monitoring.window_evaluation import Answered, Estimate
 from monitoring.windows import Window
 from tests.validating import PARAMS
 
@@ -56,9 +56,9 @@ def estimated(
     known = reference.drop("actual")
     found = drift.judge(known, shown.drop("actual"), params.monitor, level=LEVEL, draw=False)
     assert found.verdict.finding == "drift"
-    made = judgement.estimator_of(reference, CLASSES, params.monitor)
+    made = window_evaluation.estimator_of(reference, CLASSES, params.monitor)
     assert made is not None
-    return judgement.estimate(
+    return window_evaluation.estimate(
         made, reference, answered(shown), answered(every), CLASSES, found, params.monitor
     )
 
@@ -106,4 +106,4 @@ def test_the_report_says_what_the_drift_costs(*, trusted: bool) -> None:
 
 def test_a_bundle_of_before_has_no_estimate() -> None:
     reference = said(EVEN, 100, 8).drop("actual")
-    assert judgement.estimator_of(reference, CLASSES, SETTINGS.monitor) is None
+    assert window_evaluation.estimator_of(reference, CLASSES, SETTINGS.monitor) is None

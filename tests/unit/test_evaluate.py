@@ -9,7 +9,7 @@ import pytest
 
 from components import evaluate
 from components.core import bundle, params
-from components.core.reference import ACTUAL, PROBABILITIES
+from components.core.bundle.reference import ACTUAL, PROBABILITIES
 from tests import tiny
 
 PARAMS = params.load(Path(__file__).parents[2] / "params.yaml")

@@ -10,9 +10,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from components import evaluation_insight
-from components.core import schema, slices
-from components.core.explanation import Explanation
+from components import slices
+from components.core import schema
+from components.core.bundle.explanation import Explanation
+from components.evaluate import insight
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -85,13 +86,13 @@ class Model:
 def test_words_of_a_class_stand_in_several_of_its_texts() -> None:
     table = pl.DataFrame({"id": ["1", "2", "3"], "text": ["the goal", "the goal x", "the bank"]})
     model: Any = Model()
-    found = evaluation_insight.class_words(model, table, ["a", "a", "b"], each=9)
+    found = insight.class_words(model, table, ["a", "a", "b"], each=9)
     assert found["a"] == [
         {"word": "goal", "weight": 0.4, "documents": 2},
         {"word": "the", "weight": 0.3, "documents": 2},
     ]
     assert found["b"] == []
-    assert evaluation_insight.class_words(model, table, ["a", "a", "b"], each=1)["a"] == []
+    assert insight.class_words(model, table, ["a", "a", "b"], each=1)["a"] == []
 
 
 def test_turned_labels_are_named_the_worst_first() -> None:
@@ -103,7 +104,7 @@ def test_turned_labels_are_named_the_worst_first() -> None:
         text = " ".join([*draw.choices(words[label].split(), k=6), f"n{i}", f"m{i * 7}"])
         rows.append({"id": f"{i:03}", "text": text, "label": label})
     table = pl.DataFrame(rows)
-    assert len(evaluation_insight.suspected_labels(table, 1000, 1)) == 0
+    assert len(insight.suspected_labels(table, 1000, 1)) == 0
     wrong = ["011", "050", "120", "177"]
     other = {"business": "sports", "sports": "business"}
     turned = table.with_columns(
@@ -111,9 +112,9 @@ def test_turned_labels_are_named_the_worst_first() -> None:
         .then(pl.col("label").replace(other))
         .otherwise("label")
     )
-    found = evaluation_insight.suspected_labels(turned, 1000, 1)
+    found = insight.suspected_labels(turned, 1000, 1)
     assert sorted(found["id"]) == wrong
     assert (found["label"] != found["looks_like"]).all()
     assert found["quality"].is_sorted()
-    assert len(evaluation_insight.suspected_labels(turned.head(1), 1000, 1)) == 0
-    assert set(evaluation_insight.suspected_labels(turned, 60, 1)["id"]) < set(wrong)
+    assert len(insight.suspected_labels(turned.head(1), 1000, 1)) == 0
+    assert set(insight.suspected_labels(turned, 60, 1)["id"]) < set(wrong)

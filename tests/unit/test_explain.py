@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.core.explanation import Explanation, gather, path
-from serving import explain
+from components.core.bundle.explanation import Explanation, gather, path
+from serving.models import explain
 
 
 class Old:

@@ -9,10 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components.core import feeding, tables
 from components.core import params as parameters
+from components.core import tables
 from components.core.errors import DataError
-from components.core.feeding import Feed, Side
+from components.core.training import batches
+from components.core.training.batches import Feed, Side
 
 SETTINGS = parameters.load(Path(__file__).parents[2] / "params.yaml").train.fitting
 
@@ -46,7 +47,7 @@ def test_a_file_is_encoded_block_by_block(rows: int, tmp_path: Path) -> None:
     table = pl.DataFrame({"text": ["a`b", "", "cdef"], "label": ["y", "x", "y"], "id": [1, 2, 3]})
     file = tables.write_table(table, tmp_path / "side.parquet")
     for documents in (table, file):
-        found = feeding.encode(documents, Encoder(), ["x", "y"], rows)
+        found = batches.encode(documents, Encoder(), ["x", "y"], rows)
         assert found.ids.tolist() == [1, 0, 2, 3, 4, 5]
         assert found.ids.dtype == np.uint16
         assert (found.starts.tolist(), found.lengths.tolist()) == ([0, 3, 3], [3, 0, 3])
@@ -54,15 +55,15 @@ def test_a_file_is_encoded_block_by_block(rows: int, tmp_path: Path) -> None:
         assert found.padded(np.array([0, 1, 2]), 4).tolist() == [
             [1, 0, 2, 0], [0, 0, 0, 0], [3, 4, 5, 0],
         ]  # fmt: skip
-    assert len(feeding.encode(file, Encoder(), ["x", "y"], rows, most=2)) == 2
+    assert len(batches.encode(file, Encoder(), ["x", "y"], rows, most=2)) == 2
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Expected a Parquet table at"):
-        feeding.encode(tmp_path / "none.parquet", Encoder(), ["x"], 10)
+        batches.encode(tmp_path / "none.parquet", Encoder(), ["x"], 10)
     empty = pl.DataFrame(schema={"text": pl.String, "label": pl.String})
     with pytest.raises(DataError, match="Expected documents to learn from, got none"):
-        feeding.encode(empty, Encoder(), ["x"], 10)
+        batches.encode(empty, Encoder(), ["x"], 10)
 
 
 def test_each_document_is_read_once_an_epoch_in_another_order() -> None:
@@ -101,7 +102,7 @@ def test_no_batch_is_wider_than_the_network_reads(rows: list[int], step: int, wi
 
 def test_parts_weigh_together_as_much_as_the_batch() -> None:
     rows, weight = np.array([4, 1, 2]), np.array([9, 1, 1, 9, 1], np.float32)
-    cut = feeding.parts(rows, weight, 2)
+    cut = batches.parts(rows, weight, 2)
     assert [part.tolist() for part, _ in cut] == [[4, 1], [2, 4]]
     assert [w.tolist() for _, w in cut] == [
         pytest.approx([1 / 3, 1 / 3]), pytest.approx([1 / 3, 0]),
@@ -124,7 +125,7 @@ def test_two_machines_with_two_replicas_read_what_one_reads() -> None:
     ("kind", "expected"), [("none", [1, 1, 1, 1]), ("balanced", [4 / 6, 4 / 6, 4 / 6, 2])]
 )
 def test_class_weights(kind: str, expected: list[float]) -> None:
-    found = feeding.weights(np.array([0, 0, 0, 2]), classes=3, kind=kind)
+    found = batches.weights(np.array([0, 0, 0, 2]), classes=3, kind=kind)
     assert found.tolist() == pytest.approx(expected)
     assert found.mean() == pytest.approx(1)
 
@@ -132,7 +133,7 @@ def test_class_weights(kind: str, expected: list[float]) -> None:
 def test_a_crop_is_a_part_of_the_document() -> None:
     known = Side(np.arange(100), np.array([0, 50]), np.array([50, 50]), np.array([0, 1]), 50)
     settings = SETTINGS.model_copy(update={"crop": 1.0, "crop_keep": 0.5})
-    seen = [feeding.cropped(known, settings, np.random.default_rng(seed)) for seed in range(50)]
+    seen = [batches.cropped(known, settings, np.random.default_rng(seed)) for seed in range(50)]
     starts, lengths = (
         np.array([getattr(one, name) for one in seen]) for name in ("starts", "lengths")
     )
@@ -140,7 +141,7 @@ def test_a_crop_is_a_part_of_the_document() -> None:
     assert (starts >= [0, 50]).all()
     assert (starts + lengths <= [50, 100]).all()
     assert len(set(starts[:, 0])) > 10
-    never = feeding.cropped(
+    never = batches.cropped(
         known, SETTINGS.model_copy(update={"crop": 0.0}), np.random.default_rng(1)
     )
     assert never.lengths.tolist() == [50, 50]
@@ -149,12 +150,12 @@ def test_a_crop_is_a_part_of_the_document() -> None:
 def test_neighbours_are_near_and_only_among_the_known() -> None:
     table = np.array([[0, 0], [1, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0.05]], float)
     known = np.array([False, False, True, True, True, False])
-    near = feeding.neighbours(table, known, count=1)
+    near = batches.neighbours(table, known, count=1)
     assert near.ravel().tolist() == [0, 1, 4, 4, 3, 5]
     ids = np.tile([0, 2, 3, 1], (500, 1))
-    changed = feeding.exchanged(ids, near, 0.25, np.random.default_rng(1))
+    changed = batches.exchanged(ids, near, 0.25, np.random.default_rng(1))
     assert set(changed[:, 0]) == {0}
     assert set(changed[:, 3]) == {1}
     assert 0.2 < (changed[:, 2] == 4).mean() < 0.3
-    one = feeding.neighbours(table, np.array([False] * 5 + [True]), count=3)
+    one = batches.neighbours(table, np.array([False] * 5 + [True]), count=3)
     assert one.ravel().tolist() == [0, 1, 2, 3, 4, 5]

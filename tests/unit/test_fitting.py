@@ -11,10 +11,11 @@ import polars as pl
 import pytest
 
 from components import train
-from components.core import fitting, network
 from components.core import params as parameters
-from components.core.checkpoints import Checkpoint
-from components.core.fitting import Recipe, State
+from components.core.networks import assembly
+from components.core.training import loop
+from components.core.training.checkpoints import Checkpoint
+from components.core.training.loop import Recipe, State
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
 WORDS = {"business": "bank", "sports": "goal", "tech": "software"}
@@ -126,7 +127,7 @@ def test_bfloat16_learns_and_what_is_served_is_float32() -> None:
     assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
     assert facts["validation_accuracy"] > 0.6
     said = model(np.array([[2, 3, 0]]), training=False)
-    assert said[network.PROBABILITIES].dtype == said[network.FEATURES].dtype == "float32"
+    assert said[assembly.PROBABILITIES].dtype == said[assembly.FEATURES].dtype == "float32"
 
 
 @pytest.mark.parametrize("name", ["textcnn", "bilstm"])
@@ -136,10 +137,10 @@ def test_padding_says_nothing(name: Any) -> None:
         "bilstm": PROJECT.train.bilstm.model_copy(update={"units": 4}),
     }[name]
     table = np.random.default_rng(1).normal(size=(20, 6)).astype(np.float32)
-    net = network.build(settings, table, 3, seed=1)
+    net = assembly.build(settings, table, 3, seed=1)
     ids = np.array([[5, 6, 7, 8, 9], [3, 4, 0, 0, 0]], np.int32)
     near, far = (net(np.pad(ids, [(0, 0), (0, more)]), training=False) for more in (0, 11))
-    for output in (network.PROBABILITIES, network.FEATURES):
+    for output in (assembly.PROBABILITIES, assembly.FEATURES):
         np.testing.assert_allclose(near[output], far[output], atol=1e-6)
 
 
@@ -155,7 +156,7 @@ def dense() -> Any:
 
 
 def test_cosine_warms_up_and_goes_down() -> None:
-    made = fitting.optimizer(recipe(schedule="cosine", warmup_share=0.2), 100, dense())
+    made = loop.optimizer(recipe(schedule="cosine", warmup_share=0.2), 100, dense())
     rates = {}
     for step in (0, 10, 20, 60, 100):
         made.iterations.assign(step)
@@ -166,7 +167,7 @@ def test_cosine_warms_up_and_goes_down() -> None:
 def test_only_kernels_decay() -> None:
     net = dense()
     net.set_weights([np.ones_like(one) for one in net.get_weights()])
-    made = fitting.optimizer(recipe(weight_decay=0.5), 1, net)
+    made = loop.optimizer(recipe(weight_decay=0.5), 1, net)
     made.apply([0 * v.value for v in net.trainable_variables], net.trainable_variables)
     found = {v.name: float(v.numpy().mean()) for v in net.trainable_variables}
     assert found == pytest.approx({"embeddings": 1, "kernel": 0.95, "bias": 1})
@@ -174,10 +175,10 @@ def test_only_kernels_decay() -> None:
 
 def test_a_plateau_lowers_the_rate_and_the_best_epoch_is_known() -> None:
     known = recipe(schedule="plateau", plateau_patience=2, plateau_factor=0.5)
-    made, state = fitting.optimizer(known, 1, dense()), State()
+    made, state = loop.optimizer(known, 1, dense()), State()
     rates, better = [], []
     for loss in (1.0, 0.9, 0.95, 0.91, 0.8, 0.8, 0.8, 0.8, 0.8):
-        better.append(fitting._advance(state, {"validation/loss": loss}, made, known))
+        better.append(loop._advance(state, {"validation/loss": loss}, made, known))
         rates.append(round(float(made.learning_rate), 4))
     assert better == [True, True, False, False, True, False, False, False, False]
     assert rates == [0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.025, 0.025, 0.0125]
@@ -201,5 +202,5 @@ def test_accuracy_and_loss(smoothing: float, loss: float | None) -> None:
     said, labels = np.array([[0.8, 0.2], [0.9, 0.1]]), np.array([0, 1])
     if loss is None:
         loss = -(0.9 * np.log(0.8) + 0.1 * np.log(0.2) + 0.9 * np.log(0.1) + 0.1 * np.log(0.9)) / 2
-    accuracy, found = fitting.judged(said, labels, smoothing)
+    accuracy, found = loop.judged(said, labels, smoothing)
     assert (accuracy, found) == (0.5, pytest.approx(loss))

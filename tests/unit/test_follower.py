@@ -12,8 +12,8 @@ import pytest
 
 from components.core.errors import BundleError, LedgerError
 from components.core.ledger import Champion
-from serving.follower import Follower, Served
-from serving.shelf import Shelf
+from serving.models.champion_watcher import Follower, Served
+from serving.models.model_cache import Shelf
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 

@@ -8,11 +8,19 @@ from typing import Any
 import polars as pl
 import pytest
 
-from components import gate, gate_report
-from components.core import bundle, comparison, ledger_watch, params, tables
+from components import gate
+from components.core import bundle, params, tables
 from components.core import ledger as ledgers
 from components.core.ledger import Ledger
-from components.gate_checks import Check, against_champion, floors, rehearsed, verdict
+from components.core.ledger import windows as ledger_windows
+from components.gate import comparison, report
+from components.gate.checks import (
+    Check,
+    against_champion,
+    floors,
+    rehearsed,
+    verdict,
+)
 from tests import judged, tiny
 from tests.unit.test_comparison import rows
 
@@ -187,7 +195,7 @@ def test_labels_since_the_champion_are_judged_by_themselves(
 def test_labels_that_the_queue_asked_for_prove_nothing(case: judged.Case, ledger: Ledger) -> None:
     """They are the texts on which the champion is unsure; any other model wins some of them."""
     case.deploy(case.blind)
-    case.label(ledger, [f"{i:032x}" for i in range(48, 60)], ledger_watch.QUEUE)
+    case.label(ledger, [f"{i:032x}" for i in range(48, 60)], ledger_windows.QUEUE)
     decision = gate.judge(case.params, case.paths, ledger)
     assert decision.comparison is not None
     assert [(one.documents, one.gained) for one in decision.comparison.sides] == [(48, 0)]
@@ -226,7 +234,7 @@ def test_a_candidate_that_nobody_rehearsed_is_refused(case: judged.Case, ledger:
 
 def test_the_page_escapes_what_it_shows(case: judged.Case, ledger: Ledger) -> None:
     details = gate.judge(case.params, case.paths, ledger).as_dict()
-    page = gate_report.render({**details, "reasons": ["<script>"]}, tiny.NOW)
+    page = report.render({**details, "reasons": ["<script>"]}, tiny.NOW)
     assert "<script>" not in page
     assert "http" not in page
 

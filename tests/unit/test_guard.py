@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from components.core import params as parameters
-from serving import api_keys
-from serving.access import Access, Headers, is_local
-from serving.admission import Rates
-from serving.api_keys import Keys
-from serving.guard import Guard
-from serving.refused import Refused
+from serving.errors import Refused
+from serving.http import api_keys
+from serving.http.api_keys import Keys
+from serving.http.auth import Access, Headers, is_local
+from serving.http.gateway import Guard
+from serving.http.limits import Rates
 
 TIME = datetime(2026, 1, 5, 3, tzinfo=UTC)
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from components.core import imports, shortcut
-from flows.pipeline import STAGES
+from components.core.bundle import fast_textcnn
+from components.core.runtime import imports
+from flows.dvc.pipeline import STAGES
 from tests import fresh, tiny
 
 # Each is told by the environment, when it is imported, what it may do.
@@ -20,7 +21,8 @@ LATE = ("bentoml", "dvc", "evidently", "great_expectations", "keras", "prefect",
 LOAD = """
 import gc, os, sys
 from pathlib import Path
-from components.core import bundle, imports
+from components.core import bundle
+from components.core.runtime import imports
 model = bundle.Model(Path({folder!r}), {labels!r})
 said = model.predict(["a film", "goal"]).labels
 why = model.explain(["a film"])[0]
@@ -44,7 +46,15 @@ answer = {{
 
 def test_what_reads_its_switches_once_is_not_imported_before_they_are_set() -> None:
     """With oneDNN `dvc repro` alone would give other weights than a run of newsloop."""
-    names = [*STAGES, "crossvalidate", "tuning", "predict", "gate", "release", "snapshot"]
+    names = [
+        *STAGES,
+        "experiments.crossvalidate",
+        "experiments.tuning",
+        "predict",
+        "gate",
+        "release",
+        "snapshot",
+    ]
     # One process for all: what none of them imports, none imports alone.
     code = f"""
 import importlib, sys
@@ -64,7 +74,7 @@ def test_a_model_is_loaded_without_keras_and_keras_comes_when_asked_for(
     tiny.make_bundle(tmp_path / "bundle", tmp_path / "keys")
     model = tmp_path / "bundle" / "model"
     if not short:
-        (model / shortcut.FILE).unlink()
+        (model / fast_textcnn.FILE).unlink()
     found = fresh.run(LOAD.format(folder=str(model), labels=tiny.LABELS))
     assert found["before"] == ([] if short else ["tensorflow"])
     assert (found["optional"], found["pandas"]) == ([], [1, 1])
@@ -112,7 +122,7 @@ def test_the_collector_is_left_as_it_was(collecting: bool) -> None:
 def test_what_was_imported_is_not_looked_through_again_and_nothing_is_in_the_end() -> None:
     code = """
 import atexit, gc, json, sys
-from components.core import imports
+from components.core.runtime import imports
 atexit.register(lambda: print(json.dumps([*before, len(gc.get_objects()) < 99])))
 imports.collect_seldom()
 def frozen():

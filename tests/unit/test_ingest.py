@@ -18,8 +18,8 @@ from components.core import tables
 from components.core.errors import ScrubError, SourceError
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed
-from components.core.scrub_cache import ScrubCache
-from components.core.workers import Task
+from components.core.scrub.cache import ScrubCache
+from components.core.workers.base import Task
 from components.ingest import Batch, Tally
 from components.sources import RawDocument
 

@@ -7,14 +7,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from components import leak_test, validate
+from components import validate
 from components.core import params as parameters
 from components.core import schema
 from components.core.baseline import Baseline
 from components.core.errors import ScrubError
 from components.core.streams import Batches
-from components.validation_rows import LEAK, Measurer
-from components.validation_suite import Checker
+from components.validate import leak_test
+from components.validate.rows import LEAK, Measurer
+from components.validate.suite import Checker
 from tests.validating import InMemory, not_asked
 
 PARAMS = parameters.load(Path(__file__).parents[2] / "params.yaml")

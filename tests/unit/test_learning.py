@@ -9,7 +9,7 @@ import pytest
 from components.core.errors import GateRefused
 from components.core.ledger import Champion
 from components.gate import Decision
-from components.gate_checks import KEEP, REFUSE, RELEASE
+from components.gate.checks import KEEP, REFUSE, RELEASE
 from flows.learning import Summary, in_turn
 
 CHAMPION = Champion(

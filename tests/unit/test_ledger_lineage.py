@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from components.core import ledger_challenger, ledger_lineage
 from components.core.errors import LedgerError
-from components.core.ledger import Ledger
+from components.core.ledger import Ledger, trials
+from components.core.ledger import deployments as ledger_deployments
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -42,9 +42,9 @@ def play(ledger: Ledger, moves: str) -> list[int]:
             if kind == "g":
                 bad = ledger.champion()
                 assert bad is not None
-                assert ledger_challenger.go_back(ledger, bad, "errors", now)
+                assert trials.go_back(ledger, bad, "errors", now)
             else:
-                ledger_lineage.roll_back(ledger, now, number or None)
+                ledger_deployments.roll_back(ledger, now, number or None)
             champion = ledger.champion()
             assert champion is not None
             champions.append(champion.version)
@@ -82,9 +82,11 @@ def test_ways_back(ledger: Ledger, moves: str, champions: list[int] | None) -> N
 
 def test_at_and_served(ledger: Ledger) -> None:
     play(ledger, "r1 r2 b")
-    found = [ledger_lineage.at(ledger, START + timedelta(minutes=m)) for m in (-1, 0, 59, 60, 999)]
+    found = [
+        ledger_deployments.at(ledger, START + timedelta(minutes=m)) for m in (-1, 0, 59, 60, 999)
+    ]
     assert [row and row["version"] for row in found] == [None, 1, 1, 2, 1]
-    one, two = (ledger_lineage.served(ledger_lineage.history(ledger), v) for v in (1, 2))
+    one, two = (ledger_deployments.served(ledger_deployments.history(ledger), v) for v in (1, 2))
     hours = [START + timedelta(hours=h) for h in range(3)]
     assert [(row["from"], row["until"]) for row in one] == [
         (hours[0], hours[1]),
@@ -102,7 +104,7 @@ def test_eight_at_once_make_one_step_each_or_none(ledger: Ledger) -> None:
 
     def back() -> None:
         try:
-            ledger_lineage.roll_back(ledger, START + timedelta(days=1))
+            ledger_deployments.roll_back(ledger, START + timedelta(days=1))
         except LedgerError as error:
             refused.append(error)
 
@@ -111,7 +113,7 @@ def test_eight_at_once_make_one_step_each_or_none(ledger: Ledger) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    done = [row for row in ledger_lineage.history(ledger) if row["returns_to"]]
+    done = [row for row in ledger_deployments.history(ledger) if row["returns_to"]]
     assert len(done) + len(refused) == 8
     assert [row["version"] for row in done] == [9 - i for i in range(len(done))]
     assert done

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from components.core import ledger_deciding, ledger_privacy
 from components.core.ledger import (
     DECISIONS,
     LABELS,
@@ -17,6 +16,12 @@ from components.core.ledger import (
     TEXTS,
     WINDOWS,
     Ledger,
+)
+from components.core.ledger import (
+    decisions as ledger_decisions,
+)
+from components.core.ledger import (
+    retention as ledger_retention,
 )
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -45,7 +50,7 @@ def texts(ledger: Ledger) -> dict[str, str | None]:
 
 
 def expire(ledger: Ledger, dry_run: bool = False) -> dict[str, int]:
-    return ledger_privacy.expire(ledger, days(30), days(365), days(730), dry_run=dry_run)
+    return ledger_retention.expire(ledger, days(30), days(365), days(730), dry_run=dry_run)
 
 
 def test_a_text_is_forgotten_and_its_label_leaves_the_feedback(ledger: Ledger) -> None:
@@ -53,23 +58,23 @@ def test_a_text_is_forgotten_and_its_label_leaves_the_feedback(ledger: Ledger) -
     predict(ledger, "b", 1, "another text", "x")
     predict(ledger, "c", 1, "a third text", "x")
     watermark = ledger.feedback_watermark()
-    found = ledger_privacy.find(ledger, [SECRET], ["c", "nobody"])
+    found = ledger_retention.find(ledger, [SECRET], ["c", "nobody"])
     assert found == ["a", "c"]
-    assert ledger_privacy.forget(ledger, found) == 2
+    assert ledger_retention.forget(ledger, found) == 2
     assert texts(ledger) == {"a": None, "b": "another text", "c": None}
     assert [row["prediction_id"] for row in ledger.feedback(watermark)] == ["b"]
     assert ledger.feedback_watermark() == watermark
     assert ledger.feedback_without_text(watermark) == 2
     features = {row["id"]: row["features"] for row in ledger.query(sa.select(PREDICTIONS))}
     assert features == {"a": [], "b": [1.0], "c": []}
-    assert ledger_privacy.find(ledger, [SECRET], ["c"]) == []
+    assert ledger_retention.find(ledger, [SECRET], ["c"]) == []
 
 
 def test_what_is_forgotten_is_in_no_byte_of_the_files(ledger: Ledger, tmp_path: Path) -> None:
     for i in range(200):
         predict(ledger, f"{i}", 1, f"{SECRET} number {i} " * 20)
-    ledger_privacy.forget(ledger, [f"{i}" for i in range(200)])
-    ledger_privacy.compact(ledger)
+    ledger_retention.forget(ledger, [f"{i}" for i in range(200)])
+    ledger_retention.compact(ledger)
     predict(ledger, "later", 1, "still usable")
     for path in tmp_path.iterdir():
         assert b"brown fox" not in path.read_bytes()
@@ -127,21 +132,21 @@ def test_old_runs_go_with_their_outcomes_and_no_run_is_taken_for_dead(ledger: Le
     for run, began, ended in (("old", 731, 731), ("long", 731, 729), ("at work", 731, None)):
         ledger.claim(run, run, days(began))
         if ended:
-            ledger_deciding.end(ledger, run, run, "released", days(ended))
-    ledger_deciding.end(ledger, "no claim", None, "merged", days(731))
+            ledger_decisions.end(ledger, run, run, "released", days(ended))
+    ledger_decisions.end(ledger, "no claim", None, "merged", days(731))
     for age in (731, 729):
-        ledger_deciding.add_alert(ledger, "drift", f"{age}", "moved", days(age))
+        ledger_decisions.add_alert(ledger, "drift", f"{age}", "moved", days(age))
     before = expire(ledger, dry_run=True)
     assert (before["outcomes"], before["alerts"]) == (2, 1)
     assert expire(ledger) == before
     assert [row["flow_run"] for row in ledger.query(sa.select(RUNS))] == ["long", "at work"]
     assert [row["flow_run"] for row in ledger.query(sa.select(OUTCOMES))] == ["long"]
-    assert [row["flow_run"] for row in ledger_deciding.unfinished(ledger)] == ["at work"]
-    assert [row["key"] for row in ledger_deciding.alerts(ledger)] == ["729"]
+    assert [row["flow_run"] for row in ledger_decisions.unfinished(ledger)] == ["at work"]
+    assert [row["key"] for row in ledger_decisions.alerts(ledger)] == ["729"]
 
 
 def test_the_service_s_masks_are_counted_by_their_placeholders(ledger: Ledger) -> None:
     predict(ledger, "a", 1, SECRET)
     predict(ledger, "b", 1, "<PERSON_0123456789ab> alone")
     predict(ledger, "c", 1, None)
-    assert ledger_privacy.masked(ledger) == {"EMAIL_ADDRESS": 1, "PERSON": 3}
+    assert ledger_retention.masked(ledger) == {"EMAIL_ADDRESS": 1, "PERSON": 3}

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from components import model_card
-from components.core import energy, schema
 from components.core import params as parameters
+from components.core import schema
+from components.core.training import energy
+from components.package import model_card
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
 LABELS = PROJECT.ingest.labels

@@ -16,10 +16,10 @@ from components.core.ledger import DECISIONS, RUNS, WINDOWS, Ledger
 from components.core.metrics import Interval
 from components.core.paths import Paths
 from monitoring import monitor
+from monitoring.accuracy_estimate import Decay
 from monitoring.drift import Drift
 from monitoring.governor import Verdict
-from monitoring.judgement import Estimate, Seen
-from monitoring.quality import Decay
+from monitoring.window_evaluation import Estimate, Seen
 from tests.watched import NOW, WATERMARK, Reader, World, sample
 
 

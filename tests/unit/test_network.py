@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from components.core import architecture_settings as architectures
-from components.core import network, shortcut
-from components.core.calibration import Calibration
-from components.core.networks import parts, tfidf
+from components.core.bundle import fast_textcnn
+from components.core.bundle.calibration import Calibration
+from components.core.networks import assembly, parts, tfidf
+from components.core.params import architectures
 
 COMMON = {"words": 8, "dropout": 0.0, "batch_size": 4, "learning_rate": 0.01, "word_dropout": 0.0}
 SMALL = {
@@ -41,14 +41,14 @@ IDS = np.array([[2, 3, 4, 5, 0, 0], [6, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]], np.
 
 def drawn(settings: architectures.Reader) -> keras.Model:
     """A network of which every weight has been drawn, for those that start from nothing."""
-    model, rng = network.build(settings, TABLE, 3, seed=1), np.random.default_rng(3)
+    model, rng = assembly.build(settings, TABLE, 3, seed=1), np.random.default_rng(3)
     model.set_weights([abs(one + rng.normal(0, 0.3, one.shape)) for one in model.get_weights()])
     return model
 
 
 @pytest.fixture(scope="module", params=SMALL)
 def built(request: pytest.FixtureRequest) -> tuple[str, keras.Model]:
-    return request.param, network.build(SMALL[request.param], TABLE, 3, seed=1)
+    return request.param, assembly.build(SMALL[request.param], TABLE, 3, seed=1)
 
 
 def test_what_it_gives(built: tuple[str, keras.Model]) -> None:
@@ -74,17 +74,17 @@ def test_padding_means_nothing(built: tuple[str, keras.Model]) -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_the_shortcut_gives_the_same(name: str, tmp_path: Path) -> None:
     """Of texts that are empty, short, cut, and of phrases wider than a text."""
-    model = network.build(SMALL[name], TABLE, 3, seed=1)
+    model = assembly.build(SMALL[name], TABLE, 3, seed=1)
     rng = np.random.default_rng(3)
     model.set_weights([one + rng.normal(0, 0.3, one.shape) for one in model.get_weights()])
-    weights = network.shortcut(model)
+    weights = assembly.shortcut(model)
     assert (weights is not None) == (name == "textcnn")
     if weights:
         words = [f"w{i}" for i in range(2, len(TABLE))]
         centre = rng.normal(size=FEATURES[name])
         settings = (words, 6, "words", centre, np.eye(FEATURES[name]), Calibration())
-        shortcut.save(tmp_path, weights, *settings)
-        short = shortcut.load(tmp_path)
+        fast_textcnn.save(tmp_path, weights, *settings)
+        short = fast_textcnn.load(tmp_path)
         assert short is not None
         texts = ["", "w7", "?", "w3 new w2", "w2 w3 w4 w5 w6 w7 w8", "w11 w11 w11 w11 w11 w11"]
         ids = [[0] * 6, [7] + [0] * 5, [0] * 6, [3, 1, 2, 0, 0, 0], list(range(2, 8)), [11] * 6]
@@ -98,7 +98,7 @@ def test_the_shortcut_gives_the_same(name: str, tmp_path: Path) -> None:
 
 def test_equal_seeds_give_equal_networks(built: tuple[str, keras.Model]) -> None:
     name, model = built
-    same, other = (network.build(SMALL[name], TABLE, 3, seed) for seed in (1, 2))
+    same, other = (assembly.build(SMALL[name], TABLE, 3, seed) for seed in (1, 2))
     first, second, third = (np.asarray(one(IDS)["probabilities"]) for one in (model, same, other))
     np.testing.assert_array_equal(first, second)
     # `linear` starts from nothing: it is solved.
@@ -140,9 +140,9 @@ def test_rows_of_phrases() -> None:
 
 
 def test_an_ensemble_is_the_mean_of_its_networks() -> None:
-    one = network.build(SMALL["linear"], TABLE, 3, seed=1)
-    two = network.build(SMALL["textcnn"], TABLE, 3, seed=2)
-    joined = network.join([one, two], [6, 4])
+    one = assembly.build(SMALL["linear"], TABLE, 3, seed=1)
+    two = assembly.build(SMALL["textcnn"], TABLE, 3, seed=2)
+    joined = assembly.join([one, two], [6, 4])
     found = joined(np.concatenate([IDS, IDS[:, :4]], axis=1))
     alone = [np.asarray(one(IDS)["probabilities"]), np.asarray(two(IDS[:, :4])["probabilities"])]
     np.testing.assert_allclose(found["members"], np.stack(alone, axis=1), rtol=1e-5)
@@ -155,7 +155,7 @@ def test_the_bag_is_tf_idf() -> None:
     from sklearn.feature_extraction.text import TfidfTransformer
 
     settings = SMALL["linear"].model_copy(update={"grams": 2, "buckets": 5000})
-    model, rng = network.build(settings, TABLE, 3, seed=1), np.random.default_rng(5)
+    model, rng = assembly.build(settings, TABLE, 3, seed=1), np.random.default_rng(5)
     ids = rng.integers(2, 12, (20, 8)).astype(np.int32)
     ids[0, 3:], ids[1] = 0, 7
     counts = np.zeros((20, 12 + 5000))

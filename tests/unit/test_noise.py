@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from components.core import noise
+from components.core.runtime import noise
 
 
 def test_only_noise_is_left_out(capfd: pytest.CaptureFixture[str]) -> None:

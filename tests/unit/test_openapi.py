@@ -5,8 +5,8 @@ running service in tests/hazards/test_service_attacks.py.
 from __future__ import annotations
 
 from components.core import params as parameters
-from serving import openapi
-from serving.access import ROUTES
+from serving.http import openapi
+from serving.http.auth import ROUTES
 from tests.served import PROJECT
 
 LIMITS = parameters.load(PROJECT / "params.yaml").serve

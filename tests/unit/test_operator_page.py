@@ -12,12 +12,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from components.core import ledger_deciding, tables
+from components.core import tables
 from components.core.ledger import LABELS
-from flows import operator_page, requests
-from monitoring import charts, effect
+from components.core.ledger import decisions as ledger_decisions
+from flows import retrain_requests, write_operator_page
+from monitoring import retraining_effect
 from monitoring.alerts import Alert, tell
-from monitoring.operator_page import judged
+from monitoring.operator_page import charts, judged
 from tests.watched import NOW, Reader, World, sample
 
 MOST_BYTES = 1_000_000
@@ -56,11 +57,13 @@ def window(world: World, hours: float, rows: int, drifted: bool | None, verdict:
 
 def retrained(world: World, hours: float) -> str:
     """A request that a run took up and released a second version for; the decision's id."""
-    decision_id, _ = requests.ask_as_person(world.ledger, world.params, hour(hours), "a test")
-    requests.take_up(world.ledger, world.params, decision_id, "", "run", hour(hours + 0.1))
+    decision_id, _ = retrain_requests.ask_as_person(
+        world.ledger, world.params, hour(hours), "a test"
+    )
+    retrain_requests.take_up(world.ledger, world.params, decision_id, "", "run", hour(hours + 0.1))
     world.release(version=2)
     details = {"version": "newsloop@v2.0.0"}
-    ledger_deciding.end(world.ledger, "run", decision_id, "released", hour(hours + 0.2), details)
+    ledger_decisions.end(world.ledger, "run", decision_id, "released", hour(hours + 0.2), details)
     return decision_id
 
 
@@ -81,26 +84,28 @@ class Wrong(Reader):
 
 
 def test_helped_is_said_in_the_decisions_row(world: World) -> None:
-    assert effect.run(world.params, world.paths, world.ledger, Wrong) is None
+    assert retraining_effect.run(world.params, world.paths, world.ledger, Wrong) is None
     decision_id = retrained(world, 0)
-    assert effect.run(world.params, world.paths, world.ledger, Wrong) is None  # no window yet
+    assert (
+        retraining_effect.run(world.params, world.paths, world.ledger, Wrong) is None
+    )  # no window yet
     world.serve(60)
     window(world, 2, 60, False, "wait")
-    first = effect.run(world.params, world.paths, world.ledger, Wrong)
+    first = retraining_effect.run(world.params, world.paths, world.ledger, Wrong)
     assert first is not None
     assert (first["answer"], first["labelled"], first["windows"]) == ("cannot say", 0, 1)
     given = [json.loads(row)["label"] for row in texts(world)]
     say(world, 0, given)  # people agree with the new model; the old one said "b" of all
-    found = effect.run(world.params, world.paths, world.ledger, Wrong)
+    found = retraining_effect.run(world.params, world.paths, world.ledger, Wrong)
     assert found is not None
     assert (found["answer"], found["right_after"]) == ("helped", 60)
     assert found["right_before"] == given.count("b")
-    row = ledger_deciding.decision(world.ledger, decision_id)
+    row = ledger_decisions.decision(world.ledger, decision_id)
     assert row is not None
     assert row["details"]["effect"] == found
     assert row["details"]["by"] == "person"
     # Nothing new: nothing is computed again.
-    assert effect.run(world.params, world.paths, world.ledger, Wrong) is None
+    assert retraining_effect.run(world.params, world.paths, world.ledger, Wrong) is None
 
 
 def texts(world: World) -> list[str]:
@@ -126,7 +131,7 @@ def test_compare(world: World, before: int, after: int, labelled: int, answer: s
     table = pl.DataFrame(
         {"before": said(before), "label": said(after), "actual": ["a"] * labelled + [None]}
     )
-    found = effect.compare(table, world.params.gate)
+    found = retraining_effect.compare(table, world.params.gate)
     assert (found["answer"], found["labelled"], found["texts"]) == (answer, labelled, labelled + 1)
 
 
@@ -164,7 +169,7 @@ def test_the_page_is_one_small_file_without_scripts_or_hosts(world: World) -> No
     filled(world)
     tables.write_json({"texts": {"PERSON": 12, "EMAIL_ADDRESS": 3}},
                       world.paths.home / "reports" / "privacy.json")  # fmt: skip
-    page = operator_page.write(world.params, world.paths, world.ledger, hour(48))
+    page = write_operator_page.write(world.params, world.paths, world.ledger, hour(48))
     text = page.read_text()
     assert len(text) < MOST_BYTES
     found = Addresses()
@@ -203,6 +208,6 @@ def test_late_labels_change_old_windows(world: World) -> None:
 
 
 def test_a_page_before_any_window(world: World) -> None:
-    text = operator_page.write(world.params, world.paths, world.ledger, NOW).read_text()
+    text = write_operator_page.write(world.params, world.paths, world.ledger, NOW).read_text()
     assert "No window could be judged yet." in text
     assert "newsloop@v1.0.0 is released; no traffic was judged yet" in text

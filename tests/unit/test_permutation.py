@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from monitoring import permutation
-from monitoring.permutation import Signal
+from monitoring.drift import permutation
+from monitoring.drift.permutation import Signal
 
 
 def statistic(signal: Signal, new: int) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from monitoring import quality
+from monitoring import accuracy_estimate
 from monitoring.windows import span
 
 CLASSES = ["a", "b", "c"]
@@ -40,7 +40,7 @@ def texts(probabilities: np.ndarray) -> list[str]:
 def test_the_estimate_follows_the_class_shares(shares: list[float]) -> None:
     probabilities, actual = world(shares, 3000, 1)
     truth = (probabilities.argmax(axis=1) == actual).mean()
-    known = quality.Estimator(reference(), CLASSES, 20, 2)
+    known = accuracy_estimate.Estimator(reference(), CLASSES, 20, 2)
     found = known(probabilities, texts(probabilities), 0.95)
     assert found.window.value == pytest.approx(truth, abs=0.03)
     assert found.drop.value == pytest.approx(SKILL.diagonal().mean() - truth, abs=0.03)
@@ -54,7 +54,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     for seed in range(40):
         probabilities, actual = world([0.6, 0.2, 0.2], 200, 100 + seed)
         known = reference(seed)[:300]
-        estimator = quality.Estimator(known, CLASSES, 30, seed)
+        estimator = accuracy_estimate.Estimator(known, CLASSES, 30, seed)
         found = estimator(probabilities, texts(probabilities), 0.9).window
         inside += found.low <= (probabilities.argmax(axis=1) == actual).mean() <= found.high
     assert 0.8 * 40 <= inside < 40
@@ -63,7 +63,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
 def test_a_text_that_comes_again_and_again_says_no_more_than_once() -> None:
     probabilities, _ = world([1 / 3] * 3, 30, 4)
     names = texts(probabilities)
-    known = quality.Estimator(reference(), CLASSES, 50, 6)
+    known = accuracy_estimate.Estimator(reference(), CLASSES, 50, 6)
     said = known(probabilities, names, 0.95)
     many = probabilities.repeat(20, axis=0)
     same = [name for name in names for _ in range(20)]
@@ -79,7 +79,7 @@ def test_what_few_texts_say_wrongly_of_a_model_does_not_look_like_a_drop() -> No
     drops, accuracies = [], []
     for seed in range(12):
         probabilities, _ = world([1 / 3] * 3, 4000, 200 + seed)
-        found = quality.Estimator(reference(seed)[:250], CLASSES, 2, seed)(
+        found = accuracy_estimate.Estimator(reference(seed)[:250], CLASSES, 2, seed)(
             probabilities, texts(probabilities), 0.95
         )
         drops.append(found.drop.value)
@@ -91,7 +91,7 @@ def test_what_few_texts_say_wrongly_of_a_model_does_not_look_like_a_drop() -> No
 def test_an_overconfident_model_is_not_believed() -> None:
     probabilities, actual = world([1 / 3] * 3, 3000, 3)
     sharp = probabilities**4 / (probabilities**4).sum(axis=1, keepdims=True)
-    calibrator = quality.fit(sharp, actual)
+    calibrator = accuracy_estimate.fit(sharp, actual)
     assert calibrator.temperature == pytest.approx(4, rel=0.15)
     assert calibrator(sharp).max(axis=1).mean() == pytest.approx(
         (sharp.argmax(axis=1) == actual).mean(), abs=0.01
@@ -103,7 +103,7 @@ def test_of_the_reference_remain_as_many_as_have_the_windows_shares(
     shares: list[float], rows: int
 ) -> None:
     known = reference().with_row_index()
-    drawn = quality.reweighed(known, CLASSES, np.array(shares), 1)
+    drawn = accuracy_estimate.reweighed(known, CLASSES, np.array(shares), 1)
     assert drawn.height == pytest.approx(rows, rel=0.05)
     assert drawn["index"].n_unique() == drawn.height
     assert [(drawn["actual"] == name).mean() for name in CLASSES] == pytest.approx(shares, abs=0.01)
@@ -111,8 +111,8 @@ def test_of_the_reference_remain_as_many_as_have_the_windows_shares(
 
 def test_a_class_that_the_reference_lacks_leaves_little_of_it() -> None:
     known = reference().filter(pl.col("actual") != "c")
-    assert quality.reweighed(known, CLASSES, np.array([0.4, 0.4, 0.2]), 1).height < 10
-    assert quality.reweighed(known, CLASSES, np.array([0.5, 0.5, 1e-12]), 1).height > 1200
+    assert accuracy_estimate.reweighed(known, CLASSES, np.array([0.4, 0.4, 0.2]), 1).height < 10
+    assert accuracy_estimate.reweighed(known, CLASSES, np.array([0.5, 0.5, 1e-12]), 1).height > 1200
 
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -124,13 +124,13 @@ def test_accuracy_is_counted_by_days_of_utc() -> None:
         (NOON.astimezone(timezone(timedelta(hours=13))), False),
         (NOON + timedelta(hours=12), True),
     ]
-    found = quality.by_time(rows, 24, 0.95)
+    found = accuracy_estimate.by_time(rows, 24, 0.95)
     assert [(one.start.day, one.labelled, one.accuracy.value) for one in found] == [
         (5, 2, 0.5), (6, 1, 1.0),
     ]  # fmt: skip
-    late = quality.by_time([*rows, (NOON, True)], 24, 0.95)  # a label that comes late
+    late = accuracy_estimate.by_time([*rows, (NOON, True)], 24, 0.95)  # a label that comes late
     assert [one.labelled for one in late] == [3, 1]
-    assert quality.by_time([], 24, 0.95) == []
+    assert accuracy_estimate.by_time([], 24, 0.95) == []
 
 
 @pytest.mark.parametrize(
@@ -146,12 +146,12 @@ def test_decay_is_a_fall_that_lasts(shares: list[float], found: bool) -> None:
     rng = np.random.default_rng(8)
     hits = np.concatenate([rng.random(200) < share for share in shares])
     rows = [(NOON + timedelta(minutes=i), bool(hit)) for i, hit in enumerate(hits)]
-    decay = quality.decay(rows, 0.002)
+    decay = accuracy_estimate.decay(rows, 0.002)
     assert (decay is not None) is found
     if decay:
         assert decay.before > 0.9 > decay.after
         assert decay.time > rows[800][0]
-    assert quality.decay(rows[::-1], 0.002) == decay  # by time, whatever the order
+    assert accuracy_estimate.decay(rows[::-1], 0.002) == decay  # by time, whatever the order
 
 
 @pytest.mark.parametrize(
@@ -175,13 +175,13 @@ def test_what_the_calibration_misses_of_a_class_is_found_and_chance_is_not() -> 
     rng = np.random.default_rng(3)
     actual, sure = rng.integers(0, 3, 600), np.full(600, 0.9)
     right = rng.random(600) < sure
-    assert (quality.amiss(sure, right, actual, 4) == 0).all()
+    assert (accuracy_estimate.amiss(sure, right, actual, 4) == 0).all()
     right[actual == 1] = rng.random((actual == 1).sum()) < 0.6
-    found = quality.amiss(sure, right, actual, 4)
+    found = accuracy_estimate.amiss(sure, right, actual, 4)
     assert found[1] == pytest.approx(-0.3 * 200 / 250, abs=0.08)
     assert np.abs(found[[0, 2]]).max() < 0.05
     assert found[3] == 0  # nothing is known of it
 
 
 def test_answers_that_are_all_right_are_not_amiss() -> None:
-    assert (quality.amiss(np.ones(9), np.ones(9, bool), np.zeros(9, int), 2) == 0).all()
+    assert (accuracy_estimate.amiss(np.ones(9), np.ones(9, bool), np.zeros(9, int), 2) == 0).all()

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components.core import params, recipe
+from components.core import params
 from components.core.errors import ParamsError
+from components.core.params import migration as params_migration
 
 NEWER = Path(__file__).parents[2] / "params.yaml"
 OTHER = 0.123  # a share that params.yaml does not have
@@ -65,7 +66,7 @@ def test_only_what_is_of_another_release_is_fitted(
 ) -> None:
     path = old(age)
     before = path.read_bytes()
-    found, lines = recipe.load(path, NEWER)
+    found, lines = params_migration.load(path, NEWER)
     current = params.load(NEWER)
     assert found == current.model_copy(
         update={"gate": current.gate.model_copy(update={"min_accuracy": OTHER})}
@@ -93,7 +94,7 @@ def test_what_is_wrong_stays_wrong(
     old: Callable[[Callable[[dict[str, Any]], None]], Path], spoil: Callable[[Any], None]
 ) -> None:
     with pytest.raises(ParamsError):
-        recipe.load(old(spoil), NEWER)
+        params_migration.load(old(spoil), NEWER)
 
 
 def test_a_mistake_in_the_checkout_itself_is_one(
@@ -101,7 +102,7 @@ def test_a_mistake_in_the_checkout_itself_is_one(
 ) -> None:
     path = old(with_old_keys)
     with pytest.raises(ParamsError, match=r"train\.rate is no key"):
-        recipe.load(path, path)
+        params_migration.load(path, path)
 
 
 def test_settings_can_be_written_and_read_again() -> None:

@@ -8,8 +8,8 @@ from functools import cache
 
 import pytest
 
-from components.core.recognizers import RULES, RuleSet
-from components.core.unveil import unveil
+from components.core.scrub.confusables import unveil
+from components.core.scrub.recognizers import RULES, RuleSet
 
 MIN_SCORE = 0.4
 

@@ -17,10 +17,10 @@ import sqlalchemy as sa
 
 from components.core.errors import LedgerError, ScrubError
 from components.core.ledger import LABELS, PREDICTIONS, TEXTS, Ledger
-from serving.answer import Answer
-from serving.buffer import Buffer
-from serving.recorder import Recorder
-from serving.scrubbing import ScrubbingProcess, scrub_each, storable
+from serving.models.predictions import Answer
+from serving.recording.buffer import Buffer
+from serving.recording.recorder import Recorder
+from serving.recording.scrubbing import ScrubbingProcess, scrub_each, storable
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 # A stand-in for the scrubbing process, over real pipes: it masks, refuses, dies or hangs as told.
@@ -275,7 +275,7 @@ def test_a_buffer_waits_for_company_until_there_is_enough() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such a class")
 def test_scrubbing_gives_way_to_answers() -> None:
-    code = "import os; from serving.scrubbing import give_way; give_way(); input()"
+    code = "import os; from serving.recording.scrubbing import give_way; give_way(); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code + "; print(os.sched_getscheduler(0) == os.SCHED_IDLE)"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

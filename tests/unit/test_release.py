@@ -14,12 +14,14 @@ import polars as pl
 import pytest
 
 from components import release
-from components.core import bundle, journal, tables
+from components.core import bundle, tables
 from components.core import ledger as ledgers
 from components.core.errors import BundleError, ReleaseError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
-from flows import repair, versions
+from components.release import journal
+from flows import versions
+from flows.versions import repair
 from tests.tiny import make_bundle
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)

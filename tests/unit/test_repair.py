@@ -16,11 +16,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from components.core import keys, orphans
+from components.core import keys
 from components.core.errors import Busy, ReleaseError
 from components.core.ledger import Champion, Ledger
 from components.core.paths import Paths
-from flows import dvc_lock, repair, workspace
+from components.core.runtime import stale_processes
+from flows.dvc import lockfile, workspace
+from flows.versions import repair
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 LOCK = """schema: '2.0'
@@ -120,7 +122,7 @@ def test_a_torn_dvc_lock(paths: Paths, ledger: Ledger, torn: str, copy: str) -> 
     path = paths.root / "dvc.lock"
     path.write_text(LOCK)
     if copy == "kept":
-        dvc_lock.keep(paths)
+        lockfile.keep(paths)
     elif copy == "committed":
         git(paths.root, "add", "dvc.lock")
         git(paths.root, "commit", "--quiet", "-m", "lock")
@@ -134,10 +136,10 @@ def test_a_torn_dvc_lock(paths: Paths, ledger: Ledger, torn: str, copy: str) -> 
 def test_a_torn_dvc_lock_is_never_kept(paths: Paths) -> None:
     path = paths.root / "dvc.lock"
     path.write_text(LOCK)
-    dvc_lock.keep(paths)
+    lockfile.keep(paths)
     path.write_text(LOCK[:150])
-    dvc_lock.keep(paths)
-    assert dvc_lock.mend(paths, None)
+    lockfile.keep(paths)
+    assert lockfile.mend(paths, None)
     assert path.read_text() == LOCK
 
 
@@ -199,10 +201,10 @@ def test_orphans_are_ended_with_what_they_started_and_nobody_else(
     """Also a child in a process group of its own, whose parent is gone."""
     script = "import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True)"
     for root in (paths.root, tmp_path / "another"):
-        subprocess.run([sys.executable, "-c", script], env=orphans.marked(root), check=True)
+        subprocess.run([sys.executable, "-c", script], env=stale_processes.marked(root), check=True)
     assert len(repair.run(paths, ledger, NOW)) == 1
-    assert orphans.find([paths.root]) == []
-    (other,) = orphans.find([tmp_path / "another"])
+    assert stale_processes.find([paths.root]) == []
+    (other,) = stale_processes.find([tmp_path / "another"])
     other.kill()
 
 

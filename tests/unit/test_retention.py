@@ -19,7 +19,7 @@ from components.core import tables
 from components.core.errors import Busy
 from components.core.ledger import Ledger
 from components.core.paths import Paths
-from flows import workspace
+from flows.dvc import workspace
 from flows.retention import retain
 
 PARAMS = parameters.load(Path(__file__).parents[2] / "params.yaml")

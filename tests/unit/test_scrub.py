@@ -9,9 +9,9 @@ import pytest
 
 from components.core import params, scrub
 from components.core.errors import ScrubError
-from components.core.recognizers import Span
 from components.core.scrub import Finding, Scrubbed, Scrubber
-from components.core.scrub_cache import ScrubCache
+from components.core.scrub.cache import ScrubCache
+from components.core.scrub.recognizers import Span
 
 PROJECT = Path(__file__).parents[2] / "params.yaml"
 SETTINGS = params.load(PROJECT).ingest.scrub

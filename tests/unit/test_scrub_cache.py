@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.core.scrub import Scrubbed
-from components.core.scrub_cache import ScrubCache
+from components.core.scrub.cache import ScrubCache
 
 MASKED = Scrubbed("Ask <PERSON>", {"PERSON": 1})
 

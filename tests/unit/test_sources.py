@@ -13,9 +13,10 @@ import polars as pl
 import pytest
 
 from components import snapshot
-from components.core import ledger, source_settings, tables
+from components.core import ledger, tables
 from components.core.errors import ParamsError, SourceError
 from components.core.params import Source
+from components.core.params import sources as source_params
 from components.core.paths import Paths
 from components.sources import READERS, RawDocument, SourceReader, open_source
 
@@ -50,7 +51,7 @@ def texts(root: Path, files: dict[str, bytes]) -> None:
 
 
 def test_every_kind_has_a_reader() -> None:
-    assert set(READERS) >= set(source_settings.TAKES)
+    assert set(READERS) >= set(source_params.TAKES)
 
 
 def test_a_kind_that_nobody_knows_is_named(paths: Paths) -> None:

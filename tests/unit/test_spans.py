@@ -12,10 +12,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from serving.batcher import Batcher
-from serving.direct import Direct, traced
-from serving.guard import BEGUN
+from serving.http.classify_route import Direct, traced
+from serving.http.gateway import BEGUN
 from serving.metrics import Metrics
+from serving.models.batcher import Batcher
 from serving.telemetry import Spans
 
 TEXT = "Zaphod has a film"

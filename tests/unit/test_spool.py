@@ -17,10 +17,10 @@ import sqlalchemy as sa
 
 from components.core.errors import LedgerError
 from components.core.ledger import PREDICTIONS, TEXTS, Ledger
-from serving.answer import Answer
-from serving.outbox import Outbox
-from serving.recorder import Recorder
-from serving.spool import Spool, SpoolFull
+from serving.models.predictions import Answer
+from serving.recording.outbox import Outbox
+from serving.recording.recorder import Recorder
+from serving.recording.spool import Spool, SpoolFull
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 KEYS = {"predictions": "id", "texts": "prediction_id"}
@@ -126,7 +126,7 @@ def test_a_line_that_does_not_fit_on_the_disk_leaves_no_half(tmp_path: Path) -> 
     code = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from serving.spool import Spool, SpoolFull\n"
+        "from serving.recording.spool import Spool, SpoolFull\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "spool, kept = Spool(Path(sys.argv[1]), 10**6), 0\n"

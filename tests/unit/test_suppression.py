@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from components.core import identity, keys, suppression, tables
+from components.core import keys, tables
 from components.core.errors import DataError, UsageError
 from components.core.paths import Paths
-from components.core.suppression import Guard, Subject
+from components.core.scrub import pseudonyms, suppression
+from components.core.scrub.suppression import Guard, Subject
 from components.sources import RawDocument
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -36,7 +37,7 @@ def paths(tmp_path: Path) -> Paths:
     ],
 )  # fmt: skip
 def test_plain_names(name: str, plain: bool) -> None:
-    assert identity.is_plain(name) is plain
+    assert pseudonyms.is_plain(name) is plain
 
 
 @pytest.mark.parametrize(
@@ -49,13 +50,13 @@ def test_plain_names(name: str, plain: bool) -> None:
     ],
 )
 def test_an_id_that_names_somebody_becomes_a_keyed_hash(id_: str, same: bool) -> None:
-    found = identity.plain_id(id_, b"key", frozenset(LABELS))
+    found = pseudonyms.plain_id(id_, b"key", frozenset(LABELS))
     assert (found == id_) is same
     assert found.split("/")[0] == id_.split("/", maxsplit=1)[0]
     assert (
-        identity.plain_id(found, b"key", frozenset(LABELS)) == found
+        pseudonyms.plain_id(found, b"key", frozenset(LABELS)) == found
     )  # coming back, it stays as it is
-    assert identity.plain_id(id_, b"another key", frozenset(LABELS)) == found or not same
+    assert pseudonyms.plain_id(id_, b"another key", frozenset(LABELS)) == found or not same
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_an_id_that_names_somebody_becomes_a_keyed_hash(id_: str, same: bool) ->
     ],
 )
 def test_a_label_column_with_names_is_masked(label: str | None, same: bool) -> None:
-    assert (identity.plain_label(label, b"key", frozenset(LABELS)) == label) is same
+    assert (pseudonyms.plain_label(label, b"key", frozenset(LABELS)) == label) is same
 
 
 ALL = [
@@ -171,7 +172,7 @@ def test_a_new_pseudonym_key_unlinks_and_makes_ingest_run_anew(paths: Paths) -> 
     suppression.note_rotation(paths)
     after = keys.pseudonym_key(paths.keys)
     assert len(after) == len(before) == 32
-    assert identity.pseudonym("Ann", before) != identity.pseudonym("Ann", after)
+    assert pseudonyms.pseudonym("Ann", before) != pseudonyms.pseudonym("Ann", after)
     assert tables.read_json(suppression.pinned_file(paths.root))["rotations"] == 1
     assert Guard.load(paths, LABELS).admit(RawDocument("s/1", "text", author="Ann")) is None
     assert (paths.keys / keys.PSEUDONYM).stat().st_mode & 0o777 == 0o600

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving.answer import Answer
 from serving.metrics import Metrics
+from serving.models.predictions import Answer
 from serving.telemetry import JsonLines, tracing
 
 

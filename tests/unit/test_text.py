@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.core import text
+from components.core.tokenizers import words as word_tokenizer
 
 HARD = [
     "", " ", "one", "One TWO  three", "don't <PERSON> 4.5% e-mail_address", "Žižek ÜBER straße ﬁx",
@@ -25,10 +25,12 @@ def bbc(every: int) -> list[str]:
 
 @pytest.mark.parametrize("texts", [HARD, bbc(every=100)], ids=["hard", "bbc"])
 @pytest.mark.parametrize("unit", ["words", "chars"])
-def test_the_graph_counts_the_words_that_split_finds(texts: list[str], unit: text.Unit) -> None:
-    encoder = text.make_encoder(["the"], 10, unit)
+def test_the_graph_counts_the_words_that_split_finds(
+    texts: list[str], unit: word_tokenizer.Unit
+) -> None:
+    encoder = word_tokenizer.make_encoder(["the"], 10, unit)
     _, words, _ = encoder([one.encode() for one in texts])
-    assert words.numpy().tolist() == [len(text.split(one, unit)) for one in texts]
+    assert words.numpy().tolist() == [len(word_tokenizer.split(one, unit)) for one in texts]
 
 
 @pytest.mark.parametrize(
@@ -45,8 +47,8 @@ def test_the_graph_counts_the_words_that_split_finds(texts: list[str], unit: tex
     ],
 )
 def test_characters_and_placeholders(raw: str, found: list[str]) -> None:
-    assert text.split(raw, "chars") == found
-    encoder = text.make_encoder(list(dict.fromkeys(["x", *found])), 20, "chars")
+    assert word_tokenizer.split(raw, "chars") == found
+    encoder = word_tokenizer.make_encoder(list(dict.fromkeys(["x", *found])), 20, "chars")
     ids, words, unknown = encoder([raw.encode()])
     assert words.numpy().tolist() == [len(found)]
     assert unknown.numpy().tolist() == [0.0 if found else 1.0]
@@ -54,7 +56,7 @@ def test_characters_and_placeholders(raw: str, found: list[str]) -> None:
 
 
 def test_ids_are_padded_cut_and_looked_up() -> None:
-    encoder = text.make_encoder(["the", "cup"], 3)
+    encoder = word_tokenizer.make_encoder(["the", "cup"], 3)
     ids, words, unknown = encoder([b"The cup", b"", b"a THE, the; cup!"])
     assert ids.numpy().tolist() == [[2, 3, 0], [0, 0, 0], [1, 2, 2]]
     assert words.numpy().tolist() == [2, 0, 4]
@@ -63,23 +65,28 @@ def test_ids_are_padded_cut_and_looked_up() -> None:
 
 def test_vocabulary_is_ordered_by_count_then_by_word() -> None:
     texts = ["b a c", "a b", "a d"]
-    assert text.vocabulary(texts, size=10, min_count=1) == ["a", "b", "c", "d"]
-    assert text.vocabulary(texts, size=10, min_count=2) == ["a", "b"]
-    assert text.vocabulary(texts, size=1, min_count=1) == ["a"]
-    assert text.vocabulary(["比赛 赛"], size=9, min_count=1, unit="chars") == ["赛", "比"]
+    assert word_tokenizer.vocabulary(texts, size=10, min_count=1) == ["a", "b", "c", "d"]
+    assert word_tokenizer.vocabulary(texts, size=10, min_count=2) == ["a", "b"]
+    assert word_tokenizer.vocabulary(texts, size=1, min_count=1) == ["a"]
+    assert word_tokenizer.vocabulary(["比赛 赛"], size=9, min_count=1, unit="chars") == ["赛", "比"]
 
 
 def test_every_word_of_the_vocabulary_is_found_again() -> None:
     texts = bbc(every=50)
-    words = text.vocabulary(texts, size=5000, min_count=1)
-    encoder = text.make_encoder(words, 1)
+    words = word_tokenizer.vocabulary(texts, size=5000, min_count=1)
+    encoder = word_tokenizer.make_encoder(words, 1)
     ids, _, _ = encoder([word.encode() for word in words])
-    assert ids.numpy()[:, 0].tolist() == list(range(text.FIRST_WORD, text.FIRST_WORD + len(words)))
+    assert ids.numpy()[:, 0].tolist() == list(
+        range(word_tokenizer.FIRST_WORD, word_tokenizer.FIRST_WORD + len(words))
+    )
 
 
 def test_joined_encoders_read_one_after_the_other() -> None:
-    long, short = text.make_encoder(["the", "cup"], 3), text.make_encoder(["cup"], 2)
-    ids, words, unknown = text.join_encoders([long, short])([b"The cup", b"x"])
+    long, short = (
+        word_tokenizer.make_encoder(["the", "cup"], 3),
+        word_tokenizer.make_encoder(["cup"], 2),
+    )
+    ids, words, unknown = word_tokenizer.join_encoders([long, short])([b"The cup", b"x"])
     assert ids.numpy().tolist() == [[2, 3, 0, 1, 2], [1, 0, 0, 1, 0]]
     assert words.numpy().tolist() == [2, 1]
     assert unknown.numpy().tolist() == [0.0, 1.0]

@@ -12,7 +12,7 @@ import pytest
 
 from components import train
 from components.core import params as parameters
-from components.core import text
+from components.core.tokenizers import words as word_tokenizer
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
 
@@ -21,8 +21,8 @@ def test_glove_fills_the_words_that_it_knows() -> None:
     table, covered = train.embedding(["the", "qqqzzzxy"], "glove", seed=1)
     assert table.shape == (4, 50)
     assert covered == 0.5
-    assert table[text.PAD].tolist() == [0] * 50
-    assert table[text.FIRST_WORD, :2].tolist() == pytest.approx([0.418, 0.24968])
+    assert table[word_tokenizer.PAD].tolist() == [0] * 50
+    assert table[word_tokenizer.FIRST_WORD, :2].tolist() == pytest.approx([0.418, 0.24968])
     again, _ = train.embedding(["the", "qqqzzzxy"], "glove", seed=1)
     np.testing.assert_array_equal(table, again)
 

@@ -11,10 +11,13 @@ from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
-from components import train, train_solved
-from components.core import feeding, terms, text
+from components import train
 from components.core import params as parameters
-from components.crossvalidate import Silent
+from components.core.tokenizers import words as word_tokenizer
+from components.core.training import batches
+from components.core.training import tfidf as tfidf_tables
+from components.experiments.crossvalidate import Silent
+from components.train import linear_head
 from tests.project import LABELS, articles
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
@@ -25,10 +28,10 @@ def test_terms_are_those_of_scikit_learn() -> None:
     texts = ["a b a c", "b c", "c", "", "b b b a"]
     words = ["a", "b", "c"]
     table = pl.DataFrame({"text": texts, "label": "x"})
-    side = feeding.encode(table, text.make_encoder(words, 6), ["x"], 2)
-    counts = terms.counted(side, [5, 50_000])
-    idf = terms.inverse_frequencies(counts)
-    found = terms.weighed(counts, idf).toarray()
+    side = batches.encode(table, word_tokenizer.make_encoder(words, 6), ["x"], 2)
+    counts = tfidf_tables.counted(side, [5, 50_000])
+    idf = tfidf_tables.inverse_frequencies(counts)
+    found = tfidf_tables.weighed(counts, idf).toarray()
     learned = TfidfVectorizer(
         sublinear_tf=True, ngram_range=(1, 2), token_pattern=r"[a-c]", norm="l2"
     ).fit(texts)
@@ -48,7 +51,7 @@ def test_terms_are_those_of_scikit_learn() -> None:
 )
 def test_each_class_against_the_rest(labels: list[int], classes: int) -> None:
     actual = np.array(labels)
-    kernel, bias = train_solved.solve(FEW, actual, classes, 10.0, np.ones(5))
+    kernel, bias = linear_head.solve(FEW, actual, classes, 10.0, np.ones(5))
     said = FEW @ kernel + bias
     assert said.shape == (5, classes)
     assert said[:4].argmax(axis=1).tolist() == labels[:4]
@@ -60,7 +63,7 @@ def test_each_class_against_the_rest(labels: list[int], classes: int) -> None:
 
 
 def test_one_class_is_always_said() -> None:
-    kernel, bias = train_solved.solve(FEW, np.ones(5, int), 3, 1.0, np.ones(5))
+    kernel, bias = linear_head.solve(FEW, np.ones(5, int), 3, 1.0, np.ones(5))
     assert ((FEW @ kernel + bias).argmax(axis=1) == 1).all()
 
 
@@ -69,7 +72,7 @@ def test_weights_count() -> None:
     heavy = np.array([1, 1, 1, 1, 50.0])
     light = np.array([1, 1, 1, 1, 0.02])
     for weights, expected in ((heavy, 0), (light, None)):
-        kernel, bias = train_solved.solve(FEW, labels, 2, 1.0, weights)
+        kernel, bias = linear_head.solve(FEW, labels, 2, 1.0, weights)
         margin = np.diff(FEW @ kernel + bias, axis=1)[4, 0]
         assert margin < -1 if expected == 0 else abs(margin) < 1
 
@@ -78,13 +81,13 @@ def test_sureness_is_as_great_as_it_is_right() -> None:
     """Of ten answers with the same distance nine are right: 0.9 has the least loss."""
     said = np.tile([1.0, 0.0], (10, 1))
     labels = np.array([0] * 9 + [1])
-    scale = train_solved.sureness(said, labels, 0.0)
-    assert train_solved.softmax(scale * said)[0, 0] == pytest.approx(0.9, abs=1e-3)
+    scale = linear_head.sureness(said, labels, 0.0)
+    assert linear_head.softmax(scale * said)[0, 0] == pytest.approx(0.9, abs=1e-3)
 
 
 def test_standard_numbers_are_as_long_as_asked() -> None:
     seen = np.random.default_rng(1).normal(5, [0.1, 3, 0], (400, 3))
-    found = train_solved.standard(seen)
+    found = linear_head.standard(seen)
     scaled = (seen - found.mean) * found.factor
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-9)
     np.testing.assert_allclose(scaled.std(axis=0), [0.35 / 3**0.5] * 2 + [0])

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from components import trial_experiment
 from components.core.errors import ReleaseError
 from components.core.paths import Paths
+from components.experiments import dvc_experiment
 
 PARAMS = "train:\n  dropout: 0.5\n"
 TRIED = "train:\n  dropout: 0.3\n"
 STAGE = "stages:\n  train:\n    cmd: 'true'\n    params: [train]\n"
-TITLE = trial_experiment.name("textcnn-0a1b2c3d", 7)
+TITLE = dvc_experiment.name("textcnn-0a1b2c3d", 7)
 
 
 def run(root: Path, *command: str) -> str:
@@ -53,7 +53,7 @@ def state(root: Path) -> list[str]:
 
 def save(paths: Paths, accuracy: float | None = 0.9, state: str = "complete") -> str:
     result = {"state": state, "accuracy": accuracy}
-    return trial_experiment.save(paths, TITLE, TRIED, paths.home / "trial", result)
+    return dvc_experiment.save(paths, TITLE, TRIED, paths.home / "trial", result)
 
 
 def shown(root: Path) -> dict[str, dict[str, object]]:
@@ -100,4 +100,4 @@ def test_done_again_it_is_replaced(paths: Paths) -> None:
 def test_without_a_commit_there_is_none(tmp_path: Path) -> None:
     run(tmp_path, "git", "init", "--quiet")
     with pytest.raises(ReleaseError, match="rev-parse"):
-        trial_experiment.save(Paths(tmp_path, tmp_path), TITLE, TRIED, tmp_path, {})
+        dvc_experiment.save(Paths(tmp_path, tmp_path), TITLE, TRIED, tmp_path, {})

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 import yaml
 
-from components import tuning
 from components.core import params as parameters
 from components.core.errors import DataError, ParamsError
 from components.core.params import Params
 from components.core.paths import Paths
+from components.experiments import tuning
 
 FILE = Path(__file__).parents[2] / "params.yaml"
 PROJECT = parameters.load(FILE)

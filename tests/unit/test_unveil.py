@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.core.unveil import unveil
+from components.core.scrub.confusables import unveil
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from components import validate, validation_suite
+from components import validate
 from components.core import schema, stage, tables
 from components.core.errors import DataError, ParamsError, ScrubError
-from components.core.offline import stay_home
 from components.core.params import Params
 from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
 from components.core.text_quality import damage, language_detector
-from components.validation_rows import Scrub
+from components.validate import suite
+from components.validate.rows import Scrub
 from tests.validating import PARAMS, judge, not_asked
 
 stay_home()
@@ -39,8 +40,8 @@ GERMAN = (
 
 
 @pytest.fixture(scope="module")
-def checker() -> validation_suite.Checker:
-    return validation_suite.Checker()
+def checker() -> suite.Checker:
+    return suite.Checker()
 
 
 def rows(count: int = 40) -> list[dict[str, object]]:
@@ -63,7 +64,7 @@ def spoiled(**values: object) -> pl.DataFrame:
 
 def verdict_on(
     table: pl.DataFrame,
-    checker: validation_suite.Checker,
+    checker: suite.Checker,
     scrub: Scrub = not_asked,
     faults: dict[str, str] | None = None,
     **settings: Any,
@@ -108,7 +109,7 @@ def verdict_on(
     ],
 )
 def test_a_row_goes_on_or_into_quarantine(
-    checker: validation_suite.Checker, values: dict[str, object], reasons: list[str] | None
+    checker: suite.Checker, values: dict[str, object], reasons: list[str] | None
 ) -> None:
     verdict = verdict_on(spoiled(**values), checker)
     assert verdict.problems == [] and verdict.rows is not None
@@ -117,25 +118,25 @@ def test_a_row_goes_on_or_into_quarantine(
     assert verdict.summary["quarantined"] == verdict.rows.bad.height
 
 
-def test_duplicated_ids_are_all_bad(checker: validation_suite.Checker) -> None:
+def test_duplicated_ids_are_all_bad(checker: suite.Checker) -> None:
     assert verdict_on(spoiled(id="s/1"), checker).summary["reasons"] == {"id not unique": 2}
 
 
 def test_an_id_is_not_unique_though_the_other_row_has_no_label(
-    checker: validation_suite.Checker,
+    checker: suite.Checker,
 ) -> None:
     verdict = verdict_on(spoiled(id="s/1", label=None), checker)
     assert verdict.summary["reasons"] == {"id not unique": 1}
 
 
-def test_an_unreadable_row_says_why_and_nothing_else(checker: validation_suite.Checker) -> None:
+def test_an_unreadable_row_says_why_and_nothing_else(checker: suite.Checker) -> None:
     table = spoiled(text="", label=None)
     verdict = verdict_on(table, checker, faults={"s/0": "the line is no JSON"})
     assert verdict.summary["reasons"] == {"not readable: the line is no JSON": 1}
     assert verdict.summary["unlabelled"] == 0
 
 
-def test_unlabelled_rows_are_left_out_and_not_bad(checker: validation_suite.Checker) -> None:
+def test_unlabelled_rows_are_left_out_and_not_bad(checker: suite.Checker) -> None:
     extra = [{**row, "id": f"u/{i}", "label": None} for i, row in enumerate(rows(100))]
     verdict = verdict_on(schema.documents(rows() + extra), checker)
     assert verdict.problems == []
@@ -144,7 +145,7 @@ def test_unlabelled_rows_are_left_out_and_not_bad(checker: validation_suite.Chec
 
 
 @pytest.mark.parametrize(("bad", "passes"), [(4, True), (5, False)])
-def test_the_share_of_bad_rows(checker: validation_suite.Checker, bad: int, passes: bool) -> None:
+def test_the_share_of_bad_rows(checker: suite.Checker, bad: int, passes: bool) -> None:
     table = schema.documents([{**r, "label": "?"} if i < bad else r for i, r in enumerate(rows())])
     verdict = verdict_on(table, checker)
     assert (verdict.problems == []) is passes
@@ -163,7 +164,7 @@ def test_the_share_of_bad_rows(checker: validation_suite.Checker, bad: int, pass
     ],
 )
 def test_unknown_labels_are_named_unless_they_look_like_something_else(
-    checker: validation_suite.Checker, labels: list[str], shown: str, hidden: str | None
+    checker: suite.Checker, labels: list[str], shown: str, hidden: str | None
 ) -> None:
     extra = [{**rows()[0], "id": f"x/{i}", "label": label} for i, label in enumerate(labels)]
     verdict = verdict_on(schema.documents(rows() + extra), checker, max_bad_share=0.0)
@@ -172,7 +173,7 @@ def test_unknown_labels_are_named_unless_they_look_like_something_else(
     assert hidden is None or hidden not in message
 
 
-def test_great_expectations_counts_what_polars_counts(checker: validation_suite.Checker) -> None:
+def test_great_expectations_counts_what_polars_counts(checker: suite.Checker) -> None:
     """Two readings of the same rules."""
     table = schema.documents(
         [
@@ -200,10 +201,10 @@ def test_great_expectations_counts_what_polars_counts(checker: validation_suite.
 
 
 def test_great_expectations_sees_numbers_and_no_text() -> None:
-    from components.validation_rows import Measurer, sort_out
+    from components.validate.rows import Measurer, sort_out
 
     measured = Measurer(SETTINGS, LABELS, {}, not_asked).measure(spoiled(label=SECRET))
-    seen = validation_suite.numbers(sort_out(measured, SETTINGS).judged)
+    seen = suite.numbers(sort_out(measured, SETTINGS).judged)
     assert seen.columns == ["id", "source", "characters", "label", "language", "damage", "leaks"]
     assert set(seen["label"].cast(pl.String)) == {"sports", "tech", "(other)"}
     assert not {"Ann", SECRET} & set(seen.cast(pl.String).unpivot()["value"])
@@ -212,7 +213,7 @@ def test_great_expectations_sees_numbers_and_no_text() -> None:
 # Language
 
 
-def test_no_language_is_asked_where_none_is_named(checker: validation_suite.Checker) -> None:
+def test_no_language_is_asked_where_none_is_named(checker: suite.Checker) -> None:
     verdict = verdict_on(spoiled(text=GERMAN + " Er schwieg."), checker, languages=[])
     assert verdict.summary["quarantined"] == 0
     verdict = verdict_on(spoiled(text=GERMAN + " Er schwieg."), checker, languages=["en", "de"])
@@ -245,7 +246,7 @@ def test_damage_is_found_as_ftfy_finds_it_in_the_whole_text(text: str) -> None:
     assert damage(text) == badness(text)
 
 
-def test_a_damaged_text_is_mended_and_scrubbed_again(checker: validation_suite.Checker) -> None:
+def test_a_damaged_text_is_mended_and_scrubbed_again(checker: suite.Checker) -> None:
     """The damage may have hidden a name from the scrubber."""
     asked: list[str] = []
 
@@ -260,13 +261,13 @@ def test_a_damaged_text_is_mended_and_scrubbed_again(checker: validation_suite.C
     assert verdict.summary["mended"] == 1
 
 
-def test_what_cannot_be_mended_goes_to_quarantine(checker: validation_suite.Checker) -> None:
+def test_what_cannot_be_mended_goes_to_quarantine(checker: suite.Checker) -> None:
     verdict = verdict_on(spoiled(text="The caf\ufffd's price rose today"), checker, damaged="mend")
     assert verdict.summary["reasons"] == {DAMAGED: 1}
 
 
 def test_a_mended_text_that_cannot_be_scrubbed_stops_everything(
-    checker: validation_suite.Checker,
+    checker: suite.Checker,
 ) -> None:
     def scrub(texts: list[str]) -> list[str]:
         raise ScrubError("no")

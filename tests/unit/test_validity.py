@@ -6,9 +6,16 @@ import polars as pl
 import pytest
 
 from components.core import params
+from components.core.bundle.reference import (
+    NAMED_FROM,
+    common_words,
+    sketch,
+    table,
+    thinned,
+)
 from components.core.paths import Paths
-from components.core.reference import NAMED_FROM, common_words, sketch, table, thinned
-from monitoring import judgement, moved, validity
+from monitoring import data_quality, window_evaluation
+from monitoring.drift import what_moved
 from monitoring.windows import Window
 from tests.watched import Reader
 
@@ -27,7 +34,9 @@ def texts(good: int, *others: str) -> list[str]:
 
 
 def verdict(one: Window, usual: dict[str, int] | None = None, language: str = "en") -> str:
-    found, _ = validity.judge(one, [language] * one.rows, usual or {}, PARAMS.validate_, SETTINGS)
+    found, _ = data_quality.judge(
+        one, [language] * one.rows, usual or {}, PARAMS.validate_, SETTINGS
+    )
     return "" if found is None else found.reasons[0]
 
 
@@ -80,7 +89,7 @@ def test_a_flood_is_a_source_that_grew(mine: int, usual: dict[str, int], says: s
 def test_what_cannot_be_judged_says_why(rows: int, lost: int, state: str, says: str) -> None:
     one = window(texts(rows), lost=lost)
     assert one.state(SETTINGS.min_rows, SETTINGS.max_lost_share) == state
-    found = judgement.unready(one, 0.01, SETTINGS)
+    found = window_evaluation.unready(one, 0.01, SETTINGS)
     assert (found is None) is (state == "complete")
     if found:
         assert found.finding == "cannot say"
@@ -88,19 +97,19 @@ def test_what_cannot_be_judged_says_why(rows: int, lost: int, state: str, says: 
 
 
 def test_a_spent_budget_is_said() -> None:
-    found = judgement.unready(window(texts(100)), 0.0001, SETTINGS)
+    found = window_evaluation.unready(window(texts(100)), 0.0001, SETTINGS)
     assert found and "false_alarms_a_day" in found.reasons[0]
 
 
 def test_the_words_that_moved_are_named_only_where_several_texts_hold_them() -> None:
     old = ["bank money"] * 40 + ["goal"] * 10
     new = ["bank virus"] * 40 + ["goal"] * 10 + ["smith"] * (NAMED_FROM - 1)
-    more, fewer = moved.words(common_words(old), len(old), new)
+    more, fewer = what_moved.words(common_words(old), len(old), new)
     assert [one.name for one in more] == ["virus"]
     assert more[0].before == pytest.approx((NAMED_FROM - 1) / 50)  # at most
     assert fewer[0].name == "money"
     assert "smith" not in {one.name for one in [*more, *fewer]}
-    changes = moved.classes(
+    changes = what_moved.classes(
         pl.DataFrame({"label": ["a", "a"]}), pl.DataFrame({"label": ["a", "b"]})
     )
     assert [(one.name, one.before, one.now) for one in changes] == [

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.core import vectors
 from components.core.errors import DataError
-from components.core.feeding import Array
+from components.core.training import feature_cache
+from components.core.training.batches import Array
 
 DOCUMENTS = [np.array([5, 6, 7]), np.array([5], np.uint16), np.array([5, 6, 7], np.uint16)]
 
@@ -31,29 +31,29 @@ class Reader:
 def test_equal_documents_are_read_once(tmp_path: Path) -> None:
     first, second, other = Reader(), Reader(), Reader()
     kept = tmp_path / "home" / "model.sqlite"
-    found = vectors.read(DOCUMENTS, first, kept)
+    found = feature_cache.read(DOCUMENTS, first, kept)
     assert first.read == [[5, 6, 7], [5]]
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [[6, 1], [5 / 3, 1 / 3], [6, 1]])
-    again = vectors.read([*DOCUMENTS[1:], np.array([9])], second, kept)
+    again = feature_cache.read([*DOCUMENTS[1:], np.array([9])], second, kept)
     assert second.read == [[9]]
     np.testing.assert_array_equal(again[:2], found[1:])
-    vectors.read(DOCUMENTS, other, tmp_path / "other.sqlite")
+    feature_cache.read(DOCUMENTS, other, tmp_path / "other.sqlite")
     assert other.read == first.read
 
 
 def test_nothing_is_kept_where_nobody_asks() -> None:
     for reader in (Reader(), Reader()):
-        vectors.read(DOCUMENTS, reader, None)
+        feature_cache.read(DOCUMENTS, reader, None)
         assert len(reader.read) == 2
 
 
 def test_a_killed_reading_goes_on(tmp_path: Path) -> None:
     documents = [np.array([i]) for i in range(100)]
     with pytest.raises(KeyboardInterrupt):
-        vectors.read(documents, Reader(most=70), tmp_path / "kept.sqlite")
+        feature_cache.read(documents, Reader(most=70), tmp_path / "kept.sqlite")
     rest = Reader()
-    found = vectors.read(documents, rest, tmp_path / "kept.sqlite")
+    found = feature_cache.read(documents, rest, tmp_path / "kept.sqlite")
     assert [one[0] for one in rest.read] == list(range(64, 100))  # written by 64
     np.testing.assert_allclose(found[:, 0] * 3, np.arange(100), rtol=1e-6)
 
@@ -62,4 +62,4 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
     kept = tmp_path / "kept.sqlite"
     kept.write_bytes(b"no database, but long enough to be looked at" * 10)
     with pytest.raises(DataError, match=r"kept\.sqlite"):
-        vectors.read(DOCUMENTS, Reader(), kept)
+        feature_cache.read(DOCUMENTS, Reader(), kept)

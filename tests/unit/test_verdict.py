@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from components.core import params as parameters
-from components.core.counts import Counts
-from serving.verdict import Evidence, judge
+from components.core.ledger.counts import Counts
+from serving.rollout.policy import Evidence, judge
 
 PROJECT = Path(__file__).resolve().parents[2]
 LIMITS = parameters.load(PROJECT / "params.yaml").serve.challenger.model_copy(

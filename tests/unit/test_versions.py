@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from components.core.errors import UsageError
-from flows import cli_versions, versions
+from flows import versions
+from flows.cli import versions as cli_versions
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.core import bundle, network, presets, wordpiece
-from components.core.architecture_settings import Pretrained
+from components.core import bundle
 from components.core.errors import ParamsError
+from components.core.networks import assembly, presets
+from components.core.params.architectures import Pretrained
+from components.core.tokenizers import wordpiece
 from tests import fresh
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cup", "final", "##s", "<", ">", "cafe", "."]
@@ -69,7 +71,7 @@ def test_a_long_text_is_laid_out_in_chunks(preset: Path) -> None:
 
 @pytest.mark.parametrize(("layers", "trained"), [(0, []), (1, [1]), (2, [0, 1]), ("all", None)])
 def test_only_the_last_layers_learn(preset: Path, layers: Any, trained: list[int] | None) -> None:
-    model = network.build(settings(preset, trained_layers=layers), np.zeros((1, 1)), 3, seed=1)
+    model = assembly.build(settings(preset, trained_layers=layers), np.zeros((1, 1)), 3, seed=1)
     learned = {v.path for v in model.trainable_variables}
     found = {i for i in (0, 1) if any(f"transformer_layer_{i}/" in path for path in learned)}
     assert found == set([0, 1] if trained is None else trained)
@@ -82,7 +84,7 @@ def test_the_bundle_needs_no_preset(preset: Path, tmp_path: Path) -> None:
     imported nothing yet.
     """
     chosen = settings(preset)
-    model = network.build(chosen, np.zeros((1, 1)), 3, seed=1)
+    model = assembly.build(chosen, np.zeros((1, 1)), 3, seed=1)
     encoder = wordpiece.make_encoder(chosen, ["cup"], "words")
     texts = ["Cup finals", "", "café"]
     ids = encoder([text.encode() for text in texts])[0]
@@ -104,7 +106,7 @@ def test_the_bundle_needs_no_preset(preset: Path, tmp_path: Path) -> None:
 
 
 def test_padding_means_nothing(preset: Path) -> None:
-    model = network.build(settings(preset), np.zeros((1, 1)), 3, seed=1)
+    model = assembly.build(settings(preset), np.zeros((1, 1)), 3, seed=1)
     short = np.array([[CLS, CUP, S, SEP]])
     long = np.pad(short, [(0, 0), (0, 4)])
     np.testing.assert_allclose(
@@ -116,7 +118,7 @@ def test_chunks_are_read_apart(preset: Path) -> None:
     """The mean over two chunks is the mean of what each says alone; the first is kept apart."""
     from components.core.networks import pretrained
 
-    both = network.build(settings(preset, words=8, chunk=4), np.zeros((1, 1)), 3, seed=1)
+    both = assembly.build(settings(preset, words=8, chunk=4), np.zeros((1, 1)), 3, seed=1)
     chunks = np.array([[[CLS, CUP, FINAL, SEP], [CLS, CAFE, STOP, SEP]]])
     sequence = np.asarray(both.get_layer("body")({
         "token_ids": chunks[0], "padding_mask": np.ones((2, 4), int),
@@ -156,7 +158,7 @@ def test_a_wrong_preset_is_named(tmp_path: Path, kind: str, words: str) -> None:
 
 def test_more_layers_than_there_are(preset: Path) -> None:
     with pytest.raises(ParamsError, match="at most 2"):
-        network.build(settings(preset, trained_layers=3), np.zeros((1, 1)), 3, seed=1)
+        assembly.build(settings(preset, trained_layers=3), np.zeros((1, 1)), 3, seed=1)
 
 
 def test_a_missing_package_is_named() -> None:

@@ -17,15 +17,10 @@ import pytest
 from components.core import params as parameters
 from components.core.errors import ScrubError
 from components.core.scrub import policy_hash
-from components.core.workers import (
-    SCHEDULER,
-    InProcess,
-    Processes,
-    ScrubWork,
-    Work,
-    Workers,
-    open_workers,
-)
+from components.core.scrub.work import ScrubWork
+from components.core.workers import open_workers
+from components.core.workers.base import SCHEDULER, Work, Workers
+from components.core.workers.processes import InProcess, Processes
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = parameters.load(ROOT / "params.yaml").ingest.scrub
@@ -99,7 +94,7 @@ def test_a_batch_that_always_kills_ends_the_run(tmp_path: Path) -> None:
 def test_workers_end_with_a_parent_that_was_killed() -> None:
     code = """
 import sys
-from components.core.workers import Processes
+from components.core.workers.processes import Processes
 from tests.unit.test_workers import upper
 workers = Processes(upper, 2, 1)
 for task in [workers.submit(["a"]) for _ in range(4)]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from keras import layers, ops
 
-from components.core.architecture_settings import BiLstm
 from components.core.networks import parts
+from components.core.params.architectures import BiLstm
 
 if TYPE_CHECKING:
     import numpy as np

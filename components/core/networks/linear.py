@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from components.core.architecture_settings import Linear
 from components.core.networks import tfidf
+from components.core.params.architectures import Linear
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import layers, ops
 
-from components.core import presets
-from components.core.architecture_settings import Pretrained
 from components.core.errors import ParamsError
-from components.core.networks import tfidf
+from components.core.networks import presets, tfidf
+from components.core.params.architectures import Pretrained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,7 +79,7 @@ class Chunks(layers.Layer):  # type: ignore[misc]
     K is as many as the longest needs, so that short documents do not pay for what they have not.
 
     Args:
-        size: ids of a chunk, as core/wordpiece.py lays them out.
+        size: ids of a chunk, as core/tokenizers/wordpiece.py lays them out.
     """
 
     def __init__(self, size: int) -> None:

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from components.core.architecture_settings import TextCnn
 from components.core.networks import parts
+from components.core.params.architectures import TextCnn
 
 _SEED_STEP = 100  # between members, so that no two draw the same numbers
 _BAG = "bag"
@@ -65,7 +65,7 @@ def _phrases(vectors: Any, words: Any, settings: TextCnn, member: int) -> Any:
 
 
 def weights(net: keras.Model) -> dict[str, Any]:
-    """What core/shortcut.py needs of a trained network, but its answers; arrays of NumPy.
+    """What core/bundle/fast_textcnn needs of a trained network, but its answers; arrays of NumPy.
 
     `members` (M,) and `widths` (W,), their numbers; for each member `vectors_<i>` (V, E), for each
     of its widths `kernel_<i>_<width>` (width, E, filters) and `bias_<i>_<width>` (filters,); the

@@ -50,7 +50,7 @@ def places(ids: Any, known: Any, grams: int, buckets: int) -> list[tuple[Any, An
 class Weights(layers.Layer):  # type: ignore[misc]
     """What each term weighs in its document, before all terms are made one long.
 
-    Its weight `idf` (rows,) is learned by counting, not by gradients: see components/core/terms.py.
+    Its weight `idf` (rows,) is learned by counting, not by gradients: see core/training/tfidf.py.
     """
 
     def __init__(self, rows: int, name: str) -> None:
@@ -83,7 +83,7 @@ class Weights(layers.Layer):  # type: ignore[misc]
 def bag(ids: Any, rows: int, grams: int, buckets: int, size: int) -> Any:
     """(B, size): the sum of the vectors of all terms of a document, by their TF-IDF.
 
-    The vectors start from nothing, and are solved: see components/train_solved.py.
+    The vectors start from nothing, and are solved: see components/train/linear_head.py.
 
     Args:
         ids: (B, L) int32 in [0, rows), 0 is padding.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from keras import layers, ops
 
-from components.core.architecture_settings import Transformer
 from components.core.networks import parts
+from components.core.params.architectures import Transformer
 
 if TYPE_CHECKING:
     import numpy as np

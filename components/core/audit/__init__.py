@@ -1,0 +1,320 @@
+"""newsloop audit: is there personal data in our files, or anything that was planted?
+
+Counts and places come back, never a value. Two kinds of findings: planted strings (canaries), found
+in any encoding by exact search; and what the scrubber finds. Its structured entities (an e-mail
+address, a card number) are certain; persons are guessed by a language model, and told apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import ipaddress
+import os
+import re
+import sqlite3
+import tempfile
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Protocol, cast
+
+import polars as pl
+
+from components.core.audit import readers
+from components.core.audit.canaries import LONGEST, Canaries
+from components.core.audit.readers import CHUNK, Piece
+from components.core.errors import UsageError
+from components.core.params import Params
+from components.core.progress import track
+from components.core.scrub import Finding
+
+__all__ = ["CANARY", "STATISTICAL", "Canaries", "Hit", "Report", "findings", "scan", "searcher"]
+
+CANARY = "canary"
+STATISTICAL = frozenset({"PERSON"})
+_TOGETHER = 64  # pieces searched by the scrubber at a time
+_LONGEST_PIECE = 20_000  # characters; longer ones are cut into such parts
+_OVERLAP = 200  # characters that two parts share
+_UNREADABLE = (
+    OSError, EOFError, ValueError, sqlite3.Error, zipfile.BadZipFile, zlib.error,
+    pl.exceptions.PolarsError,
+)  # fmt: skip
+_IN_MEMORY = 256 * 1024 * 1024  # bytes of an unpacked file; more goes to a nameless file
+_DEEPEST = 4  # archives in archives
+# What machines write and recognizers take for numbers of people: hashes, UUIDs, times, versions,
+# long fractions, a document's stand-in that has digits only. Our own placeholders are no findings.
+_OF_MACHINES = re.compile(
+    r"(?<![0-9A-Za-z])(?:anon-[0-9a-f]{16}|[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}"
+    r"|(?=[0-9]*[a-f])[0-9a-f]{16}"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9A-Za-z])"
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?|\d{8}T\d{6}Z"
+    r"|-?\d+\.\d{4,}(?:[eE][+-]?\d+)?|<[A-Z][A-Z_]+(?:_[0-9a-f]{12})?>"
+)
+
+
+class Scrubber(Protocol):
+    """What is asked of components.core.scrub.Scrubber."""
+
+    def find_many(self, texts: Sequence[str]) -> list[list[Finding]]: ...
+
+
+@dataclass(frozen=True, order=True)
+class Hit:
+    """Something that was found, and how often in that place."""
+
+    file: str
+    where: str
+    entity: str
+    count: int = 1
+
+
+@dataclass
+class Report:
+    """What an audit found.
+
+    Attributes:
+        files, bytes: that were searched.
+        hits: in the order of the files.
+        unread: files that could not be read, with the reason: they count as found.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    hits: list[Hit] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """Entity -> how many, the commonest first."""
+        found: Counter[str] = Counter()
+        for hit in self.hits:
+            found[hit.entity] += hit.count
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def clean(self) -> bool:
+        return not self.hits and not self.unread
+
+
+def scan(
+    places: Sequence[Path],
+    canaries: Canaries,
+    scrubber: Scrubber | None = None,
+    *,
+    leave_out: Sequence[Path] = (),
+) -> Report:
+    """Searches files and folders.
+
+    Args:
+        places: files, or folders with everything below them; links are not followed.
+        canaries: planted strings; may be none.
+        scrubber: finds personal data; None to look for canaries only.
+        leave_out: files and folders that are passed over.
+
+    Raises:
+        UsageError: a place does not exist.
+        ScrubError: the scrubber failed; nothing counts as clean then.
+    """
+    for place in places:
+        if not place.exists():
+            raise UsageError(f"Expected a file or folder at {place}, found none. Mend the path.")
+    out = [path.resolve() for path in leave_out]
+    files = [
+        path
+        for path in dict.fromkeys(one for place in places for one in _files(place))
+        if not any(path.resolve().is_relative_to(one) for one in out)
+    ]
+    report = Report()
+    for path in track(files, "audit", total=len(files), unit="files"):
+        hits: Counter[tuple[str, str]] = Counter()
+        try:
+            size = path.stat().st_size
+            for offset, name in canaries.find(os.fsencode(path.name)):
+                del offset
+                hits["the file's name", f"{CANARY} ({name})"] += 1
+            with path.open("rb") as file:
+                hits += _search(path, path.name, file, canaries, scrubber, 0)
+        except FileNotFoundError:
+            continue  # it went while we looked: a write-ahead log, a page that expired
+        except _UNREADABLE as error:
+            report.unread.append(f"{path}: {type(error).__name__}")
+            continue
+        report.files += 1
+        report.bytes += size
+        report.hits += [Hit(str(path), *place, count) for place, count in hits.items()]
+    return report
+
+
+def searcher(params: Params, entities: Sequence[str]) -> Scrubber | None:
+    """The scrubber of these settings, for some of its entities; None for none.
+
+    Raises:
+        ScrubError: it cannot be loaded.
+    """
+    if not entities:
+        return None
+    from components.core.scrub import Scrubber as Real
+
+    masks = dict.fromkeys(entities, "mask")
+    return Real(params.ingest.scrub.model_copy(update={"entities": masks}))
+
+
+def findings(text: str, found: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings that count: no address of this machine itself."""
+    for one in found:
+        value = text[one.start : one.end]
+        if one.entity == "IP_ADDRESS" and _is_own(value):
+            continue
+        yield one
+
+
+def _search(
+    path: Path | None,
+    name: str,
+    file: IO[bytes],
+    canaries: Canaries,
+    scrubber: Scrubber | None,
+    depth: int,
+) -> Counter[tuple[str, str]]:
+    """(place, entity) -> count, in a file and in what is packed in it."""
+    hits: Counter[tuple[str, str]] = Counter()
+    if file.seekable():
+        hits += _raw(file, canaries)
+        file.seek(0)
+    packed = False
+    if depth < _DEEPEST:
+        for inside, member in readers.members(name, file):
+            packed = True
+            bare = inside.removesuffix(" unpacked").removesuffix(".gz")
+            with _rewindable(member) as content:
+                found = _search(None, bare, content, canaries, scrubber, depth + 1)
+            for (where, entity), count in found.items():
+                hits[f"{inside}: {where}", entity] += count
+        if file.seekable():
+            file.seek(0)
+    if packed:
+        return hits
+    known: set[str] = set()
+    coded = _is_coded(file)
+    pieces = readers.pieces(path, name, file)
+    _take(pieces, hits, canaries if coded else None, scrubber, known)
+    if coded == "sqlite" and scrubber is not None:
+        file.seek(0)
+        _take(readers.binary(file), hits, None, scrubber, known, raw=True)
+    return hits
+
+
+def _take(
+    pieces: Iterator[Piece],
+    hits: Counter[tuple[str, str]],
+    canaries: Canaries | None,
+    scrubber: Scrubber | None,
+    known: set[str],
+    *,
+    raw: bool = False,
+) -> None:
+    """Searches pieces, many at a time; `known` are values that rows hold already."""
+    batch: list[Piece] = []
+
+    def search() -> None:
+        if scrubber is None or not batch:
+            return
+        texts = [_OF_MACHINES.sub(_blank, piece.text) for piece in batch]
+        for piece, text, found in zip(batch, texts, scrubber.find_many(texts), strict=True):
+            for one in findings(text, found):
+                value = text[one.start : one.end]
+                if (raw and value in known) or (not piece.certain and one.entity in STATISTICAL):
+                    continue
+                known.add(value)
+                place = piece.locate(one.start)
+                hits[f"{place} (deleted)" if raw else place, one.entity] += 1
+
+    for piece in pieces:
+        if canaries is not None:
+            for offset, form in canaries.find(piece.text.encode("utf-8", "replace")):
+                hits[piece.locate(min(offset, len(piece.text))), f"{CANARY} ({form})"] += 1
+        if scrubber is None or piece.pseudonym:
+            continue
+        batch += _parts(piece)
+        if len(batch) >= _TOGETHER:
+            search()
+            batch.clear()
+    search()
+
+
+def _parts(piece: Piece) -> Iterator[Piece]:
+    """A piece in parts that are short enough for the scrubber."""
+    step = _LONGEST_PIECE - _OVERLAP
+    for start in range(0, max(len(piece.text) - _OVERLAP, 1), step):
+        text = piece.text[start : start + _LONGEST_PIECE]
+
+        def locate(place: int, start: int = start) -> str:
+            return piece.locate(start + place)
+
+        yield Piece(text, locate, piece.certain)
+
+
+def _raw(file: IO[bytes], canaries: Canaries) -> Counter[tuple[str, str]]:
+    """Canaries in the bytes as they are: live, deleted or cut into pages alike."""
+    hits: Counter[tuple[str, str]] = Counter()
+    offset, rest = 0, b""
+    while len(canaries) and (chunk := file.read(CHUNK)):
+        content = rest + chunk
+        for start, form in canaries.find(content, after=len(rest)):
+            hits[f"offset {offset - len(rest) + start}", f"{CANARY} ({form})"] += 1
+        offset += len(chunk)
+        rest = content[-LONGEST:] if len(chunk) == CHUNK else b""
+    return hits
+
+
+def _is_coded(file: IO[bytes]) -> str:
+    """Whether the bytes of the file are not those of its texts: sqlite, other, or empty for no."""
+    if not file.seekable():
+        return "other"
+    head = file.read(16)
+    file.seek(0)
+    if head.startswith(readers.SQLITE):
+        return "sqlite"
+    return "other" if head.startswith(readers.PARQUET) else ""
+
+
+@contextlib.contextmanager
+def _rewindable(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """`file` where it can be read twice; unpacked, it may be larger than memory."""
+    if isinstance(file, io.BytesIO):
+        yield file
+        return
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
+        while chunk := file.read(CHUNK):
+            spool.write(chunk)
+        spool.seek(0)
+        yield cast("IO[bytes]", spool)
+
+
+def _files(place: Path) -> Iterator[Path]:
+    if place.is_file():
+        yield place
+        # A database's newest rows stand beside it.
+        for ending in ("-wal", "-journal"):
+            beside = place.with_name(place.name + ending)
+            if beside.is_file():
+                yield beside
+        return
+    for path in sorted(place.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            yield path
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])
+
+
+def _is_own(value: str) -> bool:
+    try:
+        address = ipaddress.ip_address(value.strip())
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified or address.is_link_local

@@ -1,0 +1,166 @@
+"""SavedModels: loaded to be asked; and equal ones get equal bytes, whoever saved them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.core.runtime import imports
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+# In the name of each operation of TensorFlow Text that cuts words into pieces; see wordpiece.py.
+_CUTS = b"Wordpiece"
+_TOGETHER = 200_000  # characters that are computed together, were all texts as long as the longest
+_EXPLAINED = ("probabilities", "baseline", "words", "weights")  # what `explain` gives
+# TensorFlow names a traced function by a counter of all that its process has made.
+_NAME = re.compile(r"(__inference_\w*?)_(\d+)")
+_CAPTURED = "_user_specified_name"  # of what a function captured: the same counter, for debugging
+
+
+class Loaded:
+    """A SavedModel in memory, as `bundle.save_model` makes it.
+
+    Args:
+        module: what TensorFlow loaded. It is kept: its signatures need it.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    @property
+    def explains(self) -> bool:
+        return "explain" in self._module.signatures
+
+    def predict(self, texts: Sequence[str]) -> dict[str, Array]:
+        """Answers for B texts, each (B, ...).
+
+        A text costs what the longest of those computed with it costs, so like is put with like.
+        """
+        import numpy as np
+
+        parts = list(_alike(texts))
+        answer = self._module.signatures["serving_default"]
+        found = [answer(texts=_raw([texts[i] for i in part])) for part in parts]
+        back = np.argsort(np.concatenate(parts))
+        return {key: np.concatenate([one[key].numpy() for one in found])[back] for key in found[0]}
+
+    def explain(self, texts: Sequence[str]) -> Iterator[tuple[Array, Array, list[str], Array]]:
+        """Of each text: probabilities (C,) of it, and of nothing to read; words and their weights.
+
+        The probability of nothing to read is known of the text's label; of others it is NaN.
+        """
+        import numpy as np
+
+        found = self._module.signatures["explain"](texts=_raw(texts))
+        rows = zip(*(found[name].numpy() for name in _EXPLAINED), strict=True)
+        for said, baseline, words, weights in rows:
+            before = np.full_like(said, np.nan)
+            before[said.argmax()] = baseline
+            yield said, before, [word.decode("utf-8", "replace") for word in words], weights
+
+
+def load(folder: Path) -> Loaded:
+    """The SavedModel at `folder`."""
+    imports.tensorflow()
+    import tensorflow as tf
+
+    graph = folder / "saved_model.pb"
+    if graph.exists() and _CUTS in graph.read_bytes():
+        # It brings Keras with it, so it is imported for the models that need it only.
+        with imports.uncollected():
+            import tensorflow_text  # noqa: F401 - for its effect
+    return Loaded(tf.saved_model.load(str(folder)))
+
+
+def _alike(texts: Sequence[str]) -> Iterator[list[int]]:
+    """The numbers of all texts, in groups of like length."""
+    group: list[int] = []
+    for i in sorted(range(len(texts)), key=lambda i: len(texts[i])):
+        if group and (len(group) + 1) * len(texts[i]) > _TOGETHER:
+            yield group
+            group = []
+        group.append(i)
+    yield group
+
+
+def _raw(texts: Sequence[str]) -> Any:
+    """(B,) strings of TensorFlow. A lone surrogate is no character; it reads as an unknown one."""
+    import tensorflow as tf
+
+    return tf.constant([text.encode("utf-8", "replace") for text in texts], tf.string)
+
+
+def make_canonical(folder: Path) -> None:
+    """Rewrites a SavedModel: its functions are numbered from 0 and stand in that order.
+
+    A training that went on from a checkpoint has made fewer tensors than one that was never
+    killed, so the names of its functions, and with them their order, would differ.
+
+    Args:
+        folder: of a SavedModel.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    # It holds a random identifier.
+    (folder / "fingerprint.pb").unlink(missing_ok=True)
+    path = folder / "saved_model.pb"
+    model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for graph in model.meta_graphs:
+        _renumber(graph)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _renumber(graph: Any) -> None:
+    """Renames the functions of a MetaGraphDef wherever they are named."""
+    functions = graph.graph_def.library.function
+    numbers = {int(match[2]) for one in functions if (match := _NAME.fullmatch(one.signature.name))}
+    place = {number: i for i, number in enumerate(sorted(numbers))}
+
+    def renamed(name: str) -> str:
+        match = _NAME.fullmatch(name)
+        return f"{match[1]}_{place[int(match[2])]}" if match else name
+
+    for message, field in _mentions(graph):
+        before = getattr(message, field)
+        text = before.decode(errors="ignore") if isinstance(before, bytes) else before
+        if (after := renamed(text)) != text:
+            setattr(message, field, after.encode() if isinstance(before, bytes) else after)
+    for node in graph.object_graph_def.nodes:
+        if names := node.function.concrete_functions:  # else writing would make it a function
+            names[:] = [renamed(name) for name in names]
+    concrete = graph.object_graph_def.concrete_functions
+    found = {renamed(name): concrete.pop(name) for name in list(concrete)}
+    for name, function in found.items():
+        concrete[name].CopyFrom(function)
+    functions.sort(key=lambda one: str(one.signature.name))
+
+
+def _mentions(graph: Any) -> Iterator[tuple[Any, str]]:
+    """Each (message, field) that may hold a function's name; names of captures are put out."""
+    for node in graph.object_graph_def.nodes:
+        yield node.bare_concrete_function, "concrete_function_name"
+    library = graph.graph_def.library
+    for gradient in library.gradient:
+        yield gradient, "function_name"
+        yield gradient, "gradient_func"
+    attributes = [function.attr for function in library.function]
+    for function in library.function:
+        yield function.signature, "name"
+        attributes += [argument.attr for argument in function.arg_attr.values()]
+    for node in chain(graph.graph_def.node, *(one.node_def for one in library.function)):
+        yield node, "op"
+        attributes.append(node.attr)
+    for attribute in attributes:
+        if attribute.get(_CAPTURED) and attribute[_CAPTURED].s.isdigit():
+            attribute[_CAPTURED].s = b"captured"
+        for value in attribute.values():
+            yield value, "s"
+            for function in (value.func, *value.list.func):
+                yield function, "name"

@@ -1,0 +1,179 @@
+"""What the governor, the alerts and the operator's page read from the ledger, and write there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import sqlalchemy as sa
+
+from components.core.ledger import Ledger
+from components.core.ledger.tables import (
+    ALERTS,
+    DECISIONS,
+    DEPLOYMENTS,
+    OUTCOMES,
+    RUNS,
+    VERSIONS,
+)
+
+GOVERNOR, CIRCUIT = "governor", "circuit"  # kinds of decisions
+FAILED = ("refused", "failed", "crashed")
+GOOD = ("released", "kept", "unchanged")  # kept: the champion, as good as the candidate
+MONTH = timedelta(days=30)
+_RECENT_WINDOWS = 50  # two days of hourly ones
+_RECENT_OUTCOMES = 500
+NOT_YET, TOLD, NO_CHANNEL = "not yet", "told", "no channel"  # an alert's `told`
+
+
+def asked(ledger: Ledger, now: datetime) -> list[dict[str, Any]]:
+    """Decisions to retrain of the last 30 days, and of times ahead; the newest first."""
+    return ledger.query(
+        sa.select(DECISIONS)
+        .where(DECISIONS.c.kind == GOVERNOR, DECISIONS.c.verdict == "retrain")
+        .where(DECISIONS.c.time > now - MONTH)
+        .order_by(DECISIONS.c.seq.desc())
+    )
+
+
+def open_request(
+    ledger: Ledger, requests: Sequence[dict[str, Any]], bundle: str
+) -> dict[str, Any] | None:
+    """The newest of `requests`, if no run took it up. One about another bundle is overtaken."""
+    if not requests or requests[0]["details"].get("bundle", bundle) != bundle:
+        return None
+    taken = sa.select(RUNS.c.seq).where(RUNS.c.decision_id == requests[0]["id"])
+    return None if ledger.query(taken) else requests[0]
+
+
+def moved(ledger: Ledger, bundle: str, limit: int) -> tuple[bool, ...]:
+    """Whether the world had moved in the newest windows of `bundle` that could be judged.
+
+    Of windows that are long past nothing is asked any more.
+    """
+    rows = ledger.query(
+        sa.select(DECISIONS.c.details)
+        .where(DECISIONS.c.kind == GOVERNOR)
+        .where(DECISIONS.c.details["bundle"].as_string() == bundle)
+        .order_by(DECISIONS.c.seq.desc())
+        .limit(_RECENT_WINDOWS)
+    )
+    found = [row["details"].get("world_moved") for row in rows]
+    return tuple([one for one in found if one is not None][:limit])
+
+
+def failures(ledger: Ledger) -> tuple[datetime, ...]:
+    """When the retrainings failed since the last good one or a closed circuit, newest first."""
+    closed = ledger.decisions(CIRCUIT, "closed")
+    ended = sa.select(OUTCOMES.c.time, OUTCOMES.c.outcome).order_by(OUTCOMES.c.seq.desc())
+    if closed:
+        ended = ended.where(OUTCOMES.c.time > closed[0]["time"])
+    found: list[datetime] = []
+    for row in ledger.query(ended.limit(_RECENT_OUTCOMES)):
+        if row["outcome"] in GOOD:
+            break
+        if row["outcome"] in FAILED:
+            found.append(row["time"])
+    return tuple(found)
+
+
+def end(
+    ledger: Ledger,
+    flow_run: str,
+    decision_id: str | None,
+    outcome: str,
+    time: datetime,
+    details: dict[str, Any] | None = None,
+) -> bool:
+    """Records how a run ended. False if that was recorded before."""
+    known = sa.select(OUTCOMES.c.seq).where(OUTCOMES.c.flow_run == flow_run)
+    if ledger.query(known):
+        return False
+    row = {"flow_run": flow_run, "decision_id": decision_id, "time": time, "outcome": outcome}
+    ledger.insert(OUTCOMES, [{**row, "details": details or {}}])
+    return True
+
+
+def unfinished(ledger: Ledger) -> list[dict[str, Any]]:
+    """Runs that took up a decision and have no outcome: at work, or dead."""
+    ended = sa.select(OUTCOMES.c.flow_run)
+    return ledger.query(sa.select(RUNS).where(RUNS.c.flow_run.not_in(ended)))
+
+
+def last_taken_up(ledger: Ledger) -> datetime | None:
+    """When a run last took up a decision, UTC."""
+    rows = ledger.query(sa.select(RUNS.c.time).order_by(RUNS.c.seq.desc()).limit(1))
+    return rows[0]["time"] if rows else None
+
+
+def decision(ledger: Ledger, decision_id: str) -> dict[str, Any] | None:
+    rows = ledger.query(sa.select(DECISIONS).where(DECISIONS.c.id == decision_id))
+    return rows[0] if rows else None
+
+
+def story(ledger: Ledger, limit: int) -> list[dict[str, Any]]:
+    """The newest decisions of governor and circuit, the newest first, with what became of each.
+
+    Returns:
+        Rows of DECISIONS with `outcome` (of the run that took it up, or None) and `flow_run`.
+    """
+    return ledger.query(
+        sa.select(DECISIONS, RUNS.c.flow_run, OUTCOMES.c.outcome)
+        .select_from(DECISIONS)
+        .join(RUNS, RUNS.c.decision_id == DECISIONS.c.id, isouter=True)
+        .join(OUTCOMES, OUTCOMES.c.flow_run == RUNS.c.flow_run, isouter=True)
+        .where(DECISIONS.c.kind.in_([GOVERNOR, CIRCUIT]))
+        .order_by(DECISIONS.c.seq.desc())
+        .limit(limit)
+    )
+
+
+def add_details(ledger: Ledger, decision_id: str, more: dict[str, Any]) -> None:
+    """Adds to a decision's details what was learned later; nothing of it is taken away."""
+    row = decision(ledger, decision_id)
+    if row is not None:
+        changed = {**row["details"], **more}
+        where = DECISIONS.c.id == decision_id
+        ledger.execute(sa.update(DECISIONS).where(where).values(details=changed))
+
+
+# Alerts
+
+
+def add_alert(ledger: Ledger, kind: str, key: str, text: str, now: datetime) -> None:
+    row = {"time": now, "kind": kind, "key": key, "text": text, "told": NOT_YET}
+    ledger.insert(ALERTS, [row])
+
+
+def alerts(ledger: Ledger, since: datetime | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest alerts, the newest first."""
+    statement = sa.select(ALERTS).order_by(ALERTS.c.seq.desc()).limit(limit)
+    return ledger.query(statement.where(ALERTS.c.time > since) if since else statement)
+
+
+def untold(ledger: Ledger, limit: int = 100) -> list[dict[str, Any]]:
+    """The alerts that no channel took yet, however old, the oldest first."""
+    where = ALERTS.c.told == NOT_YET
+    return ledger.query(sa.select(ALERTS).where(where).order_by(ALERTS.c.seq).limit(limit))
+
+
+def mark_alerts(ledger: Ledger, seqs: Sequence[int], told: str) -> None:
+    if seqs:
+        where = ALERTS.c.seq.in_(list(seqs))
+        ledger.execute(sa.update(ALERTS).where(where).values(told=told))
+
+
+def setbacks(ledger: Ledger, since: datetime) -> list[dict[str, Any]]:
+    """Deployments since then that brought an earlier version back: seq, version, before, time."""
+    rows = ledger.query(
+        sa.select(DEPLOYMENTS.c.seq, DEPLOYMENTS.c.version, DEPLOYMENTS.c.time, VERSIONS.c.tag)
+        .join(VERSIONS, VERSIONS.c.version == DEPLOYMENTS.c.version)
+        .order_by(DEPLOYMENTS.c.seq)
+    )
+    return [
+        {**later, "before": earlier["tag"]}
+        for earlier, later in pairwise(rows)
+        if later["version"] < earlier["version"] and later["time"] > since
+    ]

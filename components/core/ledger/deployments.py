@@ -1,0 +1,137 @@
+"""Who served when, the way back, and what a prediction was made by.
+
+Deployments are a pile that is never taken apart: a release or a promotion lays a row on it, a way
+back lays a row that names, by `returns_to`, an earlier one that stands again. What is below that
+one is where the next way back leads, so ways back never run in a circle, and a version that was
+left does not return by itself.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from components.core.errors import LedgerError
+from components.core.ledger import Ledger
+from components.core.ledger.tables import DEPLOYMENTS, PREDICTIONS, VERSIONS
+
+
+def history(ledger: Ledger) -> list[dict[str, Any]]:
+    """Every deployment, the oldest first: seq, version, time, reason, returns_to, tag, bundle."""
+    return ledger.query(
+        sa.select(DEPLOYMENTS, VERSIONS.c.tag, VERSIONS.c.bundle)
+        .join_from(DEPLOYMENTS, VERSIONS, DEPLOYMENTS.c.version == VERSIONS.c.version)
+        .order_by(DEPLOYMENTS.c.seq)
+    )
+
+
+def at(ledger: Ledger, time: datetime) -> dict[str, Any] | None:
+    """The deployment that served at `time` (aware), as `history`; None before the first."""
+    return next((row for row in reversed(history(ledger)) if row["time"] <= time), None)
+
+
+def served(rows: list[dict[str, Any]], version: int) -> list[dict[str, Any]]:
+    """When a version served: `from`, `until` (None: still) and `reason`, the oldest first.
+
+    Args:
+        rows: as `history` gives them.
+    """
+    ends = [row["time"] for row in rows[1:]] + [None]
+    return [
+        {"from": row["time"], "until": end, "reason": row["reason"]}
+        for row, end in zip(rows, ends, strict=True)
+        if row["version"] == version
+    ]
+
+
+def earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The deployments that ways back lead to from the last one, the nearest first.
+
+    Args:
+        rows: as `history` gives them; not empty.
+    """
+    by_seq = {row["seq"]: row for row in rows}
+    stands = {row["seq"]: row["returns_to"] or row["seq"] for row in rows}
+    before = dict(zip(list(stands)[1:], stands.values(), strict=False))
+    found = []
+    place: int | None = stands[rows[-1]["seq"]]
+    while place := before.get(place):  # what stood when that one was laid
+        found.append(by_seq[place])
+    return found
+
+
+def roll_back(
+    ledger: Ledger, now: datetime, version: int | None = None, because: str = ""
+) -> dict[str, Any]:
+    """Makes the version champion that served before the champion, in one row.
+
+    Args:
+        now: UTC.
+        version: go back to the last time that this one served; None: one step.
+        because: the reason, if there is one beside the wish.
+
+    Returns:
+        The deployment that stands again, as `history`.
+
+    Raises:
+        LedgerError: nothing to go back to, or somebody changed the champion meanwhile.
+    """
+    rows = history(ledger)
+    target = way_back(ledger, rows, version)
+    reason = f"rolled back from {rows[-1]['tag']}" + (f": {because}" if because else "")
+    row = {"version": target["version"], "time": now, "reason": reason, "returns_to": target["seq"]}
+    with ledger.transaction() as connection:
+        # PostgreSQL waits at the locked row; SQLite has one writer from its first insert on.
+        last = sa.select(DEPLOYMENTS.c.seq).where(DEPLOYMENTS.c.seq == rows[-1]["seq"])
+        connection.execute(last.with_for_update()).first()
+        ours = connection.execute(sa.insert(DEPLOYMENTS).values(row)).inserted_primary_key
+        others = sa.select(DEPLOYMENTS.c.seq).where(
+            DEPLOYMENTS.c.seq > rows[-1]["seq"],
+            DEPLOYMENTS.c.seq != (ours[0] if ours else None),
+        )
+        if connection.execute(others.limit(1)).first() is not None:
+            raise LedgerError(
+                "Expected to be the only one who changes the champion, somebody else did so "
+                "first. Look at it with `newsloop models`, then roll back again if it is needed."
+            )
+    return target
+
+
+def way_back(
+    ledger: Ledger, rows: list[dict[str, Any]], version: int | None = None
+) -> dict[str, Any]:
+    """The deployment that `roll_back` would let stand again.
+
+    Raises:
+        LedgerError: there is none.
+    """
+    if not rows:
+        raise LedgerError(
+            "Expected a champion to go back from, none was released yet. Run `newsloop run` first."
+        )
+    gone = {rows[-1]["version"], *ledger.retired()}
+    choices = [row for row in earlier(rows) if row["version"] not in gone]
+    fitting = [row for row in choices if version in (None, row["version"])]
+    if not fitting:
+        wanted = "a version" if version is None else f"v{version}"
+        known = list(dict.fromkeys(f"v{row['version']}" for row in choices))
+        raise LedgerError(
+            f"Expected {wanted} before {rows[-1]['tag']} to go back to, there is "
+            f"{'only ' + ', '.join(known) if known else 'none'}. `newsloop models` lists what was "
+            "released; `newsloop promote` makes any of them the champion."
+        )
+    return fitting[0]
+
+
+def prediction(ledger: Ledger, prediction_id: str) -> dict[str, Any] | None:
+    """An answer of the service by its id, without its text; None if there is none."""
+    found = ledger.query(sa.select(PREDICTIONS).where(PREDICTIONS.c.id == prediction_id))
+    return found[0] if found else None
+
+
+def version_of(ledger: Ledger, bundle: str) -> dict[str, Any] | None:
+    """The version that released this bundle; None if none did."""
+    found = ledger.query(sa.select(VERSIONS).where(VERSIONS.c.bundle == bundle))
+    return found[0] if found else None

@@ -1,0 +1,14 @@
+"""What Alembic runs: the steps, on the connection that `migrations` hands over."""
+
+from alembic import context
+
+from components.core.ledger.tables import METADATA
+
+# SQLite cannot alter a column: there, Alembic writes such a table anew.
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

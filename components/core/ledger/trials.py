@@ -1,0 +1,225 @@
+"""The trial of a version beside the champion, and what was counted of both, in the ledger."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from components.core.errors import LedgerError
+from components.core.ledger import Champion, Ledger
+from components.core.ledger import deployments as ledger_deployments
+from components.core.ledger.counts import Counts
+from components.core.ledger.tables import (
+    CHALLENGES,
+    DEPLOYMENTS,
+    LABELS,
+    OBSERVATIONS,
+    PREDICTIONS,
+    SHADOWS,
+    VERSIONS,
+    last_labels,
+)
+
+Event = Literal["start", "step", "passed", "promoted", "failed", "stopped"]
+RETURNED = "returned by itself: "  # how the reason of an automatic rollback begins
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """How a trial stands.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        number: of the row that says so.
+        time: since when it stands so, UTC.
+        version, bundle, tag: of the challenger.
+        champion: the champion's bundle when it began.
+        shares: of requests that the challenger answers, by step; 0: a shadow.
+        step: counts in `shares`.
+    """
+
+    id: str
+    number: int
+    time: datetime
+    event: Event
+    version: int
+    bundle: str
+    tag: str
+    champion: str
+    shares: list[float]
+    step: int
+    reason: str
+
+    @property
+    def running(self) -> bool:
+        return self.event in ("start", "step")
+
+    @property
+    def share(self) -> float:
+        return self.shares[self.step]
+
+
+def newest(ledger: Ledger) -> Challenge | None:
+    """The trial that began last, running or over."""
+    found = history(ledger, 1)
+    return found[0] if found else None
+
+
+def history(ledger: Ledger, limit: int) -> list[Challenge]:
+    """What became of trials, the newest first."""
+    named = [column for column in CHALLENGES.c if column.name not in ("seq", "challenge")]
+    rows = ledger.query(
+        sa.select(CHALLENGES.c.challenge.label("id"), *named, VERSIONS.c.tag)
+        .join(VERSIONS, CHALLENGES.c.version == VERSIONS.c.version)
+        .order_by(CHALLENGES.c.seq.desc())
+        .limit(limit)
+    )
+    return [Challenge(**row) for row in rows]
+
+
+def start(
+    ledger: Ledger, version: dict[str, Any], shares: Sequence[float], reason: str, now: datetime
+) -> None:
+    """Begins a trial of `version` (a row of VERSIONS) against the champion.
+
+    Raises:
+        LedgerError: there is no champion, it is this version, it is retired, or another trial runs.
+    """
+    champion, last = ledger.champion(), newest(ledger)
+    if champion is None or champion.version == version["version"]:
+        raise LedgerError(
+            f"Expected another version to serve than {version['tag']}, to compare it with. "
+            "`newsloop status` says which one serves."
+        )
+    if version["version"] in ledger.retired():
+        raise LedgerError(
+            f"Expected a version that may serve, {version['tag']} is retired. `newsloop models` "
+            "lists the others."
+        )
+    if last is not None and last.running:
+        raise LedgerError(
+            f"Expected no other challenger, {last.tag} is on trial. End that by `newsloop "
+            "challenger stop`, or wait."
+        )
+    row = {
+        "challenge": uuid.uuid4().hex, "number": 0, "time": now, "event": "start",
+        "version": version["version"], "bundle": version["bundle"], "champion": champion.bundle,
+        "shares": list(shares), "step": 0, "reason": reason,
+    }  # fmt: skip
+    ledger.insert(CHALLENGES, [row])
+
+
+def go_on(ledger: Ledger, challenge: Challenge, event: Event, reason: str, now: datetime) -> bool:
+    """Writes what becomes of a trial; a promotion makes it the champion, both or neither.
+
+    Returns:
+        False if another service, or a person, was first: then nothing was written.
+    """
+    row = {
+        "challenge": challenge.id, "number": challenge.number + 1, "time": now, "event": event,
+        "version": challenge.version, "bundle": challenge.bundle, "champion": challenge.champion,
+        "shares": challenge.shares, "step": challenge.step + (event == "step"), "reason": reason,
+    }  # fmt: skip
+    try:
+        with ledger.engine.begin() as connection:
+            connection.execute(sa.insert(CHALLENGES), [row])
+            if event == "promoted":
+                deployed = {"version": challenge.version, "time": now, "reason": reason}
+                connection.execute(sa.insert(DEPLOYMENTS), [deployed])
+    except sa.exc.IntegrityError:
+        return False
+    except sa.exc.SQLAlchemyError as error:
+        raise _away(error) from error
+    return True
+
+
+def go_back(ledger: Ledger, champion: Champion, reason: str, now: datetime) -> Champion | None:
+    """Makes the version that served before `champion` serve again.
+
+    Returns:
+        Who serves now; None if nobody served before, or somebody else has changed it meanwhile.
+    """
+    gone = {champion.version, *ledger.retired()}
+    below = ledger_deployments.earlier(ledger_deployments.history(ledger))
+    target = next((row for row in below if row["version"] not in gone), None)
+    if target is None:
+        return None
+    deployed = {
+        "version": target["version"], "time": now, "reason": RETURNED + reason,
+        "returns_to": target["seq"],
+    }  # fmt: skip
+    last_two = sa.select(DEPLOYMENTS).order_by(DEPLOYMENTS.c.seq.desc()).limit(2)
+    try:
+        with ledger.engine.connect() as connection:
+            # SQLite has one writer from its insert on; PostgreSQL waits at the locked rows.
+            connection.execute(last_two.with_for_update()).all()
+            connection.execute(sa.insert(DEPLOYMENTS), [deployed])
+            _, before = connection.execute(last_two).mappings()
+            if (before["version"], before["time"]) != (champion.version, champion.time):
+                connection.rollback()
+                return None
+            connection.commit()
+    except sa.exc.SQLAlchemyError as error:
+        raise _away(error) from error
+    return ledger.champion()
+
+
+def observe(ledger: Ledger, counts: dict[str, Counts], now: datetime) -> None:
+    """Keeps what was counted, by bundle."""
+    rows = [{"time": now, "bundle": bundle, **asdict(one)} for bundle, one in counts.items()]
+    ledger.insert(OBSERVATIONS, rows)
+
+
+def observed(ledger: Ledger, bundle: str, since: datetime) -> tuple[Counts, datetime | None]:
+    """All that was counted of `bundle` since then, and when something was counted last."""
+    names = [field.name for field in fields(Counts)]
+    sums = [sa.func.coalesce(sa.func.sum(OBSERVATIONS.c[name]), 0).label(name) for name in names]
+    row = ledger.query(
+        sa.select(sa.func.max(OBSERVATIONS.c.time).label("last"), *sums).where(
+            OBSERVATIONS.c.bundle == bundle, OBSERVATIONS.c.time >= since
+        )
+    )[0]
+    last = row.pop("last")
+    return Counts(**row), last
+
+
+def labelled(ledger: Ledger, bundle: str, since: datetime | None = None) -> tuple[int, int]:
+    """How many answers of `bundle` people called right, of how many they labelled.
+
+    An answer counts whether it was given or was a shadow's; people's last word counts.
+    """
+    last = last_labels()
+    given = sa.select(PREDICTIONS.c.id, PREDICTIONS.c.label).where(PREDICTIONS.c.bundle == bundle)
+    shadow = (
+        sa.select(SHADOWS.c.prediction_id, SHADOWS.c.label)
+        .join(PREDICTIONS, PREDICTIONS.c.id == SHADOWS.c.prediction_id)
+        .where(SHADOWS.c.bundle == bundle)
+    )
+    if since is not None:
+        given = given.where(PREDICTIONS.c.time >= since)
+        shadow = shadow.where(PREDICTIONS.c.time >= since)
+    answers = sa.union_all(given, shadow).subquery()
+    right = sa.func.sum(sa.case((answers.c.label == LABELS.c.label, 1), else_=0))
+    columns: list[Any] = [right.label("right"), sa.func.count().label("n")]
+    row = ledger.query(
+        sa.select(*columns)
+        .select_from(answers)
+        .join(last, last.c.prediction_id == answers.c.id)
+        .join(LABELS, LABELS.c.seq == last.c.seq)
+    )[0]
+    return int(row["right"] or 0), int(row["n"])
+
+
+def add_shadows(ledger: Ledger, rows: list[dict[str, Any]]) -> None:
+    """Keeps what a challenger would have answered."""
+    ledger.insert(SHADOWS, rows)
+
+
+def _away(error: sa.exc.SQLAlchemyError) -> LedgerError:
+    cause = getattr(error, "orig", None) or type(error).__name__
+    return LedgerError(f"Expected to reach the ledger, got: {cause}. See that the database runs.")

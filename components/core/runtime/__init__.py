@@ -1,0 +1,1 @@
+"""The process itself: quick imports, offline switches, processes that were left behind."""

@@ -1,0 +1,230 @@
+"""Who was erased, and must never be taken in again: a list of keyed hashes, never of names.
+
+    .newsloop/suppression.json  what this installation knows; every run obeys it, in any clone
+    data/suppression.json       the same in git, so that DVC runs ingest anew when it grows, and a
+                                clone of the repository knows it too
+
+The hashes have a key of their own, keys/suppression.key, which is never rotated: a list cannot be
+written anew under another key, because nobody knows any more who is on it. Where the list names
+people and the key is another one, ingest refuses: it could not tell whom to leave out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar
+
+from components.core import keys, tables
+from components.core.errors import DataError, UsageError
+from components.core.paths import Paths
+from components.core.scrub import pseudonyms
+
+Kind = Literal["author", "email", "document"]
+KINDS: tuple[Kind, ...] = ("author", "email", "document")
+EMPTY: dict[str, Any] = {"key": None, "rotations": 0, "subjects": []}
+_KEY_ID = "newsloop suppression list"
+
+
+class Document(Protocol):
+    """What is asked of a raw document; components.sources.RawDocument is one."""
+
+    id: str
+    text: str
+    label: str | None
+    author: str | None
+
+
+D = TypeVar("D", bound=Any)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Somebody, or a document, as the command names it.
+
+    Attributes:
+        kind: author (as the source names them), email (an address), document (an id).
+        key: the name, address or id; it reaches no disk and no log.
+    """
+
+    kind: Kind
+    key: str
+
+    @classmethod
+    def of(cls, key: str, kind: str | None = None) -> Subject:
+        """The subject that `key` names; without a kind an address is one, "a/b" a document's id.
+
+        Raises:
+            UsageError: `key` is empty, or `kind` is none of KINDS.
+
+        >>> [Subject.of(key).kind for key in ("Ann", "ann@example.org", "mine/12")]
+        ['author', 'email', 'document']
+        """
+        if kind is not None and kind not in KINDS:
+            raise UsageError(f"Expected one of {', '.join(KINDS)} as the kind, got {kind}.")
+        key = key.strip()
+        if not key:
+            raise UsageError("Expected an author, an e-mail address or a document's id, got none.")
+        guess: Kind = "document" if "/" in key else "author"
+        if pseudonyms.EMAIL.fullmatch(key):
+            guess = "email"
+        chosen: Kind = next((one for one in KINDS if one == kind), guess)
+        if chosen == "email" and not pseudonyms.EMAIL.fullmatch(key):
+            raise UsageError("Expected an address such as ann@example.org, got another text.")
+        return cls(chosen, key)
+
+    def hash(self, secret: bytes) -> str:
+        """What stands in the list for it: 64 hexadecimal characters."""
+        # An id is exact; names and addresses are written in many ways.
+        value = self.key if self.kind == "document" else pseudonyms.normal(self.key)
+        return pseudonyms.keyed(f"{self.kind}\0{value}", secret)
+
+
+class Guard:
+    """Stands before ingest: who is on the list stays out, who comes in comes in without a name.
+
+    Args:
+        subjects: keyed hashes, by kind.
+        suppression_key: of these hashes.
+        pseudonym_key: of the stand-ins for ids and labels that are not plain.
+        labels: the known classes.
+    """
+
+    def __init__(
+        self,
+        subjects: Iterable[tuple[str, str]],
+        suppression_key: bytes,
+        pseudonym_key: bytes,
+        labels: Iterable[str],
+    ) -> None:
+        self._hashes = frozenset(hash_ for _, hash_ in subjects)
+        self._by_email = any(kind == "email" for kind, _ in subjects)
+        self._suppression_key, self._pseudonym_key = suppression_key, pseudonym_key
+        self._labels = frozenset(labels)
+        self.left_out = 0
+
+    @classmethod
+    def load(cls, paths: Paths, labels: Iterable[str]) -> Guard:
+        """The guard of this installation.
+
+        Raises:
+            DataError: as `read`.
+        """
+        found = [(one["kind"], one["hash"]) for one in read(paths)["subjects"]]
+        return cls(found, keys.suppression_key(paths.keys), keys.pseudonym_key(paths.keys), labels)
+
+    def admit(self, raw: D) -> D | None:
+        """`raw` with an id and a label that name nobody; None if it must stay out.
+
+        Args:
+            raw: a named tuple with the fields of `Document`; its text is not changed.
+        """
+        id_ = pseudonyms.plain_id(raw.id, self._pseudonym_key, self._labels)
+        if self._hashes and self._is_suppressed(raw, id_):
+            self.left_out += 1
+            return None
+        label = pseudonyms.plain_label(raw.label, self._pseudonym_key, self._labels)
+        if id_ == raw.id and label == raw.label:
+            return raw
+        replaced: D = raw._replace(id=id_, label=label)
+        return replaced
+
+    def admit_all(self, raws: Iterable[D]) -> Iterator[D]:
+        """Those of `raws` that are admitted."""
+        for raw in raws:
+            admitted = self.admit(raw)
+            if admitted is not None:
+                yield admitted
+
+    def _is_suppressed(self, raw: Document, id_: str) -> bool:
+        subjects = [Subject("document", one) for one in {raw.id, id_}]
+        if raw.author is not None:
+            subjects.append(Subject("author", raw.author))
+        if self._by_email:
+            named = f"{raw.author or ''}\n{raw.id}\n{raw.text}"
+            subjects += [Subject("email", one) for one in pseudonyms.emails(named)]
+        return any(one.hash(self._suppression_key) in self._hashes for one in subjects)
+
+
+def home_file(paths: Paths) -> Path:
+    return paths.home / "suppression.json"
+
+
+def pinned_file(root: Path) -> Path:
+    return root / "data" / "suppression.json"
+
+
+def read(paths: Paths) -> dict[str, Any]:
+    """The list: what this installation knows and what git brings, together.
+
+    Returns:
+        `key` (which key made the hashes; None while there is none), `rotations` (how often the
+        pseudonym key was replaced), `subjects` (kind, hash, time of each), sorted.
+
+    Raises:
+        DataError: a file is no such list, or names people by the hashes of another key.
+    """
+    ours = pseudonyms.keyed(_KEY_ID, keys.suppression_key(paths.keys))[:16]
+    subjects: dict[str, dict[str, str]] = {}
+    rotations = 0
+    for file in (home_file(paths), pinned_file(paths.root)):
+        if not file.exists():
+            continue
+        found = tables.read_json(file)
+        try:
+            entries = [
+                {k: str(one[k]) for k in ("kind", "hash", "time")} for one in found["subjects"]
+            ]
+            rotations = max(rotations, int(found["rotations"]))
+        except (TypeError, KeyError, ValueError) as error:
+            raise DataError(
+                f"Expected {file} to be a list of erased subjects, got something else. Put it back "
+                "as git has it; nothing is taken in until then."
+            ) from error
+        if entries and found.get("key") != ours:
+            raise DataError(
+                f"Expected {file} to be made with the key {paths.keys / keys.SUPPRESSION}, it was "
+                "made with another one. Copy that key here from the machine where people were "
+                "erased; without it nobody can tell whom to leave out."
+            )
+        subjects |= {one["hash"]: one for one in entries}
+    ordered = sorted(subjects.values(), key=lambda one: (one["time"], one["hash"]))
+    return {"key": ours if ordered else None, "rotations": rotations, "subjects": ordered}
+
+
+def pin(paths: Paths) -> bool:
+    """Brings both files up to what both know. True if the one in git changed."""
+    known = read(paths)
+    if known != EMPTY and (
+        not home_file(paths).exists() or tables.read_json(home_file(paths)) != known
+    ):
+        tables.write_json(known, home_file(paths))
+    pinned = pinned_file(paths.root)
+    if pinned.exists() and tables.read_json(pinned) == known:
+        return False
+    tables.write_json(known, pinned)
+    return True
+
+
+def add(paths: Paths, subject: Subject, now: datetime) -> bool:
+    """Puts `subject` on the list, in both files. True if it was not there yet."""
+    known = read(paths)
+    secret = keys.suppression_key(paths.keys)
+    hash_ = subject.hash(secret)
+    new = hash_ not in {one["hash"] for one in known["subjects"]}
+    if new:
+        entry = {"kind": subject.kind, "hash": hash_, "time": now.date().isoformat()}
+        known["subjects"] = [*known["subjects"], entry]
+        known["key"] = pseudonyms.keyed(_KEY_ID, secret)[:16]
+        tables.write_json(known, home_file(paths))
+    pin(paths)
+    return new
+
+
+def note_rotation(paths: Paths) -> None:
+    """Counts that the pseudonym key was replaced, so that ingest runs anew."""
+    known = read(paths)
+    tables.write_json({**known, "rotations": known["rotations"] + 1}, home_file(paths))
+    pin(paths)

@@ -1,0 +1,1 @@
+"""Taggers mark persons and addresses: one weights file a language."""

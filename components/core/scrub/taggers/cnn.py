@@ -1,0 +1,244 @@
+"""Marks persons and addresses in texts: a small convolutional network, computed with NumPy.
+
+spaCy's small model reads 26 news articles a second on one core; this one some hundreds. Its weights
+lie beside this file; `components/tagger/` makes them, from generated texts.
+
+N is the tokens of all texts of a batch, E the numbers that describe a token, H the hidden numbers.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.core.networks import word_vectors
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+KINDS = ("", "PERSON", "ADDRESS")  # what the network's outputs mean
+WEIGHTS = Path(__file__).with_name("en.npz")
+WORDS, SUFFIXES, PREFIXES, SHAPES = 8192, 4096, 2048, 64  # buckets of the hashed features
+DILATIONS = (1, 2, 4, 1)  # of the convolutions, three tokens wide: eight tokens to each side
+GAP = 8  # empty tokens between two texts, so that none sees its neighbour
+_FIX = 3  # letters of a prefix or suffix
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’](?![sS]\b)[^\W\d_]+)*|\d+|\n|[^\w\s]|_")
+_LENGTHS = (1, 2, 3, 5, 8)  # of tokens, where the shape changes
+
+
+def tokens(text: str) -> list[tuple[int, int]]:
+    """Where the words, numbers, marks and line ends of `text` stand.
+
+    >>> [("Ann's 2b", s)[0][slice(*s)] for s in tokens("Ann's 2b")]
+    ['Ann', "'", 's', '2', 'b']
+    """
+    return [match.span() for match in _TOKEN.finditer(text)]
+
+
+def _bucket(text: str, buckets: int) -> int:
+    return 1 + zlib.crc32(text.encode("utf-8", "surrogatepass")) % (buckets - 1)
+
+
+def shape(token: str) -> int:
+    """How a token is written: case, digits or mark, and its length; 1 to SHAPES - 1."""
+    if token == "\n":  # noqa: S105 - a token of a text
+        return 1
+    if token.isdigit():
+        return 2 + min(len(token), 6)
+    if not token[0].isalpha():
+        return 9 + ".,:;-'\"()/#&>*".find(token) + 1
+    length = sum(len(token) > limit for limit in _LENGTHS)
+    if token.islower():
+        case = 0
+    elif token.isupper():
+        case = 1
+    elif token.istitle():
+        case = 2
+    else:
+        case = 3
+    return 30 + 6 * case + length
+
+
+class Features:
+    """From tokens to the numbers of their embeddings; remembers those that it has seen."""
+
+    def __init__(self) -> None:
+        self._rows = word_vectors.rows()
+        self._seen: dict[str, tuple[int, int, int, int, int]] = {}
+
+    def of(self, token: str) -> tuple[int, int, int, int, int]:
+        """GloVe row + 1 (0: none), and buckets of word, suffix, prefix and shape."""
+        found = self._seen.get(token)
+        if found is None:
+            word = token.lower()
+            found = (
+                self._rows.get(word, -1) + 1,
+                _bucket(word, WORDS),
+                _bucket(word[-_FIX:], SUFFIXES),
+                _bucket(word[:_FIX], PREFIXES),
+                shape(token),
+            )
+            if len(self._seen) < _REMEMBERED:
+                self._seen[token] = found
+        return found
+
+
+_BLOCK = 512  # tokens that are multiplied together
+_BELIEVED = 0.05  # probability from which a name that is sure elsewhere in the text is one here
+_REMEMBERED = 200_000  # tokens; more than a language has, less than memory
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Characters [start, end) of a text that name a person or an address; score 0 to 1."""
+
+    start: int
+    end: int
+    kind: str
+    score: float
+
+
+class Tagger:
+    """The network with its weights.
+
+    Args:
+        weights: the .npz file; default: the one of this version.
+    """
+
+    def __init__(self, weights: Path = WEIGHTS) -> None:
+        import numpy as np
+
+        with np.load(weights, allow_pickle=False) as stored:
+            self._weights = {name: stored[name].astype(np.float32) for name in stored.files}
+        self._features = Features()
+        self._glove = word_vectors.vectors()
+
+    def probabilities(self, ids: Array) -> Array:
+        """(N, kinds) float32 from features (N, 5) int64; N is a multiple of _BLOCK."""
+        import numpy as np
+
+        w = self._weights
+        vectors = self._glove[np.maximum(ids[:, 0] - 1, 0)].astype(np.float32)  # (N, 50)
+        vectors[ids[:, 0] == 0] = 0
+        hashed = [
+            w[name][ids[:, i + 1]] for i, name in enumerate(("word", "suffix", "prefix", "shape"))
+        ]
+        x = np.concatenate([vectors, *hashed], axis=1)  # (N, E)
+        inside = (ids[:, 4:] > 0).astype(np.float32)  # (N, 1), no gap
+        x = np.maximum(_product(x, w["in_kernel"]) + w["in_bias"], 0) * inside  # (N, H)
+        for i, dilation in enumerate(DILATIONS):
+            around = np.zeros((len(x), 3 * x.shape[1]), np.float32)
+            width = x.shape[1]
+            around[dilation:, :width] = x[:-dilation]
+            around[:, width : 2 * width] = x
+            around[:-dilation, 2 * width :] = x[dilation:]
+            seen = _product(around, w[f"conv{i}_kernel"]) + w[f"conv{i}_bias"]
+            x = (x + np.maximum(seen, 0)) * inside
+        logits = _product(x, w["out_kernel"]) + w["out_bias"]  # (N, kinds)
+        logits -= logits.max(axis=1, keepdims=True)
+        exponents = np.exp(logits)
+        return exponents / exponents.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
+
+    def mark(self, texts: Sequence[str], threshold: float) -> list[list[Mark]]:
+        """The persons and addresses in each of `texts`.
+
+        A name that is sure in one place of a text is believed in its other places too: "Blair said"
+        after "Tony Blair".
+
+        Args:
+            texts: any number.
+            threshold: probability, 0 to 1, from which a token belongs to a mark.
+        """
+        import numpy as np
+
+        found = [tokens(text) for text in texts]
+        features = self._features.of
+        flat: list[tuple[int, ...]] = [(0,) * 5] * GAP  # padded to whole blocks below
+        starts = []
+        for text, spans in zip(texts, found, strict=True):
+            starts.append(len(flat))
+            flat += [features(text[a:b]) for a, b in spans]
+            flat += [(0,) * 5] * GAP
+        flat += [(0,) * 5] * (-len(flat) % _BLOCK)
+        said = self.probabilities(np.array(flat, dtype=np.int64))
+        best = said[:, 1:].argmax(axis=1) + 1
+        scores = said[:, 1:].max(axis=1)
+        marks = []
+        for text, spans, at in zip(texts, found, starts, strict=True):
+            here = slice(at, at + len(spans))
+            kinds = np.where(scores[here] >= threshold, best[here], 0).tolist()
+            _again(text, spans, kinds, said[here, KINDS.index("PERSON")].tolist())
+            marks.append(join(text, spans, kinds, scores[here].tolist()))
+        return marks
+
+
+def _product(rows: Array, kernel: Array) -> Array:
+    """(N, A) @ (A, B), N a multiple of _BLOCK, the same for a row whatever stands around it.
+
+    Libraries of linear algebra sum in another order where a matrix has another number of rows.
+    """
+    blocks = rows.reshape(-1, _BLOCK, rows.shape[1])
+    return (blocks @ kernel).reshape(len(rows), -1)
+
+
+def _again(
+    text: str, spans: Sequence[tuple[int, int]], kinds: list[int], persons: list[float]
+) -> None:
+    """Marks in `kinds` the names that the text holds elsewhere and that may be persons here."""
+    person = KINDS.index("PERSON")
+    names = {
+        text[a:b]
+        for (a, b), kind in zip(spans, kinds, strict=True)
+        if kind == person and b - a > _FIX
+    }
+    for i, (a, b) in enumerate(spans):
+        if not kinds[i] and persons[i] >= _BELIEVED and text[a:b] in names:
+            kinds[i] = person
+
+
+def join(
+    text: str, spans: Sequence[tuple[int, int]], kinds: list[int], scores: list[float]
+) -> list[Mark]:
+    """Tokens of one kind that stand together become one mark.
+
+    Args:
+        text: the text.
+        spans: of its tokens.
+        kinds: of its tokens: an index into KINDS, 0 for none.
+        scores: of its tokens.
+    """
+    for i in range(1, len(kinds) - 1):
+        # "Jean-Luc", "J. Smith": a mark between two tokens of a kind belongs to them.
+        here, before = text[slice(*spans[i])], spans[i - 1]
+        initial = here == "." and before[1] - before[0] == 1
+        if not kinds[i] and kinds[i - 1] == kinds[i + 1] and (initial or here in "-'’/"):
+            kinds[i] = kinds[i - 1]
+            scores[i] = scores[i - 1]
+        # "Brown. Blair said": a sentence ends there, and so does the name.
+        ends = here == "\n" or (here == "." and before[1] - before[0] > _FIX)
+        if ends and KINDS[kinds[i]] == "PERSON":
+            kinds[i] = 0
+    marks, i = [], 0
+    while i < len(kinds):
+        if not kinds[i]:
+            i += 1
+            continue
+        j = i
+        while j + 1 < len(kinds) and kinds[j + 1] == kinds[i]:
+            j += 1
+        first, last = i, j
+        while first <= last and not text[spans[first][0]].isalnum():
+            first += 1
+        while last >= first and not text[spans[last][0]].isalnum():
+            last -= 1
+        if first <= last:
+            score = sum(scores[first : last + 1]) / (last + 1 - first)
+            marks.append(Mark(spans[first][0], spans[last][1], KINDS[kinds[i]], round(score, 4)))
+        i = j + 1
+    return marks

@@ -1,0 +1,1 @@
+"""Text -> ids: words and characters, word pieces."""

@@ -1,0 +1,190 @@
+"""Measures the candidate on the test side, once, and draws what people want to see.
+
+03_split, 04_trained -> data/05_evaluated/metrics.json         for `dvc metrics diff` and the gate
+                        data/05_evaluated/predictions.parquet  one row a test document
+                        data/05_evaluated/confusion.csv        for `dvc plots`
+                        data/05_evaluated/reference.parquet    signals of both sides held back
+                        data/05_evaluated/suspects.parquet     documents whose label looks wrong
+                        data/05_evaluated/words.parquet        its common words
+                        data/05_evaluated/report.html          for people
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from components import slices, svm_baseline
+from components.core import (
+    metrics,
+    tables,
+    text_quality,
+)
+from components.core.bundle import Model, Predictions, calibration
+from components.core.bundle import reference as references
+from components.core.params import Evaluate, Params
+from components.core.paths import Paths
+from components.core.progress import say
+from components.evaluate import behaviour, report
+from components.evaluate import insight as evaluation_insight
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+_DIGITS = 6  # kept of each number in files: more would be noise
+
+
+def measure(
+    actual: list[str], predicted: list[str], labels: list[str], settings: Evaluate
+) -> dict[str, Any]:
+    """The metrics of N answers.
+
+    Args:
+        actual, predicted: N labels each.
+        labels: the C classes.
+        settings: confidence of the intervals, resamples, seed.
+
+    Returns:
+        accuracy and macro_f1 (each value, low, high), errors, documents, and for each class
+        precision, recall, f1, documents; all shares in [0, 1].
+    """
+    table = metrics.confusion(actual, predicted, labels)
+    hits = int(table.trace())
+    scores = metrics.by_class(table)
+    return {
+        "documents": len(actual),
+        "errors": len(actual) - hits,
+        "accuracy": metrics.wilson(hits, len(actual), settings.confidence).rounded(),
+        "macro_f1": metrics.macro_f1(
+            table, settings.confidence, settings.resamples, settings.seed
+        ).rounded(),
+        "classes": {
+            label: {
+                "precision": round(float(scores[i, 0]), _DIGITS),
+                "recall": round(float(scores[i, 1]), _DIGITS),
+                "f1": round(float(scores[i, 2]), _DIGITS),
+                "documents": int(table[i].sum()),
+            }
+            for i, label in enumerate(labels)
+        },
+    }
+
+
+def trust(rows: pl.DataFrame, settings: Evaluate) -> dict[str, Any]:
+    """Whether confidence can be believed, and what abstaining does.
+
+    Args:
+        rows: as `answers` gives them.
+        settings: confidence of the interval, bins of the calibration error.
+
+    Returns:
+        calibration_error in [0, 1]; answered: share of the documents that get an answer, and its
+        accuracy (value, low, high), None where nothing is answered.
+    """
+    right = rows["actual"] == rows["predicted"]
+    given = ~rows["abstained"]
+    hits, count = int((right & given).sum()), int(given.sum())
+    error = calibration.expected_calibration_error(
+        rows["confidence"].to_numpy(), right.to_numpy(), settings.calibration_bins
+    )
+    accuracy = metrics.wilson(hits, count, settings.confidence).rounded() if count else None
+    return {
+        "calibration_error": round(error, _DIGITS),
+        "answered": {"share": round(count / max(len(rows), 1), _DIGITS), "accuracy": accuracy},
+    }
+
+
+def answers(documents: pl.DataFrame, found: Predictions) -> pl.DataFrame:
+    """One row a document: id, actual, predicted, confidence, abstained; no text."""
+    return documents.select("id", actual="label").with_columns(
+        predicted=pl.Series(found.labels, dtype=pl.String),
+        confidence=pl.Series(found.confidence).round(_DIGITS),
+        abstained=pl.Series(found.abstained, dtype=pl.Boolean),
+    )
+
+
+def known(
+    model: Model, validation: pl.DataFrame, test: pl.DataFrame, said: Predictions, params: Params
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What monitoring compares traffic with: see core/bundle/reference.py.
+
+    Args:
+        said: what the model said of the test side, so that it is not asked twice.
+    """
+    first = validation.height
+    chosen = references.thinned(first + test.height, params.evaluate.reference_rows)
+    tested = [i - first for i in chosen if i >= first]
+    held, asked = validation[[i for i in chosen if i < first]], params.validate_
+    language = text_quality.language_of(asked.language_characters, asked.language_score)
+    tables_, texts = [], list[str]()
+    for side, found in (
+        (held, model.predict(held["text"].to_list())), (test[tested], said.taken(tested)),
+    ):  # fmt: skip
+        table = references.table(found, side["text"].to_list(), language)
+        tables_.append(references.with_truth(table, side["label"].to_list()))
+        texts += side["text"].to_list()
+    return pl.concat(tables_), references.common_words(texts)
+
+
+def run(params: Params, paths: Paths) -> None:
+    """The stage: predicts, measures, draws."""
+    labels = params.ingest.labels
+    test = tables.read_table(paths.split / "test.parquet")
+    validation = tables.read_table(paths.split / "validation.parquet")
+    training = tables.read_json(paths.trained / "training.json")
+    model = Model(paths.trained / "model", labels)
+    said = model.predict(test["text"].to_list())
+    rows = answers(test, said)
+    actual, predicted = rows["actual"].to_list(), rows["predicted"].to_list()
+    measured = measure(actual, predicted, labels, params.evaluate)
+    measured |= trust(rows, params.evaluate) | {"architecture": training["architecture"]}
+    train = tables.read_table(paths.split / "train.parquet")
+    simple = svm_baseline.predict(
+        train["text"].to_list(), train["label"].to_list(), test["text"].to_list()
+    )
+    plain = measure(actual, simple, labels, params.evaluate)
+    measured["baseline"] = {"name": svm_baseline.NAME} | {
+        key: plain[key] for key in ("accuracy", "macro_f1", "errors")
+    }
+    measured["slices"] = slices.accuracy(
+        rows, slices.assign(test, params.evaluate.length_bounds), params.evaluate.confidence
+    )
+    behaved = behaviour.check(
+        model, behaviour.load(paths.behaviour), test, params.evaluate.behaviour_documents
+    )
+    measured["behaviour"] = {key: behaved[key] for key in ("passed", "of", "value") if behaved}
+    learned = pl.concat([train, validation])
+    suspects = evaluation_insight.suspected_labels(
+        learned, params.evaluate.suspect_documents, params.evaluate.seed
+    )
+    searched = min(len(learned), params.evaluate.suspect_documents)
+    measured["label_errors"] = {"searched": searched, "suspected": len(suspects)}
+    insight = report.Insight(
+        evaluation_insight.class_words(model, test, predicted, params.evaluate.explained_documents),
+        suspects.join(learned.select("id", "text"), on="id", maintain_order="left"),
+        behaved.get("cases", []),
+    )
+    reference, words = known(model, validation, test, said, params)
+    tables.write_json(measured, paths.evaluated / "metrics.json")
+    tables.write_table(rows, paths.evaluated / "predictions.parquet")
+    tables.write_text(
+        rows.select("actual", "predicted").write_csv(), paths.evaluated / "confusion.csv"
+    )
+    tables.write_table(reference, paths.evaluated / "reference.parquet")
+    tables.write_table(suspects, paths.evaluated / "suspects.parquet")
+    tables.write_table(words, paths.evaluated / "words.parquet")
+    epochs = report.epochs(paths.trained / "live" / "plots" / "metrics")
+    page = report.render(measured, rows, training, epochs, test, insight)
+    tables.write_text(page, paths.evaluated / "report.html")
+    accuracy, f1 = measured["accuracy"], measured["macro_f1"]
+    say(
+        f"evaluate: accuracy {accuracy['value']:.4f} [{accuracy['low']:.4f}, "
+        f"{accuracy['high']:.4f}], macro F1 {f1['value']:.4f} [{f1['low']:.4f}, {f1['high']:.4f}] "
+        f"on {measured['documents']} test documents; calibration error "
+        f"{measured['calibration_error']:.4f}, {measured['answered']['share']:.1%} answered; "
+        f"{svm_baseline.NAME} {plain['accuracy']['value']:.4f}; behaviour "
+        f"{behaved.get('passed', 0)} of {behaved.get('of', 0)}; {len(suspects)} labels look wrong"
+    )

@@ -1,0 +1,196 @@
+"""Draws an evaluation as one HTML page, without foreign hosts and with the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from components.core import metrics
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SHOWN_MISTAKES = 12  # most confident ones; more than a screen is not read
+_EXCERPT = 260  # characters of a scrubbed text that let a person judge a mistake
+_BINS = 10  # of the reliability diagram, equally many documents each
+_BLUE, _ORANGE, _GREY = "#2563a8", "#c2571a", "#8a8f98"
+
+
+@dataclass(frozen=True)
+class Insight:
+    """What stands behind the numbers.
+
+    Attributes:
+        words: as `evaluation_insight.class_words` returns it.
+        suspects: as `evaluation_insight.suspected_labels` returns it, with text (scrubbed).
+        behaviour: the cases of `behaviour.check`.
+    """
+
+    words: dict[str, list[dict[str, Any]]]
+    suspects: pl.DataFrame
+    behaviour: list[dict[str, Any]]
+
+
+def epochs(folder: Path) -> pl.DataFrame:
+    """DVCLive's curves: columns step, train_loss, validation_loss, train_accuracy, ..."""
+    table: pl.DataFrame | None = None
+    for side in ("train", "validation"):
+        for name in ("loss", "accuracy"):
+            curve = pl.read_csv(folder / side / f"{name}.tsv", separator="\t")
+            curve = curve.select("step", pl.col(name).alias(f"{side}_{name}"))
+            table = curve if table is None else table.join(curve, on="step")
+    assert table is not None
+    return table
+
+
+def render(
+    measured: dict[str, Any],
+    answers: pl.DataFrame,
+    training: dict[str, Any],
+    curves: pl.DataFrame,
+    documents: pl.DataFrame,
+    insight: Insight,
+) -> str:
+    """The page.
+
+    Args:
+        measured: as `evaluate.measure` returns it.
+        answers: id, actual, predicted, confidence of each test document.
+        training: training.json.
+        curves: as `epochs` returns it.
+        documents: the test side, for excerpts (scrubbed) of the most confident mistakes.
+        insight: words, suspected labels, behaviour.
+    """
+    from jinja2 import Environment, select_autoescape
+
+    source = files("components.evaluate").joinpath("report.html.j2").read_text("utf-8")
+    template = Environment(autoescape=select_autoescape(default=True)).from_string(source)
+    mistakes = (
+        answers.filter(pl.col("actual") != pl.col("predicted"))
+        .sort("confidence", "id", descending=[True, False])
+        .head(_SHOWN_MISTAKES)
+        .join(documents.select("id", "text"), on="id", maintain_order="left")
+        .with_columns(pl.col("text").str.slice(0, _EXCERPT))
+    )
+    suspects = insight.suspects.head(_SHOWN_MISTAKES).with_columns(
+        pl.col("text").str.slice(0, _EXCERPT)
+    )
+    return template.render(
+        measured=measured,
+        training=training,
+        mistakes=mistakes.to_dicts(),
+        insight=insight,
+        suspects=suspects.to_dicts(),
+        confusion=_draw(lambda axes: _confusion(axes, measured, answers), (5.2, 4.6)),
+        classes=_draw(lambda axes: _classes(axes, measured), (5.2, 4.6)),
+        loss=_draw(lambda axes: _curve(axes, curves, training, "loss"), (5.2, 3.2)),
+        accuracy=_draw(lambda axes: _curve(axes, curves, training, "accuracy"), (5.2, 3.2)),
+        reliability=_draw(lambda axes: _reliability(axes, answers), (5.2, 3.6)),
+        confidence=_draw(lambda axes: _confidence(axes, answers), (5.2, 3.6)),
+    )
+
+
+def _draw(plot: Any, size: tuple[float, float]) -> str:
+    """An SVG element; no date and a fixed salt, so that its bytes do not change."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    style: dict[Any, Any] = {
+        "svg.hashsalt": "newsloop",
+        "svg.fonttype": "none",
+        "font.family": "sans-serif",
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": _GREY,
+        "axes.grid": False,
+    }
+    with mpl.rc_context(style):
+        figure = Figure(figsize=size, layout="constrained")
+        plot(figure.subplots())
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    return re.sub(r"^.*?(?=<svg)", "", svg, flags=re.DOTALL)
+
+
+def _confusion(axes: Axes, measured: dict[str, Any], answers: pl.DataFrame) -> None:
+    labels = list(measured["classes"])
+    table = metrics.confusion(answers["actual"].to_list(), answers["predicted"].to_list(), labels)
+    shares = table / table.sum(axis=1, keepdims=True).clip(1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row in range(len(labels)):
+        for column in range(len(labels)):
+            if table[row, column]:
+                dark = shares[row, column] > 0.5  # noqa: PLR2004 - half of the colour scale
+                axes.text(
+                    column, row, str(table[row, column]),
+                    ha="center", va="center", color="white" if dark else "black",
+                )  # fmt: skip
+    axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="predicted", ylabel="actual", title="Confusion matrix (documents)")
+
+
+def _classes(axes: Axes, measured: dict[str, Any]) -> None:
+    labels = list(measured["classes"])
+    for offset, (name, colour) in enumerate(
+        [("precision", _GREY), ("recall", _ORANGE), ("f1", _BLUE)]
+    ):
+        values = [measured["classes"][label][name] for label in labels]
+        places = [i + (offset - 1) * 0.22 for i in range(len(labels))]
+        axes.scatter(values, places, color=colour, label=name.replace("f1", "F1"), s=36, zorder=3)
+    for place in range(len(labels)):
+        axes.axhline(place, color="#e5e7eb", zorder=0)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.invert_yaxis()
+    axes.set_xlim(right=1.005)
+    axes.set(title="By class", xlabel="share")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
+
+
+def _curve(axes: Axes, curves: pl.DataFrame, training: dict[str, Any], name: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    steps = (curves["step"] + 1).to_list()
+    axes.plot(steps, curves[f"train_{name}"].to_list(), color=_GREY, label="train")
+    axes.plot(steps, curves[f"validation_{name}"].to_list(), color=_BLUE, label="validation")
+    axes.axvline(training["best_epoch"], color=_ORANGE, linestyle=":", label="epoch kept")
+    axes.set(title=name.capitalize(), xlabel="epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False)
+
+
+def _reliability(axes: Axes, answers: pl.DataFrame) -> None:
+    bins = (
+        answers.with_columns(
+            bin=pl.col("confidence").rank("ordinal") * _BINS // (len(answers) + 1),
+            right=(pl.col("actual") == pl.col("predicted")).cast(pl.Float64),
+        )
+        .group_by("bin")
+        .agg(pl.col("confidence").mean(), pl.col("right").mean(), pl.len())
+        .sort("bin")
+    )
+    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="as confident as right")
+    sizes = [12 + 120 * n / len(answers) for n in bins["len"]]
+    axes.scatter(bins["confidence"].to_list(), bins["right"].to_list(), s=sizes, color=_BLUE)
+    axes.set(title="Reliability (size: documents)", xlabel="confidence", ylabel="share right")
+    axes.legend(frameon=False)
+
+
+def _confidence(axes: Axes, answers: pl.DataFrame) -> None:
+    right = pl.col("actual") == pl.col("predicted")
+    groups = [answers.filter(right)["confidence"], answers.filter(~right)["confidence"]]
+    axes.hist(
+        [group.to_list() for group in groups],
+        bins=20, range=(0, 1), stacked=True, color=[_BLUE, _ORANGE], label=["right", "wrong"],
+    )  # fmt: skip
+    axes.set_yscale("symlog", linthresh=10)
+    axes.set(title="Confidence", xlabel="confidence", ylabel="documents")
+    axes.legend(frameon=False, loc="upper left")

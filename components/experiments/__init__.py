@@ -1,0 +1,1 @@
+"""Experiments beside the pipeline: cross-validation, tuning, DVC experiments."""

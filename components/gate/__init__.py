@@ -1,0 +1,252 @@
+"""Decides, in writing, whether a candidate may be released. docs/release.md has the rule in words.
+
+Absolute floors on metrics.json, the leak test and the bundle's size; then what the rehearsal found;
+then the champion on the same documents. The answer is one of four:
+
+    release    every check passed
+    keep       nothing bad was found, but the candidate is not proven better: the champion stays
+    refuse     a floor or the rehearsal failed, or the candidate is proven worse
+    unchanged  the candidate is the champion
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from components.core import bundle, params, tables
+from components.core.errors import DataError
+from components.core.ledger import Champion, Ledger
+from components.core.ledger import gate as ledger_gate
+from components.core.paths import Paths
+from components.gate import comparison, report
+from components.gate.checks import (
+    KEEP,
+    RELEASE,
+    UNCHANGED,
+    Check,
+    against_champion,
+    floors,
+    rehearsed,
+    verdict,
+)
+from components.gate.comparison import Comparison, Part
+
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate decided about one candidate.
+
+    Attributes:
+        id: the same for the same candidate, champion, test side, settings and outcome.
+        verdict: release, keep, refuse or unchanged.
+        candidate: name of the candidate's bundle.
+        champion: name of the champion's bundle; None before the first release.
+        architecture: of the candidate.
+        checks: each condition with its numbers.
+        reasons: why it was not released, or what could not be compared; a sentence each.
+        comparison: with the champion; None where there is none, or it cannot be compared.
+    """
+
+    id: str
+    verdict: str
+    candidate: str
+    champion: str | None
+    architecture: str
+    checks: list[Check]
+    reasons: list[str]
+    comparison: Comparison | None
+
+    @property
+    def released(self) -> bool:
+        return self.verdict == RELEASE
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; each check says whether it passed."""
+        checks = [{**asdict(check), "passed": check.passed} for check in self.checks]
+        return {**asdict(self), "checks": checks, "released": self.released}
+
+
+def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
+    """Judges the bundle in data/06_packaged; the champion is read from the bundle store.
+
+    Raises:
+        BundleError: a bundle is incomplete, altered or not signed by our key.
+        DataError: a result of an earlier stage is missing.
+    """
+    settings, champion = params_.gate, ledger.champion()
+    candidate = bundle.verify(paths.bundle, paths.keys)
+    bundle.verify(paths.bento / "src", paths.keys)
+    measured = tables.read_json(paths.evaluated / "metrics.json")
+    if champion is not None and champion.bundle == candidate:
+        return _decide(params_, paths, candidate, champion, measured, [], [], None)
+    size = sum(file.stat().st_size for file in paths.bundle.rglob("*") if file.is_file())
+    checks = floors(measured, _leaks(paths), size / _MIB, settings)
+    rehearsal = _rehearsal(paths, candidate)
+    checks += rehearsed(rehearsal, settings)
+    reasons: list[str] = []
+    if settings.rehearse and rehearsal and rehearsal["problem"]:
+        reasons.append(rehearsal["problem"])
+    if not settings.rehearse:
+        reasons.append("it was not rehearsed, because gate.rehearse is false")
+    found = None
+    if champion is not None:
+        found, remarks = _against(params_, paths, ledger, champion)
+        checks += against_champion(found, settings) if found else []
+        reasons += remarks
+    return _decide(params_, paths, candidate, champion, measured, checks, reasons, found)
+
+
+def _against(
+    params_: params.Params, paths: Paths, ledger: Ledger, champion: Champion
+) -> tuple[Comparison | None, list[str]]:
+    """The comparison with the champion; or None, and why there is none."""
+    if champion.version in ledger.retired():
+        return None, [f"{champion.tag} is retired and must go: only the floors count"]
+    model = bundle.load(paths.bundles / champion.bundle, paths.keys)
+    if set(model.labels) != set(params_.ingest.labels):
+        return None, [f"{champion.tag} sorts into other classes and cannot be compared"]
+    mark = champion.decision.get("feedback_watermark", 0)
+    newest = _documents(params_, ledger_gate.labelled_since(ledger, mark))
+    rows = compared(paths, model, newest, _documents(params_, ledger_gate.asked_for(ledger)))
+    if rows.is_empty():
+        return None, [f"no test document is left on which {champion.tag} could be compared"]
+    return comparison.compare(rows, params_.gate), []
+
+
+def stood(params_: params.Params, paths: Paths, candidate: str) -> bool:
+    """Whether a rehearsal of this candidate is there, and found nothing to object to."""
+    return all(check.passed for check in rehearsed(_rehearsal(paths, candidate), params_.gate))
+
+
+def _rehearsal(paths: Paths, candidate: str) -> dict[str, Any] | None:
+    file = paths.rehearsals / f"{candidate}.json"
+    return tables.read_json(file) if file.exists() else None
+
+
+def compared(
+    paths: Paths, champion: bundle.Model, newest: list[str], asked: list[str]
+) -> pl.DataFrame:
+    """One row a text of the test side: what `comparison.compare` wants.
+
+    A text that stands there twice counts once: repeats are no new evidence. Texts whose label the
+    label queue asked for are left out: it asks for those that are hard for the champion, and on
+    them any other model looks better.
+
+    Args:
+        champion: the model that serves.
+        newest: ids of documents that people labelled since it was made. Only those that fell on
+            the test side count: the candidate learned from the others.
+        asked: ids of documents that the label queue asked for.
+    """
+    answers = tables.read_table(paths.evaluated / "predictions.parquet")
+    test = tables.read_table(paths.split / "test.parquet")
+    if answers["id"].to_list() != test["id"].to_list():
+        raise DataError(
+            f"Expected an answer of the candidate to each document of {paths.split}, got others. "
+            "Run `dvc repro evaluate`."
+        )
+    rows = (
+        test.with_columns(candidate=answers["predicted"])
+        .filter(~pl.col("id").is_in(asked))
+        .unique("text", keep="first", maintain_order=True)
+    )
+    said = champion.predict(rows["text"].to_list()).labels
+    return rows.select(
+        "candidate",
+        "source",
+        champion=pl.Series(said, dtype=pl.String),
+        actual="label",
+        recent=pl.col("id").is_in(newest),
+        length=pl.col("text").str.len_chars(),
+    )
+
+
+def _documents(params_: params.Params, predictions: list[str]) -> list[str]:
+    """The ids that these predictions have as documents of the feedback sources."""
+    sources = [one.name for one in params_.ingest.sources if one.kind == "feedback"]
+    return [f"{source}/{id_}" for source in sources for id_ in predictions]
+
+
+def _leaks(paths: Paths) -> int:
+    """Documents in which validate's leak test found personal data, and that went on."""
+    expectations = tables.read_json(paths.validated / "validation.json")["expectations"]
+    found = [
+        row["unexpected"]
+        for row in expectations["Documents that go on"]
+        if row["column"] == "leaks"
+    ]
+    if not found:
+        raise DataError(
+            f"Expected the leak test's result in {paths.validated}, it has none. Run `dvc repro "
+            "--force validate`."
+        )
+    return sum(found)
+
+
+def _decide(
+    params_: params.Params,
+    paths: Paths,
+    candidate: str,
+    champion: Champion | None,
+    measured: dict[str, Any],
+    checks: list[Check],
+    reasons: list[str],
+    found: Comparison | None,
+) -> Decision:
+    said = verdict(checks) if checks else UNCHANGED
+    failed = [check.told() for check in checks if not check.passed]
+    if found is not None and said == KEEP:
+        failed.insert(0, _cannot_say(found.sides))
+    basis = [
+        candidate,
+        champion.bundle if champion else "",
+        tables.file_hash(paths.split / "test.parquet"),
+        params_.gate.model_dump_json(),
+        said,
+        *(check.name for check in checks if not check.passed),
+    ]
+    return Decision(
+        id=hashlib.sha256("\n".join(basis).encode()).hexdigest()[:32],
+        verdict=said,
+        candidate=candidate,
+        champion=champion.bundle if champion else None,
+        architecture=measured["architecture"],
+        checks=checks,
+        reasons=failed + reasons,
+        comparison=found,
+    )
+
+
+def _cannot_say(sides: list[Part]) -> str:
+    told = ", ".join(
+        f"{side.name}: {side.gained} texts won and {side.lost} lost of {side.documents}"
+        for side in sides
+    )
+    return f"there is not enough to say that it is better than the champion ({told})"
+
+
+def record(decision: Decision, paths: Paths, ledger: Ledger, now: datetime) -> None:
+    """Writes the decision to its JSON file, its page and the ledger; the same one only once."""
+    if ledger_gate.decision(ledger, decision.id) is not None:
+        return
+    details = decision.as_dict()
+    tables.write_json(details, paths.decisions / f"{decision.id}.json")
+    page = report.render(details, now)
+    tables.write_text(page, paths.decisions / f"{decision.id}.html")
+    ledger.add_decision(
+        {
+            "id": decision.id,
+            "kind": "gate",
+            "time": now,
+            "verdict": decision.verdict,
+            "reasons": decision.reasons,
+            "details": details,
+        }
+    )

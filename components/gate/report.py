@@ -1,0 +1,56 @@
+"""Draws a decision of the gate as one HTML page, without foreign hosts; readable on a phone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+
+_TITLES = {
+    "floor": "What every model must reach",
+    "rehearsal": "The rehearsal: the real service, in a process of its own",
+    "champion": "Against the champion, on the same texts",
+}
+_ANSWERS = {
+    "release": "Released",
+    "keep": "Not released: the champion stays",
+    "refuse": "Refused",
+    "unchanged": "Unchanged: the candidate is the champion",
+}
+
+
+def render(decision: dict[str, Any], now: datetime) -> str:
+    """The page.
+
+    Args:
+        decision: as `gate.Decision.as_dict` gives it.
+        now: UTC.
+    """
+    from jinja2 import Environment, select_autoescape
+
+    source = files("components.gate").joinpath("report.html.j2").read_text("utf-8")
+    environment = Environment(autoescape=select_autoescape(default=True))
+    environment.filters["number"] = number
+    groups = [
+        (title, [check for check in decision["checks"] if check["kind"] == kind])
+        for kind, title in _TITLES.items()
+    ]
+    return environment.from_string(source).render(
+        decision=decision,
+        answer=_ANSWERS[decision["verdict"]],
+        groups=[(title, checks) for title, checks in groups if checks],
+        time=now.strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def number(value: float) -> str:
+    """
+    >>> number(0.978208), number(0.0000081), number(1312.44), number(1.0), number(-0.02)
+    ('0.978', '0.0000081', '1312', '1', '-0.02')
+    """
+    large, small = 100, 0.001
+    if abs(value) >= large:
+        return f"{value:.0f}"
+    if 0 < abs(value) < small:
+        return f"{value:.2g}" if abs(value) < 1e-6 else f"{value:.7f}".rstrip("0")  # noqa: PLR2004
+    return f"{value:.3f}".rstrip("0").rstrip(".")

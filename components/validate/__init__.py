@@ -1,0 +1,266 @@
+"""Checks the documents with Great Expectations; bad rows go to quarantine, bad tables no further.
+
+    data/01_ingested/documents.parquet, faults.json, data/baseline.json
+        -> data/02_validated/documents.parquet   (core/schema.py DOCUMENT) what can be learned from
+           data/02_validated/quarantine.parquet  bad rows, with `reasons`
+           data/02_validated/validation.json     what was checked and found, without times of runs
+           .newsloop/data_docs/index.html        the same for people, also of a refused table
+
+Four things are checked: the columns' types, the rows that came in (a few may be bad), the documents
+that go on (none may be), and these together: against the last snapshot and the last release, and
+for wrong labels. A row without label is neither good nor bad: it is left out and counted. Great
+Expectations never sees a text, only numbers, so that none gets into its results. It passes empty
+tables, empty suites and columns of nulls; here each of them fails.
+
+The table is gone through in batches: what stays in memory are some 100 bytes a row, and the texts
+of the sample on which wrong labels are looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from components import label_noise
+from components.core import baseline as baselines
+from components.core import keys, schema, streams, tables
+from components.core import params as parameters
+from components.core.baseline import Baseline
+from components.core.errors import DataError
+from components.core.params import Params
+from components.core.paths import Paths
+from components.core.progress import say, track
+from components.core.scrub import Scrubber
+from components.core.streams import Batches
+from components.validate import checks as validation_checks
+from components.validate import leak_test, report
+from components.validate.checks import Check, counted
+from components.validate.messages import (
+    column_problems,
+    counts_by_class,
+    problems_of,
+    summary_of,
+)
+from components.validate.rows import (
+    LEAK,
+    Measurer,
+    Rows,
+    Scrub,
+    sort_out,
+)
+from components.validate.suite import (
+    Checker,
+    column_expectations,
+    columns_of,
+    described,
+    fact_expectations,
+    facts,
+    numbers,
+    row_expectations,
+    table_expectations,
+)
+
+_COLUMNS = "Columns and their types"
+_TOGETHER = "The documents together"
+_QUARANTINE = {**schema.DOCUMENT, "reasons": pl.List(pl.String())}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What validation says.
+
+    Attributes:
+        problems: why nothing may be learned from this table; empty if it may.
+        rows: None where the columns were so wrong that no row was looked at.
+        summary: for validation.json.
+        results: title -> result of Great Expectations, for the report.
+    """
+
+    problems: list[str]
+    rows: Rows | None
+    summary: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
+
+
+def judge(
+    documents: Batches,
+    measurer: Measurer,
+    settings: parameters.Validate,
+    ingest: parameters.Ingest,
+    baseline: Baseline,
+    checker: Checker,
+) -> Verdict:
+    """Whether and what of `documents` can be learned from.
+
+    Args:
+        documents: as ingest wrote them.
+        measurer: of the same settings and labels.
+        settings: bounds.
+        ingest: its classes and sources.
+        baseline: what earlier snapshots and releases held.
+    """
+    columns = checker.check(columns_of(documents.columns), "columns", column_expectations())
+    if not columns.success:
+        return Verdict(column_problems(documents.columns), None, results={_COLUMNS: columns})
+    measured = (measurer.measure(batch) for batch in documents.batches())
+    count = -(-documents.height // streams.BATCH)
+    batches = track(measured, "validate: measuring", count, f"batches of {streams.BATCH}")
+    rows = sort_out(pl.concat([measurer.nothing(), *batches]), settings)
+    labels = ingest.labels
+    checks, repeats = _checks(rows, documents, measurer, settings, ingest, baseline)
+    mostly = round(1 - settings.max_bad_share, 6)
+    results = {
+        _COLUMNS: columns,
+        "Rows that came in": checker.check(
+            numbers(rows.judged), "rows", row_expectations(settings, labels, mostly)
+        ),
+        "Documents that go on": checker.check(
+            numbers(rows.good),
+            "documents",
+            row_expectations(settings, labels) + table_expectations(settings, labels),
+        ),
+    }
+    if any(check.value is not None for check in checks):
+        results[_TOGETHER] = checker.check(facts(checks), "together", fact_expectations(checks))
+    problems = problems_of(rows, documents, settings, labels)
+    problems += [check.problem for check in checks if check.passed is False]
+    failed = [a for r in results.values() for a in described(r) if not a["success"]]
+    if failed and not problems:
+        names = ", ".join(sorted({f"{a['name']} ({a['column']})" for a in failed}))
+        problems = [f"Great Expectations finds fault that newsloop does not: {names}"]
+    return Verdict(problems, rows, summary_of(rows, labels, checks, repeats, results), results)
+
+
+def _checks(
+    rows: Rows,
+    documents: Batches,
+    measurer: Measurer,
+    settings: parameters.Validate,
+    ingest: parameters.Ingest,
+    baseline: Baseline,
+) -> tuple[list[Check], dict[str, int]]:
+    good = rows.good
+    by_class, by_source = counts_by_class(good, ingest.labels), counted(good["source"])
+    sources = [source.name for source in ingest.sources]
+    feedback = [source.name for source in ingest.sources if source.kind == "feedback"]
+    repeats, counts = validation_checks.repeats(good, settings)
+    noise, why_not = _noise(good, documents, measurer, settings)
+    newest = good["time"].max()
+    total = rows.judged.height + rows.unlabelled
+    return [
+        validation_checks.volume(total, baseline.snapshot, sources, settings),
+        validation_checks.class_balance(by_class, baseline.release, settings),
+        validation_checks.source_share(by_source, baseline.release, sources, feedback, settings),
+        repeats,
+        validation_checks.freshness(newest, baseline, good.height, settings),  # type: ignore[arg-type]
+        validation_checks.label_noise(noise, why_not, settings),
+    ], counts
+
+
+def _noise(
+    good: pl.DataFrame, documents: Batches, measurer: Measurer, settings: parameters.Validate
+) -> tuple[label_noise.Noise | None, str]:
+    """The estimate on a sample, or why there is none."""
+    # The same documents whatever their order: those with the smallest hashes.
+    sample = good.sort("content", "row").head(settings.noise_documents).sort("row")
+    classes = sample["label"].n_unique()
+    needed = settings.noise_class_documents * max(classes, 2)
+    if sample.height < needed or classes < 2:  # noqa: PLR2004 - one class cannot be mistaken
+        return None, f"{sample.height} documents of {classes} classes, at least {needed} needed"
+    texts = [text for batch in chosen(documents, measurer, sample["row"]) for text in batch["text"]]
+    return label_noise.estimate(texts, sample["label"].to_list(), sample["content"].to_list()), ""
+
+
+def chosen(documents: Batches, measurer: Measurer, rows: pl.Series) -> Iterator[pl.DataFrame]:
+    """The documents with the numbers `rows`, in their order, mended if the settings say so."""
+    wanted = rows.cast(pl.UInt32).sort().to_frame("row")
+    start = 0
+    for batch in documents.batches():
+        here = wanted.filter(pl.col("row").is_between(start, start + batch.height - 1))
+        mended, _ = measurer.mend(batch.select(pl.all().gather(here["row"] - start)))
+        yield mended
+        start += batch.height
+
+
+def read_faults(value: object) -> dict[str, str]:
+    """id -> reason, from what faults.json holds.
+
+    Raises:
+        DataError: it is no list of {"id", "reason"}.
+    """
+    try:
+        return {str(entry["id"]): str(entry["reason"]) for entry in value}  # type: ignore[attr-defined]
+    except (TypeError, KeyError) as error:
+        raise DataError(
+            'Expected faults.json to be a list of {"id", "reason"}, got something else. Run '
+            "`dvc repro` to make it anew."
+        ) from error
+
+
+def quarantined(
+    documents: Batches, measurer: Measurer, bad: pl.DataFrame
+) -> Iterator[pl.DataFrame]:
+    """The bad rows with their `reasons`, as `chosen`."""
+    start = 0
+    for batch in chosen(documents, measurer, bad["row"]):
+        reasons = bad["reasons"][start : start + batch.height]
+        # What leaked goes no further, not even into quarantine.
+        text = pl.when(~pl.col("reasons").list.contains(LEAK)).then("text")
+        yield batch.with_columns(reasons=reasons).with_columns(text=text)
+        start += batch.height
+
+
+def again(settings: parameters.Scrub, key_folder: Path) -> Scrub:
+    """Scrubs mended texts; loads the scrubber when the first one comes.
+
+    A text that the policy drops becomes empty, and so too short to go on.
+    """
+    made: list[Scrubber] = []
+
+    def scrub(texts: list[str]) -> list[str]:
+        if not made:
+            keyed = "pseudonym" in settings.entities.values()
+            made.append(Scrubber(settings, keys.pseudonym_key(key_folder) if keyed else None))
+        return [scrubbed.text for scrubbed in made[0].scrub_many(texts)]
+
+    return scrub
+
+
+def run(params: Params, paths: Paths) -> None:
+    """The stage: reads, judges, writes; the report for people comes first, whatever the verdict."""
+    out = paths.validated
+    # Below DVC the folder is empty; run by hand, nothing of an earlier table may stay.
+    for name in ("documents.parquet", "quarantine.parquet", "validation.json"):
+        (out / name).unlink(missing_ok=True)
+    documents = streams.Stored(paths.ingested / "documents.parquet")
+    faults = read_faults(tables.read_json(paths.ingested / "faults.json"))
+    settings, ingest = params.validate_, params.ingest
+    measurer = Measurer(
+        settings, ingest.labels, faults, again(ingest.scrub, paths.keys), leak_test.counter(params)
+    )
+    baseline = baselines.read(paths.baseline)
+    verdict = judge(documents, measurer, settings, ingest, baseline, Checker())
+    page = report.render(verdict.problems, verdict.summary, verdict.results)
+    shown = tables.write_text(page, paths.data_docs / "index.html")
+    if verdict.rows is not None:
+        bad = verdict.rows.bad
+        streams.write(
+            quarantined(documents, measurer, bad), _QUARANTINE, out / "quarantine.parquet"
+        )
+    if verdict.problems or verdict.rows is None:
+        raise DataError(
+            f"Expected documents to learn from, got: {'. Also: '.join(verdict.problems)}. Look at "
+            f"{shown} and {out / 'quarantine.parquet'}, then mend the source, or ingest.labels and "
+            "validate in params.yaml."
+        )
+    good = chosen(documents, measurer, verdict.rows.good["row"])
+    streams.write(good, schema.DOCUMENT, out / "documents.parquet")
+    tables.write_json(verdict.summary, out / "validation.json")
+    say(
+        f"validate: {verdict.rows.good.height} documents go on, {verdict.rows.bad.height} in "
+        f"quarantine, {verdict.rows.unlabelled} without label; {shown}"
+    )

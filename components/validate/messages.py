@@ -1,0 +1,145 @@
+"""What validation says: why a table is refused, and the counts for validation.json."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from components.core import params as parameters
+from components.core import schema
+from components.core.streams import Batches
+from components.validate.checks import Check, counted
+from components.validate.rows import Rows
+from components.validate.suite import described
+
+_SHOWN_LABELS = 5
+_KEPT_LABELS = 1000  # unknown ones that are counted: a column of texts must not fill the memory
+# A column that is no label at all may hold personal data, which no message may repeat.
+_LIKE_A_LABEL = re.compile(r"(?!.*\d{5})[\w &/.+-]{1,30}")
+
+
+def column_problems(columns: Mapping[str, pl.DataType]) -> list[str]:
+    """How `columns` differ from core/schema.py DOCUMENT."""
+    expected = {name: str(kind) for name, kind in schema.DOCUMENT.items()}
+    found = {name: str(kind) for name, kind in columns.items()}
+    return [
+        f"column {name}: expected {expected.get(name, 'none')}, got {found.get(name, 'none')}"
+        for name in [*expected, *(name for name in found if name not in expected)]
+        if expected.get(name) != found.get(name)
+    ] or ["the columns did not pass Great Expectations"]
+
+
+def problems_of(
+    rows: Rows, documents: Batches, settings: parameters.Validate, labels: Sequence[str]
+) -> list[str]:
+    """Why nothing may be learned from the rows, each taken by itself; empty if it may.
+
+    Args:
+        rows: sorted out.
+        documents: for the labels that are not in the list.
+        settings: bounds.
+        labels: the classes.
+    """
+    total, good = rows.judged.height, rows.good
+    if not total:
+        if rows.unlabelled:
+            return [f"none of {rows.unlabelled} documents has a label"]
+        return ["no documents came in"]
+    problems = []
+    if rows.bad.height / total > settings.max_bad_share:
+        told = "; ".join(
+            f"{reason}: {n}{_labels(documents, labels) if reason.startswith('label') else ''}"
+            for reason, n in rows.reasons().items()
+        )
+        problems.append(
+            f"{rows.bad.height} of {total} rows are bad ({rows.bad.height / total:.1%}, at most "
+            f"{settings.max_bad_share:.1%}): {told}"
+        )
+    if good.height < settings.min_documents:
+        left_out = f", and {rows.unlabelled} without label" if rows.unlabelled else ""
+        problems.append(
+            f"expected at least {settings.min_documents} good documents, got {good.height}"
+            f"{left_out}"
+        )
+    if good["label"].n_unique() < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
+        problems.append(f"expected at least two classes, got {good['label'].n_unique()}")
+    least = settings.min_class_documents
+    few = {k: n for k, n in counts_by_class(good, labels).items() if n < least}
+    if few:
+        problems.append(
+            f"expected at least {least} documents of each class, got "
+            + ", ".join(f"{n} of {label}" for label, n in few.items())
+        )
+    return problems
+
+
+def _labels(documents: Batches, labels: Sequence[str]) -> str:
+    """A few of the labels that are not in the list, with their counts."""
+    counts: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for batch in documents.batches():
+        unknown = batch["label"].drop_nulls().filter(~batch["label"].drop_nulls().is_in(labels))
+        for label, n in unknown.value_counts().sort("label").iter_rows():
+            if _LIKE_A_LABEL.fullmatch(label) and (label in counts or len(counts) < _KEPT_LABELS):
+                counts[label] += n
+            else:
+                others["values"] += 1
+    like = counts.most_common(_SHOWN_LABELS)
+    shown = [f"{label!r} {n}" for label, n in like]
+    hidden = others["values"] + len(counts) - len(like)
+    if hidden:
+        shown.append(f"{hidden} other values")
+    return f" ({', '.join(shown)})"
+
+
+def counts_by_class(good: pl.DataFrame, labels: Sequence[str]) -> dict[str, int]:
+    """Documents of each class, also of those that have none."""
+    counts = Counter(good["label"].to_list())
+    return {label: counts[label] for label in labels}
+
+
+def summary_of(
+    rows: Rows,
+    labels: Sequence[str],
+    checks: Sequence[Check],
+    repeats: Mapping[str, int],
+    results: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The content of validation.json: counts and numbers, no text, no id."""
+    good, lengths = rows.good, rows.good["characters"]
+    times = good["time"].drop_nulls()
+    return {
+        "rows": rows.judged.height + rows.unlabelled,
+        "documents": good.height,
+        "unlabelled": rows.unlabelled,
+        "quarantined": rows.bad.height,
+        "reasons": rows.reasons(),
+        "by_class": counts_by_class(good, labels),
+        "by_source": counted(good["source"]),
+        "by_language": counted(good["language"]),
+        "mended": int(good["mended"].sum()),
+        "characters": {
+            "least": lengths.min(),
+            "median": lengths.median(),
+            "most": lengths.max(),
+        },
+        "times": {
+            "documents": times.len(),
+            "oldest": _iso(times.min()),
+            "newest": _iso(times.max()),
+        },
+        "repeats": dict(repeats),
+        "checks": [
+            {"name": c.name, "asked": c.words, "value": c.value, "told": c.told, "passed": c.passed}
+            for c in checks
+        ],
+        "expectations": {title: described(result) for title, result in results.items()},
+    }
+
+
+def _iso(time: Any) -> str | None:
+    return None if time is None else str(time.isoformat())

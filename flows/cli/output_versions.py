@@ -1,0 +1,165 @@
+"""What the commands about versions print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from flows.cli.output import as_json, console
+
+_SHORT = 12  # digits of a hash that a person reads
+_SHOWN = 20  # documents and settings; --json has them all
+# Of metrics.json, what a person compares first.
+_METRICS = ("accuracy.value", "macro_f1.value", "calibration_error", "errors")
+_REASON = 60  # characters of a reason
+_CANNOT_SAY = "cannot say: DVC's stores do not hold it any more"
+
+
+def models(rows: list[dict[str, Any]], history: list[dict[str, Any]], json_wanted: bool) -> None:
+    """Versions, the newest first, then every change of the champion."""
+    if json_wanted:
+        as_json(rows)
+        return
+    if not rows:
+        console().print("none yet: `newsloop run` makes one")
+        return
+    table = _table(
+        "version", "", "released (UTC)", "architecture", "accuracy", "macro F1", "bundle"
+    )
+    champion = history[-1]["version"] if history else None
+    for row in rows:
+        words = ["champion"] if row["version"] == champion else []
+        words += ["retired"] if row["retired"] else []
+        table.add_row(
+            f"v{row['version']}",
+            ", ".join(words),
+            f"{row['time']:%Y-%m-%d %H:%M}",
+            row["metrics"]["architecture"],
+            f"{row['metrics']['accuracy']['value']:.4f}",
+            f"{row['metrics']['macro_f1']['value']:.4f}",
+            row["bundle"][:_SHORT],
+        )
+    console().print(table)
+    served = _table("served from (UTC)", "version", "because")
+    for row in reversed(history):
+        served.add_row(
+            f"{row['time']:%Y-%m-%d %H:%M:%S}", f"v{row['version']}", _brief(row["reason"])
+        )
+    console().print()
+    console().print(served)
+
+
+def why(found: dict[str, Any], json_wanted: bool) -> None:
+    """One line for each link of the chain."""
+    if json_wanted:
+        as_json(found)
+        return
+    answer, stored, version = found["prediction"], found["bundle"], found["version"]
+    said = f"{answer['label']}, confidence {answer['confidence']:.3f}"
+    _line("prediction", f"{answer['id']}, {answer['time']:%Y-%m-%d %H:%M:%S} UTC: {said}")
+    state = "every byte as signed" if stored["verified"] else stored["fault"]
+    _line("bundle", f"{stored['name'][:_SHORT]}, {state}")
+    if version is None:
+        _line("version", "the ledger knows no version with this bundle")
+        return
+    accuracy = version["metrics"]["accuracy"]["value"]
+    because = _brief(version["served_because"] or "not the champion at that time")
+    _line("version", f"{version['tag']}, test accuracy {accuracy:.4f} ({because})")
+    commit = found["commit"]
+    missing = "not in this repository: `git fetch --tags`"
+    _line("commit", f"{commit['id'][:_SHORT]}, {_brief(commit['subject'])}" if commit else missing)
+    data = found["data"]
+    _line("snapshot", f"sha256 {data['snapshot'][:_SHORT]}")
+    for source in data["sources"] or []:
+        pin = ", ".join(f"{k} {v}" for k, v in source.items() if k not in ("name", "kind"))
+        _line("", f"{source['name']} ({source['kind']}): {pin}")
+    _line("data", f"dvc.lock sha256 {data['dvc_lock'][:_SHORT]}")
+    for path, id_ in data["outs"].items():
+        _line("", f"{path}  {id_}")
+    checked = found["validation"]
+    if checked:
+        passed = sum(check["passed"] is True for check in checked["checks"])
+        unasked = sum(check["passed"] is None for check in checked["checks"])
+        _line(
+            "validation",
+            f"{checked['rows']} rows, {checked['documents']} documents, {checked['quarantined']} "
+            f"in quarantine; {passed} checks passed, {unasked} had nothing to compare with",
+        )
+    else:
+        _line("validation", _CANNOT_SAY)
+    checks = found["gate"].get("checks", [])
+    _line("gate", f"{sum(c['passed'] for c in checks)} of {len(checks)} checks passed")
+    for check in checks:
+        sign = "<=" if check.get("ceiling") else ">="
+        _line("", f"{check['name']} {check['value']:.4f}, asked {sign} {check['limit']:.4f}")
+    _line("energy", found["energy"] or "not measured")
+
+
+def diff(found: dict[str, Any], json_wanted: bool) -> None:
+    if json_wanted:
+        as_json(found)
+        return
+    one, two = found["versions"]
+    _line("", f"{one} -> {two}")
+    for side, row in found["data"].items():
+        if row is None:
+            _line(side, _CANNOT_SAY)
+            continue
+        before, after = row["documents"]
+        _line(side, f"{before} -> {after} documents: {row['added']} came, {row['removed']} went")
+    for title in ("sources", "params"):
+        changed = found[title]
+        _line(title, "equal" if not changed else "")
+        for key, (before, after) in list(changed.items())[:_SHOWN]:
+            _line("", f"{key}: {before} -> {after}")
+    metrics = found["metrics"]
+    _line("metrics", "equal" if not metrics else "")
+    for key in _METRICS:
+        if key in metrics:
+            _line("", f"{key}: {metrics[key][0]} -> {metrics[key][1]}")
+    answers = found["answers"]
+    if answers is None:
+        _line("answers", _CANNOT_SAY)
+        return
+    apart = answers["disagree"]
+    _line(
+        "answers",
+        f"they disagree on {len(apart)} of the {answers['documents']} documents that both were "
+        f"tested on: {answers['first_right']} times the first is right, "
+        f"{answers['second_right']} times the second",
+    )
+    if apart:
+        table = _table("document", "actual", one, two)
+        for row in apart[:_SHOWN]:
+            table.add_row(*(escape(str(row[key])) for key in ("id", "actual", "first", "second")))
+        console().print(table)
+
+
+def restored(found: dict[str, Any], json_wanted: bool) -> None:
+    if json_wanted:
+        as_json(found)
+        return
+    _line("restored", f"{found['tag']} in {found['folder']}")
+    _line("proven", f"commit {found['commit'][:_SHORT]}, {found['files']} files of data")
+    _line("bundle", f"{found['bundle'][:_SHORT]}, every byte as signed")
+    if found["gone"]:
+        _line("gone", f"removed by retention: {', '.join(found['gone'])}")
+    if "retrained" in found:
+        _line("retrained", "training again gave the same bundle")
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _REASON else f"{text[: _REASON - 3]}..."
+
+
+def _line(name: str, text: Any) -> None:
+    console().print(f"{name:<12}{escape(str(text))}")
+
+
+def _table(*names: str) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+    for name in names:
+        table.add_column(escape(name))
+    return table

@@ -1,0 +1,147 @@
+"""Runs the stages of dvc.yaml through DVC: one pipeline, whoever starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from components.core import tables
+from components.core.errors import GateRefused, NewsloopError, ReleaseError
+from components.core.paths import Paths
+from flows.dvc import lockfile, process
+from flows.dvc.process import StageFailed
+
+STAGES = ("ingest", "validate", "split", "train", "evaluate", "package")
+_LOG = logging.getLogger(__name__)
+
+
+def changed_stages(paths: Paths) -> set[str]:
+    """The stages whose inputs, settings or outputs are not what dvc.lock says.
+
+    Raises:
+        StageFailed: DVC cannot read the project.
+    """
+    answer = process.ask(paths, "status", "--json", *STAGES)
+    return set(json.loads(answer or "{}"))
+
+
+def repro(stage: str, paths: Paths, *, force: bool = False) -> str:
+    """Brings one stage up to date; with `force` runs it also where nothing changed.
+
+    Returns:
+        "ran", "restored" (from DVC's cache of earlier runs) or "unchanged".
+
+    Raises:
+        StageFailed: with the stage's own paragraph.
+    """
+    forced = ["--force"] if force else []
+    answer = process.ask(paths, "repro", "--single-item", *forced, stage)
+    if not force:
+        lockfile.keep(paths)
+    if f"Stage '{stage}' is cached" in answer:
+        return "restored"
+    return "ran" if f"Running stage '{stage}'" in answer else "unchanged"
+
+
+def checkout(paths: Paths) -> None:
+    """Brings the outputs that dvc.lock names into the workspace, as far as the cache has them."""
+    with contextlib.suppress(StageFailed):
+        process.ask(paths, "checkout", "--force", "--quiet")
+
+
+def pull(paths: Paths) -> None:
+    """Brings what dvc.lock names from the default remote; what is not there stays missing.
+
+    Raises:
+        StageFailed: the remote cannot be reached, or does not let us in.
+    """
+    process.ask(paths, "pull", "--force", "--quiet", "--allow-missing")
+
+
+def verify(paths: Paths, stages: Sequence[str] = STAGES) -> None:
+    """That the stages' outputs are to the byte what dvc.lock says.
+
+    DVC asks only size and times of a file that it has seen before, and checks an altered object of
+    its cache out without a word.
+
+    Raises:
+        ReleaseError: an output was altered; one that is missing is DVC's own business.
+    """
+    lock = yaml.safe_load((paths.root / "dvc.lock").read_text(encoding="utf-8")) or {}
+    for stage in stages:
+        for out in lock.get("stages", {}).get(stage, {}).get("outs", []):
+            folder = paths.root / out["path"]
+            if folder.is_dir() and _folder_hash(folder) != out["md5"]:
+                raise ReleaseError(
+                    f"Expected {folder} as dvc.lock says ({out['md5']}), but its files were "
+                    "altered, here or in DVC's cache. Nothing of it is used. Remove it and its "
+                    f"altered objects ({', '.join(_altered(paths, folder, out['md5']))}), then run "
+                    "`dvc pull`, or `newsloop run` to make it anew."
+                )
+
+
+def _folder_hash(folder: Path) -> str:
+    """DVC's hash of a folder: of the list of its files with their own hashes."""
+    listed = [
+        {"md5": _md5(path), "relpath": path.relative_to(folder).as_posix()}
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "__pycache__"
+    ]
+    listed.sort(key=lambda entry: entry["relpath"])
+    return f"{hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest()}.dir"  # noqa: S324
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _altered(paths: Paths, folder: Path, id_: str) -> list[str]:
+    """The objects of DVC's cache that are not what their names say; for a message."""
+    answer = process.ask(paths, "cache", "dir")
+    objects = Path(answer.strip()) / "files" / "md5"
+    listing = objects / id_[:2] / id_[2:]
+    if not listing.is_file():
+        return [str(folder)]
+    hashes = [entry["md5"] for entry in json.loads(listing.read_text(encoding="utf-8"))]
+    files = [objects / one[:2] / one[2:] for one in hashes]
+    wrong = [
+        str(file) for file in files if file.is_file() and _md5(file) != "".join(file.parts[-2:])
+    ]
+    return wrong or [str(folder)]
+
+
+@contextlib.contextmanager
+def earlier_data_kept(paths: Paths) -> Iterator[None]:
+    """Puts pins, dvc.lock and data back as they were if what happens inside fails.
+
+    DVC deletes a stage's outputs before it runs. The failed run's own results stay in DVC's cache,
+    so that what was computed is not computed again.
+    """
+    pins = (paths.root / "dvc.lock", paths.snapshot, paths.baseline, paths.candidate)
+    before = {path: path.read_bytes() for path in pins if path.exists()}
+    try:
+        yield
+    except GateRefused:
+        raise  # the refused candidate's report is what a person wants to look at
+    except BaseException:
+        if pins[0] in before:
+            _put_back(paths, before)
+        raise
+
+
+def _put_back(paths: Paths, before: Mapping[Path, bytes]) -> None:
+    """Writes what differs, as far as a full disk lets it: why the run failed matters more."""
+    try:
+        for path, content in before.items():
+            if not path.exists() or path.read_bytes() != content:
+                tables.write_atomic(path, lambda p, content=content: p.write_bytes(content))  # type: ignore[misc]
+        checkout(paths)
+    except (OSError, NewsloopError) as error:
+        _LOG.warning("the earlier data could not be put back: %s Make room and run again.", error)

@@ -1,0 +1,189 @@
+"""DVC in a process of its own, which is asked one command after the other.
+
+Importing DVC takes longer than most of what it is asked: who asks more than once keeps the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import IO
+
+from components.core.errors import NewsloopError
+from components.core.paths import Paths
+from components.core.runtime import imports, stale_processes
+from components.core.runtime.noise import is_noise
+from components.core.scrub.pseudonyms import redact
+
+_ERROR = "error: "  # how a stage begins its paragraph, see core/stage.py
+_GRACE_SECONDS = 10  # between asking a stage to end and ending it
+_OVER = b"\0"  # ends what a command says, on both streams; on stdout its status follows
+_STATUS = re.compile(rb"\0(\d+)\n\Z")
+_READ = 65536  # bytes at a time
+_INTERRUPTED = 128 + signal.SIGINT
+_KEPT: ContextVar[Dvc | None] = ContextVar("_KEPT", default=None)
+
+
+class StageFailed(NewsloopError):
+    """A stage exited with an error; the message is its own paragraph."""
+
+
+@contextlib.contextmanager
+def kept(paths: Paths) -> Iterator[None]:
+    """Whatever is asked of this project inside is asked of one process."""
+    with Dvc(paths) as dvc:
+        token = _KEPT.set(dvc)
+        try:
+            yield
+        finally:
+            _KEPT.reset(token)
+
+
+def ask(paths: Paths, *arguments: str) -> str:
+    """What `dvc ARGUMENTS` prints, run in the project; a stage's progress goes to our stderr.
+
+    Raises:
+        StageFailed: with the last error paragraph, a stage's own before DVC's.
+    """
+    dvc = _KEPT.get()
+    if dvc is not None and dvc.root == paths.root:
+        return dvc.ask(arguments)
+    with Dvc(paths) as once:
+        return once.ask(arguments)
+
+
+class Dvc:
+    """The process of one project. It leads a process group: what it starts ends with it.
+
+    Attributes:
+        root: of the project.
+    """
+
+    def __init__(self, paths: Paths) -> None:
+        self.root = paths.root
+        self._env = {
+            **stale_processes.marked(paths.root),
+            "NEWSLOOP_HOME": str(paths.home),
+            "NEWSLOOP_CHECKOUT": str(paths.sources),
+        }
+        # A stage's `python` must be this one, also when nobody activated the environment.
+        path = self._env.get("PATH", "")
+        self._env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{path}"
+        if sys.stderr.isatty():
+            self._env["NEWSLOOP_WATCHED"] = "1"
+        self._running: _Running | None = None
+
+    def __enter__(self) -> Dvc:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Ends the process and what it started; what is asked next starts another one."""
+        if self._running:
+            self._running.end()
+            self._running = None
+
+    def ask(self, arguments: Sequence[str]) -> str:
+        """See the function of that name."""
+        self._running = self._running or _Running(self.root, self._env)
+        try:
+            answer, said, status = self._running.ask(["--wait-for-lock", *arguments])
+        except BaseException:
+            self.end()
+            raise
+        if status < 0:  # DVC itself was killed
+            self.end()
+        if status in (-signal.SIGINT, _INTERRUPTED):
+            raise KeyboardInterrupt
+        if status:
+            raise StageFailed(
+                said or f"Expected `dvc {' '.join(arguments)}` to work, it exited with {status}."
+            )
+        return answer
+
+
+class _Running:
+    def __init__(self, root: Path, env: dict[str, str]) -> None:
+        # Not by stdin, which every stage inherits.
+        theirs, ours = os.pipe()
+        self._process = subprocess.Popen(
+            [*imports.dvc_server(), str(theirs)], cwd=root, env=env, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(theirs,),
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        self._commands = os.fdopen(ours, "w", encoding="utf-8")
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._stdout: IO[bytes] = self._process.stdout
+        self._paragraphs: queue.SimpleQueue[str] = queue.SimpleQueue()
+        relay = (self._process.stderr, self._paragraphs)
+        self._relay = threading.Thread(target=_relay, args=relay, daemon=True)
+        self._relay.start()
+
+    def ask(self, arguments: Sequence[str]) -> tuple[str, str, int]:
+        """Standard output, the last error paragraph and the exit status of a command.
+
+        The status is below 0 where DVC itself has ended.
+        """
+        with contextlib.suppress(BrokenPipeError):  # it has ended: its status says how
+            self._commands.write(json.dumps(arguments) + "\n")
+            self._commands.flush()
+        answer = b""
+        while not (over := _STATUS.search(answer)):
+            more = os.read(self._stdout.fileno(), _READ)
+            if not more:
+                break
+            answer += more
+        status = int(over[1]) if over else -abs(self._process.wait() or 1)
+        said = self._paragraphs.get()
+        return answer[: over.start() if over else None].decode(errors="replace"), said, status
+
+    def end(self) -> None:
+        """Ends DVC and the stage below it: a stage that outlives DVC would still write."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE_SECONDS)
+        self._relay.join(_GRACE_SECONDS)
+        self._stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._commands.close()
+
+
+def _relay(stream: IO[bytes], paragraphs: queue.SimpleQueue[str]) -> None:
+    """Passes on what a stage says; of each command its last error, DVC's own if it had none."""
+    line, said, own = b"", "", False
+    with stream:
+        while byte := stream.read(1):
+            if byte == _OVER:
+                paragraphs.put(said)
+                line, said, own = b"", "", False
+                continue
+            line += byte
+            if byte not in b"\r\n":
+                continue
+            text = line.decode(errors="replace").strip()
+            if text.startswith(_ERROR):
+                said, own = redact(text.removeprefix(_ERROR)), True
+            elif text.startswith("ERROR:"):
+                if not own:
+                    said = redact(text.removeprefix("ERROR:").strip())
+            elif text and not is_noise(text):
+                sys.stderr.write(line.decode(errors="replace"))
+                sys.stderr.flush()
+            line = b""
+    paragraphs.put(said)

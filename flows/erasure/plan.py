@@ -1,0 +1,195 @@
+"""What an erasure finds before it does anything, and how that survives a kill.
+
+Only the journal (.newsloop/erasures/, mode 0600, removed in the end) holds what names the subject.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.core import keys, tables
+from components.core.errors import SourceError
+from components.core.ledger import Ledger
+from components.core.ledger import retention as ledger_retention
+from components.core.params import Params
+from components.core.paths import Paths
+from components.core.progress import say
+from components.core.scrub import suppression
+from components.core.scrub.pseudonyms import emails, plain_id, pseudonym
+from components.core.scrub.suppression import Guard, Subject
+from components.sources import open_source
+from flows.dvc.stores import Library, people_columns
+from flows.erasure import lineage
+from flows.erasure.lineage import Held, Traces
+
+_ID_LENGTH = 12  # hexadecimal characters of the subject's keyed hash that name its erasure
+_GONE = ".gone"  # a journal that is being removed
+
+
+@dataclass
+class Plan:
+    """What an erasure found and will do. Only the journal holds `traces`.
+
+    Attributes:
+        id: of the erasure: the same for the same subject.
+        kind: of the subject.
+        traces: pseudonyms, ids and texts.
+        held: where they are in DVC's stores.
+        objects: ids of objects to remove from the stores.
+        learned: versions that know the subject, or may do so; see `lineage.learned`.
+        unknown: those of them of which nobody can say.
+        predictions: ids of predictions in the ledger that hold one of its texts.
+        unread: sources that could not be searched, with the reason.
+    """
+
+    id: str
+    kind: str
+    traces: Traces = field(default_factory=Traces)
+    held: Held = field(default_factory=Held)
+    objects: set[str] = field(default_factory=set)
+    learned: set[int] = field(default_factory=set)
+    unknown: set[int] = field(default_factory=set)
+    predictions: set[str] = field(default_factory=set)
+    unread: list[str] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """Counts and versions, without a trace of the subject."""
+        return {
+            "erasure": self.id,
+            "kind": self.kind,
+            "documents": len(self.traces.ids),
+            "objects": len(self.objects),
+            "predictions": len(self.predictions),
+            "versions": sorted(self.learned),
+            "unknown_versions": sorted(self.unknown),
+            "unread_sources": self.unread,
+        }
+
+
+def find(
+    params: Params,
+    paths: Paths,
+    ledger: Ledger,
+    subject: Subject,
+    roots: list[Path],
+    library: Library,
+) -> Plan:
+    """Finds the subject everywhere; what an earlier, killed run had found is taken over."""
+    plan = Plan(subject.hash(keys.suppression_key(paths.keys))[:_ID_LENGTH], subject.kind)
+    _read_journal(paths, plan)
+    _first_traces(params, paths, subject, plan)
+    for root in roots:
+        for path in sorted((root / "data").glob("0[123]_*/*.parquet")):
+            table = people_columns(path)
+            if table is not None:
+                plan.traces.learn(table)
+    ids = {id_ for store in library.stores for id_ in store.ids()}
+    say(f"erase: looking through {len(ids)} objects of DVC")
+    files = lineage.search(library, ids, plan.traces) | plan.held.files
+    known = {commit: steps for root in roots for commit, steps in lineage.locks(root).items()}
+    steps = [one for found in known.values() for one in found]
+    steps += [one for store in library.stores for one in store.remembered()]
+    held = lineage.follow(library, steps, files)
+    for name in ("files", "tables", "drawn", "models"):
+        getattr(plan.held, name).update(getattr(held, name))
+    plan.objects |= lineage.objects(library, steps, plan.held)
+    retired = ledger.retired()
+    plan.learned |= {v for v, row in retired.items() if row["reason"] == f"erasure {plan.id}"}
+    for row in ledger.versions():
+        locks = (lineage.lock_of(root, row["commit"]) for root in roots)
+        lock = next((found for found in locks if found), None)
+        answer = lineage.learned(library, lock, plan.held)
+        # One that was retired before is no news, unless we know that it learned from this one.
+        if answer or (answer is None and row["version"] not in retired and plan.traces.ids):
+            plan.learned.add(row["version"])
+            if answer is None:
+                plan.unknown.add(row["version"])
+    named = [one.rpartition("/")[2] for one in plan.traces.ids]
+    plan.predictions.update(ledger_retention.find(ledger, plan.traces.texts, named))
+    return plan
+
+
+def _first_traces(params: Params, paths: Paths, subject: Subject, plan: Plan) -> None:
+    """What the subject's key says by itself, and what the raw sources say of it."""
+    secret = keys.pseudonym_key(paths.keys)
+    labels = frozenset(params.ingest.labels)
+    if subject.kind == "document":
+        plan.traces.ids.update({subject.key, plain_id(subject.key, secret, labels)})
+        return
+    plan.traces.authors.add(pseudonym(subject.key, secret) or "")
+    if subject.kind == "author" and not suppression.read(paths)["rotations"]:
+        return
+    # An address is masked in every text that we keep; only the sources know where it stood.
+    hash_ = subject.hash(keys.suppression_key(paths.keys))
+    guard = Guard([(subject.kind, hash_)], keys.suppression_key(paths.keys), secret, labels)
+    for source in params.ingest.sources:
+        reader = open_source(source, paths)
+        try:
+            for raw in reader.read(reader.pin()):
+                if guard.admit(raw) is None:
+                    plan.traces.ids.add(plain_id(raw.id, secret, labels))
+                    if raw.author and subject.key.casefold() in emails(raw.author):
+                        plan.traces.authors.add(pseudonym(raw.author, secret) or "")
+        except SourceError:
+            plan.unread.append(
+                f"source {source.name} cannot be read now: documents that only its raw texts would "
+                "show were not looked for"
+            )
+
+
+def _journal(paths: Paths, plan: Plan) -> Path:
+    return paths.home / "erasures" / f"{plan.id}.json"
+
+
+def write_journal(paths: Paths, plan: Plan) -> Path:
+    """What was found, for a run after a kill; only this user may read it."""
+    path = _journal(paths, plan)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for end in (_GONE, ".partial"):  # of runs that were killed
+        for left in path.parent.glob(f"*{end}"):
+            _overwrite(left)
+    value = asdict(plan)
+    text = json.dumps(value, default=sorted)
+
+    def write(place: Path) -> None:
+        with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+
+    return tables.write_atomic(path, write)
+
+
+def _read_journal(paths: Paths, plan: Plan) -> None:
+    path = _journal(paths, plan)
+    if not path.exists():
+        return
+    found = tables.read_json(path)
+    for name in ("authors", "ids", "texts"):
+        getattr(plan.traces, name).update(found["traces"][name])
+    for name in ("files", "tables", "drawn", "models"):
+        getattr(plan.held, name).update(found["held"][name])
+    for name in ("objects", "learned", "unknown", "predictions"):
+        getattr(plan, name).update(found[name])
+    say(f"erase: going on with erasure {plan.id}, which was not finished")
+
+
+def remove_journal(path: Path) -> None:
+    """Overwrites and removes it.
+
+    It gets another name first: one that was killed here has ended, and the next erasure overwrites
+    what is left.
+    """
+    if path.exists():
+        _overwrite(path.replace(path.with_suffix(_GONE)))
+
+
+def _overwrite(path: Path) -> None:
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.write(b"\0" * size)
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()

@@ -1,0 +1,56 @@
+"""Tells people from a flow. Whatever goes wrong with that, the run goes on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from components.core.errors import NewsloopError, UsageError
+from components.core.ledger import Ledger
+from components.core.ledger import decisions as ledger_decisions
+from components.core.params import Params
+from components.core.paths import Paths
+from monitoring import alerts
+from monitoring.alerts import Alert
+from monitoring.governor import History
+
+LOG = logging.getLogger("newsloop.alerts")
+
+
+def tell(
+    found: Sequence[Alert], params: Params, paths: Paths, ledger: Ledger, now: datetime
+) -> None:
+    """Writes alerts down and sends them; without a ledger or a readable address it only logs."""
+    try:
+        history = History(failures=ledger_decisions.failures(ledger))
+        every = [
+            *found,
+            *alerts.of_circuit(history, params, now),
+            *alerts.of_setbacks(ledger, params.alerts, now),
+            *alerts.of_disk(paths, params.alerts),
+        ]
+        try:
+            where = alerts.channels(paths)
+        except UsageError as error:
+            LOG.warning("%s", error)
+            # They are kept as not told yet, so that they go out once the addresses are mended.
+            alerts.tell(every, ledger, [alerts.FILE], params.alerts, now, lambda *_: False)
+        else:
+            alerts.tell(every, ledger, where, params.alerts, now)
+    except NewsloopError as error:
+        LOG.warning("Alerts could not be written: %s", error)
+
+
+def of_learning(outcome: str, flow_run: str, error: BaseException) -> list[Alert]:
+    """What people should know of a retraining that failed."""
+    if outcome == "refused":
+        text = "No candidate passed the gate. The champion serves on. See `newsloop decisions`."
+        return [Alert("gate refused", text, flow_run)]
+    if outcome == "interrupted":
+        return []
+    text = (
+        f"A retraining failed ({type(error).__name__}). The champion serves on. Prefect's run "
+        f"{flow_run} has its log."
+    )
+    return [Alert("retraining failed", text, flow_run)]

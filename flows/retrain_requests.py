@@ -1,0 +1,132 @@
+"""How a retraining is asked for, taken up and ended: once, whatever is lost or comes twice.
+
+The ledger decides, not Prefect. A request is a decision "retrain"; the run that claims it is the
+only one to train for it. A run that finds its request claimed, or overtaken by a run that began
+after the request was made and so has seen all that it is about, is merged. Claim and outcome are
+both written while the learning lock is held: a claim without an outcome, the lock being free,
+belongs to a dead run.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from components.core.errors import Busy, GateRefused, LedgerError
+from components.core.ledger import Champion, Ledger
+from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger.decisions import GOVERNOR
+from components.core.params import Params
+from components.core.paths import Paths
+from flows.dvc import workspace
+from monitoring import governor, governor_inputs
+from monitoring.governor import Asker, Verdict
+
+MERGED, HELD_BACK = "merged", "held back"
+
+
+def at_work(paths: Paths) -> bool:
+    """Whether a learning run is at work, whoever started it."""
+    try:
+        with workspace.alone(paths):
+            return False
+    except Busy:
+        return True
+
+
+def decide(
+    ledger: Ledger, params: Params, champion: Champion, now: datetime, by: Asker, why: str
+) -> tuple[str, governor.Decision]:
+    """Asks the governor for a schedule or a person, and writes down what it said; its id."""
+    past = governor_inputs.gather(ledger, champion, params.governor, now, at_work=False)
+    verdict = Verdict("none", (f"{why.rstrip('.')}.",))
+    decision = governor.decide(verdict, past.history, params.governor, now, by)
+    decision_id = uuid.uuid4().hex
+    ledger.add_decision(
+        {
+            "id": decision_id,
+            "kind": GOVERNOR,
+            "time": now,
+            "verdict": decision.verdict,
+            "reasons": decision.reasons,
+            "details": {"bundle": champion.bundle, "by": by, "rule": decision.rule},
+        }
+    )
+    return decision_id, decision
+
+
+def take_up(
+    ledger: Ledger,
+    params: Params,
+    decision_id: str | None,
+    reason: str,
+    flow_run: str,
+    now: datetime,
+) -> tuple[str | None, str | None]:
+    """Decides whether a run that holds the lock shall learn.
+
+    Args:
+        ledger: open.
+        params: of the checkout.
+        decision_id: the request that started it; None for a schedule, which asks the governor.
+        reason: why it was started.
+        flow_run: its id.
+        now: UTC.
+
+    Returns:
+        The decision's id, and None if it shall learn, else the outcome: merged or held back.
+    """
+    champion = ledger.champion()
+    if decision_id is None:
+        if champion is None:
+            return None, None
+        decision_id, decision = decide(ledger, params, champion, now, "schedule", reason)
+        if decision.verdict != "retrain":
+            return decision_id, HELD_BACK
+    asked = ledger_decisions.decision(ledger, decision_id)
+    before = ledger_decisions.last_taken_up(ledger)
+    if not ledger.claim(decision_id, flow_run, now):
+        return decision_id, MERGED
+    if asked and before and before > asked["time"]:
+        return decision_id, MERGED
+    return decision_id, None
+
+
+def failure(error: BaseException) -> tuple[str, dict[str, Any]]:
+    """Outcome and details of a run that raised; a message may quote data, so it is left out."""
+    if not isinstance(error, Exception):
+        return "interrupted", {"error": type(error).__name__}
+    outcome = "refused" if isinstance(error, GateRefused) else "failed"
+    return outcome, {"error": type(error).__name__}
+
+
+def bury(ledger: Ledger, paths: Paths, now: datetime) -> list[dict[str, Any]]:
+    """Records runs that died at work as crashed; their rows of RUNS."""
+    suspects = {row["flow_run"] for row in ledger_decisions.unfinished(ledger)}
+    if not suspects or at_work(paths):
+        return []
+    dead = [row for row in ledger_decisions.unfinished(ledger) if row["flow_run"] in suspects]
+    for row in dead:
+        ledger_decisions.end(ledger, row["flow_run"], row["decision_id"], "crashed", now)
+    return dead
+
+
+def ask_as_person(ledger: Ledger, params: Params, now: datetime, why: str) -> tuple[str, str]:
+    """A person's request: (decision's id, its reason).
+
+    Raises:
+        LedgerError: no champion, or a retraining is asked for already.
+    """
+    champion = ledger.champion()
+    if champion is None:
+        raise LedgerError(
+            "Expected a champion to retrain, none was released yet. Run `newsloop run` first."
+        )
+    decision_id, decision = decide(ledger, params, champion, now, "person", why)
+    if decision.verdict != "retrain":
+        raise LedgerError(
+            f"Expected no retraining to be asked for already. {decision.reasons[-1]} "
+            "`newsloop decisions` shows it."
+        )
+    return decision_id, " ".join(decision.reasons)

@@ -1,0 +1,145 @@
+"""Evidently's report of a window: it draws, and our calibrated p-values stand in it as its own do.
+
+Evidently embeds its scripts, 3.5 MB, in each page. Here all pages of a folder share one file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from components.core.runtime import imports, offline
+
+# Evidently computes a distance on the way to its plots; ours stands in its place.
+_PLAIN = {"number": "ks", "label": "jensenshannon"}
+SCRIPT = f"evidently-{version('evidently')}.js"  # what the pages ask for, in their own folder
+_TITLES = {
+    "sketch": "Drift in the words",
+    "features": "Drift in all features together",
+    "probabilities": "Drift in the expected shares of the classes",
+}
+Shown = tuple[str, float | None, float]  # method, p-value, level
+
+
+def draw(
+    reference: pl.DataFrame, window: pl.DataFrame, found: Mapping[str, Shown]
+) -> tuple[str, dict[str, Any]]:
+    """HTML and results of a report with one metric a signal.
+
+    Args:
+        reference, window: strings are labels, numbers numbers; lists are not drawn.
+        found: of each signal; one that is no column to draw is shown as a number.
+
+    Returns:
+        HTML that loads SCRIPT from its folder (see `share`), and plain values.
+    """
+    tools = _tools()
+    drawn = [c.name for c in reference if not isinstance(c.dtype, pl.List)]
+    labels = [name for name in drawn if reference[name].dtype == pl.String]
+    columns = tools["definition"](
+        numerical_columns=[name for name in drawn if name not in labels],
+        categorical_columns=labels,
+    )
+    old, new = (
+        tools["dataset"].from_pandas(table.select(drawn).to_pandas(), data_definition=columns)
+        for table in (reference, window)
+    )
+    metrics = [
+        tools["column"](
+            column=name,
+            method=_PLAIN["label" if name in labels else "number"],
+            threshold=found[name][2],
+            calibrated=found[name][0],
+            p_value=found[name][1],
+        )
+        if name in drawn
+        else tools["number"](column=name, calibrated=found[name][0], p_value=found[name][1])
+        for name in found
+    ]
+    snapshot = tools["report"](metrics).run(new, old)
+    html = snapshot.get_html_str(as_iframe=False)
+    results: dict[str, Any] = json.loads(snapshot.json())
+    embedded = f"<script>{_script().read_text(encoding='utf-8')}</script>"
+    return html.replace(embedded, f'<script src="{SCRIPT}"></script>', 1), results
+
+
+def share(folder: Path) -> None:
+    """Puts Evidently's scripts into a folder of pages, once."""
+    target = folder / SCRIPT
+    if not target.exists():
+        from components.core import tables
+
+        tables.write_text(_script().read_text(encoding="utf-8"), target)
+
+
+@cache
+def _script() -> Path:
+    from evidently.legacy.utils.dashboard import STATIC_PATH
+
+    return Path(STATIC_PATH) / "index.js"
+
+
+@cache
+def _tools() -> dict[str, Any]:
+    """Evidently's classes, and our two metrics as subclasses of its own."""
+    offline.stay_home()  # before Evidently looks for its switches
+    with imports.uncollected():
+        from evidently import DataDefinition, Dataset, Report
+        from evidently.core.metric_types import SingleValueCalculation, SingleValueMetric
+        from evidently.legacy.renderers.html_widgets import CounterData, counter
+        from evidently.metrics import ValueDrift
+        from evidently.metrics.column_statistics import ValueDriftCalculation
+
+    class Calibrated(ValueDrift):  # type: ignore[misc]
+        """Evidently's drift of a column, with the p-value that permutations gave."""
+
+        calibrated: str
+        p_value: float
+
+    class CalibratedCalculation(ValueDriftCalculation):  # type: ignore[misc]
+        def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
+            result = super().calculate(context, current_data, reference_data)
+            result.value = self.metric.p_value
+            return result
+
+        def _render(self, result: Any, *options: Any) -> Any:
+            ours = {
+                "drift_score": self.metric.p_value,
+                "drift_detected": self.metric.p_value <= self.metric.threshold,
+                "stattest_name": f"{self.metric.calibrated}, permuted; p over all signals",
+            }
+            return super()._render(result.copy(update=ours), *options)
+
+    class Number(SingleValueMetric):  # type: ignore[misc]
+        """The p-value of a signal that has no plot."""
+
+        column: str
+        calibrated: str
+        p_value: float
+
+    class NumberCalculation(SingleValueCalculation[Number]):  # type: ignore[misc]
+        def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
+            del context, current_data, reference_data
+            result = self.result(self.metric.p_value)
+            label = f"{self.metric.calibrated}, permuted; p over all signals"
+            shown = CounterData(f"{label}: {self.metric.p_value:.3g}", self.display_name())
+            result.widget = [counter(counters=[shown])]
+            return result
+
+        def display_name(self) -> str:
+            return _TITLES.get(self.metric.column, f"Drift of {self.metric.column}")
+
+    return {
+        "report": Report,
+        "dataset": Dataset,
+        "definition": DataDefinition,
+        "column": Calibrated,
+        "number": Number,
+        "calculations": (CalibratedCalculation, NumberCalculation),  # registered by their making
+    }

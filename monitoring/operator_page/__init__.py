@@ -1,0 +1,237 @@
+"""The operator's page: what serves, how well, what moved, what was decided; read in a minute.
+
+One file without foreign hosts or scripts, light and dark, on a phone and on paper.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+import sqlalchemy as sa
+
+from components.core import metrics
+from components.core.ledger import LABELS, PREDICTIONS, WINDOWS, Champion, Ledger
+from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger.tables import last_labels
+from components.core.metrics import Interval
+from components.core.params import Params
+from components.core.training.energy import shown
+from monitoring import alerts as telling
+from monitoring.governor import History
+from monitoring.operator_page import charts
+from monitoring.operator_page.charts import Judged
+
+_WINDOWS, _DECISIONS, _VERSIONS, _ALERTS = 200, 200, 10, 8  # newest that are shown
+_ROWS = 15  # of decisions, equal ones in a row being one
+_MASKED = 8  # commonest entities
+_RECENT = timedelta(days=1)  # alerts that the page begins with
+
+
+def judged(ledger: Ledger, confidence: float) -> list[Judged]:
+    """The newest windows that could be judged, the oldest first; late labels count."""
+    rows = ledger.query(
+        sa.select(WINDOWS)
+        .where(WINDOWS.c.until > WINDOWS.c.after)
+        .order_by(WINDOWS.c.seq.desc())
+        .limit(_WINDOWS)
+    )[::-1]
+    if not rows:
+        return []
+    answers = _labelled(ledger, min(row["after"] for row in rows))
+    return [_judged(row, answers, confidence) for row in rows]
+
+
+def _judged(row: dict[str, Any], answers: list[dict[str, Any]], confidence: float) -> Judged:
+    right = [
+        one["right"]
+        for one in answers
+        if one["bundle"] == row["bundle"] and row["after"] < one["seq"] <= row["until"]
+    ]
+    estimate = row["details"].get("estimate")
+    return Judged(
+        time=row["time"],
+        signals={one["name"]: one["drifted"] for one in row["details"].get("signals", [])},
+        rows=row["rows"],
+        accuracy=metrics.wilson(sum(right), len(right), confidence) if right else None,
+        labelled=len(right),
+        estimated=Interval(**estimate["accuracy"]) if estimate else None,
+        trusted=bool(estimate and estimate["trusted"]),
+    )
+
+
+def _labelled(ledger: Ledger, after: int) -> list[dict[str, Any]]:
+    """seq, bundle and right of each labelled prediction later than `after`."""
+    last = last_labels()
+    rows = ledger.query(
+        sa.select(
+            PREDICTIONS.c.seq,
+            PREDICTIONS.c.bundle,
+            PREDICTIONS.c.label,
+            LABELS.c.label.label("actual"),
+        )
+        .join(last, last.c.prediction_id == PREDICTIONS.c.id)
+        .join(LABELS, LABELS.c.seq == last.c.seq)
+        .where(PREDICTIONS.c.seq > after)
+    )
+    return [{**row, "right": row["label"] == row["actual"]} for row in rows]
+
+
+def render(
+    params: Params,
+    ledger: Ledger,
+    champion: Champion,
+    now: datetime,
+    masked: Mapping[str, int],
+    links: Sequence[tuple[str, str]],
+    last_page: str | None,
+) -> str:
+    """The page.
+
+    Args:
+        params: `evaluate.confidence`, `governor`.
+        ledger: open.
+        champion: what serves.
+        now: UTC.
+        masked: entity -> how many were masked, everywhere together.
+        links: (name, address) of what to look at next.
+        last_page: address of the newest drift page; None if there is none.
+    """
+    from jinja2 import Environment, select_autoescape
+
+    source = files("monitoring.operator_page").joinpath("page.html.j2").read_text("utf-8")
+    template = Environment(autoescape=select_autoescape(default=True)).from_string(source)
+    windows = judged(ledger, params.evaluate.confidence)
+    deployments = ledger.deployments(limit=_VERSIONS)
+    story = ledger_decisions.story(ledger, _DECISIONS)
+    history = History(failures=ledger_decisions.failures(ledger))
+    recent = ledger_decisions.alerts(ledger, now - _RECENT, _ALERTS)
+    opened = bool(telling.of_circuit(history, params, now))
+    since = windows[0].time if windows else now
+    released = [one.time for one in deployments if one.time >= since]
+    tested = champion.metrics["accuracy"]["value"] if champion.metrics else None
+    # Before any traffic nobody knows whether a service runs at all.
+    state = f"{champion.tag} " + ("serves" if windows else "is released; no traffic was judged yet")
+    if opened:
+        state += "; the circuit is open"
+    elif recent:
+        state += f"; {len(recent)} alert{'s' if len(recent) > 1 else ''} in a day"
+    return template.render(
+        state=state,
+        troubled=opened or bool(recent),
+        now=_time(now),
+        cards=_cards(champion, windows, story, now),
+        alerts=[{**row, "time": _time(row["time"])} for row in recent],
+        windows=len(windows),
+        last_page=last_page,
+        drift=charts.drift(windows, released) if windows else "",
+        accuracy=charts.accuracy(windows, tested, released) if windows else "",
+        traffic=charts.traffic(windows, released) if windows else "",
+        sources=_sources(ledger),
+        decisions=_decisions(story),
+        versions=[_version(one) for one in deployments],
+        masked=_masked(masked),
+        links=links,
+    )
+
+
+def _sources(ledger: Ledger) -> list[dict[str, Any]]:
+    """What was found about each source of the newest window that was judged."""
+    details = ledger.query(
+        sa.select(WINDOWS.c.details)
+        .where(WINDOWS.c.until > WINDOWS.c.after)
+        .order_by(WINDOWS.c.seq.desc())
+        .limit(1)
+    )
+    return list(details[0]["details"].get("by_source") or []) if details else []
+
+
+def _cards(
+    champion: Champion, windows: Sequence[Judged], story: Sequence[dict[str, Any]], now: datetime
+) -> list[dict[str, str]]:
+    day = [one for one in windows if now - one.time < timedelta(days=1)]
+    labelled = [one for one in windows if one.accuracy]
+    newest = windows[-1] if windows else None
+    cards = [
+        _card("champion", champion.tag, f"since {_time(champion.time)}: {champion.reason}"),
+        _card("in a day", f"{sum(one.rows for one in day)} predictions", f"{len(day)} windows"),
+    ]
+    found = champion.metrics.get("accuracy")
+    if isinstance(found, dict):
+        cards.append(_card("test accuracy", _share(found), "when it was released"))
+    if labelled and (measured := labelled[-1].accuracy):
+        count = f"{labelled[-1].labelled} labels in its window"
+        cards.append(_card("accuracy by labels", _told(measured), count))
+    if newest and newest.estimated:
+        trust = "in the newest window" if newest.trusted else "not to be trusted: the texts moved"
+        cards.append(_card("estimated accuracy", _told(newest.estimated), trust))
+    if story:
+        cards.append(_card("decided", story[0]["verdict"], _time(story[0]["time"])))
+    if energy := champion.metrics.get("energy"):
+        cards.append(_card("energy of training", shown(energy.get("kwh", 0.0)), "estimated"))
+    return cards
+
+
+def _card(name: str, value: str, more: str) -> dict[str, str]:
+    return {"name": name, "value": value, "more": more}
+
+
+def _told(found: Interval) -> str:
+    return _share(found.rounded())
+
+
+def _share(found: Mapping[str, float]) -> str:
+    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+
+
+def _decisions(story: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The newest decisions; those in a row that say the same are one, so that others are seen."""
+    grouped = itertools.groupby(
+        story, lambda row: (row["verdict"], row["details"].get("rule"), row["flow_run"])
+    )
+    rows = []
+    for _, group in itertools.islice(grouped, _ROWS):
+        same = list(group)
+        newest = same[0]
+        why = newest["reasons"][-1] if newest["verdict"] == "wait" else " ".join(newest["reasons"])
+        rows.append(
+            {
+                "time": _time(newest["time"]),
+                "verdict": newest["verdict"],
+                "times": len(same),
+                "why": why,
+                "became": became(newest),
+            }
+        )
+    return rows
+
+
+def became(row: Mapping[str, Any]) -> str:
+    """What became of a decision to retrain, and whether it helped; empty for others."""
+    if row["kind"] != ledger_decisions.GOVERNOR or row["verdict"] != "retrain":
+        return ""
+    told = row["outcome"] or ("at work or dead" if row["flow_run"] else "not taken up yet")
+    if effect := row["details"].get("effect"):
+        seen = f"{effect['windows']} of {effect['of']} windows"
+        told += f". {effect['after']} after {effect['before']}: {effect['answer']}"
+        told += f" ({seen}). {effect['text']}"
+    return str(told)
+
+
+def _version(one: Champion) -> dict[str, str]:
+    found = one.metrics.get("accuracy")
+    accuracy = f"{found['value']:.3f}" if isinstance(found, dict) else ""
+    return {"tag": one.tag, "time": _time(one.time), "accuracy": accuracy, "reason": one.reason}
+
+
+def _masked(counts: Mapping[str, int]) -> str:
+    ordered = sorted(((n, name) for name, n in counts.items() if n), reverse=True)
+    told = ", ".join(f"{name} {n}" for n, name in ordered[:_MASKED])
+    return f"{told} and {len(ordered) - _MASKED} more kinds" if len(ordered) > _MASKED else told
+
+
+def _time(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M}"

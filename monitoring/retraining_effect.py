@@ -1,0 +1,156 @@
+"""Did a retraining help? The model before and the model after, on the same texts.
+
+The texts came in after the release, so neither has learned from them. Where people labelled them,
+right answers are counted; the difference's interval is a paired bootstrap's, as the gate's is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from components.core import bundle, metrics
+from components.core.bundle import Model
+from components.core.errors import BundleError
+from components.core.ledger import LABELS, OUTCOMES, PREDICTIONS, TEXTS, WINDOWS, Champion, Ledger
+from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger.tables import last_labels
+from components.core.params import Gate, Params
+from components.core.paths import Paths
+
+FEWEST = 20  # labelled texts; with fewer nothing is said
+
+
+def run(
+    params: Params,
+    paths: Paths,
+    ledger: Ledger,
+    load: Callable[[Path, Path], Model] = bundle.load,
+) -> dict[str, Any] | None:
+    """Compares the champion with the version before it, and adds the answer to the decision's row.
+
+    Args:
+        params: `governor.compare_windows`, `gate` (level, resamples, seed), `monitor.max_rows`.
+        paths: `bundles` and `keys` are used.
+        ledger: open.
+        load: gives the model for a bundle's folder and the folder with the public key.
+
+    Returns:
+        The answer, as `compare` gives it, with `before`, `after` (tags), `windows` and `of`; None
+        where nothing new can be said: the champion is no retraining's, or no new window or label.
+    """
+    history = ledger.deployments(limit=2)
+    row = _decision(ledger, history[0]) if len(history) > 1 else None
+    if row is None:
+        return None
+    after, before = history
+    windows = ledger.query(
+        sa.select(WINDOWS.c.after, WINDOWS.c.until)
+        .where(WINDOWS.c.bundle == after.bundle, WINDOWS.c.until > WINDOWS.c.after)
+        .order_by(WINDOWS.c.seq)
+        .limit(params.governor.compare_windows)
+    )
+    if not windows:
+        return None
+    answers = _answers(ledger, after.bundle, windows[0]["after"], windows[-1]["until"])
+    answers = answers.tail(params.monitor.max_rows)
+    old = row["details"].get("effect", {})
+    known = answers["actual"].drop_nulls().len()
+    if (old.get("windows"), old.get("labelled")) == (len(windows), known) or answers.is_empty():
+        return None
+    found: dict[str, Any] = {
+        "before": before.tag,
+        "after": after.tag,
+        "windows": len(windows),
+        "of": params.governor.compare_windows,
+        "labelled": known,
+    }
+    try:
+        model = load(paths.bundles / before.bundle, paths.keys)
+    except BundleError:
+        found |= {"answer": "cannot say", "text": f"{before.tag} is gone from the bundle store."}
+    else:
+        earlier = model.predict(answers["text"].to_list())
+        found |= compare(answers.with_columns(before=pl.Series(earlier.labels)), params.gate)
+    ledger_decisions.add_details(ledger, row["id"], {"effect": found})
+    return found
+
+
+def compare(answers: pl.DataFrame, settings: Gate) -> dict[str, Any]:
+    """What the answers of both models say.
+
+    Args:
+        answers: a row a text: `before`, `label` (the answer after), `actual` (null: not labelled).
+        settings: `level`, `resamples`, `seed`.
+
+    Returns:
+        texts, same (share of equal answers), labelled, and with labels enough right_before,
+        right_after, low, high (of after less before); answer: "helped", "made it worse", "no
+        difference seen" or "cannot say"; text: the same as a sentence.
+    """
+    labelled = answers.filter(pl.col("actual").is_not_null())
+    found: dict[str, Any] = {
+        "texts": len(answers),
+        "same": int((answers["before"] == answers["label"]).sum()) / max(len(answers), 1),
+        "labelled": len(labelled),
+    }
+    if len(labelled) < FEWEST:
+        text = (
+            f"{len(labelled)} of {len(answers)} texts are labelled, {FEWEST} are needed; both "
+            f"models say the same of {found['same']:.0%}."
+        )
+        return {**found, "answer": "cannot say", "text": text}
+    right = {
+        name: (labelled[column] == labelled["actual"]).to_numpy()
+        for name, column in (("before", "before"), ("after", "label"))
+    }
+    gap = metrics.paired_difference(
+        right["after"], right["before"], settings.level, settings.resamples, settings.seed
+    )
+    answer = "no difference seen"
+    if gap.low > 0:
+        answer = "helped"
+    elif gap.high < 0:
+        answer = "made it worse"
+    counts = {f"right_{name}": int(values.sum()) for name, values in right.items()}
+    text = (
+        f"Of {len(labelled)} labelled texts the model before has {counts['right_before']} right, "
+        f"the one after {counts['right_after']}: {gap.value:+.3f}, between {gap.low:+.3f} and "
+        f"{gap.high:+.3f}."
+    )
+    return {**found, **counts, "low": gap.low, "high": gap.high, "answer": answer, "text": text}
+
+
+def _decision(ledger: Ledger, champion: Champion) -> dict[str, Any] | None:
+    """The decision that `champion` was retrained for; None if nobody of ours asked for it."""
+    rows = ledger.query(
+        sa.select(OUTCOMES.c.decision_id, OUTCOMES.c.details)
+        .where(OUTCOMES.c.outcome == "released")
+        .order_by(OUTCOMES.c.seq.desc())
+        .limit(1)
+    )
+    if not rows or rows[0]["details"].get("version") != champion.tag or not rows[0]["decision_id"]:
+        return None
+    return ledger_decisions.decision(ledger, rows[0]["decision_id"])
+
+
+def _answers(ledger: Ledger, name: str, after: int, until: int) -> pl.DataFrame:
+    """Columns text (scrubbed), label (the answer given), actual (what people said, or null)."""
+    last = last_labels()
+    said = LABELS.alias()
+    rows = ledger.query(
+        sa.select(TEXTS.c.text, PREDICTIONS.c.label, said.c.label.label("actual"))
+        .select_from(PREDICTIONS)
+        .join(TEXTS, TEXTS.c.prediction_id == PREDICTIONS.c.id)
+        .join(last, last.c.prediction_id == PREDICTIONS.c.id, isouter=True)
+        .join(said, said.c.seq == last.c.seq, isouter=True)
+        .where(PREDICTIONS.c.bundle == name, TEXTS.c.text.is_not(None))
+        .where(PREDICTIONS.c.seq > after, PREDICTIONS.c.seq <= until)
+        .order_by(PREDICTIONS.c.seq)
+    )
+    columns = {"text": pl.String, "label": pl.String, "actual": pl.String}
+    return pl.DataFrame(rows, schema=columns)

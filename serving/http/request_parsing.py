@@ -1,0 +1,188 @@
+"""Reads and checks what clients send: the answer is data or one sentence, whatever they send.
+
+BentoML's own reading is passed by: its errors put the input, which is a raw text, into the log, and
+its answers to bad input are lists of pydantic's internals. What is too large or of another media
+type does not get here; see guard.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import bentoml
+import orjson
+import pydantic
+from starlette.requests import Request
+
+from components.core import params as parameters
+from serving.errors import Refused
+
+MAX_LABELS = 1000  # in one request for feedback: each is looked up in the ledger
+_PREDICTION_ID = re.compile(r"[0-9a-f]{32}")
+_JSON_TYPES = {
+    dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number",
+    bool: "true or false", type(None): "null",
+}  # fmt: skip
+
+
+class _Body(bentoml.IODescriptor):  # type: ignore[misc]
+    """A body that is read by the handler; the fields only tell the API's schema what it holds."""
+
+    _request: Any = pydantic.PrivateAttr(default=None)
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: object) -> _Body:
+        del serde
+        body: _Body = cls.model_construct()
+        body._request = request
+        return body
+
+    async def read(self) -> Any:
+        """The JSON value that the client sent.
+
+        Raises:
+            Refused: it is no JSON (400). Its size and media type were the guard's business.
+        """
+        return await read_json(self._request)
+
+    async def raw(self) -> bytes:
+        """The bytes that the client sent."""
+        content: bytes = await self._request.body()
+        return content
+
+
+class ClassifyBody(_Body):
+    texts: list[str]
+
+
+class ExplainBody(_Body):
+    text: str
+
+
+class Label(pydantic.BaseModel):
+    prediction_id: str
+    label: str
+
+
+class FeedbackBody(_Body):
+    labels: list[Label]
+
+
+async def read_json(request: Request) -> Any:
+    """As `_Body.read`."""
+    return parse(await request.body())
+
+
+def parse(body: bytes) -> Any:
+    """The JSON value in `body`.
+
+    Raises:
+        Refused: it is none (400).
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass  # it takes no lone surrogates, which Python's own parser does
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):  # its message holds a piece of the body
+        raise Refused(400, "Expected a body in JSON; it cannot be parsed.") from None
+
+
+def texts(value: Any, limits: parameters.Serve) -> list[str]:
+    """The texts of a request to classify.
+
+    Raises:
+        Refused: not {"texts": [str, ...]}, none, too many, or one too long.
+    """
+    found: list[str] = _only(value, "texts", list)
+    if not found:
+        raise Refused(400, "Expected at least one text in texts, got an empty list.")
+    if len(found) > limits.max_texts:
+        raise Refused(
+            400,
+            f"Expected at most {limits.max_texts} texts in one request, got {len(found)}; send "
+            "them in several.",
+        )
+    for i, text in enumerate(found):
+        _check_text(text, f"texts[{i}]", limits)
+    return found
+
+
+def text(value: Any, limits: parameters.Serve) -> str:
+    """The text of a request to explain.
+
+    Raises:
+        Refused: not {"text": str}, or too long.
+    """
+    found: str = _only(value, "text", str)
+    _check_text(found, "text", limits)
+    return found
+
+
+def labels(value: Any, known: list[str]) -> list[tuple[str, str]]:
+    """The (prediction_id, label) pairs of a request for feedback.
+
+    Args:
+        known: the labels that the model can give.
+
+    Raises:
+        Refused: not {"labels": [{"prediction_id": str, "label": str}, ...]}, none, too many, or an
+            unknown label.
+    """
+    found = _only(value, "labels", list)
+    if not found:
+        raise Refused(400, "Expected at least one label in labels, got an empty list.")
+    if len(found) > MAX_LABELS:
+        raise Refused(
+            400, f"Expected at most {MAX_LABELS} labels in one request, got {len(found)}."
+        )
+    pairs = []
+    for i, item in enumerate(found):
+        if (
+            not isinstance(item, dict)
+            or set(item) != {"prediction_id", "label"}
+            or not all(isinstance(part, str) for part in item.values())
+        ):
+            raise Refused(
+                400,
+                f"Expected labels[{i}] to be an object of two strings, prediction_id and label.",
+            )
+        if item["label"] not in known:
+            raise Refused(
+                400, f"Expected the label of labels[{i}] to be one of {', '.join(known)}."
+            )
+        pairs.append((item["prediction_id"], item["label"]))
+    return pairs
+
+
+def is_prediction_id(value: str) -> bool:
+    """Whether `value` can be a prediction's id; anything else is not shown to the database."""
+    return _PREDICTION_ID.fullmatch(value) is not None
+
+
+def _only(value: Any, key: str, kind: type) -> Any:
+    if not isinstance(value, dict):
+        raise Refused(
+            400, f"Expected an object with the key {key}, got {_JSON_TYPES[type(value)]}."
+        )
+    if set(value) != {key}:
+        raise Refused(400, f"Expected exactly the key {key}, got {len(value)} keys or another one.")
+    if type(value[key]) is not kind:
+        raise Refused(
+            400, f"Expected {key} to be {_JSON_TYPES[kind]}, got {_JSON_TYPES[type(value[key])]}."
+        )
+    return value[key]
+
+
+def _check_text(value: Any, name: str, limits: parameters.Serve) -> None:
+    if not isinstance(value, str):
+        raise Refused(400, f"Expected {name} to be a string, got {_JSON_TYPES[type(value)]}.")
+    if len(value) > limits.max_characters:
+        raise Refused(
+            400,
+            f"Expected {name} to have at most {limits.max_characters} characters, got "
+            f"{len(value)}; cut it or send its parts.",
+        )

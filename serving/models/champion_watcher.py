@@ -1,0 +1,163 @@
+"""Follows the ledger: serves the champion's bundle, and swaps it when the champion changes.
+
+The batcher asks for `current` once a batch, so a swap falls between two batches. The bundle that
+served before stays on the shelf for a while: going back to it loads nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from components.core.bundle import Bundle
+from components.core.errors import NewsloopError
+from components.core.ledger import Champion
+from components.core.training import energy
+from serving.models.model_cache import Shelf
+
+LOG = logging.getLogger("newsloop.serving")
+WARM_TEXT = "A few words that no document holds."
+LONGEST_PAUSE = 60  # seconds between two tries to load a bundle that cannot be loaded
+USER = "champion"  # of the shelf
+
+
+@dataclass(frozen=True)
+class Served:
+    """A loaded bundle and, where the ledger knows it, its version. Never changed, only replaced."""
+
+    bundle: Bundle
+    version: dict[str, Any] | None = None
+
+    @property
+    def title(self) -> str:
+        """The model's name in answers.
+
+        The version's tag and the first 12 digits of the bundle's name, or only these.
+        """
+        short = self.bundle.name[:12]
+        return f"{self.version['tag']} {short}" if self.version else short
+
+    def describe(self) -> dict[str, Any]:
+        """Everything GET /model says; null where the ledger does not know the bundle."""
+        known = self.version or {}
+        columns = ("version", "tag", "snapshot", "commit", "dvc_lock", "metrics", "decision")
+        about = {column: known.get(column) for column in columns}
+        return {
+            "model": self.title,
+            **about,
+            "bundle": self.bundle.name,
+            "since": known["time"].isoformat() if "time" in known else None,
+            "reason": known.get("reason"),
+            "facts": self.bundle.facts,
+            "card": self._card((known.get("metrics") or {}).get("energy")),
+        }
+
+    def _card(self, spent: dict[str, Any] | None) -> str | None:
+        """The model card in Markdown, with what the training cost."""
+        card = self.bundle.card
+        return None if card is None else card + energy.section(spent)
+
+
+class ChampionSource(Protocol):
+    """The one question that the follower asks; components.core.ledger.Ledger answers it."""
+
+    def champion(self) -> Champion | None: ...
+
+
+def warm(bundle: Bundle, max_batch: int) -> Bundle:
+    """`bundle`, after first calls of several sizes, which are slower than all later ones."""
+    for size in (1, 2, 4, max_batch):
+        bundle.predict([WARM_TEXT] * size)
+    return bundle
+
+
+class Follower:
+    """A thread that keeps `current` at the ledger's champion.
+
+    When the new bundle cannot be loaded or the ledger cannot be reached, the old one serves on, and
+    the log says so once.
+
+    Args:
+        ledger: says who the champion is.
+        shelf: where bundles come from.
+        seconds: between two looks.
+    """
+
+    def __init__(self, ledger: ChampionSource, shelf: Shelf, seconds: float) -> None:
+        self._ledger, self._shelf, self._seconds = ledger, shelf, seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._said = ""
+        self._refused: str | None = None  # the bundle that could not be loaded
+        self._looks_to_skip = self._pause = 0
+        self.current: Served | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> None:
+        """One look at the ledger; swaps `current` where there is another champion."""
+        self._shelf.tidy()
+        try:
+            champion = self._ledger.champion()
+        except NewsloopError as error:
+            self._say_once(f"The service goes on with {self._serving()}: {error}")
+            return
+        if champion is None:
+            self._say_once("No version has been released yet: the service waits for the first.")
+            return
+        if self.current is not None and self.current.bundle.name == champion.bundle:
+            self._refused = None
+            if self.current.version != vars(champion):  # the same bundle, deployed anew
+                self.current = Served(self.current.bundle, dict(vars(champion)))
+            self._said = ""
+            return
+        self._swap(champion)
+
+    def _swap(self, champion: Champion) -> None:
+        if self._refused != champion.bundle:
+            self._looks_to_skip = self._pause = 0
+        elif self._looks_to_skip > 0:
+            self._looks_to_skip -= 1
+            return
+        try:
+            bundle = self._shelf.use(USER, champion.bundle)
+        except NewsloopError as error:
+            # A bundle may be mended, but verifying a broken one each second is work for nothing.
+            most = max(1, int(LONGEST_PAUSE / self._seconds))
+            self._pause = min(2 * self._pause + 1, most)
+            self._refused, self._looks_to_skip = champion.bundle, self._pause
+            self._say_once(
+                f"{champion.tag} cannot be served; the service goes on with {self._serving()}: "
+                f"{error}"
+            )
+            return
+        self._refused, self._said = None, ""
+        self.current = Served(bundle, dict(vars(champion)))
+        LOG.info("%s serves from now on (%s).", self.current.title, champion.reason)
+
+    def _serving(self) -> str:
+        return self.current.title if self.current else "no model"
+
+    def _say_once(self, message: str) -> None:
+        if message != self._said:
+            LOG.error(message)
+            self._said = message
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - the service must outlive any surprise here
+                self._say_once(
+                    f"The service goes on with {self._serving()}: looking for a new champion gave "
+                    f"{type(error).__name__}: {error}"
+                )
+            self._stop.wait(self._seconds)

@@ -1,0 +1,116 @@
+"""Which words carried a label, as POST /explain answers it.
+
+A bundle computes it itself (bundle/explanation.py). Older bundles are asked by leaving each
+word out and seeing what becomes of the label's probability: occlusion (Zeiler and Fergus 2014,
+"Visualizing and Understanding Convolutional Networks"). It asks nothing of a model but predictions,
+and many of them, so it ends when its time is up.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from components.core.tokenizers import words as words_of
+
+GRADIENTS, OCCLUSION = "integrated gradients", "occlusion"
+TRIED_TOGETHER = 16  # words left out between two looks at the clock
+
+
+class Prediction(Protocol):
+    @property
+    def labels(self) -> list[str]: ...
+    @property
+    def confidence(self) -> Any: ...
+    @property
+    def probabilities(self) -> Any: ...
+
+
+class Why(Protocol):
+    @property
+    def label(self) -> str: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def baseline(self) -> float: ...
+    @property
+    def weights(self) -> dict[str, float]: ...
+
+
+class Explains(Protocol):
+    """What is asked of a bundle; components.core.bundle.Bundle answers it."""
+
+    @property
+    def explains(self) -> bool: ...
+    def explain(self, texts: Sequence[str]) -> Sequence[Why]: ...
+    def predict(self, texts: Sequence[str]) -> Prediction: ...
+
+
+def explain(
+    bundle: Explains, text: str, seconds: float, clock: Callable[[], float] = time.monotonic
+) -> dict[str, Any]:
+    """The words of `text` with their weights.
+
+    Args:
+        bundle: which model.
+        text: to explain.
+        seconds: after which occlusion tries no more words; integrated gradients always cost the
+            same, some ten predictions.
+        clock: seconds, from any start.
+
+    Returns:
+        `label`, `confidence`, `method`, `baseline`, `words`: a list of `word` and `weight`, the
+        strongest first, and `tried`, `distinct`: how many words have a weight of how many there
+        are. Above 0 a word spoke for the label, below 0 against it. With GRADIENTS the weights add
+        up to ln(confidence / baseline), where `baseline` is the label's probability with nothing to
+        read. With OCCLUSION a weight is p(label | text) - p(label | text without the word), in
+        [-1, 1], and `baseline` is None.
+    """
+    distinct = list(dict.fromkeys(words_of.split(text)))
+    if bundle.explains:
+        why = bundle.explain([text])[0]
+        found = {"label": why.label, "confidence": why.confidence, "method": GRADIENTS}
+        found["baseline"] = why.baseline
+        weights = why.weights
+    else:
+        whole = bundle.predict([text])
+        weights = _occlude(bundle, text, distinct, whole, clock() + seconds, clock)
+        found = {"label": whole.labels[0], "confidence": float(whole.confidence[0])}
+        found |= {"method": OCCLUSION, "baseline": None}
+    ranked = sorted(weights.items(), key=lambda pair: -abs(pair[1]))
+    return found | {
+        "words": [{"word": word, "weight": weight} for word, weight in ranked],
+        "tried": len(ranked),
+        "distinct": len(distinct),
+    }
+
+
+def _occlude(
+    bundle: Explains,
+    text: str,
+    distinct: Sequence[str],
+    whole: Prediction,
+    end: float,
+    clock: Callable[[], float],
+) -> dict[str, float]:
+    """Word -> weight, from the first word on, until `end`."""
+    label = int(whole.probabilities[0].argmax())
+    weights: dict[str, float] = {}
+    for i in range(0, len(distinct), TRIED_TOGETHER):
+        if clock() >= end:
+            break
+        words = distinct[i : i + TRIED_TOGETHER]
+        left = bundle.predict([without(text, word) for word in words]).probabilities[:, label]
+        weights |= zip(words, (whole.probabilities[0, label] - left).tolist(), strict=True)
+    return weights
+
+
+def without(text: str, word: str) -> str:
+    """`text` with nothing where `word` stood as a whole word.
+
+    >>> without("Rain, rain! Rainbow.", "rain")
+    ', ! Rainbow.'
+    """
+    return re.sub(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])", "", text, flags=re.IGNORECASE)

@@ -1,0 +1,1 @@
+"""Recording: predictions and scrubbed texts on their way to the ledger."""

@@ -1,0 +1,1 @@
+"""Rollout: champion and challenger, and the policy that ends a trial."""

@@ -1,0 +1,178 @@
+"""The challenger in this service: loaded beside the champion, as shadow or as canary.
+
+A shadow gets the texts after their answer was given, on a thread of its own over a bounded queue:
+it never answers, and neither its failures nor its slowness touch an answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from components.core.errors import NewsloopError
+from components.core.ledger.counts import Counts
+from components.core.ledger.trials import Challenge
+from serving.models.champion_watcher import Served
+from serving.models.model_cache import Shelf
+from serving.models.predictions import Answer, answers
+from serving.recording.buffer import Buffer
+from serving.rollout.counters import Tally
+
+LOG = logging.getLogger("newsloop.serving")
+USER = "challenger"  # of the shelf
+NICENESS = 10
+TOGETHER = 64  # texts that the shadow computes at once
+ROWS_HELD = 50_000  # answers of the shadow that wait for the watch; more are not kept
+LAST_WORDS = 2.0  # seconds for the threads to end
+PAUSE = 0.002  # seconds that the shadow lets waiting requests go first
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A challenge and its loaded model."""
+
+    challenge: Challenge
+    served: Served
+
+    def answers_to(self, who: str) -> bool:
+        """Whether `who` (a caller's key, or the text itself) gets the challenger's answers.
+
+        The same caller gets the same model, and keeps the challenger while its share grows.
+        """
+        return position(self.challenge.id, who) < self.challenge.share
+
+
+def position(challenge: str, who: str) -> float:
+    """A number in [0, 1) that looks random and is always the same."""
+    digest = hashlib.sha256(f"{challenge}:{who}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+class Rival:
+    """Follows the ledger's newest challenge. `current` is None while there is none to answer.
+
+    Args:
+        newest: the newest challenge, running or over; may raise NewsloopError.
+        shelf: where bundles come from.
+        tally: counts what the shadow does.
+        busy: whether requests wait for the champion.
+        seconds: between two looks.
+        queue_texts: that wait for the shadow.
+    """
+
+    def __init__(
+        self,
+        newest: Callable[[], Challenge | None],
+        shelf: Shelf,
+        tally: Tally,
+        busy: Callable[[], bool],
+        seconds: float,
+        queue_texts: int,
+    ) -> None:
+        self._newest, self._shelf, self._tally = newest, shelf, tally
+        self._busy, self._seconds = busy, seconds
+        self._queue: Buffer[tuple[str, Answer]] = Buffer(queue_texts)
+        self._rows: list[dict[str, Any]] = []
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._follow, name="rival", daemon=True),
+            threading.Thread(target=self._shadow, name="shadow", daemon=True),
+        ]
+        self.current: Trial | None = None
+        self.refused: dict[str, str] = {}  # challenge -> why its bundle cannot be loaded
+        self.left_out = 0  # texts that found no room in the queue
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._queue.close()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(LAST_WORDS)  # a model that hangs must not hold up the end
+
+    def offer(self, texts: Sequence[str], found: Sequence[Answer]) -> None:
+        """Takes texts that the champion answered, to compare; returns at once."""
+        for text, answer in zip(texts, found, strict=True):
+            self.left_out += not self._queue.put((text, answer), 1)
+
+    def take_rows(self) -> list[dict[str, Any]]:
+        """Rows of ledger_tables.SHADOWS since this was called last."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    def look(self) -> None:
+        """One look at the ledger."""
+        challenge = self._newest()
+        if challenge is None or not challenge.running:
+            if self.current is not None:
+                LOG.info("%s is no challenger any more.", self.current.served.title)
+                self.current = None
+                self._shelf.release(USER)
+            return
+        if self.current is not None and self.current.challenge.id == challenge.id:
+            self.current = Trial(challenge, self.current.served)
+            return
+        if challenge.id in self.refused:
+            return
+        try:
+            bundle = self._shelf.use(USER, challenge.bundle)
+        except NewsloopError as error:
+            self.refused = {challenge.id: str(error)}
+            LOG.error("%s cannot be tried: %s", challenge.tag, error)
+            return
+        served = Served(bundle, {"tag": challenge.tag, "version": challenge.version})
+        self.current = Trial(challenge, served)
+        LOG.info("%s is tried beside the champion.", served.title)
+
+    def compare(self, batch: Sequence[tuple[str, Answer]]) -> None:
+        """What the challenger says of texts that the champion answered."""
+        trial = self.current
+        if trial is None:
+            return
+        bundle, texts = trial.served.bundle, [text for text, _ in batch]
+        try:
+            found = self._tally.compute(bundle.name, len(texts), lambda: answers(bundle, texts))
+        except Exception as error:  # noqa: BLE001 - counted; it must not end the thread
+            LOG.debug("The shadow failed: %s.", type(error).__name__)
+            return
+        pairs = list(zip(batch, found, strict=True))
+        differing = sum(ours.label != given.label for (_, given), ours in pairs)
+        self._tally.add(bundle.name, Counts(compared=len(pairs), disagreed=differing))
+        if len(self._rows) < ROWS_HELD:
+            self._rows += [
+                {
+                    "prediction_id": given.id,
+                    "bundle": bundle.name,
+                    "label": ours.label,
+                    "confidence": ours.confidence,
+                }
+                for (_, given), ours in pairs
+            ]
+
+    def _follow(self) -> None:
+        while not self._stop.wait(self._seconds):
+            try:
+                self.look()
+            except NewsloopError:
+                continue  # the ledger is away, as the follower says
+            except Exception as error:  # noqa: BLE001 - the service must outlive any surprise here
+                LOG.error("Looking for a challenger gave %s.", type(error).__name__)
+
+    def _shadow(self) -> None:
+        if sys.platform == "linux":  # there a thread has a niceness of its own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while batch := self._queue.take(TOGETHER):
+            while self._busy() and not self._stop.is_set():
+                time.sleep(PAUSE)
+            self.compare(batch)
+            self._queue.done(len(batch))

@@ -1,0 +1,187 @@
+"""Watches versions on trial, and ends what is bad by itself: a challenger, or a new champion.
+
+Each service writes what it counted to the ledger, and each judges the sum of all: whoever is first
+acts, the others find it done. A text of our own is computed at each look, so that counts are absent
+only when a version does not work. A new champion is on probation for a while after its release.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from components.core.errors import NewsloopError
+from components.core.ledger import Champion, Ledger, trials
+from components.core.ledger.counts import Counts
+from components.core.ledger.trials import Challenge
+from components.core.params import Serve
+from serving.models.champion_watcher import WARM_TEXT, Served
+from serving.models.predictions import answers
+from serving.rollout.challenger import Rival
+from serving.rollout.counters import Tally
+from serving.rollout.policy import Evidence, judge
+from serving.rollout.router import Models
+
+LOG = logging.getLogger("newsloop.serving")
+LAST_WORDS = 2.0  # seconds for the thread to end; the ledger may be away
+
+
+class Watch:
+    """A thread that looks every `report_seconds`.
+
+    Args:
+        ledger: where counts and verdicts go.
+        models: whose `current` is the champion as this service has it.
+        rival: the challenger as this service has it.
+        tally: what was counted here.
+        limits: the numbers of params.yaml.
+        now: the clock, UTC.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        models: Models,
+        rival: Rival,
+        tally: Tally,
+        limits: Serve,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._ledger, self._models, self._rival = ledger, models, rival
+        self._tally, self._limits, self._now = tally, limits.challenger, now
+        self._began = now()  # nobody could count before
+        self._probes: dict[str, Future[object]] = {}
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="probe")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(LAST_WORDS)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def look(self) -> None:
+        """Counts, judges, acts.
+
+        Raises:
+            LedgerError: the ledger is away; what was counted is not kept.
+        """
+        now, counts = self._now(), self._tally.take()
+        champion, challenge = self._ledger.champion(), trials.newest(self._ledger)
+        running = challenge is not None and challenge.running
+        probation = champion is not None and self._on_probation(champion, now)
+        shadows = self._rival.take_rows()
+        if not running and not probation:
+            self._probes.clear()
+            return
+        trial = self._rival.current
+        served = [self._models.current, trial.served if trial is not None else None]
+        for one in served:
+            if one is not None:
+                self._probe(one)
+        trials.observe(self._ledger, counts, now)
+        trials.add_shadows(self._ledger, shadows)
+        if challenge is not None and running:
+            self._judge_challenge(challenge, champion, now)
+        if champion is not None and probation:
+            self._judge_champion(champion, now)
+
+    def _on_probation(self, champion: Champion, now: datetime) -> bool:
+        since = now - champion.time
+        returned = champion.reason.startswith(trials.RETURNED)
+        return not returned and since < timedelta(seconds=self._limits.probation_seconds)
+
+    def _probe(self, served: Served) -> None:
+        """Computes one text on a thread of its own; one that hangs counts as an error each time."""
+        bundle = served.bundle
+        last = self._probes.get(bundle.name)
+        if last is not None and not last.done():
+            self._tally.add(bundle.name, Counts(batches=1, errors=1))
+            return
+        self._probes[bundle.name] = self._pool.submit(
+            self._tally.compute, bundle.name, 1, lambda: answers(bundle, [WARM_TEXT]), probe=True
+        )
+
+    def _judge_champion(self, champion: Champion, now: datetime) -> None:
+        begin = max(champion.time, self._began)
+        ours, last = trials.observed(self._ledger, champion.bundle, champion.time)
+        right, labels = trials.labelled(self._ledger, champion.bundle, champion.time)
+        before = next(
+            (one.bundle for one in self._ledger.deployments() if one.version != champion.version),
+            None,
+        )
+        other = trials.labelled(self._ledger, before) if before is not None else (0, 0)
+        evidence = Evidence(
+            ours, Counts(), right, labels, *other, _seconds(now, max(begin, last or begin))
+        )
+        verdict, reason = judge(evidence, self._limits, float("inf"))
+        if verdict != "failed":
+            return
+        back = trials.go_back(self._ledger, champion, f"{champion.tag}: {reason}", now)
+        if back is not None:
+            LOG.error("%s failed (%s): %s serves again.", champion.tag, reason, back.tag)
+
+    def _judge_challenge(
+        self, challenge: Challenge, champion: Champion | None, now: datetime
+    ) -> None:
+        if champion is None or champion.bundle != challenge.champion:
+            trials.go_on(
+                self._ledger, challenge, "stopped", "another version serves since it began", now
+            )
+            return
+        refused = self._rival.refused.get(challenge.id)
+        if refused is not None:
+            verdict, reason = "failed", refused
+        else:
+            evidence = self._evidence(challenge, now)
+            seconds = self._limits.step_seconds if challenge.share else self._limits.shadow_seconds
+            verdict, reason = judge(evidence, self._limits, seconds)
+        if verdict == "wait":
+            return
+        if verdict == "failed":
+            event: trials.Event = "failed"
+        elif challenge.step + 1 < len(challenge.shares):
+            event = "step"
+        else:
+            event = "promoted" if challenge.share else "passed"
+        if trials.go_on(self._ledger, challenge, event, f"{event}: {reason}", now):
+            say = LOG.error if event == "failed" else LOG.info
+            say("Challenger %s: %s (%s).", challenge.tag, event, reason)
+
+    def _evidence(self, challenge: Challenge, now: datetime) -> Evidence:
+        begin = max(challenge.time, self._began)
+        ours, last = trials.observed(self._ledger, challenge.bundle, challenge.time)
+        other, _ = trials.observed(self._ledger, challenge.champion, challenge.time)
+        return Evidence(
+            ours,
+            other,
+            *trials.labelled(self._ledger, challenge.bundle, challenge.time),
+            *trials.labelled(self._ledger, challenge.champion, challenge.time),
+            silent_seconds=_seconds(now, max(begin, last or begin)),
+            seconds=_seconds(now, challenge.time),
+            shadow=not challenge.share,
+        )
+
+    def _run(self) -> None:
+        said = ""
+        while not self._stop.wait(self._limits.report_seconds):
+            try:
+                self.look()
+                said = ""
+            except NewsloopError as error:
+                if str(error) != said:
+                    said = str(error)
+                    LOG.error("Nothing can be judged: %s", error)
+            except Exception as error:  # noqa: BLE001 - the service must outlive any surprise here
+                LOG.error("Watching gave %s: %s", type(error).__name__, error)
+
+
+def _seconds(now: datetime, since: datetime) -> float:
+    return (now - since).total_seconds()
