@@ -22,7 +22,7 @@ WITHOUT_EFFECT = {
     "components/core/runtime": "how the process runs",
     "components/core/sqlite.py": "opens caches and the ledger",
     "components/core/stage.py": "starts the stage",
-    "components/core/workers": "results are equal whoever computes them (tests/unit/test_workers.py)",
+    "components/core/workers": "results are equal whoever computes them",
 }
 
 
