@@ -2,7 +2,7 @@
 
 A rehearsal starts the real service, so only one candidate here goes so far. One that stands its
 rehearsal is in tests/pipeline/test_loop.py; the limits of time, memory and size in
-tests/unit/test_gate.py.
+tests/unit/stages/test_gate.py.
 """
 
 from __future__ import annotations

@@ -1,0 +1,251 @@
+"""The gate's conditions, one by one, and what they come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from components import gate
+from components.core import bundle, params, tables
+from components.core import ledger as ledgers
+from components.core.ledger import Ledger
+from components.core.ledger import windows as ledger_windows
+from components.gate import comparison, report
+from components.gate.checks import (
+    Check,
+    against_champion,
+    floors,
+    rehearsed,
+    verdict,
+)
+from tests import judged, tiny
+from tests.unit.stages.test_gate_comparison import rows
+
+SETTINGS = params.load(Path(__file__).parents[3] / "params.yaml").gate
+
+
+def measured(**changes: float) -> dict[str, Any]:
+    values = {"accuracy": 0.97, "macro_f1": 0.97, "recall": 0.95, "error": 0.02} | changes
+    found = {
+        "accuracy": {"value": values["accuracy"]},
+        "macro_f1": {"value": values["macro_f1"]},
+        "calibration_error": values["error"],
+        "classes": {"a": {"recall": 0.99}, "b": {"recall": values["recall"]}},
+    }
+    if "behaviour" in values:
+        found["behaviour"] = {"passed": 9, "of": 10, "value": values["behaviour"]}
+    return found
+
+
+def failing(checks: list[Check]) -> list[str]:
+    return [check.name for check in checks if not check.passed]
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({}, []),
+        ({"accuracy": 0.949}, ["accuracy"]),
+        ({"accuracy": 0.95}, []),
+        ({"macro_f1": 0.5}, ["macro F1"]),
+        ({"recall": 0.84}, ["recall of b"]),
+        ({"error": 0.05}, []),
+        ({"error": 0.051}, ["calibration error"]),
+        ({"behaviour": 0.9}, []),
+        ({"behaviour": 0.89}, ["behaviour tests"]),
+        ({"accuracy": 0.1, "recall": 0.1}, ["accuracy", "recall of b"]),
+    ],
+)
+def test_floors(changes: dict[str, float], names: list[str]) -> None:
+    assert failing(floors(measured(**changes), 0, 7.0, SETTINGS)) == names
+
+
+def test_leaks_and_size_have_limits() -> None:
+    assert failing(floors(measured(), 1, 401.0, SETTINGS)) == [
+        "documents that leak personal data",
+        "size in MiB",
+    ]
+
+
+GOOD = {"problem": None, "equal": 1.0, "refused": 1.0, "p95_ms": 20.0, "memory_mib": 900.0}
+
+
+@pytest.mark.parametrize(
+    ("found", "names"),
+    [
+        (GOOD, []),
+        (None, ["the service serves it (1: yes)"]),
+        ({"problem": "NaN"}, ["the service serves it (1: yes)"]),
+        (GOOD | {"equal": 0.99}, ["answers equal to evaluate's"]),
+        (GOOD | {"refused": 0.95}, ["hostile requests refused by 4xx"]),
+        (GOOD | {"p95_ms": 251.0}, ["ms for one text (95 %)"]),
+        (GOOD | {"memory_mib": 4000.0}, ["MiB of memory"]),
+    ],
+)
+def test_rehearsal(found: dict[str, Any] | None, names: list[str]) -> None:
+    assert failing(rehearsed(found, SETTINGS)) == names
+
+
+def test_no_rehearsal_where_none_is_asked_for() -> None:
+    assert rehearsed(None, SETTINGS.model_copy(update={"rehearse": False})) == []
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "recent", "rule", "expected"),
+    [
+        (0, 0, 0, "better", "keep"),  # equal
+        (4, 0, 0, "better", "keep"),  # 1/16: may be luck
+        (5, 0, 0, "better", "release"),  # 1/32
+        (5, 0, 50, "better", "keep"),  # two looks
+        (6, 0, 50, "better", "release"),
+        (20, 9, 0, "better", "release"),
+        (15, 14, 0, "better", "keep"),
+        (0, 12, 0, "better", "keep"),  # 3 points worse: more than the margin, but not surely
+        (0, 25, 0, "better", "refuse"),
+        (0, 0, 0, "not_worse", "release"),
+        (0, 2, 0, "not_worse", "release"),
+        (2, 14, 0, "not_worse", "keep"),
+        (0, 25, 0, "not_worse", "refuse"),
+    ],
+)
+def test_against_the_champion(
+    gained: int, lost: int, recent: int, rule: str, expected: str
+) -> None:
+    """Of 400 documents, without a look at parts."""
+    settings = SETTINGS.model_copy(update={"rule": rule, "slice_documents": 1000})
+    table = rows(400 - gained - lost, gained, lost, recent=recent)
+    found = comparison.compare(table, settings)
+    assert verdict(against_champion(found, settings)) == expected
+
+
+def test_a_part_that_is_surely_lost_is_refused_though_the_whole_is_better() -> None:
+    table = pl.concat([rows(200, 60, 0), rows(30, 0, 10)]).with_columns(
+        source=pl.Series(["archive"] * 260 + ["wire"] * 40), length=pl.lit(7)
+    )
+    checks = against_champion(comparison.compare(table, SETTINGS), SETTINGS)
+    assert failing(checks) == ["chance that losing source wire is luck"]
+    assert verdict(checks) == "refuse"
+
+
+def test_lost_newest_labels_are_refused_though_the_test_side_is_better() -> None:
+    table = pl.concat([rows(30, 0, 20, recent=50), rows(300, 60, 0)])
+    checks = against_champion(comparison.compare(table, SETTINGS), SETTINGS)
+    assert "accuracy less the champion's, upper bound, newest labels" in failing(checks)
+    assert verdict(checks) == "refuse"
+
+
+# With real bundles, files and ledger
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> judged.Case:
+    return judged.Case(tmp_path_factory.mktemp("judged"))
+
+
+@pytest.fixture
+def ledger(case: judged.Case) -> Ledger:
+    case.paths.ledger.unlink(missing_ok=True)
+    return Ledger(ledgers.url(case.paths.ledger))
+
+
+def test_the_first_of_all_needs_only_the_floors(case: judged.Case, ledger: Ledger) -> None:
+    decision = gate.judge(case.params, case.paths, ledger)
+    assert (decision.verdict, decision.champion, decision.comparison) == ("release", None, None)
+
+
+def test_the_champion_itself_is_unchanged(case: judged.Case, ledger: Ledger) -> None:
+    case.deploy(case.candidate)
+    decision = gate.judge(case.params, case.paths, ledger)
+    assert (decision.verdict, decision.reasons) == ("unchanged", [])
+
+
+def test_an_equal_candidate_does_not_replace_the_champion(
+    case: judged.Case, ledger: Ledger
+) -> None:
+    case.deploy(case.equal)
+    decision = gate.judge(case.params, case.paths, ledger)
+    assert decision.verdict == "keep"
+    assert "0 texts won and 0 lost of 60" in decision.reasons[0]
+
+
+def test_a_better_candidate_does(case: judged.Case, ledger: Ledger) -> None:
+    case.deploy(case.blind)
+    decision = gate.judge(case.params, case.paths, ledger)
+    assert decision.verdict == "release"
+    assert decision.comparison is not None
+    assert decision.comparison.sides[0].gained == 12
+
+
+def test_labels_since_the_champion_are_judged_by_themselves(
+    case: judged.Case, ledger: Ledger
+) -> None:
+    case.deploy(case.blind)
+    case.label(ledger, [f"{i:032x}" for i in range(48, 72)])  # 12 of them are on the test side
+    decision = gate.judge(case.params, case.paths, ledger)
+    assert decision.comparison is not None
+    assert [(one.name, one.documents) for one in decision.comparison.sides] == [
+        ("test side", 60),
+        ("newest labels", 12),
+    ]
+
+
+def test_labels_that_the_queue_asked_for_prove_nothing(case: judged.Case, ledger: Ledger) -> None:
+    """They are the texts on which the champion is unsure; any other model wins some of them."""
+    case.deploy(case.blind)
+    case.label(ledger, [f"{i:032x}" for i in range(48, 60)], ledger_windows.QUEUE)
+    decision = gate.judge(case.params, case.paths, ledger)
+    assert decision.comparison is not None
+    assert [(one.documents, one.gained) for one in decision.comparison.sides] == [(48, 0)]
+    assert decision.verdict == "keep"
+
+
+def test_a_retired_champion_must_go(case: judged.Case, ledger: Ledger) -> None:
+    champion = case.deploy(case.equal)
+    ledger.retire(champion.version, champion.bundle, tiny.NOW, "an erasure")
+    decision = gate.judge(case.params, case.paths, ledger)
+    assert decision.verdict == "release"
+    assert "only the floors count" in " ".join(decision.reasons)
+
+
+def test_the_same_decision_is_recorded_once(case: judged.Case, ledger: Ledger) -> None:
+    case.deploy(case.equal)
+    first = gate.judge(case.params, case.paths, ledger)
+    gate.record(first, case.paths, ledger, tiny.NOW)
+    page = case.paths.decisions / f"{first.id}.html"
+    before = page.stat().st_mtime_ns
+    again = gate.judge(case.params, case.paths, ledger)
+    gate.record(again, case.paths, ledger, tiny.NOW)
+    assert again == first
+    assert len(ledger.decisions("gate", limit=9)) == 1
+    assert page.stat().st_mtime_ns == before
+    details = tables.read_json(case.paths.decisions / f"{first.id}.json")
+    assert details["verdict"] == "keep"
+    assert "the champion stays" in page.read_text()
+
+
+def test_a_candidate_that_nobody_rehearsed_is_refused(case: judged.Case, ledger: Ledger) -> None:
+    asked = case.params.gate.model_copy(update={"rehearse": True})
+    decision = gate.judge(case.params.model_copy(update={"gate": asked}), case.paths, ledger)
+    assert decision.verdict == "refuse"
+
+
+def test_the_page_escapes_what_it_shows(case: judged.Case, ledger: Ledger) -> None:
+    details = gate.judge(case.params, case.paths, ledger).as_dict()
+    page = report.render({**details, "reasons": ["<script>"]}, tiny.NOW)
+    assert "<script>" not in page
+    assert "http" not in page
+
+
+def test_a_champion_that_was_altered_is_not_asked(case: judged.Case, ledger: Ledger) -> None:
+    case.deploy(case.equal)
+    file = case.paths.bundles / case.equal / bundle.FACTS
+    content = file.read_bytes()
+    try:
+        file.write_bytes(content + b" ")
+        with pytest.raises(bundle.BundleError, match=r"altered: bundle\.json"):
+            gate.judge(case.params, case.paths, ledger)
+    finally:
+        file.write_bytes(content)
