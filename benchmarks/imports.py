@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OURS = "from components.core.runtime import imports\nwith imports.uncollected():\n    import {}"
+OURS = "from components.core.runtime import imports\nimports.collect_seldom()\nimport {}"
 WAYS = {
     # A model that cuts words into pieces needs the first; others need TensorFlow alone.
     "TensorFlow, to load a model": (

@@ -14,7 +14,6 @@ from components.core import params as parameters
 from components.core import tables
 from components.core.params import Params
 from components.core.paths import Paths
-from components.core.runtime import imports
 from flows import environment
 
 RETENTION = "retention/newsloop"
@@ -27,16 +26,15 @@ def run(params: Params, paths: Paths) -> None:
     In a work pool a run is a child of the worker, in the project's folder.
     """
     environment.settle(params, paths)
-    with imports.uncollected():
-        from prefect import serve
-        from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-        from prefect.events import DeploymentEventTrigger
-        from prefect.types.entrypoint import EntrypointType
+    from prefect import serve
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.events import DeploymentEventTrigger
+    from prefect.types.entrypoint import EntrypointType
 
-        from flows import prefect_client
-        from flows.learning import learning
-        from flows.monitor import monitor
-        from flows.retention import retention
+    from flows import prefect_client
+    from flows.learning import learning
+    from flows.monitor import monitor
+    from flows.retention import retention
 
     # A run that another one is in the way of is cancelled, not queued: what asked for it stands in
     # the ledger and is asked for again, if the run at work did not do it.

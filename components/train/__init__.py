@@ -299,9 +299,7 @@ def run(params: Params, paths: Paths) -> None:
     """The stage: trains the chosen candidate and writes its model."""
     imports.keras()  # the networks import it
     import tensorflow as tf
-
-    with imports.uncollected():
-        from dvclive import Live
+    from dvclive import Live
 
     # The same snapshot, params and machine give the same bytes.
     tf.config.experimental.enable_op_determinism()

@@ -14,7 +14,6 @@ import polars as pl
 from components.core import params as parameters
 from components.core import schema
 from components.core.errors import DataError
-from components.core.runtime import imports
 from components.core.text_quality import SHORT
 from components.validate.checks import Check
 
@@ -26,12 +25,11 @@ class Checker:
     """Great Expectations with one context, made once: making it costs more than a check."""
 
     def __init__(self) -> None:
-        with imports.uncollected():
-            import great_expectations as gx
-            from great_expectations.data_context.types.base import (
-                DataContextConfig,
-                InMemoryStoreBackendDefaults,
-            )
+        import great_expectations as gx
+        from great_expectations.data_context.types.base import (
+            DataContextConfig,
+            InMemoryStoreBackendDefaults,
+        )
 
         # The default configuration makes a temporary folder and leaves it behind.
         nowhere = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults())

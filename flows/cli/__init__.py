@@ -88,8 +88,7 @@ def run(
     workspace.settle(paths)
     output.say("Prefect server ...")
     stack.ensure_server(params, paths)
-    with imports.uncollected():
-        from flows.learning import learning
+    from flows.learning import learning
 
     summary = learning(str(paths.root), str(paths.home), reason, in_place=True)
     summary["privacy"] = privacy_report.write(paths, privacy_report.collect(paths, _ledger(paths)))
@@ -181,8 +180,7 @@ def monitor(as_json: Json = False) -> None:
 
     _champion(paths)
     stack.ensure_server(params, paths)
-    with imports.uncollected():
-        from flows.monitor import monitor as monitoring_flow
+    from flows.monitor import monitor as monitoring_flow
 
     output.monitoring(monitoring_flow(str(paths.root), str(paths.home)), as_json)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from components.core.runtime import imports, offline
+from components.core.runtime import offline
 
 # Evidently computes a distance on the way to its plots; ours stands in its place.
 _PLAIN = {"number": "ks", "label": "jensenshannon"}
@@ -89,12 +89,11 @@ def _script() -> Path:
 def _tools() -> dict[str, Any]:
     """Evidently's classes, and our two metrics as subclasses of its own."""
     offline.stay_home()  # before Evidently looks for its switches
-    with imports.uncollected():
-        from evidently import DataDefinition, Dataset, Report
-        from evidently.core.metric_types import SingleValueCalculation, SingleValueMetric
-        from evidently.legacy.renderers.html_widgets import CounterData, counter
-        from evidently.metrics import ValueDrift
-        from evidently.metrics.column_statistics import ValueDriftCalculation
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.core.metric_types import SingleValueCalculation, SingleValueMetric
+    from evidently.legacy.renderers.html_widgets import CounterData, counter
+    from evidently.metrics import ValueDrift
+    from evidently.metrics.column_statistics import ValueDriftCalculation
 
     class Calibrated(ValueDrift):  # type: ignore[misc]
         """Evidently's drift of a column, with the p-value that permutations gave."""

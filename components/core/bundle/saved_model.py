@@ -74,8 +74,7 @@ def load(folder: Path) -> Loaded:
     graph = folder / "saved_model.pb"
     if graph.exists() and _CUTS in graph.read_bytes():
         # It brings Keras with it, so it is imported for the models that need it only.
-        with imports.uncollected():
-            import tensorflow_text  # noqa: F401 - for its effect
+        import tensorflow_text  # noqa: F401 - for its effect
     return Loaded(tf.saved_model.load(str(folder)))
 
 

@@ -58,25 +58,6 @@ with os.fdopen(int(sys.argv[1])) as commands:
     return [sys.executable, "-c", code]
 
 
-@contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Python does not look for garbage while a library is imported.
-
-    An import makes hundreds of thousands of objects and hardly any garbage, but each time their
-    number has grown by a quarter Python goes through all of them. `benchmarks/imports.py` measures
-    what that takes. Nor does it look through them later: a library stays.
-    """
-    collecting, known = gc.isenabled(), len(sys.modules)
-    gc.disable()
-    try:
-        yield
-    finally:
-        if len(sys.modules) > known:
-            gc.freeze()
-        if collecting:
-            gc.enable()
-
-
 def tensorflow() -> None:
     """Imports TensorFlow without its lines about GPUs that are not there, and without Keras.
 
@@ -84,7 +65,7 @@ def tensorflow() -> None:
     TF_CPP_MIN_LOG_LEVEL does not reach those lines (tensorflow/tensorflow#100442).
     """
     if "tensorflow" not in sys.modules:
-        with noise.left_out(), uncollected(), switched_on(_WITHOUT_KERAS), absent("pandas"):
+        with noise.left_out(), switched_on(_WITHOUT_KERAS), absent("pandas"):
             import tensorflow  # noqa: F401 - for its effect
 
 
@@ -96,7 +77,7 @@ def keras() -> None:
     """
     if "keras" not in sys.modules:
         tensorflow()
-        with uncollected(), absent("matplotlib", "pandas", "sklearn"):
+        with absent("matplotlib", "pandas", "sklearn"):
             import keras  # noqa: F401 - for its effect
 
 

@@ -68,15 +68,14 @@ def measured(country: str) -> Iterator[list[Energy]]:
     from codecarbon import OfflineEmissionsTracker
 
     logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # its import says INFO
-    with _processor_known():
-        tracker = OfflineEmissionsTracker(
-            country_iso_code=country,
-            save_to_file=False,
-            log_level="critical",
-            tracking_mode="process",
-            measure_power_secs=_SECONDS,
-        )
-        tracker.start()
+    tracker = OfflineEmissionsTracker(
+        country_iso_code=country,
+        save_to_file=False,
+        log_level="critical",
+        tracking_mode="process",
+        measure_power_secs=_SECONDS,
+    )
+    tracker.start()
     found: list[Energy] = []
     try:
         yield found
@@ -93,29 +92,6 @@ def measured(country: str) -> Iterator[list[Energy]]:
                 estimated=any(way != _MEASURES for way in ways),
             )
         )
-
-
-def processor() -> str | None:
-    """The processor's name, as Linux has it; None where it does not say."""
-    with contextlib.suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return None
-
-
-@contextlib.contextmanager
-def _processor_known() -> Iterator[None]:
-    """CodeCarbon asks py-cpuinfo for a name; that takes a second to measure all else it tells."""
-    import cpuinfo
-
-    name, ask = processor(), cpuinfo.get_cpu_info
-    if name is not None:
-        cpuinfo.get_cpu_info = lambda: {"brand_raw": name}
-    try:
-        yield
-    finally:
-        cpuinfo.get_cpu_info = ask
 
 
 def model_hash(folder: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import json
 import os
@@ -106,31 +105,12 @@ def test_a_switch_that_a_person_set_stays(
     assert os.environ.get("A_SWITCH") == before
 
 
-@pytest.mark.parametrize("collecting", [True, False])
-def test_the_collector_is_left_as_it_was(collecting: bool) -> None:
-    was = gc.isenabled()
-    try:
-        (gc.enable if collecting else gc.disable)()
-        with pytest.raises(ImportError), imports.uncollected():
-            assert not gc.isenabled()
-            raise ImportError
-        assert gc.isenabled() is collecting
-    finally:
-        (gc.enable if was else gc.disable)()
-
-
-def test_what_was_imported_is_not_looked_through_again_and_nothing_is_in_the_end() -> None:
+def test_a_command_collects_seldom_and_looks_through_nothing_in_the_end() -> None:
     code = """
-import atexit, gc, json, sys
+import atexit, gc, json
 from components.core.runtime import imports
-atexit.register(lambda: print(json.dumps([*before, len(gc.get_objects()) < 99])))
+atexit.register(lambda: print(json.dumps([*answer, len(gc.get_objects()) < 99])))
 imports.collect_seldom()
-def frozen():
-    with imports.uncollected():
-        import colorsys, wave
-    return gc.get_freeze_count() > 0
-answer = before = [gc.get_freeze_count() > 0, frozen()]
-gc.unfreeze()
-before.append(frozen())  # there was nothing to import any more
+answer = [gc.isenabled(), gc.get_threshold()[0] > 10_000]
 """
-    assert fresh.run(code) == [False, True, False, True]
+    assert fresh.run(code) == [True, True, True]
