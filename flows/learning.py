@@ -21,6 +21,7 @@ from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from components import gate, release, snapshot
@@ -65,7 +66,7 @@ class Summary:
     flow_run: str = ""
 
 
-@task(name="snapshot", task_run_name="snapshot")
+@task(name="snapshot", task_run_name="snapshot", cache_policy=NO_CACHE)
 def take_snapshot(params: Params, paths: Paths, ledger: Ledger) -> str:
     before = paths.snapshot.read_bytes() if paths.snapshot.exists() else b""
     champion = ledger.champion()
@@ -78,7 +79,7 @@ def take_snapshot(params: Params, paths: Paths, ledger: Ledger) -> str:
     return "unchanged" if paths.snapshot.read_bytes() == before else "ran"
 
 
-@task(name="stage", task_run_name="{stage}")
+@task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE)
 def run_stage(stage: str, paths: Paths) -> str:
     outcome = pipeline.repro(stage, paths)
     if outcome == "restored":
@@ -87,7 +88,7 @@ def run_stage(stage: str, paths: Paths) -> str:
     return outcome
 
 
-@task(name="rehearse", task_run_name="rehearse")
+@task(name="rehearse", task_run_name="rehearse", cache_policy=NO_CACHE)
 def rehearse(params: Params, paths: Paths) -> str:
     name = bundle.verify(paths.bundle, paths.keys)
     if not params.gate.rehearse or gate.stood(params, paths, name):
@@ -97,15 +98,15 @@ def rehearse(params: Params, paths: Paths) -> str:
     return "ran"
 
 
-@task(name="gate", task_run_name="gate")
+@task(name="gate", task_run_name="gate", cache_policy=NO_CACHE)
 def judge(params: Params, paths: Paths, ledger: Ledger) -> gate.Decision:
     decision = gate.judge(params, paths, ledger)
     gate.record(decision, paths, ledger, datetime.now(UTC))
-    get_run_logger().info("gate: %s %s", decision.verdict, decision.reasons)
+    get_run_logger().info("gate: %s", " ".join([decision.verdict, *decision.reasons]))
     return decision
 
 
-@task(name="release", task_run_name="release")
+@task(name="release", task_run_name="release", cache_policy=NO_CACHE)
 def publish(
     params: Params, paths: Paths, ledger: Ledger, decision: gate.Decision, reason: str
 ) -> str:

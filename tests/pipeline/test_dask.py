@@ -286,7 +286,7 @@ def test_a_worker_that_may_write_to_its_disk_is_refused(
     snapshot.run(params, paths)
     cluster.add_worker("distributed.cli.dask_worker")
     monkeypatch.setenv(SCHEDULER, cluster.address)
-    with pytest.raises(ScrubError, match=r"writes to its disk.*components\.core\.workers\.dask_node"):
+    with pytest.raises(ScrubError, match=r"writes to its disk.*workers\.dask_node"):
         ingest.run(params, paths)
     assert not paths.ingested.exists()
 

@@ -5,6 +5,7 @@ Evidently. The tests tell one story and run in the order of this file.
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import socket
 import subprocess
@@ -76,6 +77,14 @@ def test_run_learns_and_releases(project: Project, ledger: Ledger) -> None:
         assert Path(found["links"][name].removeprefix("file://")).is_file()
     runs = httpx.get(f"{project.server}/flow_runs/{found['flow_run']}", trust_env=False).json()
     assert runs["state"]["type"] == "COMPLETED"
+    # A good run looks good in Prefect: some lines, and none of them a warning or an error.
+    logged = httpx.post(
+        f"{project.server}/logs/filter",
+        json={"logs": {"flow_run_id": {"any_": [found["flow_run"]]}}},
+        trust_env=False,
+    ).json()
+    assert "gate: release" in [line["message"] for line in logged]
+    assert [line["message"] for line in logged if line["level"] >= logging.WARNING] == []
     champion = ledger.champion()
     assert champion is not None
     paths = Paths(project.root, project.home)
