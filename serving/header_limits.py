@@ -1,0 +1,141 @@
+"""Bytes of a request that are no body are limited: uvicorn bounds none of them.
+
+httptools joins the pieces of an unfinished header again and again, and keeps all headers before
+anybody sees one. So each class here stands before one of uvicorn's protocols, hands it small pieces
+and counts what they held beside the body: request line, headers, chunk sizes and extensions,
+trailers. Beyond a limit the client gets 431 and the connection is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from serving.bentoml_adapter import H11Protocol
+from serving.half_close import answers_due
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Base
+else:
+    Base = object
+
+MOST_BYTES = 64 * 1024  # of one request, beside its body
+MOST_HEADERS = 100  # of one request, with its trailers
+# A chunk of one byte has five bytes around it, more where its size is written with leading zeros.
+BYTES_A_BODY_BYTE = 16
+_PIECE = 16 * 1024  # handed on at once; event loops read up to 256 KiB
+_BODY = (
+    b'{"error":"Expected at most %d bytes beside the body and at most %d headers; '
+    b'send less of them."}' % (MOST_BYTES, MOST_HEADERS)
+)
+_ANSWER = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
+    b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+)
+
+
+class Refusing(Base):
+    """The way out, for both protocols.
+
+    Attributes:
+        on_refused: told the status of each answer that is given here.
+        linger_seconds: until the connection is closed. A socket that is closed over unread bytes
+            is reset, and the client may never see its answer.
+    """
+
+    on_refused: Callable[[int], None] | None = None
+    linger_seconds: float = 1
+    _refused = False
+
+    def _refuse(self) -> None:
+        """Answers 431 in place of the request that is arriving."""
+        self._refused = True
+        if self.on_refused is not None:
+            self.on_refused(431)
+        cycle = self.cycle
+        self.headers, self.scope = [], {}  # type: ignore[typeddict-item]  # frees what was sent
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True  # what the app answers from now on goes nowhere
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.abort()
+                return
+        self.transport.write(_ANSWER)
+        self.flow.pause_reading()  # a flood costs nothing while it waits
+        self.loop.call_later(self.linger_seconds, self.transport.abort)
+
+
+class HttpToolsLimits(Refusing):
+    """Before uvicorn's HttpToolsProtocol. The count of bytes starts anew with each request.
+
+    A byte of body takes BYTES_A_BODY_BYTE off the count, so that a body may come in chunks of any
+    size, but no chunk brings long extensions again and again.
+    """
+
+    _beside_body = 0  # bytes of this request
+    _body = 0  # bytes within the piece that is being parsed
+
+    def data_received(self, data: bytes) -> None:
+        start = 0
+        while start < len(data) and not self._refused and not self.transport.is_closing():
+            piece = data[start : start + min(_PIECE, MOST_BYTES + 1 - self._beside_body)]
+            start += len(piece)
+            self._body = 0
+            super().data_received(piece)
+            count = self._beside_body + len(piece) - (1 + BYTES_A_BODY_BYTE) * self._body
+            self._beside_body = max(count, 0)
+            if self._refused or count > MOST_BYTES or self._too_many_headers():
+                self._refused = True
+                if not answers_due(self):  # else theirs go first, see on_response_complete
+                    self._refuse()
+
+    def on_message_begin(self) -> None:
+        self._beside_body = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        if self._too_many_headers():
+            self._refused = True
+            raise ValueError("too many headers")  # stops the parser before the app is asked
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        if not self._refused:  # else it was this class that stopped the parser
+            super().send_400_response(msg)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._refused and not answers_due(self) and not self.transport.is_closing():
+            self._refuse()
+
+    def _too_many_headers(self) -> bool:
+        return self.headers is not None and len(self.headers) > MOST_HEADERS
+
+
+class H11Limits(Refusing):
+    """Before uvicorn's H11Protocol. h11 itself answers 400 to a line, and to a block of headers or
+    trailers, of more than 16 KiB that is not complete; what is complete is looked at here.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), _PIECE):
+            if self._refused or self.transport.is_closing():
+                return
+            super().data_received(data[start : start + _PIECE])
+
+    def handle_events(self) -> None:
+        super().handle_events()  # type: ignore[misc]
+        if self.headers and not self._refused:
+            size = len(self.scope["raw_path"]) + len(self.scope["query_string"])
+            size += sum(len(name) + len(value) for name, value in self.headers)
+            if len(self.headers) > MOST_HEADERS or size > MOST_BYTES:
+                self._refuse()
+
+
+def limits_for(protocol: type) -> type[Refusing]:
+    """The class that goes before `protocol`, one of uvicorn's."""
+    return H11Limits if issubclass(protocol, H11Protocol) else HttpToolsLimits
