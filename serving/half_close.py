@@ -25,13 +25,13 @@ def answers_due(protocol: Base) -> bool:
 class HalfClose(Base):
     """Before one of uvicorn's protocols: the connection stays until all answers are given."""
 
-    _ended = False
+    _half_closed = False
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        self._ended = True
+        self._half_closed = True
         return answers_due(self)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._ended and not answers_due(self):
+        if self._half_closed and not answers_due(self):
             self.transport.close()

@@ -66,7 +66,8 @@ class Refusing(Base):
 
 
 class HttpToolsLimits(Refusing):
-    """Before uvicorn's HttpToolsProtocol. The count of bytes starts anew with each request.
+    """Before uvicorn's HttpToolsProtocol. The count of bytes starts anew with each request; bytes
+    of a request that share a piece with the end of the one before are not counted.
 
     A byte of body takes BYTES_A_BODY_BYTE off the count, so that a body may come in chunks of any
     size, but no chunk brings long extensions again and again.
@@ -74,24 +75,21 @@ class HttpToolsLimits(Refusing):
 
     _beside_body = 0  # bytes of this request
     _body = 0  # bytes within the piece that is being parsed
+    _request_ended = False  # a request, within that piece
 
     def data_received(self, data: bytes) -> None:
         start = 0
         while start < len(data) and not self._refused and not self.transport.is_closing():
             piece = data[start : start + min(_PIECE, MOST_BYTES + 1 - self._beside_body)]
             start += len(piece)
-            self._body = 0
+            self._body, self._request_ended = 0, False
             super().data_received(piece)
             count = self._beside_body + len(piece) - (1 + BYTES_A_BODY_BYTE) * self._body
-            self._beside_body = max(count, 0)
-            if self._refused or count > MOST_BYTES or self._too_many_headers():
+            self._beside_body = 0 if self._request_ended else max(count, 0)
+            if self._refused or self._beside_body > MOST_BYTES or self._too_many_headers():
                 self._refused = True
                 if not answers_due(self):  # else theirs go first, see on_response_complete
                     self._refuse()
-
-    def on_message_begin(self) -> None:
-        self._beside_body = 0
-        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         if self._too_many_headers():
@@ -102,6 +100,10 @@ class HttpToolsLimits(Refusing):
     def on_body(self, body: bytes) -> None:
         self._body += len(body)
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._request_ended = True
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         if not self._refused:  # else it was this class that stopped the parser

@@ -108,7 +108,7 @@ def test_methods_that_are_overridden_exist(protocol: type, method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["on_message_begin", "on_headers_complete", "on_body", "send_400_response"]
+    "method", ["on_message_complete", "on_headers_complete", "on_body", "send_400_response"]
 )
 def test_callbacks_of_httptools_exist(method: str) -> None:
     assert method in vars(httptools_impl.HttpToolsProtocol), f"header_limits.py overrides {method}"
