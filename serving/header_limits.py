@@ -84,15 +84,18 @@ class HttpToolsLimits(Refusing):
             start += len(piece)
             self._body, self._request_ended = 0, False
             super().data_received(piece)
-            count = self._beside_body + len(piece) - (1 + BYTES_A_BODY_BYTE) * self._body
-            self._beside_body = 0 if self._request_ended else max(count, 0)
-            if self._refused or self._beside_body > MOST_BYTES or self._too_many_headers():
-                self._refused = True
-                if not answers_due(self):  # else theirs go first, see on_response_complete
-                    self._refuse()
+            if self._request_ended:
+                self._beside_body = 0
+            else:
+                count = self._beside_body + len(piece) - (1 + BYTES_A_BODY_BYTE) * self._body
+                self._beside_body = max(count, 0)
+                if count > MOST_BYTES or (self.headers and len(self.headers) > MOST_HEADERS):
+                    self._refused = True
+            if self._refused and not answers_due(self):  # else see on_response_complete
+                self._refuse()
 
     def on_headers_complete(self) -> None:
-        if self._too_many_headers():
+        if len(self.headers) > MOST_HEADERS:
             self._refused = True
             raise ValueError("too many headers")  # stops the parser before the app is asked
         super().on_headers_complete()
@@ -113,9 +116,6 @@ class HttpToolsLimits(Refusing):
         super().on_response_complete()
         if self._refused and not answers_due(self) and not self.transport.is_closing():
             self._refuse()
-
-    def _too_many_headers(self) -> bool:
-        return self.headers is not None and len(self.headers) > MOST_HEADERS
 
 
 class H11Limits(Refusing):

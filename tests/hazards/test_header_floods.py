@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import selectors
 import socket
 import subprocess
 import threading
@@ -17,26 +16,16 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from benchmarks.header_flood import ATTACKERS, CHUNKED, FLOODS, Attack
 from components.core import params as parameters
 from serving.header_limits import MOST_BYTES
 from serving.server import command
 from tests.served import Project
 
 FILES = 256
-ATTACKERS = 50
 MEGABYTE = 2**20
-HEAD = b"GET /livez HTTP/1.1\r\nHost: evil.example\r\n"
 BODY = json.dumps({"texts": ["a film", "a match"]}).encode()
 CLASSIFY = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-CHUNKED = CLASSIFY + b"Transfer-Encoding: chunked\r\n\r\n"
-# What comes first, what comes again and again.
-FLOODS = {
-    "header": (HEAD + b"X-A: ", b"a" * 2**16),
-    "address": (b"GET /livez?", b"a" * 2**16),
-    "headers": (HEAD, b"X: a\r\n" * 10_000),
-    "chunk extension": (CHUNKED + b"1;a=", b"a" * 2**16),
-    "trailer": (CHUNKED + b"0\r\nX-A: ", b"a" * 2**16),
-}
 
 
 def limited(files: int) -> list[str]:
@@ -105,63 +94,24 @@ def test_a_client_that_closes_its_half_gets_its_answer(service: Project) -> None
     assert b'"predictions"' in answer
 
 
-def attack(port: int, stop: threading.Event, statuses: list[bytes]) -> None:
-    """ATTACKERS connections that flood at once; each that is cut comes again."""
-    with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
-        floods = list(FLOODS.values())
-
-        def begin(number: int) -> None:
-            first, _ = floods[number % len(floods)]
-            peer = stack.enter_context(socket.create_connection(("127.0.0.1", port), 30))
-            peer.sendall(first)
-            peer.setblocking(False)
-            selector.register(peer, selectors.EVENT_READ | selectors.EVENT_WRITE, number)
-
-        for number in range(ATTACKERS):
-            begin(number)
-        while not stop.is_set():
-            for key, events in selector.select(0.1):
-                peer, number = key.fileobj, key.data
-                assert isinstance(peer, socket.socket)
-                try:
-                    if events & selectors.EVENT_READ:
-                        answer = peer.recv(65536)
-                        if not answer:
-                            raise ConnectionResetError
-                        statuses.append(answer[:12])
-                    elif events & selectors.EVENT_WRITE:
-                        peer.send(floods[number % len(floods)][1])
-                except BlockingIOError:
-                    pass
-                except ConnectionError:
-                    selector.unregister(peer)
-                    peer.close()
-                    begin(number)
-
-
 def test_fifty_floods_neither_stop_others_nor_take_memory(service: Project) -> None:
     process = worker(service)
     service.client.classify(["a film"])
     before = process.memory_info().rss
-    stop, statuses = threading.Event(), list[bytes]()
-    thread = threading.Thread(target=attack, args=(service.port, stop, statuses))
+    flood = Attack(service.port)
+    thread = threading.Thread(target=flood.run, args=(3,))
     thread.start()
     waits, most = [], before
-    try:
-        ends = time.monotonic() + 3
-        while time.monotonic() < ends:
-            started = time.monotonic()
-            assert len(service.client.classify(["a film"]).predictions) == 1
-            waits.append(time.monotonic() - started)
-            most = max(most, process.memory_info().rss)
-            time.sleep(0.02)
-    finally:
-        stop.set()
-        thread.join(30)
+    while thread.is_alive():
+        started = time.monotonic()
+        assert len(service.client.classify(["a film"]).predictions) == 1
+        waits.append(time.monotonic() - started)
+        most = max(most, process.memory_info().rss)
+        time.sleep(0.02)
     assert max(waits) < 2
     assert most - before < 20 * MEGABYTE
-    assert len(statuses) >= ATTACKERS
-    assert set(statuses) == {b"HTTP/1.1 431"}
+    assert flood.statuses[431] >= ATTACKERS
+    assert set(flood.statuses) == {431}
     lines = service.http.get("/metrics").text.splitlines()
     refused = next(
         line for line in lines if line.startswith('newsloop_refused_total{status="431"}')
