@@ -171,14 +171,14 @@ def measure(started: serving_peers.Started, port: int, seconds: float) -> list[d
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    print(f"{'version':<8}{'round':>6}  {'phase':<9}{'answers':>8}{'p50 ms':>8}{'p99 ms':>8}"
+    print(f"{'version':<8}{'round':>6}  {'phase':<9}{'answers':>8}{'p50 ms':>10}{'p99 ms':>10}"
           f"{'slowest':>9}{'MiB more':>9}  ended floods")  # fmt: skip
     for row in rows:
         statuses = ", ".join(f"{count} of {status}" for status, count in
                              row.get("statuses", {}).items())  # fmt: skip
         print(
             f"{row['version']:<8}{row['round']:>6}  {row['phase']:<9}{row['answers']:>8}"
-            f"{row['p50_ms']:>8.2f}{row['p99_ms']:>8.2f}{row['slowest_ms']:>9.1f}"
+            f"{row['p50_ms']:>10.2f}{row['p99_ms']:>10.2f}{row['slowest_ms']:>9.1f}"
             f"{row['more_mib']:>9.1f}  {statuses}"
         )
 
