@@ -46,6 +46,17 @@ class Refusing(Base):
     on_refused: Callable[[int], None] | None = None
     linger_seconds: float = 1
     _refused = False
+    _beside_body = 0  # bytes of the request that is arriving
+
+    def _count(self, piece: bytes, body: int) -> bool:
+        """Adds `piece`, which holds so many bytes of body; True beyond the limit.
+
+        A byte of body takes BYTES_A_BODY_BYTE off, so that a body may come in chunks of any size,
+        but no chunk brings long extensions again and again.
+        """
+        count = self._beside_body + len(piece) - (1 + BYTES_A_BODY_BYTE) * body
+        self._beside_body = max(count, 0)
+        return count > MOST_BYTES
 
     def _refuse(self) -> None:
         """Answers 431 in place of the request that is arriving."""
@@ -68,12 +79,8 @@ class Refusing(Base):
 class HttpToolsLimits(Refusing):
     """Before uvicorn's HttpToolsProtocol. The count of bytes starts anew with each request; bytes
     of a request that share a piece with the end of the one before are not counted.
-
-    A byte of body takes BYTES_A_BODY_BYTE off the count, so that a body may come in chunks of any
-    size, but no chunk brings long extensions again and again.
     """
 
-    _beside_body = 0  # bytes of this request
     _body = 0  # bytes within the piece that is being parsed
     _request_ended = False  # a request, within that piece
 
@@ -86,11 +93,10 @@ class HttpToolsLimits(Refusing):
             super().data_received(piece)
             if self._request_ended:
                 self._beside_body = 0
-            else:
-                count = self._beside_body + len(piece) - (1 + BYTES_A_BODY_BYTE) * self._body
-                self._beside_body = max(count, 0)
-                if count > MOST_BYTES or (self.headers and len(self.headers) > MOST_HEADERS):
-                    self._refused = True
+            elif self._count(piece, self._body) or (
+                self.headers and len(self.headers) > MOST_HEADERS
+            ):
+                self._refused = True
             if self._refused and not answers_due(self):  # else see on_response_complete
                 self._refuse()
 
@@ -120,14 +126,22 @@ class HttpToolsLimits(Refusing):
 
 class H11Limits(Refusing):
     """Before uvicorn's H11Protocol. h11 itself answers 400 to a line, and to a block of headers or
-    trailers, of more than 16 KiB that is not complete; what is complete is looked at here.
+    trailers, of more than 16 KiB that is not complete. Complete headers are looked at here, and
+    the sum of what stands around the chunks of a body.
     """
 
     def data_received(self, data: bytes) -> None:
         for start in range(0, len(data), _PIECE):
             if self._refused or self.transport.is_closing():
                 return
-            super().data_received(data[start : start + _PIECE])
+            piece, cycle = data[start : start + _PIECE], self.cycle
+            before = len(cycle.body) if cycle is not None else 0
+            super().data_received(piece)
+            arriving = cycle is not None and cycle.more_body and not cycle.response_complete
+            if not arriving or self.cycle is not cycle:
+                self._beside_body = 0
+            elif self._count(piece, len(cycle.body) - before) and not self._refused:
+                self._refuse()
 
     def handle_events(self) -> None:
         super().handle_events()  # type: ignore[misc]

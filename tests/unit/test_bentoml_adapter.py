@@ -126,7 +126,7 @@ def test_attributes_that_are_read_exist(protocol: type, attribute: str) -> None:
 @pytest.mark.parametrize("module", [httptools_impl, h11_impl])
 @pytest.mark.parametrize(
     "attribute",
-    ["disconnected", "message_event", "more_body", "response_complete", "response_started"],
+    ["body", "disconnected", "message_event", "more_body", "response_complete", "response_started"],
 )
 def test_attributes_of_a_cycle_exist(module: Any, attribute: str) -> None:
     assert f"self.{attribute} =" in source(module.RequestResponseCycle)
