@@ -22,7 +22,6 @@ import bentoml
 import click
 import orjson
 import pydantic
-from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -32,7 +31,7 @@ from starlette.staticfiles import StaticFiles
 from components.core.errors import LedgerError
 from components.core.ledger import Ledger, trials
 from components.core.runtime.offline import stay_home
-from serving import runtime, telemetry
+from serving import bentoml_adapter, runtime, telemetry
 from serving.errors import Refused
 from serving.http import (
     classify_route,
@@ -127,16 +126,15 @@ class Guarded(bentoml.Service):  # type: ignore[misc]
     def to_asgi(self, is_main: bool = True) -> App:
         """The app that BentoML's worker gives to uvicorn."""
         app: Any = super().to_asgi(is_main)
-        # BentoML's time limit leaves the work running that it gave up, and keeps a timer of each
-        # request for its whole time.
-        app.user_middleware = [
-            one for one in app.user_middleware if one.cls is not TimeoutMiddleware
-        ]
+        bentoml_adapter.drop_timeouts(app)
         app.routes.insert(0, Route(openapi.PATH, _document))  # before BentoML's own
         params, keys = runtime.entrance()
-        connections.watch(params.serve.receive_seconds, params.serve.max_connections)
-        self.guard = Guard(app, Access(keys, params.serve.ask_keys), params.serve, _static(app))
-        return self.guard
+        guard = Guard(app, Access(keys, params.serve.ask_keys), params.serve, _static(app))
+        connections.watch(
+            params.serve.receive_seconds, params.serve.max_connections, guard.count_refusal
+        )
+        self.guard = guard
+        return guard
 
 
 def _static(app: Starlette) -> frozenset[str]:
@@ -169,6 +167,7 @@ class Newsloop:
         """Once, before any worker starts."""
         # What `bentoml serve --host` was told; the guard asks each request anyway where it came to.
         context = click.get_current_context(silent=True)
+        connections.check_file_limit()
         runtime.check(host=context.params.get("host") if context is not None else None)
 
     def __init__(self) -> None:
@@ -179,7 +178,7 @@ class Newsloop:
         if self._limits.log == "json":
             telemetry.log_json()
         self._models, self._ledger = found.models, found.ledger
-        provider = classify_route.tracer_provider()
+        provider = bentoml_adapter.tracer_provider()
         self._metrics = Metrics(telemetry.Spans(provider))
         tally = Tally(self._limits.challenger.slow_ms, self._limits.max_batch)
         self._desk = Desk(self._models, tally, self._limits, self._metrics)

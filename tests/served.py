@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +94,13 @@ class Server:
 
 
 class Project(Server):
-    """A service that follows the ledger of a project in a temporary folder."""
+    """A service that follows the ledger of a project in a temporary folder.
 
-    def __init__(self, root: Path, **serve: object) -> None:
+    Args:
+        prefix: of the command line, such as a shell that limits the process.
+    """
+
+    def __init__(self, root: Path, prefix: Sequence[str] = (), **serve: object) -> None:
         port = free_port()
         (root / "params.yaml").write_text(settings(port, **serve), encoding="utf-8")
         (root / "dvc.yaml").write_text("stages: {}\n", encoding="utf-8")
@@ -107,7 +111,8 @@ class Project(Server):
         if params.serve.ask_keys == "always":
             file = self.paths.keys / api_keys.FILE
             key = api_keys.add(file, "tests", ["admin"], tiny.NOW)
-        super().__init__(*command(params, self.paths), port, root / "log", key)
+        argv, environment = command(params, self.paths)
+        super().__init__([*prefix, *argv], environment, port, root / "log", key)
         wait_for("livez", lambda: self.answers("/livez"))
         self.before_release = {
             route: self.http.request(method, route, json=body)

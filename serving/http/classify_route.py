@@ -12,8 +12,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bentoml._internal.configuration.containers import BentoMLContainer
-
 from serving.errors import Refused
 from serving.http.gateway import (
     BEGUN,
@@ -65,13 +63,6 @@ class Direct:
                 return
         self._metrics.request(PATH, refusal.status)
         await refusal.response()(scope, receive, send)
-
-
-def tracer_provider() -> Any:
-    """OpenTelemetry's, as BentoML has set it up; None where no endpoint for traces is set."""
-    if not BentoMLContainer.tracing.sample_rate.get():
-        return None
-    return BentoMLContainer.tracer_provider.get()
 
 
 def traced(app: App, provider: Any) -> App:

@@ -7,18 +7,23 @@ a connection. Uvicorn has a time limit for idle connections only.
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.config import HTTP_PROTOCOLS, WS_PROTOCOLS
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from components.core.errors import StackError
+from serving import bentoml_adapter
+from serving.http.half_close import HalfClose
+from serving.http.header_limits import limits_for
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as Base
 else:
     Base = object
 
-_OTHER_FILES = 256  # descriptors that the service needs besides connections
+LOG = logging.getLogger("newsloop.serving")
+_OTHER_FILES = 128  # descriptors besides connections: 31 are open with a model, more in a swap
 _GRACE_SECONDS = 2  # after the time in which the guard answers 408, for a body that is slow
 
 
@@ -67,16 +72,38 @@ class Watch(Base):
 
 
 def watched(protocol: Any, seconds: float, most: int) -> Any:
-    """`protocol`, one of uvicorn's for HTTP, with these limits; see Watch."""
-    return type("Watched", (Watch, protocol), {"seconds": seconds, "most": most})
+    """`protocol`, one of uvicorn's for HTTP, with all limits; see Watch, HalfClose, limits_for."""
+    bases = (Watch, HalfClose, limits_for(protocol), protocol)
+    return type("Watched", bases, {"seconds": seconds, "most": most})
 
 
-def watch(seconds: float, most: int) -> None:
-    """Lets the next uvicorn server of this process keep these limits, and speak no WebSockets."""
+def watch(seconds: float, most: int, on_refused: Callable[[int], None] | None = None) -> None:
+    """Lets the next uvicorn server of this process keep these limits, and speak no WebSockets.
+
+    Args:
+        on_refused: told the status of each request that is refused before the app sees it.
+    """
     allowed = _raise_file_limit(most + _OTHER_FILES) - _OTHER_FILES
-    WS_PROTOCOLS["auto"] = None  # there are none here; an upgrade is a request like any other
-    chosen = watched(AutoHTTPProtocol, seconds + _GRACE_SECONDS, min(most, allowed))
-    HTTP_PROTOCOLS["auto"] = chosen
+    if allowed < most:
+        LOG.warning(
+            "Expected a limit of %d open files for serve.max_connections, got %d: at most %d "
+            "connections are served at once; raise it by `ulimit -n` or lower that number.",
+            most + _OTHER_FILES, allowed + _OTHER_FILES, allowed,
+        )  # fmt: skip
+    protocol = bentoml_adapter.default_protocol()
+    chosen = watched(protocol, seconds + _GRACE_SECONDS, min(most, allowed))
+    chosen.on_refused = staticmethod(on_refused) if on_refused is not None else None
+    bentoml_adapter.install(chosen)
+
+
+def check_file_limit() -> None:
+    """Raises StackError where the system grants no files for connections at all."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard <= _OTHER_FILES:
+        raise StackError(
+            f"Expected a limit of more than {_OTHER_FILES} open files, so that the service can "
+            f"accept connections, got {hard}. Raise it by `ulimit -n`."
+        )
 
 
 def _raise_file_limit(wanted: int) -> int:

@@ -97,11 +97,15 @@ class Guard:
         try:
             await self._let_in(scope, receive, answer)
         except Refused as refusal:
-            self._refused[refusal.status] += 1
+            self.count_refusal(refusal.status)
             if not answer.begun:
                 keyless = refusal.status == HTTPStatus.UNAUTHORIZED and scope["path"] == ui.PATH
                 response = ui.door(refusal) if keyless else refusal.response()
                 await response(scope, receive, answer)
+
+    def count_refusal(self, status: int) -> None:
+        """Counts an answer for `newsloop_refused_total`."""
+        self._refused[status] += 1
 
     def metrics(self) -> str:
         """The guard's numbers, as Prometheus reads them."""

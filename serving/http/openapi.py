@@ -23,11 +23,12 @@ _STATUSES = {
     413: "The body is too large.",
     415: "Not JSON.",
     429: "Too much at once; Retry-After says how many seconds to wait.",
+    431: "More than 64 KiB beside the body, or more than 100 headers.",
     500: "The model gave no answer.",
     503: "No model yet, about to end, or the ledger is away.",
     504: "Not ready within the deadline.",
 }
-_EVERYWHERE = (400, 401, 403, 405, 408, 413, 415, 429)
+_EVERYWHERE = (400, 401, 403, 405, 408, 413, 415, 429, 431)
 _WORK = (*_EVERYWHERE, 500, 503, 504)
 _TEXT, _NUMBER, _COUNT = {"type": "string"}, {"type": "number"}, {"type": "integer", "minimum": 0}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
@@ -141,7 +142,7 @@ def _page(summary: str) -> dict[str, Any]:
 
 def _open(summary: str, *more: int) -> dict[str, Any]:
     """A path that needs no key. Its 503 comes from BentoML, or with a sentence from the guard."""
-    responses = _responses("text/plain", _TEXT, (405, 415))
+    responses = _responses("text/plain", _TEXT, (405, 415, 431))
     responses |= {str(status): {"description": _STATUSES[status]} for status in more}
     return {"get": {"summary": summary, "security": [], "responses": responses}}
 
