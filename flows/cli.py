@@ -25,6 +25,7 @@ from flows import (
     cli_gate,
     cli_keys,
     cli_ledger,
+    cli_password,
     cli_predict,
     cli_privacy,
     cli_tune,
@@ -244,6 +245,7 @@ def demo(
 
 cli_privacy.add(app, _project, _ledger)
 cli_keys.add(app)
+cli_password.add(app, _project)
 cli_watch.add(app, _project, _ledger)
 cli_ledger.add(app)
 cli_predict.add(app, _project, _ledger)
@@ -299,7 +301,7 @@ def _status(params: Params, paths: Paths) -> dict[str, Any]:
                 show.say(str(error))
     return {
         "home": str(paths.home),
-        "prefect": {"url": url, "answers": stack.server_answers(url)},
+        "prefect": {"url": url, "answers": stack.server_is_ours(params, paths)},
         "processes": processes,
         "service": {"url": stack.service_url(params), "model": serving},
         "champion": champion and {**asdict(champion), "time": champion.time.isoformat()},
