@@ -6,14 +6,21 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+from components.core import keys
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
+from flows import control_plane
 
 
 def server_url(params: Params) -> str:
     """Where Prefect's API is: PREFECT_API_URL, or the local server of params.yaml."""
-    return os.environ.get("PREFECT_API_URL") or f"http://127.0.0.1:{params.flow.server_port}/api"
+    return os.environ.get("PREFECT_API_URL") or local_url(params)
+
+
+def local_url(params: Params) -> str:
+    """The API of the server that newsloop starts itself."""
+    return f"http://127.0.0.1:{params.flow.server_port}/api"
 
 
 def settle(params: Params, paths: Paths) -> None:
@@ -26,8 +33,9 @@ def settle(params: Params, paths: Paths) -> None:
         "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # the default is pickle
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_CLI_PROMPT": "false",
+        "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",  # the default is every address
         # Seconds between two signs of life of a run; the least that Prefect allows. See
-        # prefect_side.py for what happens without them.
+        # prefect_client.py for what happens without them.
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         # The server that we start forgets old runs with their logs, and old events.
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
@@ -39,6 +47,12 @@ def settle(params: Params, paths: Paths) -> None:
         os.environ.setdefault(name, value)
     for name in ("PREFECT_HOME", "BENTOML_HOME"):
         Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
+    # Runs with their parameters and logs: earlier versions let every local user read them.
+    if os.environ["PREFECT_HOME"] == settings["PREFECT_HOME"]:
+        (paths.home / "prefect").chmod(0o700)
+    if server_url(params) == local_url(params):
+        # Ours, and no other: whatever a shell has is the password of another server.
+        os.environ[control_plane.CLIENT] = keys.prefect_password(paths.keys)
 
 
 def _seconds(days: int) -> str:

@@ -20,11 +20,12 @@ from pathlib import Path
 import httpx
 import psutil
 
-from components.core import tables
+from components.core import keys, tables
 from components.core.errors import DataError, StackError
 from components.core.params import Params
 from components.core.paths import Paths
-from flows.environment import server_url
+from flows import control_plane
+from flows.environment import local_url, server_url
 from serving import server as service_command
 from serving.client import Client
 
@@ -68,35 +69,79 @@ def service_url(params: Params) -> str:
 
 
 def ensure_server(params: Params, paths: Paths) -> str:
-    """The URL of a Prefect API that answers; starts a local server if none does.
+    """The URL of a Prefect API that may have our runs; starts a local server if there is none.
+
+    A local server must prove that it knows this installation's password. For the one that
+    PREFECT_API_URL names, the person vouches who named it.
 
     Raises:
-        StackError: the port is taken by something else, or the server does not come up.
+        StackError: the port is taken by something else, the server does not come up, or it does
+            not take the password.
     """
     url = server_url(params)
-    if server_answers(url):
+    if url != local_url(params):
+        _need_named_server(url)
         return url
-    if url != f"http://127.0.0.1:{params.flow.server_port}/api":
+    password = keys.prefect_password(paths.keys)
+    if control_plane.proves(url, password):
+        return url
+    replaced = _end_open_server(paths, url, password)
+    if find(paths, SERVER) is None:
+        _need_port("127.0.0.1", params.flow.server_port, "flow.server_port")
+        command = [sys.executable, "-m", "flows.prefect_server",
+                   "--port", str(params.flow.server_port)]  # fmt: skip
+        _start(paths, SERVER, command, {**os.environ, control_plane.SERVER: password}, url)
+    _wait(paths, SERVER, lambda: control_plane.proves(url, password))
+    if replaced and find(paths, RUNNER) is not None:
+        start_runner(params, paths)
+    return url
+
+
+def _end_open_server(paths: Paths, url: str, password: str) -> bool:
+    """Ends our own server if it has no password (that of an earlier newsloop), another password or
+    another port.
+
+    Returns:
+        True if it ended one.
+    """
+    server = find(paths, SERVER)
+    if server is None:
+        return False
+    _wait(paths, SERVER, lambda: server_answers(server.url))
+    if server.url == url and control_plane.proves(url, password):
+        return False  # another command started it just now
+    return stop(paths, SERVER)
+
+
+def _need_named_server(url: str) -> None:
+    if not server_answers(url):
         raise StackError(
             f"Expected a Prefect server at PREFECT_API_URL={url}, none answers. Start it, or unset "
             "PREFECT_API_URL to use a local one."
         )
-    if find(paths, SERVER) is None:
-        _need_port("127.0.0.1", params.flow.server_port, "flow.server_port")
-        command = [
-            sys.executable, "-m", "prefect", "server", "start",
-            "--host", "127.0.0.1", "--port", str(params.flow.server_port),
-        ]  # fmt: skip
-        _start(paths, SERVER, command, dict(os.environ), url)
-    _wait(paths, SERVER, lambda: server_answers(url))
-    return url
+    if not control_plane.lets_in(url, os.environ.get(control_plane.CLIENT)):
+        raise StackError(
+            f"Expected the Prefect server at PREFECT_API_URL={url} to take the password in "
+            f"{control_plane.CLIENT}, it refused. Set that variable to the server's USER:PASSWORD."
+        )
+
+
+def server_is_ours(params: Params, paths: Paths) -> bool:
+    """True if the server that our runs would go to answers, and knows the password."""
+    url = server_url(params)
+    if url == local_url(params):
+        return control_plane.proves(url, keys.prefect_password(paths.keys))
+    return server_answers(url)
 
 
 def start_runner(params: Params, paths: Paths) -> Process:
     """The process that runs the deployments by schedule and event."""
+    password = os.environ.get(control_plane.CLIENT)
     running = find(paths, RUNNER)
     if running is not None:
-        return running
+        if psutil.Process(running.pid).environ().get(control_plane.CLIENT) == password:
+            return running
+        stop(paths, RUNNER)  # that of an earlier newsloop: the server refuses it
     command = [sys.executable, "-m", "flows.deployments"]
     env = {**os.environ, "PREFECT_API_URL": server_url(params)}
     ready = paths.processes / "runner.ready"

@@ -12,7 +12,7 @@ from components.core.errors import LedgerError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
-from flows import environment
+from flows import control_plane, environment
 from monitoring import operator_page
 
 
@@ -38,7 +38,9 @@ def write(params: Params, paths: Paths, ledger: Ledger, now: datetime) -> Path:
     links = [
         (name, os.path.relpath(place, page.parent)) for name, place in places if place.exists()
     ]
-    links.append(("Prefect", environment.server_url(params).removesuffix("/api")))
+    links.append(
+        (f"Prefect ({control_plane.HOW})", environment.server_url(params).removesuffix("/api"))
+    )
     masked: Counter[str] = Counter()
     report = page.with_name("privacy.json")  # as the last `newsloop run` counted it
     for counts in tables.read_json(report).values() if report.exists() else ():

@@ -41,6 +41,7 @@ def command(params: Params, paths: Paths) -> tuple[list[str], dict[str, str]]:
     ]  # fmt: skip
     need_keys(Keys(api_keys_file(paths)), params.serve.ask_keys == "always", host)
     environment = SWITCHES | os.environ
+    environment.pop("PREFECT_API_AUTH_STRING", None)  # the service asks nothing of Prefect
     environment |= {
         FOLLOW: "1",
         ROOT: str(paths.root),

@@ -16,7 +16,10 @@ from typing import Any
 
 import yaml
 
+from components.core import keys
+from components.core.paths import Paths
 from components.core.runtime.offline import FOLDERS, SWITCHES
+from flows import control_plane
 from flows.stack import free_ports
 from tests import tiny
 
@@ -203,3 +206,11 @@ class Project:
 
     def newsloop(self, *arguments: str, **env: str) -> Answer:
         return self.command(sys.executable, "-m", "flows.cli", *arguments, **env)
+
+    def prefect(self, method: str, route: str, body: Any = None) -> Any:
+        """The answer of the project's Prefect server to a client that knows the password."""
+        password = keys.prefect_password(Paths(self.root, self.home).keys)
+        with control_plane.client(self.server, password) as client:
+            answer = client.request(method, route, json=body)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None

@@ -1,4 +1,4 @@
-"""The keys of one installation: for signing bundles and for pseudonyms. Mode 0600, never in git."""
+"""The keys of one installation: signatures, pseudonyms, Prefect's password. Mode 0600."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from components.core.errors import BundleError, NewsloopError
 
 SIGNING, PUBLIC = "signing.pem", "signing.pub.pem"
 PSEUDONYM, SUPPRESSION = "pseudonym.key", "suppression.key"
+PREFECT = "prefect.password"
 _SECRET_BYTES = 32
 
 
@@ -89,6 +90,34 @@ def pseudonym_key(folder: Path) -> bytes:
 def suppression_key(folder: Path) -> bytes:
     """The secret of the list of erased subjects; it is never rotated."""
     return (ensure(folder) / SUPPRESSION).read_bytes()
+
+
+def prefect_password(folder: Path) -> str:
+    """The password of the local Prefect server, as Prefect wants it: `newsloop:...`.
+
+    Made if it is missing. Remove the file and run `newsloop up` to change it.
+
+    Raises:
+        NewsloopError: the folder cannot be written, or the file is empty.
+    """
+    path = folder / PREFECT
+    try:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write_secret(path, f"newsloop:{secrets.token_urlsafe(_SECRET_BYTES)}".encode())
+        password = path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise NewsloopError(
+            f"Expected to keep the password of the Prefect server in {path}, got: "
+            f"{error.strerror}. Give this user the right to read and write there, or set "
+            "NEWSLOOP_HOME to a folder of its own."
+        ) from error
+    if not password:
+        raise NewsloopError(
+            f"Expected the password of the Prefect server in {path}, the file is empty. Remove it "
+            "and run the command again."
+        )
+    return password
 
 
 def rotate_pseudonym_key(folder: Path) -> None:

@@ -28,6 +28,7 @@ from flows.cli import (
     label_queue,
     output,
     predict,
+    prefect_password,
     privacy,
     tune,
 )
@@ -246,6 +247,7 @@ def demo(
 
 privacy.add(app, _project, _ledger)
 api_keys.add(app)
+prefect_password.add(app, _project)
 label_queue.add(app, _project, _ledger)
 cli_ledger.add(app)
 predict.add(app, _project, _ledger)
@@ -301,7 +303,7 @@ def _status(params: Params, paths: Paths) -> dict[str, Any]:
                 output.say(str(error))
     return {
         "home": str(paths.home),
-        "prefect": {"url": url, "answers": stack.server_answers(url)},
+        "prefect": {"url": url, "answers": stack.server_is_ours(params, paths)},
         "processes": processes,
         "service": {"url": stack.service_url(params), "model": serving},
         "champion": champion and {**asdict(champion), "time": champion.time.isoformat()},

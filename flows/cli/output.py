@@ -13,6 +13,7 @@ from rich.table import Table
 
 from components.core.paths import Paths
 from flows import privacy_report
+from flows.control_plane import HOW
 
 _MASKED_SHOWN = 6  # entities in the table at the end of a run; the page has them all
 
@@ -116,6 +117,7 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
     out.print()
     for name, place in links.items():
         out.print(f"{name:<12}{escape(place)}")
+    out.print(f"{'':<12}{escape(HOW)}")
     out.print("\n`newsloop up` serves it and watches it; `newsloop down` ends the Prefect server.")
 
 
@@ -141,6 +143,8 @@ def status(found: dict[str, Any], json_wanted: bool) -> None:
     for name, process in found["processes"].items():
         state = f"runs (process {process['pid']})  {process['url']}" if process else "does not run"
         out.print(f"{name:<10}{state}")
+        if process and name == "server":
+            out.print(f"{'':<10}{escape(HOW)}")
     if found["prefect"]["answers"] and not found["processes"]["server"]:
         out.print(
             f"{'':<10}a Prefect server that we did not start answers at {found['prefect']['url']}"

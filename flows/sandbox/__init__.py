@@ -13,18 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 import polars as pl
 import sqlalchemy as sa
 import yaml
 
 from components import ingest
+from components.core import keys, tables
 from components.core import ledger as ledgers
-from components.core import tables
 from components.core.errors import StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
+from flows import control_plane
 from flows.stack import free_ports
 from serving.client import Client
 
@@ -223,8 +223,9 @@ class Sandbox:
 
     def ask(self, route: str, body: dict[str, Any] | None = None, method: str = "POST") -> Any:
         """What Prefect's API answers."""
-        url = f"{self._server}{route}"
-        answer = httpx.request(method, url, json=body, timeout=30, trust_env=False)
+        password = keys.prefect_password(Paths(self.root, self.home).keys)
+        with control_plane.client(self._server, password) as client:
+            answer = client.request(method, route, json=body)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 

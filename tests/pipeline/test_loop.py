@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import polars as pl
 import psutil
 import pytest
@@ -75,14 +74,11 @@ def test_run_learns_and_releases(project: Project, ledger: Ledger) -> None:
     assert "train: epoch 1/8" in answer.err
     for name in ("Data Docs", "evaluation"):
         assert Path(found["links"][name].removeprefix("file://")).is_file()
-    runs = httpx.get(f"{project.server}/flow_runs/{found['flow_run']}", trust_env=False).json()
+    runs = project.prefect("GET", f"/flow_runs/{found['flow_run']}")
     assert runs["state"]["type"] == "COMPLETED"
     # A good run looks good in Prefect: some lines, and none of them a warning or an error.
-    logged = httpx.post(
-        f"{project.server}/logs/filter",
-        json={"logs": {"flow_run_id": {"any_": [found["flow_run"]]}}},
-        trust_env=False,
-    ).json()
+    of_run = {"logs": {"flow_run_id": {"any_": [found["flow_run"]]}}}
+    logged = project.prefect("POST", "/logs/filter", of_run)
     assert "gate: release" in [line["message"] for line in logged]
     assert [line["message"] for line in logged if line["level"] >= logging.WARNING] == []
     champion = ledger.champion()
@@ -293,7 +289,7 @@ def test_what_was_decided_can_be_seen(project: Project) -> None:
     page = project.home / "reports" / "index.html"
     assert "newsloop@v2.0.0 serves" in page.read_text()
     assert project.newsloop("status", "--json").json["alerts"]
-    found = httpx.post(f"{project.server}/automations/filter", json={}, trust_env=False).json()
+    found = project.prefect("POST", "/automations/filter", {})
     assert {"retrain on drift", "newsloop: mark dead runs as crashed"} <= {
         one["name"].split("/")[-1] for one in found
     }

@@ -104,9 +104,7 @@ def source(owner: Any) -> str:
 @pytest.mark.parametrize("method", ["connection_made", "connection_lost", "data_received",
                                     "eof_received", "on_response_complete"])  # fmt: skip
 def test_methods_that_are_overridden_exist(protocol: type, method: str) -> None:
-    assert method in vars(protocol), (
-        f"connections.py or half_close.py overrides {method}"
-    )
+    assert method in vars(protocol), f"connections.py or half_close.py overrides {method}"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
 
+from flows import control_plane, prefect_server
 from serving.http.shutdown import LAST_SECONDS
 from tests.served import PROJECT
 
@@ -66,7 +67,33 @@ def test_no_secret_is_in_them() -> None:
         for name, value in service["environment"].items():
             if "PASSWORD" in name or "://newsloop:" in value:
                 assert "${POSTGRES_PASSWORD:?" in value
-    assert "\nPOSTGRES_PASSWORD=\n" in (DEPLOY / "env.example").read_text()
+    example = (DEPLOY / "env.example").read_text()
+    assert "\nPOSTGRES_PASSWORD=\n" in example
+    assert "\nPREFECT_PASSWORD=\n" in example
+
+
+def test_prefect_asks_for_a_password_that_only_the_worker_knows() -> None:
+    secret = "newsloop:${PREFECT_PASSWORD:?copy env.example to .env}"
+    services = COMPOSE["services"]
+    known = {
+        (service, name)
+        for service, settings in services.items()
+        for name, value in settings["environment"].items()
+        if value == secret
+    }
+    assert known == {("prefect", control_plane.SERVER), ("worker", control_plane.CLIENT)}
+    assert services["prefect"]["command"][:3] == ["python", "-m", "flows.prefect_server"]
+    assert "*" not in services["prefect"]["environment"][prefect_server.HOSTS]
+    of_pods = {
+        (pod["metadata"]["name"], entry["name"])
+        for pod in DEPLOYMENTS
+        for container in pod["spec"]["template"]["spec"]["containers"]
+        for entry in container.get("env", [])
+        if entry.get("valueFrom", {}).get("secretKeyRef", {}).get("name") == "newsloop-prefect"
+    }
+    assert of_pods == {
+        ("prefect", control_plane.SERVER), ("newsloop-worker", control_plane.CLIENT),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("deployment", "container"), CONTAINERS)
