@@ -7,16 +7,28 @@ after an upgrade of either package its failures name what has to change here.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from typing import Any
 
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
+from bentoml._internal.utils import circus
 from starlette.applications import Starlette
 from uvicorn.config import HTTP_PROTOCOLS, WS_PROTOCOLS
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["H11Protocol", "default_protocol", "drop_timeouts", "install", "tracer_provider"]
+_CHECK_SECONDS = 10  # between two looks at the worker, as BentoML has it
+
+__all__ = [
+    "H11Protocol",
+    "close_supervisor",
+    "default_protocol",
+    "drop_timeouts",
+    "install",
+    "tracer_provider",
+]
 
 
 def default_protocol() -> type:
@@ -28,6 +40,27 @@ def install(protocol: type) -> None:
     """Makes the next uvicorn server of this process speak `protocol`, and no WebSockets."""
     HTTP_PROTOCOLS["auto"] = protocol  # type: ignore[assignment]
     WS_PROTOCOLS["auto"] = None  # an upgrade is a request like any other
+
+
+def close_supervisor() -> None:
+    """Makes BentoML's next supervisor listen at sockets in a private folder, at no TCP port."""
+    circus.create_standalone_arbiter = _private_arbiter
+
+
+def _private_arbiter(watchers: list[Any], *, threaded: bool = False, **options: Any) -> Any:
+    # mkdtemp's folder has the mode 0700. A socket's path may have 107 bytes, so the folder is not
+    # in NEWSLOOP_HOME, whose path may be long.
+    folder = tempfile.mkdtemp(prefix="newsloop-")
+    kind = circus.ThreadedArbiter if threaded else circus.Arbiter
+    arbiter = kind(
+        watchers,
+        endpoint=f"ipc://{folder}/control",
+        pubsub_endpoint=f"ipc://{folder}/events",
+        check_delay=options.pop("check_delay", _CHECK_SECONDS),
+        **options,
+    )
+    arbiter.exit_stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return arbiter
 
 
 def drop_timeouts(app: Starlette) -> None:

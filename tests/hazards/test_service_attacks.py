@@ -13,6 +13,7 @@ import random
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -57,6 +58,27 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     yield project
     project.stop()
     project.ledger.close()
+
+
+def test_the_service_listens_at_its_own_port_only(service: Project) -> None:
+    """BentoML's supervisor takes commands, such as to start a program, from who reaches it."""
+    supervisor = psutil.Process(service.process.pid)
+    processes = [supervisor, *supervisor.children(recursive=True)]
+    ports = {
+        connection.laddr.port
+        for process in processes
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert ports == {service.port}
+    sockets = {
+        Path(connection.laddr)
+        for process in processes
+        for connection in process.net_connections("unix")
+        if connection.laddr
+    }
+    assert {path.name for path in sockets} >= {"control", "events"}
+    assert {stat.S_IMODE(path.parent.stat().st_mode) for path in sockets} == {0o700}
 
 
 def connect(service: Project, seconds: float = 30) -> socket.socket:

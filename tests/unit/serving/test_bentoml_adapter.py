@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import _bentoml_impl.server.serving as supervisors
 import _bentoml_impl.worker.service as worker
 import pytest
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
+from circus.arbiter import Arbiter
 from uvicorn import config as uvicorn_config
 from uvicorn.protocols.http import flow_control, h11_impl, httptools_impl
 
@@ -20,7 +22,7 @@ from serving.service import Newsloop
 from tests.served import PROJECT
 
 ADAPTER = PROJECT / "serving" / "bentoml_adapter.py"
-PRIVATE = ("bentoml._internal", "_bentoml_impl", "uvicorn")
+PRIVATE = ("bentoml._internal", "_bentoml_impl", "uvicorn.config", "uvicorn.protocols")
 PROTOCOLS = [httptools_impl.HttpToolsProtocol, h11_impl.H11Protocol]
 
 
@@ -57,6 +59,13 @@ def test_private_modules_are_imported_by_the_adapter_only() -> None:
         if file != ADAPTER and (modules := private_imports(file))
     }
     assert others == {}, "move these imports into serving/bentoml_adapter.py"
+
+
+def test_bentoml_makes_its_supervisor_where_the_adapter_replaces_it() -> None:
+    source = inspect.getsource(supervisors)
+    assert "from bentoml._internal.utils.circus import create_standalone_arbiter" in source
+    assert "create_standalone_arbiter(**arbiter_kwargs)" in source
+    assert {"endpoint", "pubsub_endpoint"} <= set(inspect.signature(Arbiter).parameters)
 
 
 def worker_options() -> set[str]:
