@@ -103,20 +103,14 @@ class Answer:
 class Project:
     """A project in `root`: git repository, settings made small, texts in `root`/texts."""
 
-    def __init__(self, root: Path, per_class: int, home: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, per_class: int, home: Path | None = None, code: Path = ROOT
+    ) -> None:
         self.root, self.home = root, home or root / ".newsloop"
         self.per_class = per_class
         self.person = root.parent / f"{root.name}-home"  # of the user who gives the commands
         self.person.mkdir(parents=True)
-        tracked = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT, check=True, capture_output=True, text=True,
-        ).stdout.splitlines()  # fmt: skip
-        for name in tracked:
-            _copy(ROOT / name, root / name)
-            if name.endswith(".py"):
-                # With its times: so it is true in the new place, too.
-                _copy(Path(cache_from_source(ROOT / name)), Path(cache_from_source(root / name)))
+        self.take(code)
         for name in ("dvc.lock", "data/sources.json"):
             (root / name).unlink(missing_ok=True)
         for label in LABELS:
@@ -166,6 +160,19 @@ class Project:
         self.git("init", "--quiet", "--initial-branch", "main")
         self.git("add", "--all")
         self.git("commit", "--quiet", "-m", "start")
+
+    def take(self, code: Path) -> None:
+        """Copies what git knows of the checkout at `code`, and what Python compiled of it."""
+        tracked = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=code, check=True, capture_output=True, text=True,
+        ).stdout.splitlines()  # fmt: skip
+        for name in tracked:
+            _copy(code / name, self.root / name)
+            if name.endswith(".py"):
+                # With its times: so it is true in the new place, too.
+                compiled = cache_from_source(self.root / name)
+                _copy(Path(cache_from_source(code / name)), Path(compiled))
 
     def settle(self, changes: dict[str, Any]) -> None:
         """Changes params.yaml; keys are written with dots, None takes a key away."""
