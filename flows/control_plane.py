@@ -13,8 +13,9 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,6 +25,7 @@ HOW = "log in with what `newsloop prefect-password` shows"
 PROOF = "/newsloop/proof"  # the route of prefect_server.py
 _TIMEOUT = 5  # seconds; a server that starts may be slow to answer
 _NONCE_BYTES = 32
+_PAUSES = (0.5, 1, 2, 4, 8)  # seconds after each answer of a server whose database is locked
 
 
 def proof(password: str, address: str, nonce: str) -> str:
@@ -71,17 +73,30 @@ def authorization(password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(password.encode()).decode()}"}
 
 
-@contextmanager
-def client(url: str, password: str) -> Iterator[httpx.Client]:
-    """A client of Prefect's API with the password and a token against forged requests (CSRF).
+def ask(url: str, password: str, method: str, route: str, body: Any = None) -> Any:
+    """The answer of Prefect's API, for routes that Prefect's own client has no method for.
 
-    For routes that Prefect's own client has no method for. The token is good for an hour.
+    The request carries the password and a token against forged requests (CSRF). While the server's
+    database is locked it answers 503 and has done nothing: the request is repeated, as Prefect's
+    own client does.
+
+    Raises:
+        httpx.HTTPError: the server cannot be reached, or refuses.
     """
     name = secrets.token_hex(_NONCE_BYTES)
     headers = authorization(password)
-    with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as opened:
-        token = opened.get("/csrf-token", params={"client": name})
-        token.raise_for_status()
-        opened.headers["Prefect-Csrf-Client"] = name
-        opened.headers["Prefect-Csrf-Token"] = token.json()["token"]
-        yield opened
+    with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
+        token = _repeated(lambda: client.get("/csrf-token", params={"client": name}))
+        client.headers["Prefect-Csrf-Client"] = name
+        client.headers["Prefect-Csrf-Token"] = token.json()["token"]
+        answer = _repeated(lambda: client.request(method, route, json=body))
+    return answer.json() if answer.content else None
+
+
+def _repeated(send: Callable[[], httpx.Response]) -> httpx.Response:
+    for pause in _PAUSES:
+        answer = send()
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(pause)
+    return answer.raise_for_status()

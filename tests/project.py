@@ -217,7 +217,4 @@ class Project:
     def prefect(self, method: str, route: str, body: Any = None) -> Any:
         """The answer of the project's Prefect server to a client that knows the password."""
         password = keys.prefect_password(Paths(self.root, self.home).keys)
-        with control_plane.client(self.server, password) as client:
-            answer = client.request(method, route, json=body)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
+        return control_plane.ask(self.server, password, method, route, body)

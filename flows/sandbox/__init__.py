@@ -224,10 +224,7 @@ class Sandbox:
     def ask(self, route: str, body: dict[str, Any] | None = None, method: str = "POST") -> Any:
         """What Prefect's API answers."""
         password = keys.prefect_password(Paths(self.root, self.home).keys)
-        with control_plane.client(self._server, password) as client:
-            answer = client.request(method, route, json=body)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
+        return control_plane.ask(self._server, password, method, route, body)
 
 
 def _output(command: list[str], folder: Path) -> str:
