@@ -20,9 +20,8 @@ from typing import Any
 
 import bentoml
 import click
-import orjson
-import pydantic
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
+from pydantic import RootModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -35,12 +34,14 @@ from components.core.runtime.offline import stay_home
 from serving import runtime, telemetry
 from serving.errors import Refused
 from serving.http import (
+    answers,
     classify_route,
     connections,
     openapi,
     request_parsing,
     ui,
 )
+from serving.http.answers import Classified, Explained, FeedbackCounts, ModelDescription
 from serving.http.auth import Access
 from serving.http.caller import ASKER
 from serving.http.gateway import App, Guard
@@ -62,34 +63,6 @@ MIB = 2**20
 DRAIN_SECONDS = 10.0  # at shutdown, for what is not yet recorded
 
 
-class Classified(pydantic.BaseModel):
-    """The answer of /classify."""
-
-    model: str
-    predictions: list[dict[str, Any]]
-
-
-class Explained(pydantic.BaseModel):
-    """The answer of /explain; see serving/models/explain.py."""
-
-    model: str
-    label: str
-    confidence: float
-    method: str
-    baseline: float | None
-    words: list[dict[str, Any]]
-    tried: int
-    distinct: int
-
-
-class Counted(pydantic.BaseModel):
-    """The answer of /feedback."""
-
-    accepted: int
-    duplicate: int
-    unknown: int
-
-
 async def _model(request: Request) -> Response:
     del request
     service: Any = bentoml.get_current_service()
@@ -107,10 +80,10 @@ async def _ui(request: Request) -> Response:
     return ui.page()
 
 
-async def _respond(answer: Awaitable[dict[str, Any]]) -> Response:
+async def _respond(answer: Awaitable[object]) -> Response:
     """The answer in JSON, or the refusal, which BentoML would log with a traceback as an error."""
     try:
-        return JSONResponse(await answer)
+        return Response(answers.encode(await answer), media_type="application/json")
     except Refused as refusal:
         return refusal.response()
 
@@ -248,23 +221,23 @@ class Newsloop:
         service: Any = Newsloop
         return text + self._metrics.text() + str(service.guard.metrics())
 
-    @bentoml.api(output_spec=Classified)  # type: ignore[untyped-decorator]
+    @bentoml.api(output_spec=RootModel[Classified])  # type: ignore[untyped-decorator]
     async def classify(self, body: ClassifyBody, /) -> Any:
         """The label of each text, with the probabilities of all labels."""
         # Only the schema is read here: the guard sends such a request to direct.Direct.
         return Response(await self._answer(await body.raw(), None), media_type="application/json")
 
-    @bentoml.api(output_spec=Explained)  # type: ignore[untyped-decorator]
+    @bentoml.api(output_spec=RootModel[Explained])  # type: ignore[untyped-decorator]
     async def explain(self, body: ExplainBody, /) -> Any:
         """The words that carried a text's label."""
         return await _respond(self._explain(body))
 
-    @bentoml.api(output_spec=Counted)  # type: ignore[untyped-decorator]
+    @bentoml.api(output_spec=RootModel[FeedbackCounts])  # type: ignore[untyped-decorator]
     async def feedback(self, body: FeedbackBody, /) -> Any:
         """Takes what people say the labels are."""
         return await _respond(self._feedback(body))
 
-    async def describe(self) -> dict[str, Any]:
+    async def describe(self) -> ModelDescription:
         """The answer of GET /model."""
         return self._served().describe()
 
@@ -283,19 +256,17 @@ class Newsloop:
             self._metrics.given(title, found)
             if self._recorder is not None:
                 self._recorder.record(served.bundle.name, found, texts, ASKER.get())
-            predictions = [answer.public() for answer in found]
-            return orjson.dumps({"model": title, "predictions": predictions})
+            return answers.encode(Classified(title, [answer.prediction for answer in found]))
 
-    async def _explain(self, body: ExplainBody) -> dict[str, Any]:
+    async def _explain(self, body: ExplainBody) -> Explained:
         text = request_parsing.text(await body.read(), self._limits)
         served = self._served()
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._aside, explain, served.bundle, text, self._limits.explain_seconds
+        return await loop.run_in_executor(
+            self._aside, explain, served.title, served.bundle, text, self._limits.explain_seconds
         )
-        return {"model": served.title, **found}
 
-    async def _feedback(self, body: FeedbackBody) -> dict[str, Any]:
+    async def _feedback(self, body: FeedbackBody) -> FeedbackCounts:
         labels = request_parsing.labels(await body.read(), self._served().bundle.labels)
         if self._ledger is None:
             raise Refused(
@@ -305,7 +276,7 @@ class Newsloop:
             )
         return await asyncio.to_thread(self._add_labels, labels)
 
-    def _add_labels(self, labels: list[tuple[str, str]]) -> dict[str, int]:
+    def _add_labels(self, labels: list[tuple[str, str]]) -> FeedbackCounts:
         """Counts, once the predictions that were just given are in the ledger to be spoken of."""
         assert self._ledger is not None
         assert self._recorder is not None
@@ -317,7 +288,8 @@ class Newsloop:
         except LedgerError as error:
             runtime.LOG.error("Feedback was refused: %s", error)
             raise Refused(503, "The ledger cannot be reached now; send this again later.") from None
-        return counts | {"unknown": counts["unknown"] + len(labels) - len(possible)}
+        counts["unknown"] += len(labels) - len(possible)
+        return FeedbackCounts(**counts)
 
     def _served(self) -> Served:
         return self._desk.champion()

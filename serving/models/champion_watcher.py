@@ -15,6 +15,7 @@ from components.core.bundle import Bundle
 from components.core.errors import NewsloopError
 from components.core.ledger import Champion
 from components.core.training import energy
+from serving.http.answers import ModelDescription
 from serving.models.model_cache import Shelf
 
 LOG = logging.getLogger("newsloop.serving")
@@ -39,20 +40,24 @@ class Served:
         short = self.bundle.name[:12]
         return f"{self.version['tag']} {short}" if self.version else short
 
-    def describe(self) -> dict[str, Any]:
-        """Everything GET /model says; null where the ledger does not know the bundle."""
+    def describe(self) -> ModelDescription:
+        """The answer of GET /model."""
         known = self.version or {}
-        columns = ("version", "tag", "snapshot", "commit", "dvc_lock", "metrics", "decision")
-        about = {column: known.get(column) for column in columns}
-        return {
-            "model": self.title,
-            **about,
-            "bundle": self.bundle.name,
-            "since": known["time"].isoformat() if "time" in known else None,
-            "reason": known.get("reason"),
-            "facts": self.bundle.facts,
-            "card": self._card((known.get("metrics") or {}).get("energy")),
-        }
+        return ModelDescription(
+            model=self.title,
+            version=known.get("version"),
+            tag=known.get("tag"),
+            snapshot=known.get("snapshot"),
+            commit=known.get("commit"),
+            dvc_lock=known.get("dvc_lock"),
+            metrics=known.get("metrics"),
+            decision=known.get("decision"),
+            bundle=self.bundle.name,
+            since=known["time"].isoformat() if "time" in known else None,
+            reason=known.get("reason"),
+            facts=self.bundle.facts,
+            card=self._card((known.get("metrics") or {}).get("energy")),
+        )
 
     def _card(self, spent: dict[str, Any] | None) -> str | None:
         """The model card in Markdown, with what the training cost."""

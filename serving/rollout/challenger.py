@@ -146,15 +146,17 @@ class Rival:
             LOG.debug("The shadow failed: %s.", type(error).__name__)
             return
         pairs = list(zip(batch, found, strict=True))
-        differing = sum(ours.label != given.label for (_, given), ours in pairs)
+        differing = sum(
+            ours.prediction.label != given.prediction.label for (_, given), ours in pairs
+        )
         self._tally.add(bundle.name, Counts(compared=len(pairs), disagreed=differing))
         if len(self._rows) < ROWS_HELD:
             self._rows += [
                 {
-                    "prediction_id": given.id,
+                    "prediction_id": given.prediction.prediction_id,
                     "bundle": bundle.name,
-                    "label": ours.label,
-                    "confidence": ours.confidence,
+                    "label": ours.prediction.label,
+                    "confidence": ours.prediction.confidence,
                 }
                 for (_, given), ours in pairs
             ]

@@ -18,6 +18,7 @@ from components.core.bundle import Predictions
 from components.core.errors import BundleError
 from components.core.ledger import PREDICTIONS, Champion, Ledger, trials
 from components.core.ledger.counts import Counts
+from serving.http.answers import Prediction
 from serving.models.champion_watcher import Served
 from serving.models.model_cache import Shelf
 from serving.models.predictions import Answer, answers
@@ -168,7 +169,7 @@ def serve(world: World, work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def row(i: int, bundle: int, label: str) -> dict[str, Any]:
-    answer = Answer(f"{i:032x}", label, 0.9, {"tech": 0.9}, 4, 0.25, [0.5])
+    answer = Answer(Prediction(f"{i:032x}", label, 0.9, {"tech": 0.9}, False), 4, 0.25, [0.5])
     return answer.row(f"{bundle:064x}", NOW)
 
 

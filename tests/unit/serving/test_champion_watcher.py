@@ -84,7 +84,7 @@ def test_the_same_bundle_deployed_anew_is_not_loaded_again(world: World) -> None
     world.champion_now = champion("one", "rollback")
     follower.look()
     assert follower.current is not None
-    assert follower.current.describe()["reason"] == "rollback"
+    assert follower.current.describe().reason == "rollback"
     assert world.loads == ["one"]
 
 
@@ -218,5 +218,5 @@ def test_title(version: dict[str, Any] | None, title: str) -> None:
     bundle: Any = SimpleNamespace(name="0123456789abcdef", facts={}, card="# Card\n")
     assert Served(bundle, version).title == title
     told = Served(bundle, version).describe()
-    assert told["tag"] == (version or {}).get("tag")
-    assert told["card"].startswith("# Card\n\n## Energy\n\nNot known")
+    assert told.tag == (version or {}).get("tag")
+    assert str(told.card).startswith("# Card\n\n## Energy\n\nNot known")
