@@ -15,11 +15,11 @@ from components.core import bundle as bundles
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.bundle import Bundle
+from components.core.bundle.runtime import Format
 from components.core.errors import LedgerError, NewsloopError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import SPOOL, Paths
-from components.core.runtime import imports
 from serving.http import api_keys
 from serving.http.api_keys import Keys
 from serving.http.auth import is_loopback
@@ -145,18 +145,18 @@ def _place(environ: Mapping[str, str], code: Path) -> Paths | Path:
 
 
 def freeze_libraries(bundle: Path) -> None:
-    """Takes what the libraries made that `bundle` needs out of the garbage collector's sight.
+    """Imports the libraries that `bundle` needs, and takes them from the garbage collector's sight.
 
     TensorFlow's half a million objects made each full collection stop all answers for 0.3 s.
     Bundles are loaded after it, so that one that has served its time is still collected.
     """
-    _freeze(bundles.needs_tensorflow(bundle))
+    _freeze(bundles.model_format(bundle))  # type: ignore[arg-type]  # a module is hashable
 
 
 @functools.cache
-def _freeze(tensorflow: bool) -> None:
-    if tensorflow:
-        imports.tensorflow()
+def _freeze(model_format: Format | None) -> None:
+    if model_format is not None:
+        model_format.import_libraries()
     gc.collect()
     gc.freeze()
 

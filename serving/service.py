@@ -217,7 +217,10 @@ class Newsloop:
             text += f"# TYPE newsloop_{name} gauge\nnewsloop_{name} {level}\n"
         if self._models.current is not None:
             model = self._models.current.title
+            memory = self._models.current.bundle.memory
             text += f'# TYPE newsloop_model gauge\nnewsloop_model{{model="{model}"}} 1\n'
+            text += "# TYPE newsloop_model_bytes gauge\n"
+            text += f'newsloop_model_bytes{{model="{model}"}} {memory}\n'
         service: Any = Newsloop
         return text + self._metrics.text() + str(service.guard.metrics())
 
