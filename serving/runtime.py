@@ -26,6 +26,7 @@ from serving.http.auth import is_loopback
 from serving.models import load_guard
 from serving.models.champion_watcher import Follower, Served, warm
 from serving.models.model_cache import Shelf
+from serving.status import FILE, writer
 
 LOG = logging.getLogger("newsloop.serving")
 FOLLOW, ROOT, DATABASE = "NEWSLOOP_FOLLOW", "NEWSLOOP_ROOT", "NEWSLOOP_DATABASE_URL"
@@ -75,7 +76,8 @@ def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> Setting:
     """
     place = _place(environ, code)
     if isinstance(place, Paths):
-        return _project(place)
+        file = environ.get(FILE)
+        return _project(place, Path(file) if file else None)
     home = environ.get("NEWSLOOP_HOME")
     return _bento(place, environ.get(DATABASE), Path(home) / SPOOL if home else None)
 
@@ -161,7 +163,7 @@ def _freeze(model_format: Format | None) -> None:
     gc.freeze()
 
 
-def _project(paths: Paths) -> Setting:
+def _project(paths: Paths, status_file: Path | None) -> Setting:
     params = parameters.load(paths.params)
     ledger = _open(ledgers.url(paths.ledger))
 
@@ -178,7 +180,7 @@ def _project(paths: Paths) -> Setting:
     shelf = Shelf(
         lambda name: load_guard.attempt(paths.loading, name, load), params.serve.keep_seconds
     )
-    follower = Follower(ledger, shelf, params.serve.follow_seconds)
+    follower = Follower(ledger, shelf, params.serve.follow_seconds, writer(status_file))
     return Setting(params, paths.params, follower, ledger, paths.spool, shelf)
 
 

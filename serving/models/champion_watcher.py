@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from components.core.ledger import Champion
 from components.core.training import energy
 from serving.http.answers import ModelDescription
 from serving.models.model_cache import Shelf
+from serving.status import Code, Status
 
 LOG = logging.getLogger("newsloop.serving")
 WARM_TEXT = "A few words that no document holds."
@@ -88,13 +90,21 @@ class Follower:
         ledger: says who the champion is.
         shelf: where bundles come from.
         seconds: between two looks.
+        report: called with each new state.
     """
 
-    def __init__(self, ledger: ChampionSource, shelf: Shelf, seconds: float) -> None:
+    def __init__(
+        self,
+        ledger: ChampionSource,
+        shelf: Shelf,
+        seconds: float,
+        report: Callable[[Status], object] = lambda _: None,
+    ) -> None:
         self._ledger, self._shelf, self._seconds = ledger, shelf, seconds
+        self._report = report
+        self._reported: Status | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
-        self._said = ""
         self._refused: str | None = None  # the bundle that could not be loaded
         self._looks_to_skip = self._pause = 0
         self.current: Served | None = None
@@ -113,16 +123,18 @@ class Follower:
         try:
             champion = self._ledger.champion()
         except NewsloopError as error:
-            self._say_once(f"The service goes on with {self._serving()}: {error}")
+            message = f"The service goes on with {self._serving()}: {error}"
+            self._tell_once(Status(Code.LEDGER_AWAY, str(error)), message)
             return
         if champion is None:
-            self._say_once("No version has been released yet: the service waits for the first.")
+            message = "No version has been released yet: the service waits for the first."
+            self._tell_once(Status(Code.NO_VERSION, message), message)
             return
         if self.current is not None and self.current.bundle.name == champion.bundle:
             self._refused = None
             if self.current.version != vars(champion):  # the same bundle, deployed anew
                 self.current = Served(self.current.bundle, dict(vars(champion)))
-            self._said = ""
+            self._tell_once(Status(Code.SERVING, bundle=champion.bundle))
             return
         self._swap(champion)
 
@@ -139,30 +151,34 @@ class Follower:
             most = max(1, int(LONGEST_PAUSE / self._seconds))
             self._pause = min(2 * self._pause + 1, most)
             self._refused, self._looks_to_skip = champion.bundle, self._pause
-            self._say_once(
+            self._tell_once(
+                Status(Code.REFUSED, str(error), champion.bundle),
                 f"{champion.tag} cannot be served; the service goes on with {self._serving()}: "
-                f"{error}"
+                f"{error}",
             )
             return
-        self._refused, self._said = None, ""
+        self._refused = None
         self.current = Served(bundle, dict(vars(champion)))
+        self._tell_once(Status(Code.SERVING, bundle=champion.bundle))
         LOG.info("%s serves from now on (%s).", self.current.title, champion.reason)
 
     def _serving(self) -> str:
         return self.current.title if self.current else "no model"
 
-    def _say_once(self, message: str) -> None:
-        if message != self._said:
-            LOG.error(message)
-            self._said = message
+    def _tell_once(self, status: Status, error: str = "") -> None:
+        """Reports a state that is new, and logs its error."""
+        if status != self._reported:
+            self._reported = status
+            self._report(status)
+            if error:
+                LOG.error(error)
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 self.look()
             except Exception as error:  # noqa: BLE001 - the service must outlive any surprise here
-                self._say_once(
-                    f"The service goes on with {self._serving()}: looking for a new champion gave "
-                    f"{type(error).__name__}: {error}"
-                )
+                reason = f"looking for a new champion gave {type(error).__name__}: {error}"
+                message = f"The service goes on with {self._serving()}: {reason}"
+                self._tell_once(Status(Code.FAILED, reason), message)
             self._stop.wait(self._seconds)

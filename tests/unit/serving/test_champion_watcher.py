@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import weakref
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 
 from components.core.errors import BundleError, LedgerError
 from components.core.ledger import Champion
+from serving import status
 from serving.models.champion_watcher import Follower, Served
 from serving.models.model_cache import Shelf
+from serving.status import Code, Status
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 
@@ -86,6 +89,47 @@ def test_the_same_bundle_deployed_anew_is_not_loaded_again(world: World) -> None
     assert follower.current is not None
     assert follower.current.describe().reason == "rollback"
     assert world.loads == ["one"]
+
+
+def test_each_new_state_is_reported_once_with_its_code(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "status.json"
+    assert status.read(file) is None
+    reported: list[Status] = []
+
+    def report(state: Status) -> None:
+        reported.append(state)
+        status.writer(file)(state)
+
+    follower = Follower(world, Shelf(world.load), 30, report)
+
+    def look() -> Status | None:
+        for _ in range(3):
+            follower.look()
+        return status.read(file)
+
+    missing = look()
+    assert missing is not None
+    assert missing.code == Code.NO_VERSION
+    world.champion_now = champion("one")
+    assert look() == Status(Code.SERVING, "", "one")
+    world.away = True
+    assert look() == Status(Code.LEDGER_AWAY, "The ledger is away.")
+    world.away = False
+    assert look() == Status(Code.SERVING, "", "one")
+    world.broken, world.champion_now = {"two"}, champion("two")
+    assert look() == Status(Code.REFUSED, "two was altered.", "two")
+    world.champion_now = champion("one")
+    assert look() == Status(Code.SERVING, "", "one")
+    assert len(reported) == 6
+
+
+def test_a_state_that_cannot_be_written_keeps_nobody_from_serving(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    status.writer(tmp_path / "file" / "status.json")(Status(Code.SERVING))
+    assert "Expected to write" in caplog.text
+    status.writer(None)(Status(Code.SERVING))
 
 
 def test_a_ledger_that_is_away_changes_nothing_and_is_logged_once(
