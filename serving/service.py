@@ -43,7 +43,7 @@ from serving.http import (
 )
 from serving.http.answers import Classified, Explained, FeedbackCounts, ModelDescription
 from serving.http.auth import Access
-from serving.http.caller import ASKER
+from serving.http.caller import CALLER
 from serving.http.gateway import App, Guard
 from serving.http.request_parsing import ClassifyBody, ExplainBody, FeedbackBody
 from serving.metrics import Metrics
@@ -228,7 +228,7 @@ class Newsloop:
     async def classify(self, body: ClassifyBody, /) -> Any:
         """The label of each text, with the probabilities of all labels."""
         # Only the schema is read here: the guard sends such a request to direct.Direct.
-        return Response(await self._answer(await body.raw(), None), media_type="application/json")
+        return Response(await self._answer(await body.raw()), media_type="application/json")
 
     @bentoml.api(output_spec=RootModel[Explained])  # type: ignore[untyped-decorator]
     async def explain(self, body: ExplainBody, /) -> Any:
@@ -249,16 +249,18 @@ class Newsloop:
         current = self._models.current
         return openapi.document(self._limits, current.bundle.labels if current else None)
 
-    async def _answer(self, body: bytes, caller: str | None) -> bytes:
+    async def _answer(self, body: bytes) -> bytes:
         """The JSON that answers a body of POST /classify."""
         with self._metrics.stage("parse"):
             texts = request_parsing.texts(request_parsing.parse(body), self._limits)
-        served, found = await self._desk.answer(texts, caller)
+        caller = CALLER.get()
+        served, found = await self._desk.answer(texts, caller.id if caller else None)
         with self._metrics.stage("answer"):
             title = served.title
             self._metrics.given(title, found)
             if self._recorder is not None:
-                self._recorder.record(served.bundle.name, found, texts, ASKER.get())
+                name = caller.name if caller else None
+                self._recorder.record(served.bundle.name, found, texts, name)
             return answers.encode(Classified(title, [answer.prediction for answer in found]))
 
     async def _explain(self, body: ExplainBody) -> Explained:

@@ -17,7 +17,6 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from serving.errors import Refused
 from serving.http.gateway import (
     BEGUN,
-    CALLER,
     App,
     Receive,
     Scope,
@@ -33,13 +32,11 @@ class Direct:
     """An ASGI app for one path, whose body the guard has read.
 
     Args:
-        answer: the body and the caller's key id -> the JSON to send; raises Refused.
+        answer: the body -> the JSON to send; raises Refused.
         metrics: counts what was answered.
     """
 
-    def __init__(
-        self, answer: Callable[[bytes, str | None], Awaitable[bytes]], metrics: Metrics
-    ) -> None:
+    def __init__(self, answer: Callable[[bytes], Awaitable[bytes]], metrics: Metrics) -> None:
         self._answer, self._metrics = answer, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +45,7 @@ class Direct:
             self._metrics.passed("admission", begun, time.monotonic())
         with self._metrics.stage("request"):
             try:
-                content = await self._answer((await receive())["body"], scope.get(CALLER))
+                content = await self._answer((await receive())["body"])
             except Refused as refused:
                 refusal = refused
             except Exception as error:  # noqa: BLE001 - its message may hold text

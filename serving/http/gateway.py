@@ -29,7 +29,7 @@ from serving.http.auth import (
     Route,
     route,
 )
-from serving.http.caller import ASKER
+from serving.http.caller import CALLER
 from serving.http.limits import Places, Rates
 from serving.http.shutdown import Ending
 
@@ -40,7 +40,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BEGUN = "newsloop.begun"  # in a request's scope: when it came, by time.monotonic
-CALLER = "newsloop.caller"  # in a request's scope: the id of its key, None without one
 DEADLINE = b"x-deadline-ms"  # header: milliseconds after which the client needs no answer any more
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _CLOSE = (b"connection", b"close")
@@ -129,7 +128,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         key = self._access.identify(scope, headers)
-        ASKER.set(key.name if key else None)
+        CALLER.set(key)
         _check_media_type(headers, only_pickle=True)
         found = route(path, raw_path, key, self._static)
         if scope["method"] not in found.methods:
@@ -165,7 +164,6 @@ class Guard:
                 try:
                     async with self.ending.until(ends):
                         app = self.direct.get(scope["path"], self._app)
-                        scope[CALLER] = key.id if key is not None else None
                         await app(scope, _replay(body, receive), send)
                 except TimeoutError:
                     raise Refused(

@@ -119,15 +119,15 @@ class Recorder:
         bundle: str,
         answers: Sequence[Answer],
         texts: Sequence[str],
-        source: str | None = None,
+        caller: str | None = None,
     ) -> None:
-        """Takes the answers that `bundle` gave to `texts`, for the API key named `source`.
+        """Takes the answers that `bundle` gave to `texts`, for the API key named `caller`.
 
         It returns at once, whatever happens.
         """
         time_ = self._now()
         for answer, text in zip(answers, texts, strict=True):
-            if not self._predictions.put({**answer.row(bundle, time_), "source": source}, 1):
+            if not self._predictions.put({**answer.row(bundle, time_), "source": caller}, 1):
                 self._drop("predictions_dropped")
                 continue
             id_ = answer.prediction.prediction_id

@@ -41,17 +41,17 @@ class Trial:
     challenge: Challenge
     served: Served
 
-    def answers_to(self, who: str) -> bool:
-        """Whether `who` (a caller's key, or the text itself) gets the challenger's answers.
+    def answers_to(self, caller: str) -> bool:
+        """Whether `caller` (the id of a key, or the text itself) gets the challenger's answers.
 
         The same caller gets the same model, and keeps the challenger while its share grows.
         """
-        return position(self.challenge.id, who) < self.challenge.share
+        return position(self.challenge.id, caller) < self.challenge.share
 
 
-def position(challenge: str, who: str) -> float:
+def position(challenge: str, caller: str) -> float:
     """A number in [0, 1) that looks random and is always the same."""
-    digest = hashlib.sha256(f"{challenge}:{who}".encode("utf-8", "surrogatepass")).digest()
+    digest = hashlib.sha256(f"{challenge}:{caller}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
