@@ -24,8 +24,8 @@ from serving.http import api_keys
 from serving.http.api_keys import Keys
 from serving.http.auth import is_loopback
 from serving.models import load_guard
-from serving.models.champion_watcher import Follower, Served, warm
-from serving.models.model_cache import Shelf
+from serving.models.champion_watcher import ChampionWatcher, Served, warm
+from serving.models.model_cache import ModelCache
 from serving.status import FILE, writer
 
 LOG = logging.getLogger("newsloop.serving")
@@ -35,7 +35,7 @@ CODE = Path(__file__).resolve().parents[1]
 
 
 class Pinned:
-    """Always the same bundle; it stands where a Follower stands."""
+    """Always the same bundle; it stands where a ChampionWatcher stands."""
 
     def __init__(self, served: Served) -> None:
         self.current: Served | None = served
@@ -48,7 +48,7 @@ class Pinned:
 
 
 @dataclass(frozen=True)
-class Setting:
+class ServiceRuntime:
     """What the service needs to run.
 
     Attributes:
@@ -56,19 +56,19 @@ class Setting:
         models: whose `current` is the model that answers; None while there is none.
         ledger: where predictions are recorded; None in a bento without a database.
         spool: the folder where they wait while the ledger is away; None in a bento without a home.
-        shelf: of bundles; None in a bento, which has the one.
+        model_cache: of bundles; None in a bento, which has the one.
     """
 
     params: Params
     params_file: Path
-    models: Follower | Pinned
+    models: ChampionWatcher | Pinned
     ledger: Ledger | None
     spool: Path | None = None
-    shelf: Shelf | None = None
+    model_cache: ModelCache | None = None
 
 
-def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> Setting:
-    """The setting that the environment and the folders beside the code call for.
+def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> ServiceRuntime:
+    """The runtime that the environment and the folders beside the code call for.
 
     Raises:
         NewsloopError: neither a project to follow nor a bundle beside the code; or as the loading
@@ -163,7 +163,7 @@ def _freeze(model_format: Format | None) -> None:
     gc.freeze()
 
 
-def _project(paths: Paths, status_file: Path | None) -> Setting:
+def _project(paths: Paths, status_file: Path | None) -> ServiceRuntime:
     params = parameters.load(paths.params)
     ledger = _open(ledgers.url(paths.ledger))
 
@@ -177,21 +177,21 @@ def _project(paths: Paths, status_file: Path | None) -> Setting:
             )
         return warm(loaded, params.serve.max_batch)
 
-    shelf = Shelf(
+    model_cache = ModelCache(
         lambda name: load_guard.attempt(paths.loading, name, load), params.serve.keep_seconds
     )
-    follower = Follower(ledger, shelf, params.serve.follow_seconds, writer(status_file))
-    return Setting(params, paths.params, follower, ledger, paths.spool, shelf)
+    watcher = ChampionWatcher(ledger, model_cache, params.serve.follow_seconds, writer(status_file))
+    return ServiceRuntime(params, paths.params, watcher, ledger, paths.spool, model_cache)
 
 
-def _bento(code: Path, database: str | None, spool: Path | None) -> Setting:
+def _bento(code: Path, database: str | None, spool: Path | None) -> ServiceRuntime:
     params = parameters.load(code / "params.yaml")
     freeze_libraries(code / "bundle")
     loaded = warm(bundles.load(code / "bundle", code / "keys"), params.serve.max_batch)
     ledger = _open(database) if database else None
     served = Served(loaded, _version(ledger, loaded.name))
     LOG.info("%s serves, pinned in this bento.", served.title)
-    return Setting(params, code / "params.yaml", Pinned(served), ledger, spool)
+    return ServiceRuntime(params, code / "params.yaml", Pinned(served), ledger, spool)
 
 
 def _open(database: str) -> Ledger:

@@ -1,4 +1,4 @@
-"""The short way of POST /classify: from the guard to the desk, past BentoML's own request path.
+"""The short way of POST /classify: from the gateway to the router, past BentoML's own request path.
 
 BentoML's middlewares (metrics, tracing, context), its wrapping of bodies and its search for a route
 cost time that a small model does not need (docs/decisions.md). What they do is done here where it
@@ -29,7 +29,7 @@ PATH = "/classify"
 
 
 class Direct:
-    """An ASGI app for one path, whose body the guard has read.
+    """An ASGI app for one path, whose body the gateway has read.
 
     Args:
         answer: the body -> the JSON to send; raises Refused.

@@ -19,7 +19,7 @@ else:
     Base = object
 
 _OTHER_FILES = 256  # descriptors that the service needs besides connections
-_GRACE_SECONDS = 2  # after the time in which the guard answers 408, for a body that is slow
+_GRACE_SECONDS = 2  # after the time in which the gateway answers 408, for a body that is slow
 
 
 class Watch(Base):

@@ -1,7 +1,7 @@
 """The OpenAPI document of the service, at /docs.json: what it takes, and all that it may answer.
 
 BentoML writes one, too: without the paths that are ours, without limits, and with other bodies of
-errors than the guard sends. Bodies come from answers.py. A client can be made from this one, and
+errors than the gateway sends. Bodies come from answers.py. A client can be made from this one, and
 tests/hazards/test_service_attacks.py compares a running service with it.
 """
 
@@ -131,7 +131,7 @@ def _page(summary: str) -> dict[str, Any]:
 
 
 def _open(summary: str, *more: int) -> dict[str, Any]:
-    """A path that needs no key. Its 503 comes from BentoML, or with a sentence from the guard."""
+    """A path that needs no key. Its 503 comes from BentoML, or with a sentence from the gateway."""
     responses = _responses("text/plain", _TEXT, (405, 415))
     responses |= {str(status): {"description": _STATUSES[status]} for status in more}
     return {"get": {"summary": summary, "security": [], "responses": responses}}

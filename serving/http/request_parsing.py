@@ -2,7 +2,7 @@
 
 BentoML's own reading is passed by: its errors put the input, which is a raw text, into the log, and
 its answers to bad input are lists of pydantic's internals. What is too large or of another media
-type does not get here; see guard.py.
+type does not get here; see gateway.py.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Body(bentoml.IODescriptor):  # type: ignore[misc]
         """The JSON value that the client sent.
 
         Raises:
-            Refused: it is no JSON (400). Its size and media type were the guard's business.
+            Refused: it is no JSON (400). Its size and media type were the gateway's business.
         """
         return await read_json(self._request)
 

@@ -1,7 +1,7 @@
 """Follows the ledger: serves the champion's bundle, and swaps it when the champion changes.
 
 The batcher asks for `current` once a batch, so a swap falls between two batches. The bundle that
-served before stays on the shelf for a while: going back to it loads nothing.
+served before stays in the model cache for a while: going back to it loads nothing.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from components.core.errors import NewsloopError
 from components.core.ledger import Champion
 from components.core.training import energy
 from serving.http.answers import ModelDescription
-from serving.models.model_cache import Shelf
+from serving.models.model_cache import ModelCache
 from serving.status import Code, Status
 
 LOG = logging.getLogger("newsloop.serving")
 WARM_TEXT = "A few words that no document holds."
 LONGEST_PAUSE = 60  # seconds between two tries to load a bundle that cannot be loaded
-USER = "champion"  # of the shelf
+USER = "champion"  # of the model cache
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Served:
 
 
 class ChampionSource(Protocol):
-    """The one question that the follower asks; components.core.ledger.Ledger answers it."""
+    """The one question that the champion watcher asks; components.core.ledger.Ledger answers it."""
 
     def champion(self) -> Champion | None: ...
 
@@ -80,7 +80,7 @@ def warm(bundle: Bundle, max_batch: int) -> Bundle:
     return bundle
 
 
-class Follower:
+class ChampionWatcher:
     """A thread that keeps `current` at the ledger's champion.
 
     When the new bundle cannot be loaded or the ledger cannot be reached, the old one serves on, and
@@ -88,7 +88,7 @@ class Follower:
 
     Args:
         ledger: says who the champion is.
-        shelf: where bundles come from.
+        model_cache: where bundles come from.
         seconds: between two looks.
         report: called with each new state.
     """
@@ -96,15 +96,15 @@ class Follower:
     def __init__(
         self,
         ledger: ChampionSource,
-        shelf: Shelf,
+        model_cache: ModelCache,
         seconds: float,
         report: Callable[[Status], object] = lambda _: None,
     ) -> None:
-        self._ledger, self._shelf, self._seconds = ledger, shelf, seconds
+        self._ledger, self._model_cache, self._seconds = ledger, model_cache, seconds
         self._report = report
         self._reported: Status | None = None
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="champion-watcher", daemon=True)
         self._refused: str | None = None  # the bundle that could not be loaded
         self._looks_to_skip = self._pause = 0
         self.current: Served | None = None
@@ -119,7 +119,7 @@ class Follower:
 
     def look(self) -> None:
         """One look at the ledger; swaps `current` where there is another champion."""
-        self._shelf.tidy()
+        self._model_cache.tidy()
         try:
             champion = self._ledger.champion()
         except NewsloopError as error:
@@ -145,7 +145,7 @@ class Follower:
             self._looks_to_skip -= 1
             return
         try:
-            bundle = self._shelf.use(USER, champion.bundle)
+            bundle = self._model_cache.use(USER, champion.bundle)
         except NewsloopError as error:
             # A bundle may be mended, but verifying a broken one each second is work for nothing.
             most = max(1, int(LONGEST_PAUSE / self._seconds))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from components.core.bundle import Bundle
 
 
-class Shelf:
+class ModelCache:
     """Loads bundles, and keeps one that is not used any more for `keep_seconds`.
 
     Safe to share between threads; while one loads, others still get what is there.

@@ -1,4 +1,4 @@
-"""Counts what each bundle does in this service, until the watch takes it to the ledger."""
+"""Counts what each bundle does here, until the rollout controller takes it to the ledger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from components.core.ledger.counts import Counts
 from serving.models.predictions import Answer
 
 
-class Tally:
+class Counters:
     """Safe to share between threads.
 
     Args:
