@@ -76,7 +76,7 @@ def growth(memory: list[float]) -> float:
 
 def _swap(ledger: Ledger, client: Client, version: int) -> None:
     ledger.deploy(version, PAST, "a benchmark")
-    while client.model()["version"] != version:
+    while client.model().version != version:
         time.sleep(0.02)
 
 

@@ -31,11 +31,12 @@ from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import stack
+from serving import status
 
 _TOLERANCE = 1e-4  # between two confidences: texts computed together round otherwise than one alone
 _LOOK_EVERY = 0.2
 _NAME = "rehearsal"  # stands for a version's tag
-_REFUSAL = f"{_NAME} cannot be served"  # what serving/models/champion_watcher.py says then, and why
+_CANNOT_SERVE = (status.Code.REFUSED, status.Code.FAILED)
 _FEWEST = 2  # golden texts: of one there is no percentile
 _SHOWN = 500  # characters of a log in an error
 _MIB = 2**20
@@ -150,6 +151,7 @@ def _play(params: Params, scene: Paths, name: str, golden: list[dict[str, Any]])
     own = {
         "NEWSLOOP_DATABASE_URL": f"sqlite:///{scene.ledger}",
         "NEWSLOOP_API_KEYS": str(scene.keys / "none.json"),
+        status.FILE: str(_status_file(scene)),
     }
     started = time.monotonic()
     process = stack.launch_service(params, scene, own)
@@ -173,18 +175,23 @@ def _enter(ledger: Ledger, name: str) -> None:
     ledger.add_version(row, _NAME)
 
 
+def _status_file(scene: Paths) -> Path:
+    return scene.home / "status.json"
+
+
 def _wait(scene: Paths, http: httpx.Client, patience: float) -> str | None:
     """Until it has loaded the candidate; or why it does not."""
     log = scene.logs / f"{stack.SERVICE}.log"
     deadline = time.monotonic() + patience
     while True:
-        said = log.read_text(errors="replace")
-        if _REFUSAL in said:
-            return said.partition(_REFUSAL)[2].splitlines()[0].partition(": ")[2]
+        state = status.read(_status_file(scene))
+        if state is not None and state.code in _CANNOT_SERVE:
+            return state.reason
         if stack.find(scene, stack.SERVICE) is None:
+            shown = " ".join(log.read_text(errors="replace").split())[-_SHOWN:]
             raise StackError(
-                "Expected the service to start for the rehearsal, it ended: "
-                f"{' '.join(said.split())[-_SHOWN:]} Mend that, and run again."
+                f"Expected the service to start for the rehearsal, it ended: {shown} Fix that, and "
+                "run again."
             )
         try:
             if http.get("/readyz", timeout=2).is_success:

@@ -5,13 +5,26 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
 
 import httpx
+import pydantic
 
 from components.core.errors import StackError
+from serving.http import answers
+from serving.http.answers import (
+    Classified,
+    ClassifyRequest,
+    Explained,
+    ExplainRequest,
+    FeedbackCounts,
+    FeedbackRequest,
+    Label,
+    ModelDescription,
+)
+
+T = TypeVar("T")
 
 TIMEOUT = 30.0  # seconds for one answer; the service itself gives up after 20, see params.yaml
 CONNECT_TIMEOUT = 5.0
@@ -22,27 +35,10 @@ _LATER = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 READY_TIMEOUT = 2.0
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What the service said of one text."""
-
-    prediction_id: str
-    label: str
-    confidence: float
-    probabilities: dict[str, float]
-    abstained: bool
-
-
-@dataclass(frozen=True)
-class Classified:
-    """What the service said of some texts, and which model it was."""
-
-    model: str
-    predictions: list[Prediction]
-
-
 class Client:
-    """Speaks to one service; safe to share between threads.
+    """Sends requests to one service; safe to share between threads.
+
+    serving/http/answers.py documents what the methods return.
 
     Args:
         url: of the service, such as "http://127.0.0.1:3000".
@@ -96,28 +92,22 @@ class Client:
 
     def classify(self, texts: Sequence[str]) -> Classified:
         """The labels of `texts`, in their order."""
-        found = self._ask("POST", "/classify", {"texts": list(texts)})
-        return Classified(found["model"], [Prediction(**one) for one in found["predictions"]])
+        body = ClassifyRequest.model_construct(texts=list(texts))
+        return self._ask(Classified, "POST", "/classify", body)
 
-    def explain(self, text: str) -> dict[str, Any]:
+    def explain(self, text: str) -> Explained:
         """The words that carried the label of `text`; see serving/models/explain.py."""
-        found: dict[str, Any] = self._ask("POST", "/explain", {"text": text})
-        return found
+        return self._ask(Explained, "POST", "/explain", ExplainRequest.model_construct(text=text))
 
-    def feedback(self, labels: Iterable[tuple[str, str]]) -> dict[str, int]:
-        """Says the labels of predictions: (prediction_id, label) pairs.
+    def feedback(self, labels: Iterable[tuple[str, str]]) -> FeedbackCounts:
+        """Sends the right labels of predictions: (prediction_id, label) pairs."""
+        rows = [Label.model_construct(prediction_id=id_, label=label) for id_, label in labels]
+        body = FeedbackRequest.model_construct(labels=rows)
+        return self._ask(FeedbackCounts, "POST", "/feedback", body)
 
-        Returns:
-            Counts `accepted`, `duplicate` and `unknown`.
-        """
-        rows = [{"prediction_id": id_, "label": label} for id_, label in labels]
-        counts: dict[str, int] = self._ask("POST", "/feedback", {"labels": rows})
-        return counts
-
-    def model(self) -> dict[str, Any]:
+    def model(self) -> ModelDescription:
         """The version that serves, its hashes, metrics and gate decision."""
-        found: dict[str, Any] = self._ask("GET", "/model")
-        return found
+        return self._ask(ModelDescription, "GET", "/model")
 
     def ready(self) -> bool:
         """Whether the service is there and has a model."""
@@ -126,23 +116,35 @@ class Client:
         except httpx.HTTPError:
             return False
 
-    def _ask(self, method: str, route: str, body: dict[str, Any] | None = None) -> Any:
+    def _ask(
+        self, kind: type[T], method: str, route: str, body: pydantic.BaseModel | None = None
+    ) -> T:
+        content = None if body is None else body.model_dump()
         until = self._clock() + self._patience
         while True:
             try:
-                response = self._http.request(method, route, json=body)
+                response = self._http.request(method, route, json=content)
             except httpx.HTTPError as error:
                 raise StackError(
                     f"Expected the service at {self._url} to answer, got {type(error).__name__}. "
                     "Start it with `newsloop serve`, or see `newsloop status`."
                 ) from error
             if response.is_success:
-                return response.json()
+                return self._decode(kind, route, response)
             wait = _retry_after(response)
             if wait is None or self._clock() + wait > until:
                 break
             self._sleep(wait)
         raise StackError(f"The service at {self._url} refused {route}: {_reason(response)}")
+
+    def _decode(self, kind: type[T], route: str, response: httpx.Response) -> T:
+        try:
+            return answers.decode(kind, response.json())
+        except ValueError as error:  # no JSON, or not these fields
+            raise StackError(
+                f"Expected the answer of newsloop to {route} from {self._url}, got another one. "
+                "Look which program answers at that address, and which version of newsloop it is."
+            ) from error
 
 
 def _retry_after(response: httpx.Response) -> float | None:
@@ -153,6 +155,6 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 def _reason(response: httpx.Response) -> str:
     try:
-        return str(response.json()["error"])
-    except (ValueError, KeyError, TypeError):
+        return answers.decode(answers.Error, response.json()).error
+    except ValueError:
         return f"HTTP status {response.status_code}."

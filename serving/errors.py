@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
+
+from serving.http import answers
 
 
 class Refused(Exception):
@@ -22,7 +24,8 @@ class Refused(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> Response:
-        return JSONResponse({"error": str(self)}, self.status, self.headers)
+        content = answers.encode(answers.Error(str(self)))
+        return Response(content, self.status, self.headers, "application/json")
 
 
 def later(message: str, seconds: int) -> Refused:

@@ -91,8 +91,8 @@ class Metrics:
         with self._lock:
             confidence = self._confidence[model]
             for answer in found:
-                self._answers[model, answer.abstained] += 1
-                confidence.observe(answer.confidence)
+                self._answers[model, answer.prediction.abstained] += 1
+                confidence.observe(answer.prediction.confidence)
 
     def request(self, endpoint: str, status: int) -> None:
         with self._lock:

@@ -15,17 +15,18 @@ from components.core import bundle as bundles
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.bundle import Bundle
+from components.core.bundle.runtime import Format
 from components.core.errors import LedgerError, NewsloopError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import SPOOL, Paths
-from components.core.runtime import imports
 from serving.http import api_keys
 from serving.http.api_keys import Keys
 from serving.http.auth import is_loopback
 from serving.models import load_guard
-from serving.models.champion_watcher import Follower, Served, warm
-from serving.models.model_cache import Shelf
+from serving.models.champion_watcher import ChampionWatcher, Served, warm
+from serving.models.model_cache import ModelCache
+from serving.status import FILE, writer
 
 LOG = logging.getLogger("newsloop.serving")
 FOLLOW, ROOT, DATABASE = "NEWSLOOP_FOLLOW", "NEWSLOOP_ROOT", "NEWSLOOP_DATABASE_URL"
@@ -34,7 +35,7 @@ CODE = Path(__file__).resolve().parents[1]
 
 
 class Pinned:
-    """Always the same bundle; it stands where a Follower stands."""
+    """Always the same bundle; it stands where a ChampionWatcher stands."""
 
     def __init__(self, served: Served) -> None:
         self.current: Served | None = served
@@ -47,7 +48,7 @@ class Pinned:
 
 
 @dataclass(frozen=True)
-class Setting:
+class ServiceRuntime:
     """What the service needs to run.
 
     Attributes:
@@ -55,19 +56,19 @@ class Setting:
         models: whose `current` is the model that answers; None while there is none.
         ledger: where predictions are recorded; None in a bento without a database.
         spool: the folder where they wait while the ledger is away; None in a bento without a home.
-        shelf: of bundles; None in a bento, which has the one.
+        model_cache: of bundles; None in a bento, which has the one.
     """
 
     params: Params
     params_file: Path
-    models: Follower | Pinned
+    models: ChampionWatcher | Pinned
     ledger: Ledger | None
     spool: Path | None = None
-    shelf: Shelf | None = None
+    model_cache: ModelCache | None = None
 
 
-def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> Setting:
-    """The setting that the environment and the folders beside the code call for.
+def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> ServiceRuntime:
+    """The runtime that the environment and the folders beside the code call for.
 
     Raises:
         NewsloopError: neither a project to follow nor a bundle beside the code; or as the loading
@@ -75,7 +76,8 @@ def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> Setting:
     """
     place = _place(environ, code)
     if isinstance(place, Paths):
-        return _project(place)
+        file = environ.get(FILE)
+        return _project(place, Path(file) if file else None)
     home = environ.get("NEWSLOOP_HOME")
     return _bento(place, environ.get(DATABASE), Path(home) / SPOOL if home else None)
 
@@ -145,23 +147,23 @@ def _place(environ: Mapping[str, str], code: Path) -> Paths | Path:
 
 
 def freeze_libraries(bundle: Path) -> None:
-    """Takes what the libraries made that `bundle` needs out of the garbage collector's sight.
+    """Imports the libraries that `bundle` needs, and takes them from the garbage collector's sight.
 
     TensorFlow's half a million objects made each full collection stop all answers for 0.3 s.
     Bundles are loaded after it, so that one that has served its time is still collected.
     """
-    _freeze(bundles.needs_tensorflow(bundle))
+    _freeze(bundles.model_format(bundle))  # type: ignore[arg-type]  # a module is hashable
 
 
 @functools.cache
-def _freeze(tensorflow: bool) -> None:
-    if tensorflow:
-        imports.tensorflow()
+def _freeze(model_format: Format | None) -> None:
+    if model_format is not None:
+        model_format.import_libraries()
     gc.collect()
     gc.freeze()
 
 
-def _project(paths: Paths) -> Setting:
+def _project(paths: Paths, status_file: Path | None) -> ServiceRuntime:
     params = parameters.load(paths.params)
     ledger = _open(ledgers.url(paths.ledger))
 
@@ -175,21 +177,21 @@ def _project(paths: Paths) -> Setting:
             )
         return warm(loaded, params.serve.max_batch)
 
-    shelf = Shelf(
+    model_cache = ModelCache(
         lambda name: load_guard.attempt(paths.loading, name, load), params.serve.keep_seconds
     )
-    follower = Follower(ledger, shelf, params.serve.follow_seconds)
-    return Setting(params, paths.params, follower, ledger, paths.spool, shelf)
+    watcher = ChampionWatcher(ledger, model_cache, params.serve.follow_seconds, writer(status_file))
+    return ServiceRuntime(params, paths.params, watcher, ledger, paths.spool, model_cache)
 
 
-def _bento(code: Path, database: str | None, spool: Path | None) -> Setting:
+def _bento(code: Path, database: str | None, spool: Path | None) -> ServiceRuntime:
     params = parameters.load(code / "params.yaml")
     freeze_libraries(code / "bundle")
     loaded = warm(bundles.load(code / "bundle", code / "keys"), params.serve.max_batch)
     ledger = _open(database) if database else None
     served = Served(loaded, _version(ledger, loaded.name))
     LOG.info("%s serves, pinned in this bento.", served.title)
-    return Setting(params, code / "params.yaml", Pinned(served), ledger, spool)
+    return ServiceRuntime(params, code / "params.yaml", Pinned(served), ledger, spool)
 
 
 def _open(database: str) -> Ledger:

@@ -1,7 +1,7 @@
 """The BentoML service: its routes, and how its parts are joined.
 
-    request --> guard --> intake --> desk --> batcher --> bundle of follower or rival --> answer
-                                        \\--> recorder --> ledger, spool, scrubbing process
+    request --> gateway --> request parsing --> router --> batcher --> champion or challenger
+                                                   \\--> recorder --> ledger, spool, scrubber
 
 `newsloop serve` runs it in a project, where it follows the ledger; `bentoml serve <bento>` runs it
 with the one bundle that lies in the bento. serving/runtime.py tells the two apart.
@@ -20,8 +20,7 @@ from typing import Any
 
 import bentoml
 import click
-import orjson
-import pydantic
+from pydantic import RootModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -34,59 +33,33 @@ from components.core.runtime.offline import stay_home
 from serving import bentoml_adapter, runtime, telemetry
 from serving.errors import Refused
 from serving.http import (
+    answers,
     classify_route,
     connections,
     openapi,
     request_parsing,
     ui,
 )
+from serving.http.answers import Classified, Explained, FeedbackCounts, ModelDescription
 from serving.http.auth import Access
-from serving.http.caller import ASKER
-from serving.http.gateway import App, Guard
+from serving.http.caller import CALLER
+from serving.http.gateway import App, Gateway
 from serving.http.request_parsing import ClassifyBody, ExplainBody, FeedbackBody
 from serving.metrics import Metrics
 from serving.models.champion_watcher import Served
 from serving.models.explain import explain
-from serving.models.model_cache import Shelf
+from serving.models.model_cache import ModelCache
 from serving.recording.recorder import Recorder, utc_now
 from serving.recording.scrubbing import ScrubbingProcess, command
 from serving.recording.spool import Spool
-from serving.rollout.challenger import Rival
-from serving.rollout.controller import Watch
-from serving.rollout.counters import Tally
-from serving.rollout.router import Desk
+from serving.rollout.challenger import ChallengerWatcher
+from serving.rollout.controller import RolloutController
+from serving.rollout.counters import Counters
+from serving.rollout.router import Router
 
 FLUSH_SECONDS = 5.0  # that feedback waits for its predictions to reach the ledger
 MIB = 2**20
 DRAIN_SECONDS = 10.0  # at shutdown, for what is not yet recorded
-
-
-class Classified(pydantic.BaseModel):
-    """The answer of /classify."""
-
-    model: str
-    predictions: list[dict[str, Any]]
-
-
-class Explained(pydantic.BaseModel):
-    """The answer of /explain; see serving/models/explain.py."""
-
-    model: str
-    label: str
-    confidence: float
-    method: str
-    baseline: float | None
-    words: list[dict[str, Any]]
-    tried: int
-    distinct: int
-
-
-class Counted(pydantic.BaseModel):
-    """The answer of /feedback."""
-
-    accepted: int
-    duplicate: int
-    unknown: int
 
 
 async def _model(request: Request) -> Response:
@@ -106,22 +79,22 @@ async def _ui(request: Request) -> Response:
     return ui.page()
 
 
-async def _respond(answer: Awaitable[dict[str, Any]]) -> Response:
+async def _respond(answer: Awaitable[object]) -> Response:
     """The answer in JSON, or the refusal, which BentoML would log with a traceback as an error."""
     try:
-        return JSONResponse(await answer)
+        return Response(answers.encode(await answer), media_type="application/json")
     except Refused as refusal:
         return refusal.response()
 
 
-class Guarded(bentoml.Service):  # type: ignore[misc]
-    """A BentoML service behind a Guard.
+class ServiceBehindGateway(bentoml.Service):  # type: ignore[misc]
+    """A BentoML service behind a Gateway.
 
     Attributes:
-        guard: what stands before it; None before the app is made.
+        gateway: what stands before it; None before the app is made.
     """
 
-    guard: Guard | None = None
+    gateway: Gateway | None = None
 
     def to_asgi(self, is_main: bool = True) -> App:
         """The app that BentoML's worker gives to uvicorn."""
@@ -129,12 +102,12 @@ class Guarded(bentoml.Service):  # type: ignore[misc]
         bentoml_adapter.drop_timeouts(app)
         app.routes.insert(0, Route(openapi.PATH, _document))  # before BentoML's own
         params, keys = runtime.entrance()
-        guard = Guard(app, Access(keys, params.serve.ask_keys), params.serve, _static(app))
+        gateway = Gateway(app, Access(keys, params.serve.ask_keys), params.serve, _static(app))
         connections.watch(
-            params.serve.receive_seconds, params.serve.max_connections, guard.count_refusal
+            params.serve.receive_seconds, params.serve.max_connections, gateway.count_refusal
         )
-        self.guard = guard
-        return guard
+        self.gateway = gateway
+        return gateway
 
 
 def _static(app: Starlette) -> frozenset[str]:
@@ -151,7 +124,7 @@ def _static(app: Starlette) -> frozenset[str]:
 
 @bentoml.service(
     name="Newsloop",
-    service_class=Guarded,
+    service_class=ServiceBehindGateway,
     workers=1,
     http={"host": "127.0.0.1"},  # BentoML's own default is every address
     logging={"access": {"enabled": False}},  # a line a request; /metrics counts them
@@ -165,7 +138,7 @@ class Newsloop:
     @staticmethod
     def check() -> None:
         """Once, before any worker starts."""
-        # What `bentoml serve --host` was told; the guard asks each request anyway where it came to.
+        # The value of `bentoml serve --host`; the gateway also checks where each request came to.
         context = click.get_current_context(silent=True)
         connections.check_file_limit()
         runtime.check(host=context.params.get("host") if context is not None else None)
@@ -180,8 +153,8 @@ class Newsloop:
         self._models, self._ledger = found.models, found.ledger
         provider = bentoml_adapter.tracer_provider()
         self._metrics = Metrics(telemetry.Spans(provider))
-        tally = Tally(self._limits.challenger.slow_ms, self._limits.max_batch)
-        self._desk = Desk(self._models, tally, self._limits, self._metrics)
+        counters = Counters(self._limits.challenger.slow_ms, self._limits.max_batch)
+        self._router = Router(self._models, counters, self._limits, self._metrics)
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")  # explain: one at a time
         self._recorder = None
         if self._ledger is not None:
@@ -191,33 +164,37 @@ class Newsloop:
             scrubber = ScrubbingProcess(command(found.params_file))
             self._recorder = Recorder(self._ledger, scrubber, spool=spool)
             self._recorder.start()
-        self._trials: list[Rival | Watch] = []
-        if self._ledger is not None and found.shelf is not None:
-            self._trials = self._follow_trials(self._ledger, found.shelf, tally)
+        self._trials: list[ChallengerWatcher | RolloutController] = []
+        if self._ledger is not None and found.model_cache is not None:
+            self._trials = self._start_rollout(self._ledger, found.model_cache, counters)
         self._models.start()
         service: Any = Newsloop  # the decorator made a Guarded of it
-        if service.guard is not None:
-            service.guard.direct[classify_route.PATH] = classify_route.traced(
+        if service.gateway is not None:
+            service.gateway.direct[classify_route.PATH] = classify_route.traced(
                 classify_route.Direct(self._answer, self._metrics), provider
             )
 
-    def _follow_trials(self, ledger: Ledger, shelf: Shelf, tally: Tally) -> list[Rival | Watch]:
-        """The challenger beside the champion, and the watch over both."""
+    def _start_rollout(
+        self, ledger: Ledger, model_cache: ModelCache, counters: Counters
+    ) -> list[ChallengerWatcher | RolloutController]:
+        """The challenger beside the champion, and the rollout controller over both."""
         limits = self._limits
         newest = functools.partial(trials.newest, ledger)
-        self._desk.rival = Rival(
-            newest, shelf, tally, lambda: self._desk.waiting > 0, limits.follow_seconds,
+        self._router.challenger = ChallengerWatcher(
+            newest, model_cache, counters, lambda: self._router.waiting > 0, limits.follow_seconds,
             limits.challenger.queue_texts,
         )  # fmt: skip
-        watch = Watch(ledger, self._models, self._desk.rival, tally, limits, utc_now)
-        self._desk.rival.start()
-        watch.start()
-        return [watch, self._desk.rival]
+        controller = RolloutController(
+            ledger, self._models, self._router.challenger, counters, limits, utc_now
+        )
+        self._router.challenger.start()
+        controller.start()
+        return [controller, self._router.challenger]
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def close(self) -> None:
         """Ends all threads and processes; what is not yet recorded has DRAIN_SECONDS."""
-        await self._desk.close()
+        await self._router.close()
         self._models.close()
         self._aside.shutdown()
         for one in self._trials:
@@ -231,39 +208,42 @@ class Newsloop:
         return self._models.current is not None
 
     def __metrics__(self, text: str) -> str:
-        """BentoML's metrics, what waits and what was lost, and what the guard refused."""
+        """BentoML's metrics, what waits and what was lost, and what the gateway refused."""
         counts = self._recorder.counts if self._recorder is not None else {}
         levels = self._recorder.levels if self._recorder is not None else {}
-        levels = levels | {"texts_in_queue": self._desk.waiting}
-        if self._desk.rival is not None:
-            counts = counts | {"shadow_texts_left_out": self._desk.rival.left_out}
+        levels = levels | {"texts_in_queue": self._router.waiting}
+        if self._router.challenger is not None:
+            counts = counts | {"shadow_texts_left_out": self._router.challenger.left_out}
         for name, count in counts.items():
             text += f"# TYPE newsloop_{name}_total counter\nnewsloop_{name}_total {count}\n"
         for name, level in levels.items():
             text += f"# TYPE newsloop_{name} gauge\nnewsloop_{name} {level}\n"
         if self._models.current is not None:
             model = self._models.current.title
+            memory = self._models.current.bundle.memory
             text += f'# TYPE newsloop_model gauge\nnewsloop_model{{model="{model}"}} 1\n'
+            text += "# TYPE newsloop_model_bytes gauge\n"
+            text += f'newsloop_model_bytes{{model="{model}"}} {memory}\n'
         service: Any = Newsloop
-        return text + self._metrics.text() + str(service.guard.metrics())
+        return text + self._metrics.text() + str(service.gateway.metrics())
 
-    @bentoml.api(output_spec=Classified)  # type: ignore[untyped-decorator]
+    @bentoml.api(output_spec=RootModel[Classified])  # type: ignore[untyped-decorator]
     async def classify(self, body: ClassifyBody, /) -> Any:
         """The label of each text, with the probabilities of all labels."""
-        # Only the schema is read here: the guard sends such a request to direct.Direct.
-        return Response(await self._answer(await body.raw(), None), media_type="application/json")
+        # Only the schema is read here: the gateway sends such a request to direct.Direct.
+        return Response(await self._answer(await body.raw()), media_type="application/json")
 
-    @bentoml.api(output_spec=Explained)  # type: ignore[untyped-decorator]
+    @bentoml.api(output_spec=RootModel[Explained])  # type: ignore[untyped-decorator]
     async def explain(self, body: ExplainBody, /) -> Any:
         """The words that carried a text's label."""
         return await _respond(self._explain(body))
 
-    @bentoml.api(output_spec=Counted)  # type: ignore[untyped-decorator]
+    @bentoml.api(output_spec=RootModel[FeedbackCounts])  # type: ignore[untyped-decorator]
     async def feedback(self, body: FeedbackBody, /) -> Any:
         """Takes what people say the labels are."""
         return await _respond(self._feedback(body))
 
-    async def describe(self) -> dict[str, Any]:
+    async def describe(self) -> ModelDescription:
         """The answer of GET /model."""
         return self._served().describe()
 
@@ -272,29 +252,29 @@ class Newsloop:
         current = self._models.current
         return openapi.document(self._limits, current.bundle.labels if current else None)
 
-    async def _answer(self, body: bytes, caller: str | None) -> bytes:
+    async def _answer(self, body: bytes) -> bytes:
         """The JSON that answers a body of POST /classify."""
         with self._metrics.stage("parse"):
             texts = request_parsing.texts(request_parsing.parse(body), self._limits)
-        served, found = await self._desk.answer(texts, caller)
+        caller = CALLER.get()
+        served, found = await self._router.answer(texts, caller.id if caller else None)
         with self._metrics.stage("answer"):
             title = served.title
             self._metrics.given(title, found)
             if self._recorder is not None:
-                self._recorder.record(served.bundle.name, found, texts, ASKER.get())
-            predictions = [answer.public() for answer in found]
-            return orjson.dumps({"model": title, "predictions": predictions})
+                name = caller.name if caller else None
+                self._recorder.record(served.bundle.name, found, texts, name)
+            return answers.encode(Classified(title, [answer.prediction for answer in found]))
 
-    async def _explain(self, body: ExplainBody) -> dict[str, Any]:
+    async def _explain(self, body: ExplainBody) -> Explained:
         text = request_parsing.text(await body.read(), self._limits)
         served = self._served()
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._aside, explain, served.bundle, text, self._limits.explain_seconds
+        return await loop.run_in_executor(
+            self._aside, explain, served.title, served.bundle, text, self._limits.explain_seconds
         )
-        return {"model": served.title, **found}
 
-    async def _feedback(self, body: FeedbackBody) -> dict[str, Any]:
+    async def _feedback(self, body: FeedbackBody) -> FeedbackCounts:
         labels = request_parsing.labels(await body.read(), self._served().bundle.labels)
         if self._ledger is None:
             raise Refused(
@@ -304,7 +284,7 @@ class Newsloop:
             )
         return await asyncio.to_thread(self._add_labels, labels)
 
-    def _add_labels(self, labels: list[tuple[str, str]]) -> dict[str, int]:
+    def _add_labels(self, labels: list[tuple[str, str]]) -> FeedbackCounts:
         """Counts, once the predictions that were just given are in the ledger to be spoken of."""
         assert self._ledger is not None
         assert self._recorder is not None
@@ -316,7 +296,8 @@ class Newsloop:
         except LedgerError as error:
             runtime.LOG.error("Feedback was refused: %s", error)
             raise Refused(503, "The ledger cannot be reached now; send this again later.") from None
-        return counts | {"unknown": counts["unknown"] + len(labels) - len(possible)}
+        counts["unknown"] += len(labels) - len(possible)
+        return FeedbackCounts(**counts)
 
     def _served(self) -> Served:
-        return self._desk.champion()
+        return self._router.champion()

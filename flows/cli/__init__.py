@@ -298,7 +298,7 @@ def _status(params: Params, paths: Paths) -> dict[str, Any]:
     with Client(stack.service_url(params)) as client:
         if processes[stack.SERVICE] and client.ready():
             try:
-                serving = client.model()
+                serving = asdict(client.model())
             except StackError as error:  # it runs, but wants a key that this shell does not have
                 output.say(str(error))
     return {

@@ -133,7 +133,7 @@ def _show(sandbox: Sandbox, parts: dict[str, pl.DataFrame], moved: str, timeline
             f"{before_labelled:.3f} and {before:.3f}"
         )
         counts = client.feedback(zip(ids, parts["labelled"]["label"], strict=True))
-        timeline.add(f"people label {len(ids)} of them: {counts}")
+        timeline.add(f"people label {len(ids)} of them, {counts.accepted} are accepted")
         wait("the texts to be scrubbed", lambda: waiting(ledger) == 0)
         timeline.add("what arrived is scrubbed and in the ledger")
 
@@ -180,5 +180,5 @@ def _retrain(sandbox: Sandbox, ledger: Ledger, client: Client, timeline: Timelin
             f"lost of {side['documents']}; by luck with a chance of {side['better']:.1g}"
         )
     timeline.add(f"released {champion.tag}: {champion.reason}")
-    wait("the service to follow", lambda: client.model()["bundle"] == champion.bundle)
+    wait("the service to follow", lambda: client.model().bundle == champion.bundle)
     timeline.add(f"the same service answers with {champion.tag}")

@@ -91,7 +91,7 @@ class Scene:
         """The bundle of the champion, that the service answers with."""
         champion = self.ledger.champion()
         assert champion is not None
-        wait("the service to follow", lambda: self.client.model()["bundle"] == champion.bundle)
+        wait("the service to follow", lambda: self.client.model().bundle == champion.bundle)
         return champion.bundle
 
 

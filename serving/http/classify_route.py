@@ -1,4 +1,4 @@
-"""The short way of POST /classify: from the guard to the desk, past BentoML's own request path.
+"""The short way of POST /classify: from the gateway to the router, past BentoML's own request path.
 
 BentoML's middlewares (metrics, tracing, context), its wrapping of bodies and its search for a route
 cost time that a small model does not need (docs/decisions.md). What they do is done here where it
@@ -15,7 +15,6 @@ from typing import Any
 from serving.errors import Refused
 from serving.http.gateway import (
     BEGUN,
-    CALLER,
     App,
     Receive,
     Scope,
@@ -28,16 +27,14 @@ PATH = "/classify"
 
 
 class Direct:
-    """An ASGI app for one path, whose body the guard has read.
+    """An ASGI app for one path, whose body the gateway has read.
 
     Args:
-        answer: the body and the caller's key id -> the JSON to send; raises Refused.
+        answer: the body -> the JSON to send; raises Refused.
         metrics: counts what was answered.
     """
 
-    def __init__(
-        self, answer: Callable[[bytes, str | None], Awaitable[bytes]], metrics: Metrics
-    ) -> None:
+    def __init__(self, answer: Callable[[bytes], Awaitable[bytes]], metrics: Metrics) -> None:
         self._answer, self._metrics = answer, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +43,7 @@ class Direct:
             self._metrics.passed("admission", begun, time.monotonic())
         with self._metrics.stage("request"):
             try:
-                content = await self._answer((await receive())["body"], scope.get(CALLER))
+                content = await self._answer((await receive())["body"])
             except Refused as refused:
                 refusal = refused
             except Exception as error:  # noqa: BLE001 - its message may hold text

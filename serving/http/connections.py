@@ -24,7 +24,7 @@ else:
 
 LOG = logging.getLogger("newsloop.serving")
 _OTHER_FILES = 128  # descriptors besides connections: 31 are open with a model, more in a swap
-_GRACE_SECONDS = 2  # after the time in which the guard answers 408, for a body that is slow
+_GRACE_SECONDS = 2  # after the time in which the gateway answers 408, for a body that is slow
 
 
 class Watch(Base):

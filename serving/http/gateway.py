@@ -29,9 +29,9 @@ from serving.http.auth import (
     Route,
     route,
 )
-from serving.http.caller import ASKER
+from serving.http.caller import CALLER
 from serving.http.limits import Places, Rates
-from serving.http.shutdown import Ending
+from serving.http.shutdown import GracefulShutdown
 
 Message = MutableMapping[str, Any]
 Scope = dict[str, Any]
@@ -40,7 +40,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BEGUN = "newsloop.begun"  # in a request's scope: when it came, by time.monotonic
-CALLER = "newsloop.caller"  # in a request's scope: the id of its key, None without one
 DEADLINE = b"x-deadline-ms"  # header: milliseconds after which the client needs no answer any more
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _CLOSE = (b"connection", b"close")
@@ -59,7 +58,7 @@ SECURITY = [
 ]
 
 
-class Guard:
+class Gateway:
     """An ASGI app around `app`; see the file's head.
 
     Args:
@@ -71,7 +70,7 @@ class Guard:
     Attributes:
         direct: path -> the app that answers it in place of `app`.
         requests: places of requests that are being answered.
-        ending: whether the process was told to end.
+        shutdown: whether the process was told to end.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Guard:
         self.requests = Places(limits.max_requests, "requests")
         self._bytes = Places(limits.max_body_bytes_held, "bytes of requests")
         self._refused: Counter[int] = Counter()
-        self.ending = Ending(limits.drain_seconds)
+        self.shutdown = GracefulShutdown(limits.drain_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -108,7 +107,7 @@ class Guard:
         self._refused[status] += 1
 
     def metrics(self) -> str:
-        """The guard's numbers, as Prometheus reads them."""
+        """The gateway's numbers, as Prometheus reads them."""
         lines = ["# TYPE newsloop_refused_total counter"]
         for status, count in sorted(self._refused.items()):
             lines.append(f'newsloop_refused_total{{status="{status}"}} {count}')
@@ -120,7 +119,7 @@ class Guard:
 
     async def _started(self, send: Send, message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
-            self.ending.listen()
+            self.shutdown.listen()
         await send(message)
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,12 +127,12 @@ class Guard:
         headers = Headers(scope)
         if path in OPEN and raw_path == path.encode() and scope["method"] in ("GET", "HEAD"):
             _check_media_type(headers, only_pickle=True)
-            if self.ending.begun and path == "/readyz":
+            if self.shutdown.begun and path == "/readyz":
                 raise Refused(503, "This service is about to end; ask another one.")
             await self._app(scope, receive, send)
             return
         key = self._access.identify(scope, headers)
-        ASKER.set(key.name if key else None)
+        CALLER.set(key)
         _check_media_type(headers, only_pickle=True)
         found = route(path, raw_path, key, self._static)
         if scope["method"] not in found.methods:
@@ -167,9 +166,8 @@ class Guard:
                 return
             with self.requests.held():
                 try:
-                    async with self.ending.until(ends):
+                    async with self.shutdown.until(ends):
                         app = self.direct.get(scope["path"], self._app)
-                        scope[CALLER] = key.id if key is not None else None
                         await app(scope, _replay(body, receive), send)
                 except TimeoutError:
                     raise Refused(
@@ -209,7 +207,7 @@ class Guard:
         parts: list[bytes] = []
         ends = asyncio.get_running_loop().time() + self._limits.receive_seconds
         try:
-            async with self.ending.until(ends):
+            async with self.shutdown.until(ends):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -247,8 +245,8 @@ class _Held:
 class _Answer:
     """The way out: adds headers, and knows whether an answer has begun."""
 
-    def __init__(self, send: Send, guard: Guard) -> None:
-        self._send, self._guard, self.begun = send, guard, False
+    def __init__(self, send: Send, gateway: Gateway) -> None:
+        self._send, self._gateway, self.begun = send, gateway, False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -256,7 +254,7 @@ class _Answer:
             kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"server"]
             own = {name.lower() for name, _ in kept}
             kept += [pair for pair in SECURITY if pair[0] not in own]
-            if self._guard.ending.begun and b"connection" not in own:
+            if self._gateway.shutdown.begun and b"connection" not in own:
                 kept.append(_CLOSE)  # the next request of this client goes elsewhere
             message = {**message, "headers": kept}
         await self._send(message)

@@ -1,8 +1,8 @@
 """The OpenAPI document of the service, at /docs.json: what it takes, and all that it may answer.
 
 BentoML writes one, too: without the paths that are ours, without limits, and with other bodies of
-errors than the guard sends. A client can be made from this one, and tests/pipeline/test_openapi.py
-asks a running service whether it is true.
+errors than the gateway sends. Bodies come from answers.py. A client can be made from this one, and
+tests/hazards/test_service_attacks.py compares a running service with it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from components.core.params import Serve
+from serving.http import answers
+from serving.http.answers import (
+    Classified,
+    ClassifyRequest,
+    Error,
+    Explained,
+    ExplainRequest,
+    FeedbackCounts,
+    FeedbackRequest,
+    Label,
+    ModelDescription,
+)
 from serving.http.request_parsing import MAX_LABELS
 
 PATH = "/docs.json"
@@ -30,8 +42,8 @@ _STATUSES = {
 }
 _EVERYWHERE = (400, 401, 403, 405, 408, 413, 415, 429, 431)
 _WORK = (*_EVERYWHERE, 500, 503, 504)
-_TEXT, _NUMBER, _COUNT = {"type": "string"}, {"type": "number"}, {"type": "integer", "minimum": 0}
-_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_TEXT = {"type": "string"}
+_SCHEMAS = "#/components/schemas/{model}"
 
 
 def document(limits: Serve, labels: Sequence[str] | None) -> dict[str, Any]:
@@ -41,11 +53,6 @@ def document(limits: Serve, labels: Sequence[str] | None) -> dict[str, Any]:
         limits: the numbers of params.yaml.
         labels: of the model that serves; None while there is none.
     """
-    label = {"type": "string"} | ({"enum": list(labels)} if labels is not None else {})
-    text = {"type": "string", "maxLength": limits.max_characters}
-    texts = {"type": "array", "items": text, "minItems": 1, "maxItems": limits.max_texts}
-    said = _object(prediction_id=_TEXT, label=label)
-    marked = {"type": "array", "items": said, "minItems": 1, "maxItems": MAX_LABELS}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -57,18 +64,14 @@ def document(limits: Serve, labels: Sequence[str] | None) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "paths": {
-            "/classify": _post(
-                "The label of each text.", _object(texts=texts), _classified()
-            ),
-            "/explain": _post(
-                "The words that carried a text's label.", _object(text=text), _explained()
-            ),
+            "/classify": _post("The label of each text.", ClassifyRequest, Classified),
+            "/explain": _post("The words that carried a text's label.", ExplainRequest, Explained),
             "/feedback": _post(
-                "Takes what people say the labels are.",
-                _object(labels=marked),
-                _object(accepted=_COUNT, duplicate=_COUNT, unknown=_COUNT),
+                "Takes the right labels of predictions.", FeedbackRequest, FeedbackCounts
             ),
-            "/model": _get("The model that serves.", "application/json", {"type": "object"}, 503),
+            "/model": _get(
+                "The model that serves.", "application/json", _reference(ModelDescription), 503
+            ),
             "/ui": _page("A page to try it; without a key it asks for one."),
             "/metrics": _get("Numbers for Prometheus.", "text/plain"),
             PATH: _get("This document.", "application/json", {"type": "object"}),
@@ -76,53 +79,41 @@ def document(limits: Serve, labels: Sequence[str] | None) -> dict[str, Any]:
             "/readyz": _open("Whether it has a model and takes requests.", 503),
         },
         "components": {
-            "schemas": {"Error": _object(error=_TEXT)},
+            "schemas": _schemas(limits, labels),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
-    }  # fmt: skip
-
-
-def _classified() -> dict[str, Any]:
-    prediction = _object(
-        prediction_id={"type": "string", "pattern": "^[0-9a-f]{32}$"},
-        label=_TEXT,
-        confidence=_SHARE,
-        probabilities={"type": "object", "additionalProperties": _SHARE},
-        abstained={"type": "boolean"},
-    )
-    return _object(model=_TEXT, predictions={"type": "array", "items": prediction})
-
-
-def _explained() -> dict[str, Any]:
-    words = {"type": "array", "items": _object(word=_TEXT, weight=_NUMBER)}
-    return _object(
-        model=_TEXT,
-        label=_TEXT,
-        confidence=_SHARE,
-        method=_TEXT,
-        baseline={"type": ["number", "null"]},
-        words=words,
-        tried=_COUNT,
-        distinct=_COUNT,
-    )
-
-
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
-    """An object that has all of these properties and no other."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
     }
 
 
-def _post(summary: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+def _schemas(limits: Serve, labels: Sequence[str] | None) -> dict[str, Any]:
+    """The schemas of all bodies, with what only the running service knows: limits and labels."""
+    found = answers.schemas(_SCHEMAS)
+
+    def add(kind: type, field: str, **keywords: object) -> dict[str, Any]:
+        schema: dict[str, Any] = found[kind.__name__]["properties"][field]
+        schema |= keywords
+        return schema
+
+    texts = add(ClassifyRequest, "texts", minItems=1, maxItems=limits.max_texts)
+    texts["items"]["maxLength"] = limits.max_characters
+    add(ExplainRequest, "text", maxLength=limits.max_characters)
+    add(FeedbackRequest, "labels", minItems=1, maxItems=MAX_LABELS)
+    if labels is not None:
+        add(Label, "label", enum=list(labels))
+    return found
+
+
+def _reference(kind: type) -> dict[str, Any]:
+    return {"$ref": _SCHEMAS.format(model=kind.__name__)}
+
+
+def _post(summary: str, request: type, answer: type) -> dict[str, Any]:
+    body = _content("application/json", _reference(request))
     return {
         "post": {
             "summary": summary,
-            "requestBody": {"required": True, "content": _content("application/json", body)},
-            "responses": _responses("application/json", answer, _WORK),
+            "requestBody": {"required": True, "content": body},
+            "responses": _responses("application/json", _reference(answer), _WORK),
         }
     }
 
@@ -141,14 +132,14 @@ def _page(summary: str) -> dict[str, Any]:
 
 
 def _open(summary: str, *more: int) -> dict[str, Any]:
-    """A path that needs no key. Its 503 comes from BentoML, or with a sentence from the guard."""
+    """A path that needs no key. Its 503 comes from BentoML, or with a sentence from the gateway."""
     responses = _responses("text/plain", _TEXT, (405, 415, 431))
     responses |= {str(status): {"description": _STATUSES[status]} for status in more}
     return {"get": {"summary": summary, "security": [], "responses": responses}}
 
 
 def _responses(kind: str, answer: dict[str, Any], errors: Sequence[int]) -> dict[str, Any]:
-    refused = _content("application/json", {"$ref": "#/components/schemas/Error"})
+    refused = _content("application/json", _reference(Error))
     return {"200": {"description": "Done.", "content": _content(kind, answer)}} | {
         str(status): {"description": _STATUSES[status], "content": refused} for status in errors
     }

@@ -2,7 +2,7 @@
 
 BentoML's own reading is passed by: its errors put the input, which is a raw text, into the log, and
 its answers to bad input are lists of pydantic's internals. What is too large or of another media
-type does not get here; see guard.py.
+type does not get here; see gateway.py.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from components.core import params as parameters
 from serving.errors import Refused
+from serving.http.answers import ClassifyRequest, ExplainRequest, FeedbackRequest, Label
 
 MAX_LABELS = 1000  # in one request for feedback: each is looked up in the ledger
 _PREDICTION_ID = re.compile(r"[0-9a-f]{32}")
@@ -43,7 +44,7 @@ class _Body(bentoml.IODescriptor):  # type: ignore[misc]
         """The JSON value that the client sent.
 
         Raises:
-            Refused: it is no JSON (400). Its size and media type were the guard's business.
+            Refused: it is no JSON (400). Its size and media type were the gateway's business.
         """
         return await read_json(self._request)
 
@@ -53,21 +54,16 @@ class _Body(bentoml.IODescriptor):  # type: ignore[misc]
         return content
 
 
-class ClassifyBody(_Body):
-    texts: list[str]
+class ClassifyBody(_Body, ClassifyRequest):
+    pass
 
 
-class ExplainBody(_Body):
-    text: str
+class ExplainBody(_Body, ExplainRequest):
+    pass
 
 
-class Label(pydantic.BaseModel):
-    prediction_id: str
-    label: str
-
-
-class FeedbackBody(_Body):
-    labels: list[Label]
+class FeedbackBody(_Body, FeedbackRequest):
+    pass
 
 
 async def read_json(request: Request) -> Any:
@@ -97,7 +93,7 @@ def texts(value: Any, limits: parameters.Serve) -> list[str]:
     Raises:
         Refused: not {"texts": [str, ...]}, none, too many, or one too long.
     """
-    found: list[str] = _only(value, "texts", list)
+    found: list[str] = _only(value, ClassifyRequest, list)
     if not found:
         raise Refused(400, "Expected at least one text in texts, got an empty list.")
     if len(found) > limits.max_texts:
@@ -117,7 +113,7 @@ def text(value: Any, limits: parameters.Serve) -> str:
     Raises:
         Refused: not {"text": str}, or too long.
     """
-    found: str = _only(value, "text", str)
+    found: str = _only(value, ExplainRequest, str)
     _check_text(found, "text", limits)
     return found
 
@@ -132,7 +128,7 @@ def labels(value: Any, known: list[str]) -> list[tuple[str, str]]:
         Refused: not {"labels": [{"prediction_id": str, "label": str}, ...]}, none, too many, or an
             unknown label.
     """
-    found = _only(value, "labels", list)
+    found = _only(value, FeedbackRequest, list)
     if not found:
         raise Refused(400, "Expected at least one label in labels, got an empty list.")
     if len(found) > MAX_LABELS:
@@ -143,7 +139,7 @@ def labels(value: Any, known: list[str]) -> list[tuple[str, str]]:
     for i, item in enumerate(found):
         if (
             not isinstance(item, dict)
-            or set(item) != {"prediction_id", "label"}
+            or item.keys() != Label.model_fields.keys()
             or not all(isinstance(part, str) for part in item.values())
         ):
             raise Refused(
@@ -163,7 +159,9 @@ def is_prediction_id(value: str) -> bool:
     return _PREDICTION_ID.fullmatch(value) is not None
 
 
-def _only(value: Any, key: str, kind: type) -> Any:
+def _only(value: Any, request: type[pydantic.BaseModel], kind: type) -> Any:
+    """The value of the only field of `request`, which must be of `kind`."""
+    (key,) = request.model_fields
     if not isinstance(value, dict):
         raise Refused(
             400, f"Expected an object with the key {key}, got {_JSON_TYPES[type(value)]}."

@@ -19,7 +19,9 @@ LAST_SECONDS = 12
 
 
 class Until:
-    """See `Ending.until`. A generator with contextlib's decorator would take three times as long.
+    """The time limit of `GracefulShutdown.until`.
+
+    A generator with contextlib's decorator would take three times as long.
 
     Args:
         running: holds the time limit while it runs.
@@ -45,7 +47,7 @@ class Until:
         await self._timeout.__aexit__(kind, error, traceback)
 
 
-class Ending:
+class GracefulShutdown:
     """Hears the signals before the server does.
 
     Args:

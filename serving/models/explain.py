@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from components.core.tokenizers import words as words_of
+from serving.http.answers import Explained, WordWeight
 
 GRADIENTS, OCCLUSION = "integrated gradients", "occlusion"
 TRIED_TOGETHER = 16  # words left out between two looks at the clock
@@ -49,11 +50,16 @@ class Explains(Protocol):
 
 
 def explain(
-    bundle: Explains, text: str, seconds: float, clock: Callable[[], float] = time.monotonic
-) -> dict[str, Any]:
+    model: str,
+    bundle: Explains,
+    text: str,
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> Explained:
     """The words of `text` with their weights.
 
     Args:
+        model: its name in the answer.
         bundle: which model.
         text: to explain.
         seconds: after which occlusion tries no more words; integrated gradients always cost the
@@ -61,30 +67,32 @@ def explain(
         clock: seconds, from any start.
 
     Returns:
-        `label`, `confidence`, `method`, `baseline`, `words`: a list of `word` and `weight`, the
-        strongest first, and `tried`, `distinct`: how many words have a weight of how many there
-        are. Above 0 a word spoke for the label, below 0 against it. With GRADIENTS the weights add
-        up to ln(confidence / baseline), where `baseline` is the label's probability with nothing to
-        read. With OCCLUSION a weight is p(label | text) - p(label | text without the word), in
-        [-1, 1], and `baseline` is None.
+        The answer. With GRADIENTS the weights add up to ln(confidence / baseline), where
+        `baseline` is the label's probability with nothing to read. With OCCLUSION a weight is
+        p(label | text) - p(label | text without the word), in [-1, 1], and `baseline` is None.
     """
     distinct = list(dict.fromkeys(words_of.split(text)))
     if bundle.explains:
         why = bundle.explain([text])[0]
-        found = {"label": why.label, "confidence": why.confidence, "method": GRADIENTS}
-        found["baseline"] = why.baseline
-        weights = why.weights
+        label, confidence = why.label, why.confidence
+        baseline: float | None = why.baseline
+        method, weights = GRADIENTS, why.weights
     else:
         whole = bundle.predict([text])
+        label, confidence, baseline = whole.labels[0], float(whole.confidence[0]), None
         weights = _occlude(bundle, text, distinct, whole, clock() + seconds, clock)
-        found = {"label": whole.labels[0], "confidence": float(whole.confidence[0])}
-        found |= {"method": OCCLUSION, "baseline": None}
+        method = OCCLUSION
     ranked = sorted(weights.items(), key=lambda pair: -abs(pair[1]))
-    return found | {
-        "words": [{"word": word, "weight": weight} for word, weight in ranked],
-        "tried": len(ranked),
-        "distinct": len(distinct),
-    }
+    return Explained(
+        model=model,
+        label=label,
+        confidence=confidence,
+        method=method,
+        baseline=baseline,
+        words=[WordWeight(word, weight) for word, weight in ranked],
+        tried=len(ranked),
+        distinct=len(distinct),
+    )
 
 
 def _occlude(

@@ -22,7 +22,7 @@ def attempt(folder: Path, name: str, load: Callable[[str], T]) -> T:
 
     Raises:
         BundleError: the process ended MOST times in a row while this bundle was loaded. Then
-            nothing counts it any more, and the watch lets the version before it serve.
+            nothing counts it any more, and the rollout controller lets the version before it serve.
     """
     mark = folder / f"{name}-{socket.gethostname()}"
     begun = mark.stat().st_size if mark.exists() else 0

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +9,7 @@ from collections.abc import Callable
 from components.core.bundle import Bundle
 
 
-class Shelf:
+class ModelCache:
     """Loads bundles, and keeps one that is not used any more for `keep_seconds`.
 
     Safe to share between threads; while one loads, others still get what is there.
@@ -69,22 +66,10 @@ class Shelf:
             for name in gone:
                 del self._until[name]
             bundles = [self._bundles.pop(name) for name in gone]
-        # It stops all answers for a while, and the others' memory has gone back by itself.
-        if any(bundle.uses_tensorflow for bundle in bundles):
-            del bundles
-            give_back_memory()
+        # Not under the lock: a bundle closes with its last reference, which may take a while.
+        del bundles
 
     def _let_go(self, user: str) -> None:
         name = self._used.pop(user, None)
         if name is not None and name not in self._used.values():
             self._until[name] = self._clock() + self._keep_seconds
-
-
-def give_back_memory() -> None:
-    """Collects loaded models, which hold each other in circles, and returns free pages."""
-    gc.collect()
-    if sys.platform == "linux":
-        # glibc keeps the pages of a freed model for itself unless it is asked.
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # another libc may not have it
-        if trim is not None:
-            trim(0)

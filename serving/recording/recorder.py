@@ -119,19 +119,21 @@ class Recorder:
         bundle: str,
         answers: Sequence[Answer],
         texts: Sequence[str],
-        source: str | None = None,
+        caller: str | None = None,
     ) -> None:
-        """Takes the answers that `bundle` gave to `texts`, for the API key named `source`.
+        """Takes the answers that `bundle` gave to `texts`, for the API key named `caller`.
 
         It returns at once, whatever happens.
         """
         time_ = self._now()
         for answer, text in zip(answers, texts, strict=True):
-            if not self._predictions.put({**answer.row(bundle, time_), "source": source}, 1):
+            if not self._predictions.put({**answer.row(bundle, time_), "source": caller}, 1):
                 self._drop("predictions_dropped")
-            elif not self._texts.put((answer.id, text), max(len(text), TEXT_COST)):
+                continue
+            id_ = answer.prediction.prediction_id
+            if not self._texts.put((id_, text), max(len(text), TEXT_COST)):
                 self._drop("texts_dropped")
-                self._texts.put((answer.id, None), 0)
+                self._texts.put((id_, None), 0)
 
     def flush(self, seconds: float) -> bool:
         """Waits until all predictions so far are in the ledger; False if that takes too long."""

@@ -20,16 +20,16 @@ from components.core.errors import NewsloopError
 from components.core.ledger.counts import Counts
 from components.core.ledger.trials import Challenge
 from serving.models.champion_watcher import Served
-from serving.models.model_cache import Shelf
+from serving.models.model_cache import ModelCache
 from serving.models.predictions import Answer, answers
 from serving.recording.buffer import Buffer
-from serving.rollout.counters import Tally
+from serving.rollout.counters import Counters
 
 LOG = logging.getLogger("newsloop.serving")
-USER = "challenger"  # of the shelf
+USER = "challenger"  # of the model cache
 NICENESS = 10
 TOGETHER = 64  # texts that the shadow computes at once
-ROWS_HELD = 50_000  # answers of the shadow that wait for the watch; more are not kept
+ROWS_HELD = 50_000  # answers of the shadow that wait for the rollout controller; more are not kept
 LAST_WORDS = 2.0  # seconds for the threads to end
 PAUSE = 0.002  # seconds that the shadow lets waiting requests go first
 
@@ -41,27 +41,27 @@ class Trial:
     challenge: Challenge
     served: Served
 
-    def answers_to(self, who: str) -> bool:
-        """Whether `who` (a caller's key, or the text itself) gets the challenger's answers.
+    def answers_to(self, caller: str) -> bool:
+        """Whether `caller` (the id of a key, or the text itself) gets the challenger's answers.
 
         The same caller gets the same model, and keeps the challenger while its share grows.
         """
-        return position(self.challenge.id, who) < self.challenge.share
+        return position(self.challenge.id, caller) < self.challenge.share
 
 
-def position(challenge: str, who: str) -> float:
+def position(challenge: str, caller: str) -> float:
     """A number in [0, 1) that looks random and is always the same."""
-    digest = hashlib.sha256(f"{challenge}:{who}".encode("utf-8", "surrogatepass")).digest()
+    digest = hashlib.sha256(f"{challenge}:{caller}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-class Rival:
+class ChallengerWatcher:
     """Follows the ledger's newest challenge. `current` is None while there is none to answer.
 
     Args:
         newest: the newest challenge, running or over; may raise NewsloopError.
-        shelf: where bundles come from.
-        tally: counts what the shadow does.
+        model_cache: where bundles come from.
+        counters: counts what the shadow does.
         busy: whether requests wait for the champion.
         seconds: between two looks.
         queue_texts: that wait for the shadow.
@@ -70,19 +70,19 @@ class Rival:
     def __init__(
         self,
         newest: Callable[[], Challenge | None],
-        shelf: Shelf,
-        tally: Tally,
+        model_cache: ModelCache,
+        counters: Counters,
         busy: Callable[[], bool],
         seconds: float,
         queue_texts: int,
     ) -> None:
-        self._newest, self._shelf, self._tally = newest, shelf, tally
+        self._newest, self._model_cache, self._counters = newest, model_cache, counters
         self._busy, self._seconds = busy, seconds
         self._queue: Buffer[tuple[str, Answer]] = Buffer(queue_texts)
         self._rows: list[dict[str, Any]] = []
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._follow, name="rival", daemon=True),
+            threading.Thread(target=self._follow, name="challenger-watcher", daemon=True),
             threading.Thread(target=self._shadow, name="shadow", daemon=True),
         ]
         self.current: Trial | None = None
@@ -117,7 +117,7 @@ class Rival:
             if self.current is not None:
                 LOG.info("%s is no challenger any more.", self.current.served.title)
                 self.current = None
-                self._shelf.release(USER)
+                self._model_cache.release(USER)
             return
         if self.current is not None and self.current.challenge.id == challenge.id:
             self.current = Trial(challenge, self.current.served)
@@ -125,7 +125,7 @@ class Rival:
         if challenge.id in self.refused:
             return
         try:
-            bundle = self._shelf.use(USER, challenge.bundle)
+            bundle = self._model_cache.use(USER, challenge.bundle)
         except NewsloopError as error:
             self.refused = {challenge.id: str(error)}
             LOG.error("%s cannot be tried: %s", challenge.tag, error)
@@ -141,20 +141,22 @@ class Rival:
             return
         bundle, texts = trial.served.bundle, [text for text, _ in batch]
         try:
-            found = self._tally.compute(bundle.name, len(texts), lambda: answers(bundle, texts))
+            found = self._counters.compute(bundle.name, len(texts), lambda: answers(bundle, texts))
         except Exception as error:  # noqa: BLE001 - counted; it must not end the thread
             LOG.debug("The shadow failed: %s.", type(error).__name__)
             return
         pairs = list(zip(batch, found, strict=True))
-        differing = sum(ours.label != given.label for (_, given), ours in pairs)
-        self._tally.add(bundle.name, Counts(compared=len(pairs), disagreed=differing))
+        differing = sum(
+            ours.prediction.label != given.prediction.label for (_, given), ours in pairs
+        )
+        self._counters.add(bundle.name, Counts(compared=len(pairs), disagreed=differing))
         if len(self._rows) < ROWS_HELD:
             self._rows += [
                 {
-                    "prediction_id": given.id,
+                    "prediction_id": given.prediction.prediction_id,
                     "bundle": bundle.name,
-                    "label": ours.label,
-                    "confidence": ours.confidence,
+                    "label": ours.prediction.label,
+                    "confidence": ours.prediction.confidence,
                 }
                 for (_, given), ours in pairs
             ]
@@ -164,7 +166,7 @@ class Rival:
             try:
                 self.look()
             except NewsloopError:
-                continue  # the ledger is away, as the follower says
+                continue  # the ledger is away, as the champion watcher says
             except Exception as error:  # noqa: BLE001 - the service must outlive any surprise here
                 LOG.error("Looking for a challenger gave %s.", type(error).__name__)
 

@@ -20,8 +20,8 @@ from components.core.ledger.trials import Challenge
 from components.core.params import Serve
 from serving.models.champion_watcher import WARM_TEXT, Served
 from serving.models.predictions import answers
-from serving.rollout.challenger import Rival
-from serving.rollout.counters import Tally
+from serving.rollout.challenger import ChallengerWatcher
+from serving.rollout.counters import Counters
 from serving.rollout.policy import Evidence, judge
 from serving.rollout.router import Models
 
@@ -29,14 +29,14 @@ LOG = logging.getLogger("newsloop.serving")
 LAST_WORDS = 2.0  # seconds for the thread to end; the ledger may be away
 
 
-class Watch:
+class RolloutController:
     """A thread that looks every `report_seconds`.
 
     Args:
         ledger: where counts and verdicts go.
         models: whose `current` is the champion as this service has it.
-        rival: the challenger as this service has it.
-        tally: what was counted here.
+        challenger: the challenger as this service has it.
+        counters: what was counted here.
         limits: the numbers of params.yaml.
         now: the clock, UTC.
     """
@@ -45,18 +45,18 @@ class Watch:
         self,
         ledger: Ledger,
         models: Models,
-        rival: Rival,
-        tally: Tally,
+        challenger: ChallengerWatcher,
+        counters: Counters,
         limits: Serve,
         now: Callable[[], datetime],
     ) -> None:
-        self._ledger, self._models, self._rival = ledger, models, rival
-        self._tally, self._limits, self._now = tally, limits.challenger, now
+        self._ledger, self._models, self._challenger = ledger, models, challenger
+        self._counters, self._limits, self._now = counters, limits.challenger, now
         self._began = now()  # nobody could count before
         self._probes: dict[str, Future[object]] = {}
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="probe")
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="rollout-controller", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -73,15 +73,15 @@ class Watch:
         Raises:
             LedgerError: the ledger is away; what was counted is not kept.
         """
-        now, counts = self._now(), self._tally.take()
+        now, counts = self._now(), self._counters.take()
         champion, challenge = self._ledger.champion(), trials.newest(self._ledger)
         running = challenge is not None and challenge.running
         probation = champion is not None and self._on_probation(champion, now)
-        shadows = self._rival.take_rows()
+        shadows = self._challenger.take_rows()
         if not running and not probation:
             self._probes.clear()
             return
-        trial = self._rival.current
+        trial = self._challenger.current
         served = [self._models.current, trial.served if trial is not None else None]
         for one in served:
             if one is not None:
@@ -103,10 +103,10 @@ class Watch:
         bundle = served.bundle
         last = self._probes.get(bundle.name)
         if last is not None and not last.done():
-            self._tally.add(bundle.name, Counts(batches=1, errors=1))
+            self._counters.add(bundle.name, Counts(batches=1, errors=1))
             return
         self._probes[bundle.name] = self._pool.submit(
-            self._tally.compute, bundle.name, 1, lambda: answers(bundle, [WARM_TEXT]), probe=True
+            self._counters.compute, bundle.name, 1, lambda: answers(bundle, [WARM_TEXT]), probe=True
         )
 
     def _judge_champion(self, champion: Champion, now: datetime) -> None:
@@ -136,7 +136,7 @@ class Watch:
                 self._ledger, challenge, "stopped", "another version serves since it began", now
             )
             return
-        refused = self._rival.refused.get(challenge.id)
+        refused = self._challenger.refused.get(challenge.id)
         if refused is not None:
             verdict, reason = "failed", refused
         else:

@@ -1,24 +1,16 @@
-"""Counts what each bundle does in this service, until the watch takes it to the ledger."""
+"""Counts what each bundle does here, until the rollout controller takes it to the ledger."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
 
 from components.core.ledger.counts import Counts
+from serving.models.predictions import Answer
 
 
-class _Given(Protocol):
-    @property
-    def confidence(self) -> float: ...
-
-
-G = TypeVar("G", bound=_Given)
-
-
-class Tally:
+class Counters:
     """Safe to share between threads.
 
     Args:
@@ -35,8 +27,8 @@ class Tally:
         self._lock = threading.Lock()
 
     def compute(
-        self, bundle: str, count: int, work: Callable[[], Sequence[G]], *, probe: bool = False
-    ) -> Sequence[G]:
+        self, bundle: str, count: int, work: Callable[[], Sequence[Answer]], *, probe: bool = False
+    ) -> Sequence[Answer]:
         """What `work` gives for `count` texts; counted, and so is what it raises.
 
         Args:
@@ -51,7 +43,7 @@ class Tally:
         allowed = self._slow * max(1.0, count / self._max_batch)
         slow = int(self._clock() - started > allowed)
         texts = 0 if probe else len(found)
-        confidence = 0.0 if probe else sum(one.confidence for one in found)
+        confidence = 0.0 if probe else sum(answer.prediction.confidence for answer in found)
         self.add(bundle, Counts(1, 0, slow, texts, confidence))
         return found
 

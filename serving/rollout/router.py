@@ -15,19 +15,19 @@ from serving.metrics import Metrics
 from serving.models.batcher import Batcher
 from serving.models.champion_watcher import Served
 from serving.models.predictions import Answer, answers
-from serving.rollout.challenger import Rival
-from serving.rollout.counters import Tally
+from serving.rollout.challenger import ChallengerWatcher
+from serving.rollout.counters import Counters
 
 LOG = logging.getLogger("newsloop.serving")
 
 
 class Models(Protocol):
-    """What a Follower is, and a Pinned."""
+    """What a ChampionWatcher is, and a Pinned."""
 
     current: Served | None
 
 
-class Desk:
+class Router:
     """Answers requests; a batch is computed by one model, which the answer names.
 
     A canary's client never suffers: when the challenger fails, or takes longer than it may, the
@@ -35,16 +35,16 @@ class Desk:
 
     Args:
         models: whose `current` is the champion.
-        tally: counts what each model does.
+        counters: counts what each model does.
         limits: the numbers of params.yaml.
         metrics: counts and times what is done.
 
     Attributes:
-        rival: the challenger; None where nothing is followed.
+        challenger: the challenger; None where nothing is followed.
     """
 
-    def __init__(self, models: Models, tally: Tally, limits: Serve, metrics: Metrics) -> None:
-        self._models, self._tally, self._limits = models, tally, limits
+    def __init__(self, models: Models, counters: Counters, limits: Serve, metrics: Metrics) -> None:
+        self._models, self._counters, self._limits = models, counters, limits
         self._metrics = metrics
         batch = (
             limits.max_batch, limits.max_wait_ms, limits.batches_at_once,
@@ -52,7 +52,7 @@ class Desk:
         )  # fmt: skip
         self._first = Batcher[Served, Answer](self._by_champion, *batch)
         self._second = Batcher[Served, Answer](self._by_challenger, *batch)
-        self.rival: Rival | None = None
+        self.challenger: ChallengerWatcher | None = None
 
     @property
     def waiting(self) -> int:
@@ -91,15 +91,15 @@ class Desk:
                 f"and {waiting} do already; send this again later.",
                 RETRY_SECONDS,
             )
-        trial = self.rival.current if self.rival is not None else None
-        if trial is None or self.rival is None:
+        trial = self.challenger.current if self.challenger is not None else None
+        if trial is None or self.challenger is None:
             return await self._first.answer(texts)
         if trial.challenge.share and trial.answers_to(caller or "\n".join(texts)):
             found = await self._canary(texts, trial.served.bundle.name)
             if found is not None:
                 return found
         served, given = await self._first.answer(texts)
-        self.rival.offer(texts, given)
+        self.challenger.offer(texts, given)
         return served, given
 
     async def _canary(
@@ -110,8 +110,8 @@ class Desk:
             async with asyncio.timeout(self._limits.challenger.patience_ms / 1000):
                 return await self._second.answer(texts)
         except TimeoutError:
-            self._tally.add(bundle, Counts(batches=1, errors=1))
-        except Exception as error:  # noqa: BLE001 - the tally has counted it; its text may hold text
+            self._counters.add(bundle, Counts(batches=1, errors=1))
+        except Exception as error:  # noqa: BLE001 - the counters have it; its text may hold text
             LOG.warning(
                 "The challenger gave no answer, the champion does: %s.", type(error).__name__
             )
@@ -121,7 +121,7 @@ class Desk:
         return self._compute(self.champion(), texts)
 
     def _by_challenger(self, texts: list[str]) -> tuple[Served, Sequence[Answer]]:
-        trial = self.rival.current if self.rival is not None else None
+        trial = self.challenger.current if self.challenger is not None else None
         if trial is None:
             raise Refused(503, "The trial is over.")
         return self._compute(trial.served, texts)
@@ -129,5 +129,5 @@ class Desk:
     def _compute(self, served: Served, texts: list[str]) -> tuple[Served, Sequence[Answer]]:
         name, count = served.bundle.name, len(texts)
         with self._metrics.stage("compute"):
-            found = self._tally.compute(name, count, lambda: answers(served.bundle, texts))
+            found = self._counters.compute(name, count, lambda: answers(served.bundle, texts))
         return served, found

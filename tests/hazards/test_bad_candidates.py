@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import httpx
+import numpy as np
 import psutil
 import pytest
 
@@ -74,10 +75,10 @@ def spoiled(case: judged.Case, tmp_path: Path) -> Iterator[judged.Case]:
         shutil.copytree(tmp_path / name, place)
 
 
-def verdict(case: judged.Case) -> str:
+def decided(case: judged.Case) -> gate.Decision:
     book = Ledger(ledgers.url(case.paths.ledger))
     try:
-        return gate.judge(case.params, case.paths, book).verdict
+        return gate.judge(case.params, case.paths, book)
     finally:
         book.close()
 
@@ -102,10 +103,16 @@ def test_nan_is_refused(spoiled: judged.Case) -> None:
     model = spoiled.paths.bundle / bundle.MODEL
     shutil.rmtree(model)
     save_nan(model, len(spoiled.params.ingest.labels))
+    assert spoiled.params.serve.log == "json"
     found = rehearsal.run(spoiled.params, spoiled.paths, resigned(spoiled))
-    assert found.problem is not None
-    assert "got NaN or infinity" in found.problem
-    assert verdict(spoiled) == "refuse"
+    # The sentence alone, whatever the service's log looks like.
+    assert found.problem == (
+        "Expected probabilities from the model, got NaN or infinity. Do not release it; "
+        "`newsloop rollback` brings the one before it back."
+    )
+    decision = decided(spoiled)
+    assert decision.verdict == "refuse"
+    assert found.problem in decision.reasons
     assert not list(spoiled.paths.home.glob("rehearsal-*"))
     left = [
         one.pid
@@ -113,6 +120,23 @@ def test_nan_is_refused(spoiled: judged.Case) -> None:
         if str(spoiled.paths.home) in (one.info["environ"] or {}).get("NEWSLOOP_HOME", "")
     ]
     assert left == []
+
+
+def test_a_weight_that_is_no_number_is_refused_with_a_log_of_plain_text(
+    spoiled: judged.Case,
+) -> None:
+    file = spoiled.paths.bundle / bundle.MODEL / "shortcut.npz"
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    arrays["bag"][3, 0] = np.nan
+    np.savez(file, **arrays)
+    serve = spoiled.params.serve.model_copy(update={"log": "text"})
+    params = spoiled.params.model_copy(update={"serve": serve})
+    found = rehearsal.run(params, spoiled.paths, resigned(spoiled))
+    assert found.problem is not None
+    assert found.problem.startswith("Expected a loadable model in ")
+    assert found.problem.endswith(", got: a weight is NaN or infinite.")
+    assert found.problem in decided(spoiled).reasons
 
 
 def save_nan(folder: Path, classes: int) -> None:
@@ -178,5 +202,5 @@ def test_a_corrupt_candidate_is_refused_before_anything_starts(spoiled: judged.C
     assert found.problem is not None
     assert "altered: model/saved_model.pb" in found.problem
     with pytest.raises(BundleError, match="altered"):
-        verdict(spoiled)
+        decided(spoiled)
     (spoiled.paths.rehearsals / f"{name}.json").unlink()

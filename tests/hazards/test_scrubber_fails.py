@@ -19,6 +19,7 @@ from components.core import params as parameters
 from components.core.errors import ScrubError
 from components.core.ledger import PREDICTIONS, TEXTS, Ledger
 from components.core.paths import Paths
+from serving.http.answers import Prediction
 from serving.models.predictions import Answer
 from serving.recording import scrubbing
 from serving.recording.recorder import Recorder
@@ -113,7 +114,8 @@ def recorded(tmp_path: Path, argv: list[str]) -> list[str | None]:
         ledger, process, now=lambda: datetime(2026, 1, 5, tzinfo=UTC), retry_seconds=0.01
     )
     recorder.start()
-    answer = Answer("0" * 32, "tech", 0.9, {"tech": 0.9, "sport": 0.1}, 4, 0.25, [0.5, -0.5])
+    prediction = Prediction("0" * 32, "tech", 0.9, {"tech": 0.9, "sport": 0.1}, False)
+    answer = Answer(prediction, 4, 0.25, [0.5, -0.5])
     recorder.record("b" * 64, [answer], [SECRET])
     assert recorder.flush(30)
     recorder.close(60)

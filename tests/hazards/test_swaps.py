@@ -21,6 +21,7 @@ from components.core.errors import StackError
 from components.core.ledger import LABELS, PREDICTIONS, TEXTS, Champion, trials
 from components.core.ledger.tables import SHADOWS
 from serving.client import Client
+from serving.http.answers import FeedbackCounts
 from tests import tiny
 from tests.served import PROJECT, Project, wait_for
 
@@ -90,7 +91,7 @@ def title(champion: Champion) -> str:
 def serving(service: Project, champion: Champion) -> None:
     """Lets `champion` serve, and waits until it does."""
     service.ledger.deploy(champion.version, tiny.NOW, "a test")
-    wait_for(champion.tag, lambda: service.client.model()["model"] == title(champion))
+    wait_for(champion.tag, lambda: service.client.model().model == title(champion))
 
 
 @contextmanager
@@ -137,10 +138,10 @@ def test_labels_late_twice_out_of_order_and_unknown(service: Project, second: Ch
     ]
     counts = [service.client.feedback(labels) for labels in said]
     assert counts == [
-        {"accepted": 1, "duplicate": 0, "unknown": 0},
-        {"accepted": 1, "duplicate": 0, "unknown": 2},
-        {"accepted": 1, "duplicate": 1, "unknown": 0},
-        {"accepted": 1, "duplicate": 2, "unknown": 0},
+        FeedbackCounts(accepted=1, duplicate=0, unknown=0),
+        FeedbackCounts(accepted=1, duplicate=0, unknown=2),
+        FeedbackCounts(accepted=1, duplicate=1, unknown=0),
+        FeedbackCounts(accepted=1, duplicate=2, unknown=0),
     ]
     mine = sa.select(LABELS).where(LABELS.c.prediction_id.in_(ids)).order_by(LABELS.c.seq)
     last = {row["prediction_id"]: row["label"] for row in service.ledger.query(mine)}
@@ -179,7 +180,7 @@ def test_while_the_ledger_is_away_answers_go_on_and_arrive_later(service: Projec
     assert {row["text"] for row in service.rows(TEXTS) if row["prediction_id"] in ids} == {
         "My name is <PERSON>, a film"
     }
-    assert service.client.feedback([(ids[0], "tech")])["accepted"] == 1
+    assert service.client.feedback([(ids[0], "tech")]).accepted == 1
 
 
 def test_swaps_under_load_fail_nothing_and_each_answer_names_its_model(
@@ -234,7 +235,7 @@ def test_a_challenger_is_a_shadow_then_answers_then_serves(
         trials.start(service.ledger, row, [1.0], "a test", datetime.now(UTC))
         wait_for("its answers", lambda: found[-1][0] == title(second))
         wait_for("the promotion", lambda: event() == "promoted")
-        wait_for("its service", lambda: service.client.model()["model"] == title(second))
+        wait_for("its service", lambda: service.client.model().model == title(second))
     champion = service.ledger.champion()
     assert champion is not None
     assert champion.version == second.version
@@ -264,7 +265,7 @@ def test_a_bad_champion_is_back_by_itself(service: Project) -> None:
 
 def test_metrics_speak_of_models_stages_and_answers(service: Project) -> None:
     found = metrics(service)
-    model = service.client.model()["model"]
+    model = service.client.model().model
     for line in [
         f'newsloop_answers_total{{abstained="false",model="{model}"}}',
         f'newsloop_confidence_bucket{{le="1.0",model="{model}"}}',

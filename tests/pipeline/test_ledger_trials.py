@@ -12,6 +12,7 @@ import pytest
 from components.core.errors import LedgerError
 from components.core.ledger import PREDICTIONS, Champion, Ledger, trials
 from components.core.ledger.counts import Counts
+from serving.http.answers import Prediction
 from serving.models.predictions import Answer
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
@@ -138,7 +139,7 @@ def test_a_trial_that_cannot_be_started(
 
 
 def row(i: int, bundle: int, label: str) -> dict[str, Any]:
-    answer = Answer(f"{i:032x}", label, 0.9, {"tech": 0.9}, 4, 0.25, [0.5])
+    answer = Answer(Prediction(f"{i:032x}", label, 0.9, {"tech": 0.9}, False), 4, 0.25, [0.5])
     return answer.row(f"{bundle:064x}", NOW)
 
 

@@ -204,7 +204,7 @@ def test_the_loop_closes_by_itself(project: Project, ledger: Ledger) -> None:
     with Client(project.service) as client:
         ids = [one.prediction_id for one in client.classify(texts).predictions]
         counts = client.feedback((one, "tech") for one in ids)
-        assert counts == {"accepted": len(ids), "duplicate": 0, "unknown": 0}
+        assert (counts.accepted, counts.duplicate, counts.unknown) == (len(ids), 0, 0)
         wait("scrubbed texts", lambda: ledger.feedback_watermark() == len(ids))
         somebody = threading.Thread(target=ask_all_the_time)
         somebody.start()
@@ -212,7 +212,7 @@ def test_the_loop_closes_by_itself(project: Project, ledger: Ledger) -> None:
             outcome = project.newsloop("monitor", "--json").json
             assert outcome["verdict"] == "retrain", outcome
             wait("second release", lambda: len(ledger.versions()) == 2)
-            wait("new model in service", lambda: client.model()["version"] == 2)
+            wait("new model in service", lambda: client.model().version == 2)
         finally:
             ended.set()
             somebody.join()
@@ -298,11 +298,11 @@ def test_what_was_decided_can_be_seen(project: Project) -> None:
 def test_rollback_and_promote_are_followed_by_the_service(project: Project) -> None:
     with Client(project.service) as client:
         assert project.newsloop("rollback").status == 0
-        wait("the first version", lambda: client.model()["version"] == 1)
+        wait("the first version", lambda: client.model().version == 1)
         refused = project.newsloop("rollback")
         assert (refused.status, "none" in refused.err) == (1, True)
         assert project.newsloop("promote", "v2", "--because", "a test").status == 0
-        wait("the second version", lambda: client.model()["version"] == 2)
+        wait("the second version", lambda: client.model().version == 2)
     assert project.newsloop("promote", "v9", "--because", "a test").status == 2
     history = project.newsloop("models", "--json").json
     assert [row["version"] for row in history] == [2, 1]

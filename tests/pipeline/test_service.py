@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from jsonschema import Draft202012Validator
 
 from components.core import bundle as bundles
 from components.core import params as parameters
@@ -21,7 +22,8 @@ from components.core.ledger import PREDICTIONS, TEXTS, Champion
 from components.core.paths import Paths
 from serving import runtime
 from serving.client import Client
-from serving.http import api_keys
+from serving.http import answers, api_keys, openapi
+from serving.http.answers import FeedbackCounts
 from serving.server import command
 from tests import tiny
 from tests.served import (
@@ -85,24 +87,25 @@ def test_what_is_kept_of_a_prediction_is_scrubbed(service: Project) -> None:
 
 def test_explain_names_the_word_that_carried_the_label(service: Project) -> None:
     found = service.client.explain("The minister's film, a film of films")
-    assert found["label"] == "entertainment"
-    assert [word["word"] for word in found["words"]][:2] == ["film", "minister"]
-    assert found["words"][0]["weight"] > 0 > found["words"][1]["weight"]
-    total = sum(word["weight"] for word in found["words"])
-    assert total == pytest.approx(math.log(found["confidence"] / found["baseline"]), abs=1e-3)
-    assert {word["word"]: word["weight"] for word in found["words"]}["of"] == 0
-    assert (found["tried"], found["distinct"]) == (7, 7)
+    assert found.label == "entertainment"
+    assert [word.word for word in found.words][:2] == ["film", "minister"]
+    assert found.words[0].weight > 0 > found.words[1].weight
+    total = sum(word.weight for word in found.words)
+    assert found.baseline is not None
+    assert total == pytest.approx(math.log(found.confidence / found.baseline), abs=1e-3)
+    assert {word.word: word.weight for word in found.words}["of"] == 0
+    assert (found.tried, found.distinct) == (7, 7)
     # Words that the model does not read have no weight; an empty text has no words.
     long = service.client.explain(" ".join(f"w{i}" for i in range(300)))
-    assert (long["tried"], long["distinct"]) == (tiny.LENGTH, 300)
-    assert service.client.explain("")["words"] == []
+    assert (long.tried, long.distinct) == (tiny.LENGTH, 300)
+    assert service.client.explain("").words == []
 
 
 def test_feedback_sent_right_after_is_accepted(service: Project) -> None:
     for label in ("tech", "sport"):
         ids = [p.prediction_id for p in service.client.classify(["a", "b"]).predictions]
         pairs = [(ids[0], label), (ids[1], label), (ids[1], label), ("f" * 32, label), ("?", label)]
-        assert service.client.feedback(pairs) == {"accepted": 2, "duplicate": 1, "unknown": 2}
+        assert service.client.feedback(pairs) == FeedbackCounts(2, 1, 2)
 
 
 def test_model(service: Project) -> None:
@@ -121,8 +124,37 @@ def test_model(service: Project) -> None:
         "since": "2026-01-05T03:00:00+00:00",
         "reason": "a test",
     }
-    assert expected.items() <= found.items()
-    assert found["facts"]["labels"] == list(tiny.LABELS)
+    assert expected.items() <= vars(found).items()
+    assert found.facts["labels"] == list(tiny.LABELS)
+
+
+def test_the_document_describes_the_real_answer_of_each_route(service: Project) -> None:
+    """Each valid by its schema, and without a field that the schema lacks."""
+    document = service.http.get(openapi.PATH).json()
+    prediction_id = service.client.classify(["a film"]).predictions[0].prediction_id
+    label = {"prediction_id": prediction_id, "label": "tech"}
+    asked: list[tuple[str, str, object, int]] = [
+        ("POST", "/classify", {"texts": ["a film", ""]}, 200),
+        ("POST", "/explain", {"text": "a film"}, 200),
+        ("POST", "/feedback", {"labels": [label]}, 200),
+        ("GET", "/model", None, 200),
+        ("POST", "/classify", {"texts": []}, 400),
+        ("POST", "/explain", {"text": 1}, 400),
+        ("POST", "/feedback", {"labels": [label | {"label": "weather"}]}, 400),
+    ]
+    for method, path, body, status in asked:
+        answer = service.http.request(method, path, json=body)
+        assert answer.status_code == status
+        responses = document["paths"][path][method.lower()]["responses"]
+        (media,) = responses[str(status)]["content"].values()
+        validator = Draft202012Validator(media["schema"] | {"components": document["components"]})
+        assert [error.message for error in validator.iter_errors(answer.json())] == [], path
+        name = media["schema"]["$ref"].rpartition("/")[2]
+        assert document["components"]["schemas"][name]["properties"].keys() == answer.json().keys()
+        # A schema that took anything would be no check.
+        assert not validator.is_valid({"other": 1})
+    kinds = {kind.__name__ for kind in answers.ANSWERS}
+    assert kinds <= document["components"]["schemas"].keys()
 
 
 def test_what_somebody_writes_into_an_address_is_in_no_metric(service: Project) -> None:
@@ -321,7 +353,7 @@ def test_a_bento_serves_its_own_bundle_without_a_ledger(tmp_path: Path) -> None:
     try:
         wait_for("readyz", server.client.ready)
         assert server.client.classify(["a film"]).model == name[:12]
-        assert server.client.model()["version"] is None
+        assert server.client.model().version is None
         body = {"labels": [{"prediction_id": "a" * 32, "label": "tech"}]}
         refused = server.http.post("/feedback", json=body)
         assert refused.status_code == 503

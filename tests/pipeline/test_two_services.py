@@ -126,8 +126,8 @@ def test_a_label_for_an_answer_of_one_is_taken_by_the_other(pair: Pair) -> None:
     id_ = first.classify(["a film"]).predictions[0].prediction_id
     query = sa.select(PREDICTIONS.c.id).where(PREDICTIONS.c.id == id_)
     wait_for("the row", lambda: pair.ledger.query(query))
-    assert second.feedback([(id_, "tech")])["accepted"] == 1
-    assert first.feedback([(id_, "tech")])["duplicate"] == 1
+    assert second.feedback([(id_, "tech")]).accepted == 1
+    assert first.feedback([(id_, "tech")]).duplicate == 1
 
 
 def test_each_has_metrics_of_its_own(pair: Pair) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+_GRAPH = "saved_model.pb"
 # In the name of each operation of TensorFlow Text that cuts words into pieces; see wordpiece.py.
 _CUTS = b"Wordpiece"
 _TOGETHER = 200_000  # characters that are computed together, were all texts as long as the longest
@@ -24,15 +28,16 @@ _NAME = re.compile(r"(__inference_\w*?)_(\d+)")
 _CAPTURED = "_user_specified_name"  # of what a function captured: the same counter, for debugging
 
 
-class Loaded:
-    """A SavedModel in memory, as `bundle.save_model` makes it.
+class SavedModel:
+    """A SavedModel in memory, as `bundle.save_model` makes it; see core/bundle/runtime.py.
 
     Args:
         module: what TensorFlow loaded. It is kept: its signatures need it.
+        memory: bytes of its variables.
     """
 
-    def __init__(self, module: Any) -> None:
-        self._module = module
+    def __init__(self, module: Any, memory: int) -> None:
+        self._module, self.memory = module, memory
 
     @property
     def explains(self) -> bool:
@@ -65,17 +70,44 @@ class Loaded:
             before[said.argmax()] = baseline
             yield said, before, [word.decode("utf-8", "replace") for word in words], weights
 
+    def close(self) -> None:
+        self._module = None
+        give_back_memory()
 
-def load(folder: Path) -> Loaded:
-    """The SavedModel at `folder`."""
+
+def accepts(folder: Path) -> bool:
+    """A SavedModel lies in `folder`."""
+    return (folder / _GRAPH).exists()
+
+
+def import_libraries() -> None:
     imports.tensorflow()
+
+
+def load(folder: Path) -> SavedModel:
+    """The SavedModel at `folder`."""
+    import_libraries()
     import tensorflow as tf
 
-    graph = folder / "saved_model.pb"
+    graph = folder / _GRAPH
     if graph.exists() and _CUTS in graph.read_bytes():
         # It brings Keras with it, so it is imported for the models that need it only.
         import tensorflow_text  # noqa: F401 - for its effect
-    return Loaded(tf.saved_model.load(str(folder)))
+    memory = sum(file.stat().st_size for file in folder.glob("variables/*.data-*"))
+    return SavedModel(tf.saved_model.load(str(folder)), memory)
+
+
+def give_back_memory() -> None:
+    """Collects loaded models, which hold each other in circles, and returns free pages.
+
+    It stops all threads for a while.
+    """
+    gc.collect()
+    if sys.platform == "linux":
+        # glibc keeps the pages of a freed model for itself unless it is asked.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # another libc may not have it
+        if trim is not None:
+            trim(0)
 
 
 def _alike(texts: Sequence[str]) -> Iterator[list[int]]:
@@ -109,7 +141,7 @@ def make_canonical(folder: Path) -> None:
 
     # It holds a random identifier.
     (folder / "fingerprint.pb").unlink(missing_ok=True)
-    path = folder / "saved_model.pb"
+    path = folder / _GRAPH
     model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     for graph in model.meta_graphs:
         _renumber(graph)

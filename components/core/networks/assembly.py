@@ -122,8 +122,8 @@ def _given(seen: Sequence[Any], said: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def shortcut(net: Any) -> dict[str, np.ndarray[Any, Any]] | None:
-    """What bundle/fast_textcnn needs of a trained network; most architectures have no shortcut.
+def textcnn_weights(net: Any) -> dict[str, np.ndarray[Any, Any]] | None:
+    """The weights that bundle/fast_textcnn computes with; None for other architectures.
 
     Args:
         net: as `build` gives it.

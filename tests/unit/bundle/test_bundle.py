@@ -83,7 +83,7 @@ def saved(made: tuple[Path, Path, str]) -> Any:
     return saved_model.load(made[0] / bundle.MODEL)
 
 
-def test_the_shortcut_answers_as_the_signature_that_others_load(
+def test_fast_textcnn_answers_as_the_signature_that_others_load(
     made: tuple[Path, Path, str], saved: Any
 ) -> None:
     model = bundle.load(made[0], made[1])
@@ -96,7 +96,7 @@ def test_the_shortcut_answers_as_the_signature_that_others_load(
         assert found.abstained.tolist() == plain["abstained"].tolist()
 
 
-def test_the_shortcut_gives_the_same_reasons(made: tuple[Path, Path, str], saved: Any) -> None:
+def test_fast_textcnn_gives_the_same_reasons(made: tuple[Path, Path, str], saved: Any) -> None:
     """TensorFlow's are taken at fewer points of the path: the sum of its weights is less right."""
     whys = bundle.load(made[0], made[1]).explain(TEXTS)
     for why, (said, before, words, weights) in zip(whys, saved.explain(TEXTS), strict=True):
@@ -109,7 +109,7 @@ def test_the_shortcut_gives_the_same_reasons(made: tuple[Path, Path, str], saved
         assert sum(why.weights.values()) == pytest.approx(moved, abs=1e-5)
 
 
-def test_a_shortcut_with_a_weight_that_is_no_number_is_not_loaded(copy: Path) -> None:
+def test_a_fast_textcnn_with_a_weight_that_is_no_number_is_not_loaded(copy: Path) -> None:
     file = copy / bundle.MODEL / fast_textcnn.FILE
     held = dict(np.load(file))
     held["bag"][3, 0] = np.nan

@@ -69,7 +69,7 @@ for name in {names!r}:
 def test_a_model_is_loaded_without_keras_and_keras_comes_when_asked_for(
     short: bool, tmp_path: Path
 ) -> None:
-    """With its shortcut a model needs no TensorFlow either, to answer and to say why."""
+    """With fast_textcnn a model needs no TensorFlow either, to answer and to say why."""
     tiny.make_bundle(tmp_path / "bundle", tmp_path / "keys")
     model = tmp_path / "bundle" / "model"
     if not short:

@@ -1,4 +1,4 @@
-"""The trial of a version beside the champion: the ledger, the routing, the shadow, the watch."""
+"""The trial of a version beside the champion: ledger, router, shadow, rollout controller."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from components.core.bundle import Predictions
 from components.core.errors import BundleError
 from components.core.ledger import PREDICTIONS, Champion, Ledger, trials
 from components.core.ledger.counts import Counts
+from serving.http.answers import Prediction
 from serving.models.champion_watcher import Served
-from serving.models.model_cache import Shelf
+from serving.models.model_cache import ModelCache
 from serving.models.predictions import Answer, answers
-from serving.rollout.challenger import Rival, position
-from serving.rollout.controller import Watch
-from serving.rollout.counters import Tally
-from serving.rollout.router import Desk
+from serving.rollout.challenger import ChallengerWatcher, position
+from serving.rollout.controller import RolloutController
+from serving.rollout.counters import Counters
+from serving.rollout.router import Router
 
 PROJECT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
@@ -100,15 +101,22 @@ class World:
         limits = serve_limits(patience_ms)
         self.bundles = {f"{i:064x}": Bundle(f"{i:064x}") for i in (1, 2, 3)}
         self.broken: set[str] = set()
-        self.tally = Tally(SERVE.challenger.slow_ms, SERVE.max_batch)
+        self.counters = Counters(SERVE.challenger.slow_ms, SERVE.max_batch)
         self.models = SimpleNamespace(current=self.served(1))
         metrics: Any = Silent()
-        self.desk = Desk(self.models, self.tally, limits, metrics)
-        self.rival = Rival(
-            lambda: trials.newest(ledger), Shelf(self.load), self.tally, lambda: False, 30, 8
+        self.router = Router(self.models, self.counters, limits, metrics)
+        self.challenger = ChallengerWatcher(
+            lambda: trials.newest(ledger),
+            ModelCache(self.load),
+            self.counters,
+            lambda: False,
+            30,
+            8,
         )
-        self.desk.rival = self.rival
-        self.watch = Watch(ledger, self.models, self.rival, self.tally, limits, lambda: self.now)
+        self.router.challenger = self.challenger
+        self.controller = RolloutController(
+            ledger, self.models, self.challenger, self.counters, limits, lambda: self.now
+        )
 
     def load(self, name: str) -> Any:
         if name in self.broken:
@@ -124,22 +132,22 @@ class World:
 
     def start(self, *shares: float) -> None:
         trials.start(self.ledger, version(2), shares, "a test", self.now)
-        self.rival.look()
+        self.challenger.look()
 
     def look(self, seconds: float = 5, times: int = 1) -> str:
         """Lets time pass, a look each; how the newest trial stands."""
         for _ in range(times):
             self.now += timedelta(seconds=seconds)
-            self.rival.look()
-            self.watch.look()
-            for probe in list(self.watch._probes.values()):
+            self.challenger.look()
+            self.controller.look()
+            for probe in list(self.controller._probes.values()):
                 if all(bundle.free.is_set() for bundle in self.bundles.values()):
                     probe.exception(10)
         newest = trials.newest(self.ledger)
         return newest.event if newest is not None else "none"
 
     def count(self, number: int, **counts: float) -> None:
-        self.tally.add(f"{number:064x}", Counts(**counts))  # type: ignore[arg-type]
+        self.counters.add(f"{number:064x}", Counts(**counts))  # type: ignore[arg-type]
 
     def champion(self) -> Champion:
         found = self.ledger.champion()
@@ -153,8 +161,8 @@ def world(ledger: Ledger) -> Iterator[World]:
     yield made
     for bundle in made.bundles.values():
         bundle.free.set()
-    made.watch.close()
-    made.rival.close()
+    made.controller.close()
+    made.challenger.close()
 
 
 def serve(world: World, work: Coroutine[Any, Any, Any]) -> Any:
@@ -162,13 +170,13 @@ def serve(world: World, work: Coroutine[Any, Any, Any]) -> Any:
         try:
             return await work
         finally:
-            await world.desk.close()
+            await world.router.close()
 
     return asyncio.run(main())
 
 
 def row(i: int, bundle: int, label: str) -> dict[str, Any]:
-    answer = Answer(f"{i:032x}", label, 0.9, {"tech": 0.9}, 4, 0.25, [0.5])
+    answer = Answer(Prediction(f"{i:032x}", label, 0.9, {"tech": 0.9}, False), 4, 0.25, [0.5])
     return answer.row(f"{bundle:064x}", NOW)
 
 
@@ -190,10 +198,10 @@ def test_a_canary_answers_its_share_and_names_itself(world: World) -> None:
     async def ask() -> dict[str, set[str]]:
         models: dict[str, set[str]] = {}
         for i in range(100):
-            served, found = await world.desk.answer([f"text {i % 50}"], None)
+            served, found = await world.router.answer([f"text {i % 50}"], None)
             assert len(found) == 1
             models.setdefault(f"text {i % 50}", set()).add(served.title)
-            by_key, _ = await world.desk.answer([f"text {i}"], "one key")
+            by_key, _ = await world.router.answer([f"text {i}"], "one key")
             models.setdefault("one key", set()).add(by_key.title)
         return models
 
@@ -215,29 +223,29 @@ def test_a_bad_canary_never_reaches_a_client_and_is_counted(ledger: Ledger, trou
 
     async def ask() -> list[str]:
         started = time.monotonic()
-        found = [(await world.desk.answer(["a"], None))[0].title for _ in range(3)]
+        found = [(await world.router.answer(["a"], None))[0].title for _ in range(3)]
         assert time.monotonic() - started < 5
         world.bundle(2).free.set()
         return found
 
     assert serve(world, ask()) == [world.served(1).title] * 3
-    assert world.tally.take()[f"{2:064x}"].errors >= 3
-    world.watch.close()
+    assert world.counters.take()[f"{2:064x}"].errors >= 3
+    world.controller.close()
 
 
 def test_a_shadow_never_answers_and_cannot_slow_an_answer(world: World) -> None:
     world.start(0.0)
     world.bundle(2).free.clear()  # it hangs
-    world.rival.start()
+    world.challenger.start()
 
     async def ask() -> list[str]:
         started = time.monotonic()
-        found = [(await world.desk.answer([f"text {i}"], None))[0].title for i in range(30)]
+        found = [(await world.router.answer([f"text {i}"], None))[0].title for i in range(30)]
         assert time.monotonic() - started < 5
         return found
 
     assert serve(world, ask()) == [world.served(1).title] * 30
-    assert world.rival.left_out >= 30 - 2 * 8 - 1  # its queue holds 8
+    assert world.challenger.left_out >= 30 - 2 * 8 - 1  # its queue holds 8
     world.bundle(2).free.set()
 
 
@@ -245,16 +253,16 @@ def test_a_shadow_compares(world: World) -> None:
     world.start(0.0)
     bundle: Any = world.bundle(1)
     given = answers(bundle, ["a", "b", "c"])
-    world.rival.compare([(text, answer) for text, answer in zip("abc", given, strict=True)])
+    world.challenger.compare([(text, answer) for text, answer in zip("abc", given, strict=True)])
     world.bundle(2).label = "sport"
-    world.rival.compare([("a", given[0])])
+    world.challenger.compare([("a", given[0])])
     world.bundle(2).fails = True
-    world.rival.compare([("a", given[0])])
-    assert world.tally.take()[f"{2:064x}"] == Counts(3, 1, 0, 4, pytest.approx(3.6), 4, 1)
-    assert [row["label"] for row in world.rival.take_rows()] == ["tech"] * 3 + ["sport"]
+    world.challenger.compare([("a", given[0])])
+    assert world.counters.take()[f"{2:064x}"] == Counts(3, 1, 0, 4, pytest.approx(3.6), 4, 1)
+    assert [row["label"] for row in world.challenger.take_rows()] == ["tech"] * 3 + ["sport"]
 
 
-# The watch
+# The rollout controller
 
 
 def test_a_good_challenger_is_promoted_step_by_step(world: World) -> None:
@@ -275,8 +283,8 @@ def test_a_shadow_alone_passes_and_changes_nothing(world: World) -> None:
     world.count(2, batches=20, texts=20, compared=20)
     assert world.look(61) == "passed"
     assert world.champion().version == 1
-    world.rival.look()
-    assert world.rival.current is None
+    world.challenger.look()
+    assert world.challenger.current is None
 
 
 @pytest.mark.parametrize(
@@ -357,7 +365,7 @@ def test_a_good_champion_stays(world: World) -> None:
 
 @pytest.mark.parametrize("trouble", ["errors", "slow", "accuracy", "hangs", "cannot be loaded"])
 def test_a_bad_champion_is_back_within_a_minute(world: World, trouble: str) -> None:
-    """Row 13, with nobody asking it anything but the watch itself."""
+    """Row 13, with nobody asking it anything but the rollout controller itself."""
     world.ledger.insert(PREDICTIONS, [row(i, 1, "tech") for i in range(20)])
     world.ledger.add_labels([(f"{i:032x}", "tech") for i in range(20)], NOW)
     release(world, 2, works=trouble != "cannot be loaded")
@@ -394,7 +402,7 @@ def test_the_first_champion_has_nowhere_to_go(tmp_path: Path) -> None:
     world.bundle(1).fails = True
     world.look(5, times=10)
     assert [one.version for one in alone.deployments()] == [1]
-    world.watch.close()
+    world.controller.close()
     alone.close()
 
 

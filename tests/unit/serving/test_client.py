@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 
 from components.core.errors import StackError
 from serving.client import API_KEY, Client
+from serving.http import answers
+from serving.http.answers import (
+    Classified,
+    Explained,
+    FeedbackCounts,
+    ModelDescription,
+    Prediction,
+    WordWeight,
+)
 
+TABLES = ("probabilities", "metrics", "decision", "facts")  # whose names are data, not fields
 GOOD = {"model": "m", "predictions": []}
+PREDICTION = Prediction("a" * 32, "tech", 0.75, {"tech": 0.75, "sport": 0.25}, False)
+# An answer of each route, as encoded by the service.
+ANSWERS: dict[str, Any] = {
+    "/classify": Classified("m", [PREDICTION]),
+    "/explain": Explained("m", "tech", 0.75, "occlusion", None, [WordWeight("film", -0.5)], 1, 2),
+    "/feedback": FeedbackCounts(1, 2, 3),
+    "/model": ModelDescription("m", 1, "t", "s", "c", "d", {}, {}, "b", "now", "why", {}, None),
+}
 
 
 class Service:
@@ -56,6 +76,38 @@ def test_it_waits_as_long_as_the_service_says() -> None:
     ):
         asked.classify(["a"])
     assert len(service.requests) == 3
+
+
+def test_every_answer_is_read_as_it_was_encoded_and_unknown_fields_are_ignored() -> None:
+    def more(value: Any) -> Any:
+        """`value` as a later version may send it: with a new field in each object."""
+        if isinstance(value, list):
+            return [more(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        same = {name: item if name in TABLES else more(item) for name, item in value.items()}
+        return {**same, "new_in_a_later_version": {"a": [1]}}
+
+    def newer(request: httpx.Request) -> httpx.Response:
+        answer = json.loads(answers.encode(ANSWERS[request.url.path]))
+        return httpx.Response(200, json=more(answer))
+
+    def same(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=answers.encode(ANSWERS[request.url.path]))
+
+    for service in (same, newer):
+        with client(service) as asked:
+            assert asked.classify(["a"]) == ANSWERS["/classify"]
+            assert asked.explain("a") == ANSWERS["/explain"]
+            assert asked.feedback([("a" * 32, "tech")]) == ANSWERS["/feedback"]
+            assert asked.model() == ANSWERS["/model"]
+
+
+@pytest.mark.parametrize("content", [b"no JSON", b"[]", b'{"model": "m"}'])
+def test_an_answer_of_another_program_is_an_error(content: bytes) -> None:
+    service = Service(httpx.Response(200, content=content))
+    with client(service) as asked, pytest.raises(StackError, match="Expected the answer of newsl"):
+        asked.classify(["a"])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from components.core.bundle.explanation import Explanation, gather, path
+from serving.http.answers import Explained, WordWeight
 from serving.models import explain
 
 
@@ -36,30 +37,31 @@ class New(Old):
 
 
 def test_a_bundle_that_explains_is_asked_once() -> None:
-    assert explain.explain(New(), "A film of films", seconds=1) == {
-        "label": "b",
-        "confidence": 0.9,
-        "method": explain.GRADIENTS,
-        "baseline": 0.5,
-        "words": [{"word": "film", "weight": 0.7}, {"word": "a", "weight": -0.1}],
-        "tried": 2,
-        "distinct": 4,
-    }
+    assert explain.explain("v1", New(), "A film of films", seconds=1) == Explained(
+        model="v1",
+        label="b",
+        confidence=0.9,
+        method=explain.GRADIENTS,
+        baseline=0.5,
+        words=[WordWeight("film", 0.7), WordWeight("a", -0.1)],
+        tried=2,
+        distinct=4,
+    )
 
 
 def test_an_older_one_is_asked_without_each_word() -> None:
-    found = explain.explain(Old(), "a Film", seconds=1)
-    assert (found["method"], found["baseline"]) == (explain.OCCLUSION, None)
-    assert [word["word"] for word in found["words"]] == ["film", "a"]
-    assert [word["weight"] for word in found["words"]] == pytest.approx([0.4, 0.0])
-    assert explain.explain(Old(), "", seconds=1)["words"] == []
+    found = explain.explain("v1", Old(), "a Film", seconds=1)
+    assert (found.method, found.baseline) == (explain.OCCLUSION, None)
+    assert [word.word for word in found.words] == ["film", "a"]
+    assert [word.weight for word in found.words] == pytest.approx([0.4, 0.0])
+    assert explain.explain("v1", Old(), "", seconds=1).words == []
 
 
 def test_when_the_time_is_up_the_rest_is_not_tried() -> None:
     ticks = count()  # a second passes between two looks
     text = " ".join(f"w{i}" for i in range(100))
-    found = explain.explain(Old(), text, 2.5, lambda: next(ticks))
-    assert (found["tried"], found["distinct"]) == (2 * explain.TRIED_TOGETHER, 100)
+    found = explain.explain("v1", Old(), text, 2.5, lambda: next(ticks))
+    assert (found.tried, found.distinct) == (2 * explain.TRIED_TOGETHER, 100)
 
 
 def test_places_of_a_word_are_added_up_and_padding_is_none() -> None:

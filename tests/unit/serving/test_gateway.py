@@ -1,4 +1,4 @@
-"""The guard before the service: who gets in, how many, how long, and what they are told."""
+"""The gateway before the service: who gets in, how many, how long, and what they are told."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from serving.errors import Refused
 from serving.http import api_keys
 from serving.http.api_keys import Keys
 from serving.http.auth import Access, Headers, is_local
-from serving.http.gateway import Guard
+from serving.http.gateway import Gateway
 from serving.http.limits import Rates
 
 TIME = datetime(2026, 1, 5, 3, tzinfo=UTC)
@@ -49,15 +49,15 @@ class App:
         await send({"type": "http.response.body", "body": body})
 
 
-def make(app: App, folder: Path, need: str = "remote", **changes: object) -> Guard:
+def make(app: App, folder: Path, need: str = "remote", **changes: object) -> Gateway:
     limits = parameters.load(PARAMS).serve.model_copy(update=changes)
     assert need in ("remote", "always")
     access = Access(Keys(folder / api_keys.FILE), need)  # type: ignore[arg-type]
-    return Guard(app, access, limits, frozenset({"/static_content/a.js"}))
+    return Gateway(app, access, limits, frozenset({"/static_content/a.js"}))
 
 
 async def ask(
-    guard: Guard,
+    gateway: Gateway,
     path: str = "/classify",
     method: str = "POST",
     headers: list[tuple[bytes, bytes]] = LOCAL,
@@ -82,7 +82,7 @@ async def ask(
         "type": "http", "method": method, "path": path, "headers": headers, "server": server,
         "raw_path": path.encode() if raw_path is None else raw_path,
     }  # fmt: skip
-    await guard(scope, receive, send)
+    await gateway(scope, receive, send)
     found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], found, b"".join(one.get("body", b"") for one in sent[1:])
 
@@ -112,16 +112,16 @@ def test_from_elsewhere_no_path_is_open_without_a_key(
 
 @pytest.mark.parametrize("raw_path", [b"/%6civez", b"/livez%2e", b"//livez", b"/livez/%2e"])
 def test_another_spelling_of_an_open_path_is_not_open(tmp_path: Path, raw_path: bytes) -> None:
-    guard = make(App(), tmp_path)
-    asked = ask(guard, "/livez", "GET", server=ELSEWHERE, raw_path=raw_path)
+    gateway = make(App(), tmp_path)
+    asked = ask(gateway, "/livez", "GET", server=ELSEWHERE, raw_path=raw_path)
     assert asyncio.run(asked)[0] == 401
 
 
 def test_health_is_open_to_all(tmp_path: Path) -> None:
-    guard = make(App(), tmp_path, need="always")
+    gateway = make(App(), tmp_path, need="always")
     for path in ("/livez", "/readyz"):
         for method, status in (("GET", 200), ("HEAD", 200), ("POST", 401)):
-            assert asyncio.run(ask(guard, path, method, server=ELSEWHERE))[0] == status
+            assert asyncio.run(ask(gateway, path, method, server=ELSEWHERE))[0] == status
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_which_requests_come_from_this_machine(
 def test_a_key_opens_what_its_scopes_say(tmp_path: Path) -> None:
     path = tmp_path / api_keys.FILE
     keys = {scope: api_keys.add(path, scope, [scope], TIME) for scope in api_keys.SCOPES}
-    guard = make(App(), tmp_path, need="always")
+    gateway = make(App(), tmp_path, need="always")
     expected = {
         "predict": {"/classify": 200, "/model": 200, "/feedback": 403, "/metrics": 403},
         "feedback": {"/classify": 403, "/model": 403, "/feedback": 200, "/docs.json": 403},
@@ -176,16 +176,16 @@ def test_a_key_opens_what_its_scopes_say(tmp_path: Path) -> None:
     for scope, statuses in expected.items():
         for route, status in statuses.items():
             method = "POST" if route in ("/classify", "/feedback") else "GET"
-            asked = ask(guard, route, method, bearer(keys[scope]), server=ELSEWHERE)
+            asked = ask(gateway, route, method, bearer(keys[scope]), server=ELSEWHERE)
             assert asyncio.run(asked)[0] == status, (scope, route)
     # The same key is nothing after it was revoked.
     api_keys.revoke(path, "admin", TIME)
-    assert asyncio.run(ask(guard, "/metrics", "GET", bearer(keys["admin"])))[0] == 401
+    assert asyncio.run(ask(gateway, "/metrics", "GET", bearer(keys["admin"])))[0] == 401
 
 
 def test_a_key_in_another_place_is_no_key(tmp_path: Path) -> None:
     key = api_keys.add(tmp_path / api_keys.FILE, "a", ["admin"], TIME).encode()
-    guard = make(App(), tmp_path)
+    gateway = make(App(), tmp_path)
     for headers in (
         [(b"x-api-key", key)],
         [(b"cookie", b"authorization=Bearer " + key)],
@@ -195,12 +195,12 @@ def test_a_key_in_another_place_is_no_key(tmp_path: Path) -> None:
         [(b"authorization", b"Bearer " + key)] * 2,
         [(b"proxy-authorization", b"Bearer " + key)],
     ):
-        asked = ask(guard, headers=[*LOCAL, *headers], server=ELSEWHERE)
+        asked = ask(gateway, headers=[*LOCAL, *headers], server=ELSEWHERE)
         assert asyncio.run(asked)[0] == 401, headers
     # On this machine no key is needed, but a wrong one is still wrong.
-    assert asyncio.run(ask(guard))[0] == 200
+    assert asyncio.run(ask(gateway))[0] == 200
     wrong = [*LOCAL, (b"authorization", b"Bearer wrong")]
-    assert asyncio.run(ask(guard, headers=wrong))[0] == 401
+    assert asyncio.run(ask(gateway, headers=wrong))[0] == 401
 
 
 @pytest.mark.parametrize(
@@ -237,8 +237,8 @@ def test_what_gets_through(
     status: int,
 ) -> None:
     app = App()
-    guard = make(app, tmp_path, max_body_bytes=10)
-    found, sent, body = asyncio.run(ask(guard, path, method, [*LOCAL, *headers], parts))
+    gateway = make(app, tmp_path, max_body_bytes=10)
+    found, sent, body = asyncio.run(ask(gateway, path, method, [*LOCAL, *headers], parts))
     assert found == status
     assert sent["x-content-type-options"] == "nosniff"
     assert "server" not in sent
@@ -247,8 +247,8 @@ def test_what_gets_through(
     else:
         assert app.bodies == []
         assert json.loads(body)["error"].endswith(".")
-        assert f'newsloop_refused_total{{status="{status}"}} 1' in guard.metrics()
-    assert "newsloop_body_bytes_in_flight 0\n" in guard.metrics()
+        assert f'newsloop_refused_total{{status="{status}"}} 1' in gateway.metrics()
+    assert "newsloop_body_bytes_in_flight 0\n" in gateway.metrics()
 
 
 def test_more_than_there_is_room_for_is_told_to_come_later(tmp_path: Path) -> None:
@@ -257,36 +257,36 @@ def test_more_than_there_is_room_for_is_told_to_come_later(tmp_path: Path) -> No
         at_once: list[int] = []
 
         async def wait(body: bytes) -> None:
-            at_once.append(guard.requests.taken)
+            at_once.append(gateway.requests.taken)
             await free.wait()
 
-        guard = make(App(wait), tmp_path, max_requests=2)
-        tasks = [asyncio.create_task(ask(guard)) for _ in range(5)]
+        gateway = make(App(wait), tmp_path, max_requests=2)
+        tasks = [asyncio.create_task(ask(gateway)) for _ in range(5)]
         await asyncio.sleep(0.01)
         free.set()
         answers = await asyncio.gather(*tasks)
         assert sorted(status for status, _, _ in answers) == [200, 200, 429, 429, 429]
         assert all(h["retry-after"] == "1" for status, h, _ in answers if status == 429)
-        assert max(at_once) == 2 == guard.requests.peak
-        assert guard.requests.taken == 0
-        assert (await ask(guard))[0] == 200
+        assert max(at_once) == 2 == gateway.requests.peak
+        assert gateway.requests.taken == 0
+        assert (await ask(gateway))[0] == 200
 
     asyncio.run(main())
 
 
 def test_health_and_metrics_need_no_place(tmp_path: Path) -> None:
-    guard = make(App(), tmp_path, max_requests=1)
-    with guard.requests.held():
+    gateway = make(App(), tmp_path, max_requests=1)
+    with gateway.requests.held():
         for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/model", 200)):
-            assert asyncio.run(ask(guard, path, "GET", parts=(b"",)))[0] == status
-        assert asyncio.run(ask(guard))[0] == 429
+            assert asyncio.run(ask(gateway, path, "GET", parts=(b"",)))[0] == status
+        assert asyncio.run(ask(gateway))[0] == 429
 
 
 def test_bodies_together_are_bounded_too(tmp_path: Path) -> None:
     async def main() -> list[int]:
-        guard = make(App(lambda body: asyncio.sleep(0.02)), tmp_path, max_body_bytes_held=20)
-        answers = await asyncio.gather(*(ask(guard, parts=(b"x" * 9,)) for _ in range(3)))
-        assert "newsloop_body_bytes_in_flight 0\n" in guard.metrics()
+        gateway = make(App(lambda body: asyncio.sleep(0.02)), tmp_path, max_body_bytes_held=20)
+        answers = await asyncio.gather(*(ask(gateway, parts=(b"x" * 9,)) for _ in range(3)))
+        assert "newsloop_body_bytes_in_flight 0\n" in gateway.metrics()
         return sorted(status for status, _, _ in answers)
 
     assert asyncio.run(main()) == [200, 200, 429]
@@ -301,30 +301,30 @@ def test_a_deadline_ends_the_work_and_frees_the_place(tmp_path: Path) -> None:
         finally:
             ended.append("cancelled")
 
-    guard = make(App(slow), tmp_path, deadline_seconds=0.05)
+    gateway = make(App(slow), tmp_path, deadline_seconds=0.05)
     for headers in ([], [(b"x-deadline-ms", b"20")], [(b"x-deadline-ms", b"99999999")]):
-        status, _, body = asyncio.run(ask(guard, headers=[*LOCAL, *headers]))
-        assert (status, guard.requests.taken) == (504, 0)
+        status, _, body = asyncio.run(ask(gateway, headers=[*LOCAL, *headers]))
+        assert (status, gateway.requests.taken) == (504, 0)
         assert "was not ready within 0.0" in json.loads(body)["error"]
     assert ended == ["cancelled"] * 3
 
 
 def test_a_slow_body_is_given_up_and_takes_no_place(tmp_path: Path) -> None:
     app = App()
-    guard = make(app, tmp_path, receive_seconds=0.03)
-    status, headers, _ = asyncio.run(ask(guard, parts=(b"1",) * 9, pause=0.01))
+    gateway = make(app, tmp_path, receive_seconds=0.03)
+    status, headers, _ = asyncio.run(ask(gateway, parts=(b"1",) * 9, pause=0.01))
     assert (status, headers["connection"]) == (408, "close")
-    assert (app.bodies, guard.requests.peak) == ([], 0)
-    assert "newsloop_body_bytes_in_flight 0\n" in guard.metrics()
+    assert (app.bodies, gateway.requests.peak) == ([], 0)
+    assert "newsloop_body_bytes_in_flight 0\n" in gateway.metrics()
 
 
 def test_each_key_has_its_rate(tmp_path: Path) -> None:
     path = tmp_path / api_keys.FILE
     one, two = (api_keys.add(path, name, ["predict"], TIME) for name in ("one", "two"))
-    guard = make(App(), tmp_path, key_requests_per_second=0.1, key_burst=2)
+    gateway = make(App(), tmp_path, key_requests_per_second=0.1, key_burst=2)
 
     async def main() -> list[Any]:
-        return [await ask(guard, headers=bearer(key)) for key in (one, one, one, two)]
+        return [await ask(gateway, headers=bearer(key)) for key in (one, one, one, two)]
 
     answers = asyncio.run(main())
     assert [status for status, _, _ in answers] == [200, 200, 429, 200]
@@ -351,18 +351,18 @@ def test_at_the_end_readiness_goes_first_and_what_was_accepted_is_answered(tmp_p
     interrupt = signal.getsignal(signal.SIGINT)
 
     async def main() -> None:
-        guard = make(App(lambda body: asyncio.sleep(0.1)), tmp_path, drain_seconds=0.05)
+        gateway = make(App(lambda body: asyncio.sleep(0.1)), tmp_path, drain_seconds=0.05)
 
         async def nothing(*_: Any) -> None: ...
 
-        await guard({"type": "lifespan"}, nothing, nothing)  # the server has started
-        accepted = asyncio.create_task(ask(guard))
+        await gateway({"type": "lifespan"}, nothing, nothing)  # the server has started
+        accepted = asyncio.create_task(ask(gateway))
         await asyncio.sleep(0.01)
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(0.01)
-        assert (await ask(guard, "/readyz", "GET"))[0] == 503
-        assert (await ask(guard, "/livez", "GET"))[0] == 200
-        status, headers, _ = await ask(guard)  # who has not noticed yet is answered, and sent away
+        assert (await ask(gateway, "/readyz", "GET"))[0] == 503
+        assert (await ask(gateway, "/livez", "GET"))[0] == 200
+        status, headers, _ = await ask(gateway)  # still answered, and sent away
         assert (status, headers["connection"]) == (200, "close")
         assert (await accepted)[0] == 200
         assert heard == [signal.SIGTERM]  # the server heard of it later

@@ -4,8 +4,16 @@ running service in tests/hazards/test_service_attacks.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
 from components.core import params as parameters
-from serving.http import openapi
+from serving.errors import Refused
+from serving.http import openapi, request_parsing
+from serving.http.answers import ClassifyRequest, ExplainRequest, FeedbackRequest
 from serving.http.auth import ROUTES
 from tests.served import PROJECT
 
@@ -23,14 +31,53 @@ def test_it_names_every_path_and_its_method() -> None:
 
 
 def test_it_tells_the_limits_and_the_labels() -> None:
-    def body(path: str, labels: list[str] | None) -> dict[str, object]:
-        found = openapi.document(LIMITS, labels)["paths"][path]["post"]["requestBody"]
-        properties: dict[str, object] = found["content"]["application/json"]["schema"]["properties"]
-        return properties
+    def properties(labels: list[str] | None, name: str) -> dict[str, Any]:
+        found = openapi.document(LIMITS, labels)["components"]["schemas"][name]["properties"]
+        assert isinstance(found, dict)
+        return found
 
     text = {"type": "string", "maxLength": LIMITS.max_characters}
-    assert body("/explain", None)["text"] == text
+    assert properties(None, "ExplainRequest")["text"] == text
     texts = {"type": "array", "items": text, "minItems": 1, "maxItems": LIMITS.max_texts}
-    assert body("/classify", None)["texts"] == texts
-    assert "'label': {'type': 'string', 'enum': ['a', 'b']}" in str(body("/feedback", ["a", "b"]))
-    assert "'label': {'type': 'string'}" in str(body("/feedback", None))
+    assert properties(None, "ClassifyRequest")["texts"] == texts
+    assert properties(["a", "b"], "Label")["label"] == {"type": "string", "enum": ["a", "b"]}
+    assert properties(None, "Label")["label"] == {"type": "string"}
+
+
+LABEL = {"prediction_id": "a" * 32, "label": "b"}
+BODIES: list[Any] = [
+    None, [], "a", 1, {}, {"texts": []}, {"texts": ["a"]}, {"texts": ["a", 1]}, {"texts": "a"},
+    {"texts": [None]}, {"texts": ["a"], "more": 1}, {"texts": ["a"] * (LIMITS.max_texts + 1)},
+    {"texts": ["a" * (LIMITS.max_characters + 1)]}, {"text": "a"}, {"text": ["a"]}, {"text": None},
+    {"text": "a" * LIMITS.max_characters}, {"text": "a" * (LIMITS.max_characters + 1)},
+    {"text": "a", "texts": ["a"]}, {"labels": []}, {"labels": [LABEL]}, {"labels": LABEL},
+    {"labels": [{"label": "b"}]}, {"labels": [LABEL | {"label": "c"}]},
+    {"labels": [LABEL | {"more": 1}]}, {"labels": [LABEL | {"prediction_id": 1}]}, {"labels": [1]},
+    {"labels": [LABEL] * (request_parsing.MAX_LABELS + 1)},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("request_model", "parse"),
+    [
+        (ClassifyRequest, lambda body: request_parsing.texts(body, LIMITS)),
+        (ExplainRequest, lambda body: request_parsing.text(body, LIMITS)),
+        (FeedbackRequest, lambda body: request_parsing.labels(body, ["a", "b"])),
+    ],
+)
+def test_request_parsing_accepts_what_the_document_allows(
+    request_model: type, parse: Callable[[Any], object]
+) -> None:
+    """The parser is written by hand, because a request costs more through pydantic."""
+    document = openapi.document(LIMITS, ["a", "b"])
+    schema = {"$ref": f"#/components/schemas/{request_model.__name__}"} | document
+    validator = Draft202012Validator(schema)
+    accepted = []
+    for body in BODIES:
+        try:
+            parse(body)
+            accepted.append(body)
+        except Refused:
+            pass
+    assert accepted == [body for body in BODIES if validator.is_valid(body)]
+    assert 0 < len(accepted) < 3

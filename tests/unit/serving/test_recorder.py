@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from components.core.errors import LedgerError, ScrubError
 from components.core.ledger import LABELS, PREDICTIONS, TEXTS, Ledger
+from serving.http.answers import Prediction
 from serving.models.predictions import Answer
 from serving.recording.buffer import Buffer
 from serving.recording.recorder import Recorder
@@ -84,7 +85,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def answer(i: int) -> Answer:
-    return Answer(f"{i:032x}", "tech", 0.9, {"tech": 0.9, "sport": 0.1}, 4, 0.25, [0.5, -0.5])
+    prediction = Prediction(f"{i:032x}", "tech", 0.9, {"tech": 0.9, "sport": 0.1}, False)
+    return Answer(prediction, 4, 0.25, [0.5, -0.5])
 
 
 def record(recorder: Recorder, *texts: str, first: int = 0) -> None:
@@ -125,7 +127,8 @@ def test_flush_comes_before_feedback(ledger: Ledger) -> None:
     for i in range(20):
         record(recorder, "a", first=i)
         assert recorder.flush(10)
-        assert ledger.add_labels([(answer(i).id, "tech")], NOW)["accepted"] == 1
+        label = (answer(i).prediction.prediction_id, "tech")
+        assert ledger.add_labels([label], NOW)["accepted"] == 1
     recorder.close(10)
 
 

@@ -46,7 +46,7 @@ def ask(metrics: Metrics, provider: TracerProvider | None) -> list[dict[str, Any
             lambda texts: ("m", [len(text) for text in texts]), 8, 0, timed=metrics.answered
         )
 
-        async def answer(body: bytes, _: str | None) -> bytes:
+        async def answer(body: bytes) -> bytes:
             with metrics.stage("parse"):
                 text = body.decode()
             await batcher.answer([text])

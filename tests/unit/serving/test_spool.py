@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from components.core.errors import LedgerError
 from components.core.ledger import PREDICTIONS, TEXTS, Ledger
+from serving.http.answers import Prediction
 from serving.models.predictions import Answer
 from serving.recording.outbox import Outbox
 from serving.recording.recorder import Recorder
@@ -69,7 +70,8 @@ def spool(tmp_path: Path, max_bytes: int = 10**6, segment_bytes: int = 1) -> Spo
 
 
 def row(i: int) -> dict[str, Any]:
-    answer = Answer(f"{i:032x}", "tech", 0.9, {"tech": 0.9, "sport": 0.1}, 4, 0.25, [0.5])
+    prediction = Prediction(f"{i:032x}", "tech", 0.9, {"tech": 0.9, "sport": 0.1}, False)
+    answer = Answer(prediction, 4, 0.25, [0.5])
     return answer.row("b" * 64, NOW)
 
 
@@ -225,7 +227,8 @@ def test_a_full_disk_is_told_and_rows_wait_in_memory(tmp_path: Path, ledger: Led
     recorder = Recorder(away, Scrubber(), spool=spool(tmp_path, max_bytes=1), retry_seconds=0.01)
     recorder.start()
     started = time.monotonic()
-    answer = Answer(f"{0:032x}", "tech", 0.9, {"tech": 0.9}, 4, 0.25, [0.5])
+    prediction = Prediction(f"{0:032x}", "tech", 0.9, {"tech": 0.9}, False)
+    answer = Answer(prediction, 4, 0.25, [0.5])
     recorder.record("b" * 64, [answer], ["a"])
     assert time.monotonic() - started < 1
     deadline = time.monotonic() + 10

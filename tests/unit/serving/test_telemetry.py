@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from serving.http.answers import Prediction
 from serving.metrics import Metrics
 from serving.models.predictions import Answer
 from serving.telemetry import JsonLines, tracing
@@ -63,8 +64,8 @@ def test_metrics_are_what_was_counted_as_prometheus_reads_it() -> None:
     metrics = Metrics()
     metrics.batch(3, [0.004, 0.005])
     metrics.passed("compute", 1.0, 1.03)
-    sure = Answer("0" * 32, "tech", 0.95, {"tech": 0.95}, 7, 0.0, [])
-    unsure = Answer("1" * 32, "tech", 0.4, {"tech": 0.4}, 7, 0.0, [], abstained=True)
+    sure = Answer(Prediction("0" * 32, "tech", 0.95, {"tech": 0.95}, False), 7, 0.0, [])
+    unsure = Answer(Prediction("1" * 32, "tech", 0.4, {"tech": 0.4}, True), 7, 0.0, [])
     metrics.given("v1 abc", [sure, unsure, sure])
     metrics.request("/classify", 200)
     samples = {

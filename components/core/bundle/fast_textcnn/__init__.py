@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.core.bundle import explanation
 from components.core.bundle.calibration import Calibration
-from components.core.bundle.fast_textcnn.tokenizer import Reader
+from components.core.bundle.fast_textcnn.tokenizer import Tokenizer
 from components.core.tokenizers import words as words_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-FILE = "shortcut.npz"
+FILE = "shortcut.npz"  # released bundles have this name
 _POINTS = 48  # of an explanation's path
 _LEAST = 1e-12  # probability that still has a logarithm in float32
 
@@ -66,23 +66,29 @@ def save(
     np.savez(folder / FILE, **held)
 
 
-def load(folder: Path) -> Shortcut | None:
-    """The shortcut in `folder`; None where there is none.
+def accepts(folder: Path) -> bool:
+    """FILE lies in `folder`."""
+    return (folder / FILE).exists()
+
+
+def import_libraries() -> None:
+    """Imports nothing: NumPy and the kernels are small."""
+
+
+def load(folder: Path) -> FastTextCnn:
+    """The model in `folder`.
 
     Raises:
         ValueError, KeyError, OSError: the file is none of ours, or a weight is no number.
     """
     import numpy as np
 
-    file = folder / FILE
-    if not file.exists():
-        return None
-    with np.load(file, allow_pickle=False) as held:
-        return Shortcut(dict(held))
+    with np.load(folder / FILE, allow_pickle=False) as held:
+        return FastTextCnn(dict(held))
 
 
-class Shortcut:
-    """What the loaded weights say of texts; safe to call from several threads.
+class FastTextCnn:
+    """The model of the loaded weights; see core/bundle/runtime.py.
 
     F counts the features: `filters` of each width of each member, then the bag's. M counts the
     members, the bag among them, C the classes.
@@ -94,11 +100,11 @@ class Shortcut:
     def __init__(self, held: Mapping[str, Array]) -> None:
         import numpy as np
 
-        from components.core.bundle.fast_textcnn import kernels as compiled
+        from components.core.bundle.fast_textcnn import kernels
 
-        self._compiled = compiled
+        self._kernels = kernels
         words = held["words"].tobytes().decode().split("\n")
-        self._reader = Reader(words, int(held["length"]), held["unit"].item().decode())
+        self._tokenizer = Tokenizer(words, int(held["length"]), held["unit"].item().decode())
         self._temperature, self._abstain_below = held["calibration"]
         self._scale = float(held["scale"])
         self._centre, self._directions = held["centre"], held["directions"]
@@ -115,7 +121,7 @@ class Shortcut:
         """Answers for B texts, as the SavedModel's signature gives them."""
         import numpy as np
 
-        ids, starts, words, unknowns = self._reader.read(texts)
+        ids, starts, words, unknowns = self._tokenizer.read(texts)
         hidden = self._hidden(self._sums(ids, starts))
         probabilities = self._said(hidden)[1]
         counts = np.diff(starts)
@@ -133,6 +139,15 @@ class Shortcut:
     def explains(self) -> bool:
         return True
 
+    @property
+    def memory(self) -> int:
+        import numpy as np
+
+        return sum(value.nbytes for value in vars(self).values() if isinstance(value, np.ndarray))
+
+    def close(self) -> None:
+        """Does nothing: NumPy gives an array's memory back with its last reference."""
+
     def explain(self, texts: Sequence[str]) -> Iterator[tuple[Array, Array, list[str], Array]]:
         """Integrated gradients of the label's log probability; see core/bundle/explanation.py.
 
@@ -145,7 +160,7 @@ class Shortcut:
     def _explained(self, text: str) -> tuple[Array, Array, list[str], Array]:
         import numpy as np
 
-        ids, starts, _, _ = self._reader.read([text])
+        ids, starts, _, _ = self._tokenizer.read([text])
         sums = self._sums(ids, starts)[0]
         alphas, shares = explanation.path(_POINTS)
         hidden = self._hidden(np.concatenate([[0.0], alphas, [1.0]])[:, None] * sums)
@@ -155,10 +170,10 @@ class Shortcut:
         slopes[:, :phrases] *= hidden[1:-1, :phrases] > 0
         gradients = (shares @ slopes).astype(np.float32)
         where = (ids, self._table, self._filters, self._widths)
-        weights = self._compiled.attributed(*where, sums[:phrases], gradients[:phrases])
+        weights = self._kernels.attributed(*where, sums[:phrases], gradients[:phrases])
         bag = self._table[ids, -len(gradients[phrases:]) :] @ gradients[phrases:]
         weights += bag * self._bag_scale(np.array(len(ids)))
-        return said[-1], said[0], self._reader.split(text), weights
+        return said[-1], said[0], self._tokenizer.split(text), weights
 
     def _sums(self, ids: Array, starts: Array) -> Array:
         """(B, F): the largest sum of each filter, and of the bag, of ids as `largest` has them."""
@@ -167,7 +182,7 @@ class Shortcut:
         sums = np.empty((len(starts) - 1, len(self._centre)), np.float32)
         begun = np.empty((self._widths.sum(), self._filters), np.float32)
         where = (self._table, self._filters, self._widths)
-        self._compiled.largest(ids, starts, *where, begun, sums)
+        self._kernels.largest(ids, starts, *where, begun, sums)
         sums[:, len(self._bias) :] *= self._bag_scale(np.diff(starts))[:, None]
         return sums
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _END, _LAST_POINT = 0, 0x10FFFF  # a code point that is in no word; the last one that there is
 
 
-class Reader:
+class Tokenizer:
     """Texts -> ids of their words, as the encoder of core/tokenizers/words.py has them.
 
     Args:
@@ -29,7 +29,7 @@ class Reader:
 
         from components.core.bundle.fast_textcnn import kernels
 
-        self._compiled, self._length, self._unit = kernels, length, unit
+        self._kernels, self._length, self._unit = kernels, length, unit
         spelled = _points(words)
         begins = np.concatenate([[0], np.cumsum([len(word) for word in words], dtype=np.int64)])
         slots = np.full(2 ** (2 * len(words)).bit_length(), -1, np.int32)
@@ -57,7 +57,7 @@ class Reader:
         ids, starts = np.empty(most, np.int32), np.empty(len(texts) + 1, np.int64)
         words, unknowns = np.empty(len(texts), np.int32), np.empty(len(texts), np.int32)
         numbers = (self._length, words_of.FIRST_WORD, words_of.UNKNOWN)
-        self._compiled.read(points, ends, *self._known, *numbers, ids, starts, words, unknowns)
+        self._kernels.read(points, ends, *self._known, *numbers, ids, starts, words, unknowns)
         return ids[: starts[-1]], starts, words, unknowns
 
 

@@ -1,0 +1,10 @@
+"""The names of a bundle's files; components/core/bundle/__init__.py says what is in each."""
+
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+FACTS = "bundle.json"
+MODEL = "model"
+REFERENCE = "reference.parquet"
+CARD = "card.md"
+CARD_PAGE = "card.html"
+WORDS = "words.parquet"
