@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +16,7 @@ from components.core.errors import LedgerError, NewsloopError, StackError, Usage
 from components.core.ledger import Ledger
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
-from components.core.runtime import imports
+from components.core.runtime import imports, interrupts
 from flows import environment, privacy_report
 from flows.cli import (
     api_keys,
@@ -39,7 +37,7 @@ from flows.cli import (
 )
 from flows.cli.common import Json
 
-INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -81,6 +79,7 @@ def run(
     evaluate, package, rehearse, gate and release; what did not change is not run again. Starts a
     local Prefect server if none answers; `newsloop down` ends it.
     """
+    interrupts.keeps("finished stages and epochs are kept; the same command goes on")
     params, paths = _project()
     from flows import stack
     from flows.dvc import workspace
@@ -115,6 +114,7 @@ def evaluate(
     Trains once a fold and candidate; releases nothing. Prints mean and deviation, and the p-value
     of a corrected resampled t-test.
     """
+    interrupts.keeps("the folds are not kept; the same command begins again")
     params, paths = _project()
     from components.experiments import crossvalidate
 
@@ -141,6 +141,7 @@ def up(as_json: Json = False) -> None:
     Learning runs weekly and on drift, monitoring hourly; the service answers with the champion.
     What runs already is left as it is. `newsloop down` ends what this started.
     """
+    interrupts.keeps("what answers already runs on; the same command goes on with the rest")
     params, paths = _project()
     from flows import stack
 
@@ -239,6 +240,7 @@ def demo(
     Works in a sandbox of its own under .newsloop/demo; your champion and your ledger are not
     touched. Takes up to ten minutes on two cores. Needs one `newsloop run` before.
     """
+    interrupts.keeps("the sandbox was ended; the same command begins again")
     params, paths = _project()
     from flows.sandbox import demo as demonstration
 
@@ -312,30 +314,37 @@ def _status(params: Params, paths: Paths) -> dict[str, Any]:
     }
 
 
-def main() -> int:  # noqa: PLR0911 - one return an outcome reads best
+def main() -> int:
     """Runs the command line; every error of ours is one paragraph on stderr."""
     imports.collect_seldom()
-    # A polite end unwinds as Ctrl-C does: children are ended, data are put back.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    interrupts.install()
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        app(standalone_mode=False)
-    except typer.Abort:
-        return INTERRUPTED
-    except (KeyboardInterrupt, SystemExit) as ended:
-        if isinstance(ended, SystemExit):
-            return ended.code if isinstance(ended.code, int) else 1
-        output.error("interrupted; what was finished is kept, run it again to go on.")
-        return INTERRUPTED
+        status = app(standalone_mode=False)
     except NewsloopError as error:
         output.error(str(error))
-        return error.exit_status
-    except Exception as error:
-        if hasattr(error, "show") and hasattr(error, "exit_code"):  # wrong usage, says Typer
-            error.show()
-            return int(error.exit_code)
-        if isinstance(error, OSError):
-            output.error(f"Expected to read and write files, got: {error}.")
-            return 1
-        raise
-    return 0
+        status = error.exit_status
+    except BaseException as error:  # noqa: BLE001 - at SIGTERM Prefect raises its own
+        if not interrupts.received():
+            return _other(error)
+        status = None
+    # Typer does not raise KeyboardInterrupt: it returns 130.
+    if interrupts.received():
+        return interrupts.conclude()
+    return status if isinstance(status, int) else 0
+
+
+def _other(error: BaseException) -> int:
+    """The exit status after an exception that is not ours; raises it if it is a mistake of ours."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, typer.Abort):  # a question was answered by the end of the input
+        output.error("nothing was changed: the question was not answered.")
+        return INTERRUPTED
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # wrong usage, says Typer
+        error.show()
+        return int(error.exit_code)
+    if isinstance(error, OSError):
+        output.error(f"Expected to read and write files, got: {error}.")
+        return 1
+    raise error

@@ -9,6 +9,7 @@ import typer
 
 from components.core.errors import LedgerError, UsageError
 from components.core.ledger import Ledger
+from components.core.runtime import interrupts
 from flows.cli import output
 from flows.cli.common import Json, OpenLedger, Project
 
@@ -32,6 +33,7 @@ def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
         Writes all columns of IN and three more to OUT: label, confidence, abstained. OUT is there
         whole or not at all. Texts are stored nowhere else.
         """
+        interrupts.keeps("OUT was not written; the same command begins again")
         _, paths = project()
         row = _version(open_ledger(paths), version)
         from components import predict as prediction

@@ -15,6 +15,7 @@ from components.core import tables
 from components.core.errors import Busy, UsageError
 from components.core.params import Params
 from components.core.params.architectures import Single
+from components.core.runtime import interrupts
 from components.core.training import energy
 from flows.cli import output
 from flows.cli.common import Json, Project
@@ -52,6 +53,7 @@ def add(app: typer.Typer, project: Project) -> None:
         `dvc exp show --only-changed` lists the trials. The winner becomes the first candidate, if
         you say so; `newsloop run` then trains it.
         """
+        interrupts.keeps("finished trials are kept; the same command goes on")
         params, paths = project()
         from components import train
         from components.experiments import tuning
