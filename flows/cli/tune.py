@@ -17,17 +17,19 @@ from components.core.params import Params
 from components.core.params.architectures import Single
 from components.core.runtime import interrupts
 from components.core.training import energy
-from flows.cli import output
+from flows.cli import common, output, panels
 from flows.cli.common import Json, Project
 
 if TYPE_CHECKING:
     from components.core.paths import Paths
     from components.experiments.tuning import Search, Trial
 
+
+PANEL = panels.LEARN
 _SHOWN = 5  # best trials
 
 
-def add(app: typer.Typer, project: Project) -> None:
+def add(app: typer.Typer, project: Project = common.project) -> None:
     """Adds the command `tune` to `app`."""
 
     @app.command()
