@@ -42,13 +42,13 @@ def build() -> typer.Typer:
     ) -> None:
         del version_  # its callback has ended the command
 
-    for command in _commands():
+    for command in commands():
         command.add(app)
         _arrange(app, command.PANEL)
     return app
 
 
-def _commands() -> list[ModuleType]:
+def commands() -> list[ModuleType]:
     names = [module.name for module in pkgutil.iter_modules(cli.__path__)]
     modules = [
         importlib.import_module(f"{cli.__name__}.{name}") for name in names if name != "__main__"

@@ -47,7 +47,9 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
         chosen = candidate or [params.train.candidates[0], crossvalidate.BASELINE]
         known = [*get_args(Candidate), crossvalidate.BASELINE]
         if unknown := sorted(set(chosen) - set(known)):
-            raise UsageError(f"Expected --candidate to be one of {known}, got {unknown}.")
+            raise UsageError(
+                f"Expected --candidate to be one of {', '.join(known)}; got {', '.join(unknown)}."
+            )
         table = crossvalidate.documents(paths)
         results = []
         answer = partial(crossvalidate.answer, kept=paths.vectors)

@@ -73,8 +73,8 @@ def model_card(paths: Paths, ledger: Ledger, version: str) -> dict[str, str]:
     rows = {str(row["version"]): row for row in ledger.versions()}
     if wanted not in rows:
         raise UsageError(
-            f"Expected champion or one of {[f'v{one}' for one in rows]}, got {version}. `newsloop "
-            "models` lists the versions."
+            f"Expected champion or one of {', '.join(f'v{one}' for one in rows) or 'no version'}; "
+            f"got {version}. `newsloop models` lists the versions."
         )
     row = rows[wanted]
     folder = paths.bundles / row["bundle"]

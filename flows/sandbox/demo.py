@@ -133,7 +133,8 @@ def _show(sandbox: Sandbox, parts: dict[str, pl.DataFrame], moved: str, timeline
             f"{before_labelled:.3f} and {before:.3f}"
         )
         counts = client.feedback(zip(ids, parts["labelled"]["label"], strict=True))
-        timeline.add(f"people label {len(ids)} of them: {counts}")
+        counted = ", ".join(f"{count} {name}" for name, count in counts.items())
+        timeline.add(f"people label {len(ids)} of them: {counted}")
         wait("the texts to be scrubbed", lambda: waiting(ledger) == 0)
         timeline.add("what arrived is scrubbed and in the ledger")
 
