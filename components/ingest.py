@@ -116,8 +116,8 @@ def read(params: Params, paths: Paths) -> Iterator[tuple[str, Iterator[RawDocume
     expected = [(source.name, source.kind) for source in params.ingest.sources]
     if [(pin["name"], pin["kind"]) for pin in pins] != expected:
         raise SourceError(
-            f"Expected a snapshot of the sources {[name for name, _ in expected]}, got one of "
-            f"{[pin['name'] for pin in pins]}. Run `newsloop run`, or `python -m "
+            f"Expected a snapshot of the sources {', '.join(name for name, _ in expected)}, got "
+            f"one of {', '.join(pin['name'] for pin in pins)}. Run `newsloop run`, or `python -m "
             "components.snapshot`, to take a new one."
         )
     guard = Guard.load(paths, params.ingest.labels)

@@ -264,7 +264,7 @@ def in_turn(
     summary.outcome = "refused"
     tried = "; ".join(f"{one.architecture}: {', '.join(one.reasons)}" for one in refused)
     raise GateRefused(
-        f"Expected one of {list(candidates)} to pass the gate, none did. {tried}. "
+        f"Expected one of {', '.join(candidates)} to pass the gate, none did. {tried}. "
         + (f"The champion {champion.tag} stays. " if champion else "Nothing was released. ")
         + "`newsloop gate` shows each check; bring more or better data, or change train or gate in "
         "params.yaml."

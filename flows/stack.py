@@ -24,6 +24,7 @@ from components.core import keys, tables
 from components.core.errors import DataError, StackError
 from components.core.params import Params
 from components.core.paths import Paths
+from components.core.runtime import interrupts
 from flows import control_plane
 from flows.environment import local_url, server_url
 from serving import server as service_command
@@ -248,6 +249,8 @@ def _wait(paths: Paths, name: str, ready: Callable[[], bool]) -> None:
                 f"{_tail(log)} See {log}."
             )
         time.sleep(_LOOK_EVERY)
+    if process := find(paths, name):
+        interrupts.spare(process.pid)
 
 
 def _tail(log: Path) -> str:

@@ -1,6 +1,7 @@
 """Measures the candidate on the test side, once, and draws what people want to see.
 
-03_split, 04_trained -> data/05_evaluated/metrics.json         for `dvc metrics diff` and the gate
+03_split, 04_trained -> data/05_evaluated/metrics.json         for the gate
+                        data/05_evaluated/summary.json         for `dvc metrics` and `dvc exp show`
                         data/05_evaluated/predictions.parquet  one row a test document
                         data/05_evaluated/confusion.csv        for `dvc plots`
                         data/05_evaluated/reference.parquet    signals of both sides held back
@@ -11,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -97,6 +99,19 @@ def trust(rows: pl.DataFrame, settings: Evaluate) -> dict[str, Any]:
     }
 
 
+def summary(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of metrics.json that a person compares: one row of `dvc metrics show`."""
+    return {
+        "architecture": measured["architecture"],
+        "accuracy": measured["accuracy"]["value"],
+        "macro_f1": measured["macro_f1"]["value"],
+        "calibration_error": measured["calibration_error"],
+        "answered": measured["answered"]["share"],
+        "errors": measured["errors"],
+        "documents": measured["documents"],
+    }
+
+
 def answers(documents: pl.DataFrame, found: Predictions) -> pl.DataFrame:
     """One row a document: id, actual, predicted, confidence, abstained; no text."""
     return documents.select("id", actual="label").with_columns(
@@ -169,6 +184,7 @@ def run(params: Params, paths: Paths) -> None:
     )
     reference, words = known(model, validation, test, said, params)
     tables.write_json(measured, paths.evaluated / "metrics.json")
+    tables.write_json(summary(measured), paths.evaluated / "summary.json")
     tables.write_table(rows, paths.evaluated / "predictions.parquet")
     tables.write_text(
         rows.select("actual", "predicted").write_csv(), paths.evaluated / "confusion.csv"

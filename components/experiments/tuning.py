@@ -103,8 +103,9 @@ class Search:
         space = self.params.tune.space.get(self.name, {})
         if not space or set(space) - set(known):
             raise ParamsError(
-                f"Expected tune.space.{self.name} in params.yaml to name some of {sorted(known)}, "
-                f"got {sorted(space)}. Mend it and run again."
+                f"Expected tune.space.{self.name} in params.yaml to name some of "
+                f"{', '.join(sorted(known))}; got {', '.join(sorted(space))}. Mend it and run "
+                "again."
             )
 
     @property

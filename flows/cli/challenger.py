@@ -11,14 +11,18 @@ import typer
 from components.core.errors import LedgerError, UsageError
 from components.core.ledger import Ledger, trials
 from components.core.ledger.trials import Challenge
-from flows.cli import output
-from flows.cli.common import Json, OpenLedger, Project
-from flows.cli.predict import released
+from flows.cli import common, output, panels
+from flows.cli.common import Json, OpenLedger, Project, released
 
+PANEL = panels.RELEASE
 _SHOWN = 10  # rows of the history
 
 
-def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
+def add(
+    app: typer.Typer,
+    project: Project = common.project,
+    open_ledger: OpenLedger = common.open_ledger,
+) -> None:
     """Registers the commands."""
     challenger = typer.Typer(
         no_args_is_help=True, help="Try a released version beside the one that serves."

@@ -1,16 +1,96 @@
-"""What the files of commands share: the way to the project, and --json."""
+"""What the files of commands share: the way to the project, versions, common options."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from components.core.ledger import Ledger
+from components.core import ledger as ledgers
+from components.core import params as parameters
+from components.core.errors import (
+    LedgerError,
+    NewsloopError,
+    UsageError,
+)
+from components.core.ledger import Champion, Ledger
 from components.core.params import Params
 from components.core.paths import Paths
+from flows import environment
 
 Project = Callable[[], tuple[Params, Paths]]  # settings and places, or an error that says why not
 OpenLedger = Callable[[Paths], Ledger]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
+Limit = Annotated[int, typer.Option(min=1, help="How many, the newest first.")]
+Version = Annotated[str, typer.Argument(help="Such as v3, or 3.")]
+
+
+def project() -> tuple[Params, Paths]:
+    """Settings and places, with the environment settled; before Prefect is imported."""
+    paths = Paths.find()
+    params = parameters.load(paths.params)
+    try:
+        environment.settle(params, paths)
+    except OSError as error:
+        raise NewsloopError(
+            f"Expected to write in {paths.home}, got: {error.strerror}. Give this user the right "
+            "to write there, or set NEWSLOOP_HOME to a folder of its own."
+        ) from error
+    environment.quiet_console()
+    return params, paths
+
+
+def open_ledger(paths: Paths) -> Ledger:
+    return Ledger(ledgers.url(paths.ledger))
+
+
+def champion(ledger: Ledger, paths: Paths) -> Champion:
+    """The version that serves.
+
+    Raises:
+        LedgerError: none was released yet.
+    """
+    found = ledger.champion()
+    if found is None:
+        raise LedgerError(
+            f"Expected a champion in the ledger of {paths.home}, none was released yet. Run "
+            "`newsloop run` first."
+        )
+    return found
+
+
+def number(version: str) -> int:
+    """3 of v3, 3 or newsloop@v3.0.0.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    text = version.removeprefix("newsloop@").removeprefix("v").split(".")[0]
+    if not text.isdigit():
+        raise UsageError(f"Expected a version such as v3, got {version}.")
+    return int(text)
+
+
+def released(ledger: Ledger, version: str) -> dict[str, Any]:
+    """The row of a released version.
+
+    Raises:
+        UsageError: there is no such version.
+    """
+    wanted, rows = number(version), ledger.versions()
+    found = next((row for row in rows if row["version"] == wanted), None)
+    if found is None:
+        known = ", ".join(f"v{row['version']}" for row in reversed(rows))
+        raise UsageError(
+            f"Expected one of the released versions ({known or 'none'}), got {version}. `newsloop "
+            "models` lists them."
+        )
+    return found
+
+
+def confirm(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("Expected --yes, since nobody is here to answer. Add it and run again.")
+    typer.confirm(question, abort=True, err=True)

@@ -11,11 +11,17 @@ import typer
 from components.core import bundle, tables
 from components.core.errors import LedgerError, UsageError
 from components.core.ledger import windows as ledger_windows
-from flows.cli import output
+from flows.cli import common, output, panels
 from flows.cli.common import Json, OpenLedger, Project
 
+PANEL = panels.DATA
 
-def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
+
+def add(
+    app: typer.Typer,
+    project: Project = common.project,
+    open_ledger: OpenLedger = common.open_ledger,
+) -> None:
     """Adds the command to `app`; `project` and `open_ledger` are those of the other commands."""
 
     @app.command("label-queue")

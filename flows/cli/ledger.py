@@ -10,8 +10,10 @@ import typer
 from components.core import ledger as ledgers
 from components.core.ledger import METADATA, Ledger, migrations, transfer
 from components.core.paths import Paths
-from flows.cli import output
+from flows.cli import output, panels
 from flows.cli.common import Json
+
+PANEL = panels.DATA
 
 
 def add(app: typer.Typer) -> None:

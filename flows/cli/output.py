@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,11 +16,45 @@ from components.core.paths import Paths
 from flows import privacy_report
 from flows.control_plane import HOW
 
+_PIPE_WIDTH = 10_000  # no row of ours is as wide; a table takes what it needs
 _MASKED_SHOWN = 6  # entities in the table at the end of a run; the page has them all
 
 
 def console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    """The terminal; a pipe or a file is as wide as a table needs."""
+    out = Console(highlight=False, soft_wrap=True)
+    return out if out.is_terminal else Console(highlight=False, soft_wrap=True, width=_PIPE_WIDTH)
+
+
+def table(*names: str, right: Collection[str] = ()) -> Table:
+    """A table without lines, whose cells are never cut: on a narrow terminal they are folded.
+
+    Args:
+        names: of the columns.
+        right: names of those that hold numbers.
+    """
+    made = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+    for name in names:
+        side: Literal["left", "right"] = "right" if name in right else "left"
+        made.add_column(escape(name), justify=side, overflow="fold")
+    return made
+
+
+def show(made: Table) -> None:
+    console().print(made, soft_wrap=False)
+
+
+def plain(value: Any) -> str:
+    """A value of a setting or of a source as params.yaml has it, for a person."""
+    if value is None or value in ([], {}):
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {plain(one)}" for key, one in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(one) for one in value)
+    return str(value)
 
 
 def say(line: str) -> None:
@@ -50,13 +85,11 @@ def crossvalidation(found: dict[str, Any], json_wanted: bool) -> None:
     if json_wanted:
         as_json(found)
         return
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
-    table.add_column("candidate")
-    for name in ("accuracy", "+-", "macro F1", "+-", "errors", "first is better by", "p"):
-        table.add_column(name, justify="right")
+    numbers = ("accuracy", "+-", "macro F1", "+-", "errors", "first is better by", "p")
+    compared = table("candidate", *numbers, right=numbers)
     for name, row in found["candidates"].items():
         gap = row.get("first_is_better_by")
-        table.add_row(
+        compared.add_row(
             name,
             *(f"{row[key]:.4f}" for key in ("accuracy", "accuracy_deviation")),
             *(f"{row[key]:.4f}" for key in ("macro_f1", "macro_f1_deviation")),
@@ -64,7 +97,7 @@ def crossvalidation(found: dict[str, Any], json_wanted: bool) -> None:
             "" if gap is None else f"{gap:+.4f}",
             "" if gap is None else f"{row['p']:.2f}",
         )
-    console().print(table)
+    show(compared)
 
 
 def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bool) -> None:
@@ -80,19 +113,17 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
         as_json({**summary, "links": links})
         return
     out = console()
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
-    for name, side in (("stage", "left"), ("", "left"), ("seconds", "right")):
-        table.add_column(name, justify=side)  # type: ignore[arg-type]
+    stages = table("stage", "", "seconds", right=("seconds",))
     for stage, outcome, seconds in summary["stages"]:
-        table.add_row(stage, outcome, f"{seconds:.1f}" if outcome != "unchanged" else "")
+        stages.add_row(stage, outcome, f"{seconds:.1f}" if outcome != "unchanged" else "")
     out.print()
-    out.print(table)
+    show(stages)
     metrics, decision = summary["metrics"], summary["decision"]
     if metrics:
         for key, name in (("accuracy", "accuracy"), ("macro_f1", "macro F1")):
             found = metrics[key]
             out.print(
-                f"{name:<12}{found['value']:.4f}  [{found['low']:.4f}, {found['high']:.4f}]",
+                f"{name:<12}{found['value']:.4f}  ({found['low']:.4f} to {found['high']:.4f})",
                 markup=False,
             )
         out.print(f"candidate   {metrics['architecture']}")
@@ -104,16 +135,14 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
                 out.print(f"            {escape(reason)}")
             promote = f"`newsloop promote {decision['candidate'][:12]} --because ...`"
             out.print(f"            {promote} releases it anyway")
-    out.print(f"version     {summary['version']} ({summary['outcome']})")
+    out.print(f"version     {plain(summary['version'])} ({summary['outcome']})")
     masked = privacy_report.rows(summary["privacy"]["masked"])
     if len(masked) > 1:
         out.print()
-        shown = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
-        for i, name in enumerate(masked[0]):
-            shown.add_column(name, justify="right" if i else "left")
+        shown = table(*masked[0], right=masked[0][1:])
         for row in masked[1 : _MASKED_SHOWN + 1]:
             shown.add_row(*row)
-        out.print(shown)
+        show(shown)
     out.print()
     for name, place in links.items():
         out.print(f"{name:<12}{escape(place)}")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
 
-from flows.cli.output import as_json, console
+from flows.cli.output import as_json, console, plain, show, table
 
 _SHORT = 12  # digits of a hash that a person reads
 _SHOWN = 20  # documents and settings; --json has them all
@@ -25,14 +24,14 @@ def models(rows: list[dict[str, Any]], history: list[dict[str, Any]], json_wante
     if not rows:
         console().print("none yet: `newsloop run` makes one")
         return
-    table = _table(
+    released = table(
         "version", "", "released (UTC)", "architecture", "accuracy", "macro F1", "bundle"
     )
     champion = history[-1]["version"] if history else None
     for row in rows:
         words = ["champion"] if row["version"] == champion else []
         words += ["retired"] if row["retired"] else []
-        table.add_row(
+        released.add_row(
             f"v{row['version']}",
             ", ".join(words),
             f"{row['time']:%Y-%m-%d %H:%M}",
@@ -41,14 +40,14 @@ def models(rows: list[dict[str, Any]], history: list[dict[str, Any]], json_wante
             f"{row['metrics']['macro_f1']['value']:.4f}",
             row["bundle"][:_SHORT],
         )
-    console().print(table)
-    served = _table("served from (UTC)", "version", "because")
+    show(released)
+    served = table("served from (UTC)", "version", "because")
     for row in reversed(history):
         served.add_row(
             f"{row['time']:%Y-%m-%d %H:%M:%S}", f"v{row['version']}", _brief(row["reason"])
         )
     console().print()
-    console().print(served)
+    show(served)
 
 
 def why(found: dict[str, Any], json_wanted: bool) -> None:
@@ -73,7 +72,7 @@ def why(found: dict[str, Any], json_wanted: bool) -> None:
     data = found["data"]
     _line("snapshot", f"sha256 {data['snapshot'][:_SHORT]}")
     for source in data["sources"] or []:
-        pin = ", ".join(f"{k} {v}" for k, v in source.items() if k not in ("name", "kind"))
+        pin = ", ".join(f"{k} {plain(v)}" for k, v in source.items() if k not in ("name", "kind"))
         _line("", f"{source['name']} ({source['kind']}): {pin}")
     _line("data", f"dvc.lock sha256 {data['dvc_lock'][:_SHORT]}")
     for path, id_ in data["outs"].items():
@@ -113,12 +112,12 @@ def diff(found: dict[str, Any], json_wanted: bool) -> None:
         changed = found[title]
         _line(title, "equal" if not changed else "")
         for key, (before, after) in list(changed.items())[:_SHOWN]:
-            _line("", f"{key}: {before} -> {after}")
+            _line("", f"{key}: {plain(before)} -> {plain(after)}")
     metrics = found["metrics"]
     _line("metrics", "equal" if not metrics else "")
     for key in _METRICS:
         if key in metrics:
-            _line("", f"{key}: {metrics[key][0]} -> {metrics[key][1]}")
+            _line("", f"{key}: {plain(metrics[key][0])} -> {plain(metrics[key][1])}")
     answers = found["answers"]
     if answers is None:
         _line("answers", _CANNOT_SAY)
@@ -131,10 +130,12 @@ def diff(found: dict[str, Any], json_wanted: bool) -> None:
         f"{answers['second_right']} times the second",
     )
     if apart:
-        table = _table("document", "actual", one, two)
+        documents = table("document", "actual", one, two)
         for row in apart[:_SHOWN]:
-            table.add_row(*(escape(str(row[key])) for key in ("id", "actual", "first", "second")))
-        console().print(table)
+            documents.add_row(
+                *(escape(plain(row[key])) for key in ("id", "actual", "first", "second"))
+            )
+        show(documents)
 
 
 def restored(found: dict[str, Any], json_wanted: bool) -> None:
@@ -156,10 +157,3 @@ def _brief(text: str) -> str:
 
 def _line(name: str, text: Any) -> None:
     console().print(f"{name:<12}{escape(str(text))}")
-
-
-def _table(*names: str) -> Table:
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
-    for name in names:
-        table.add_column(escape(name))
-    return table

@@ -7,13 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from components.core.errors import LedgerError, UsageError
+from components.core.errors import UsageError
 from components.core.ledger import Ledger
-from flows.cli import output
-from flows.cli.common import Json, OpenLedger, Project
+from components.core.paths import Paths
+from components.core.runtime import interrupts
+from flows.cli import common, output, panels
+from flows.cli.common import Json, OpenLedger, Project, champion, released
+
+PANEL = panels.EVERY_DAY
 
 
-def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
+def add(
+    app: typer.Typer,
+    project: Project = common.project,
+    open_ledger: OpenLedger = common.open_ledger,
+) -> None:
     """Registers the command."""
 
     @app.command()
@@ -32,8 +40,9 @@ def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
         Writes all columns of IN and three more to OUT: label, confidence, abstained. OUT is there
         whole or not at all. Texts are stored nowhere else.
         """
+        interrupts.keeps("OUT was not written; the same command begins again")
         _, paths = project()
-        row = _version(open_ledger(paths), version)
+        row = _version(open_ledger(paths), paths, version)
         from components import predict as prediction
         from components.core import bundle as bundles
 
@@ -53,31 +62,6 @@ def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
     del predict  # registered; it is called by its name only
 
 
-def _version(ledger: Ledger, wanted: str) -> dict[str, Any]:
+def _version(ledger: Ledger, paths: Paths, wanted: str) -> dict[str, Any]:
     """The row of the version that is wanted, or of the champion."""
-    if not wanted:
-        champion = ledger.champion()
-        if champion is None:
-            raise LedgerError(
-                "Expected a version that serves, none was released yet. Run `newsloop run` first."
-            )
-        return vars(champion)
-    return released(ledger, wanted)
-
-
-def released(ledger: Ledger, wanted: str) -> dict[str, Any]:
-    """The row of the released version `wanted`, such as v3.
-
-    Raises:
-        UsageError: there is none.
-    """
-    number = wanted.removeprefix("newsloop@").removeprefix("v").split(".")[0]
-    rows = ledger.versions()
-    found = next((row for row in rows if str(row["version"]) == number), None)
-    if found is None:
-        known = ", ".join(f"v{row['version']}" for row in reversed(rows)) or "none"
-        raise UsageError(
-            f"Expected one of the released versions ({known}), got {wanted}. `newsloop models` "
-            "lists them."
-        )
-    return found
+    return released(ledger, wanted) if wanted else vars(champion(ledger, paths))

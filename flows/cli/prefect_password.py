@@ -1,4 +1,4 @@
-"""The command that shows how to log in to Prefect's page: newsloop prefect-password."""
+"""The command `newsloop prefect-password`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import typer
 from components.core import keys
 from components.core.errors import UsageError
 from flows import environment
-from flows.cli import output
+from flows.cli import common, output, panels
 from flows.cli.common import Json, Project
 
+PANEL = panels.ADMINISTER
 
-def add(app: typer.Typer, project: Project) -> None:
-    """Adds the command to `app`."""
+
+def add(app: typer.Typer, project: Project = common.project) -> None:
+    """Registers the command."""
 
     @app.command("prefect-password")
     def prefect_password(as_json: Json = False) -> None:

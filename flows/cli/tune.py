@@ -15,18 +15,21 @@ from components.core import tables
 from components.core.errors import Busy, UsageError
 from components.core.params import Params
 from components.core.params.architectures import Single
+from components.core.runtime import interrupts
 from components.core.training import energy
-from flows.cli import output
+from flows.cli import common, output, panels
 from flows.cli.common import Json, Project
 
 if TYPE_CHECKING:
     from components.core.paths import Paths
     from components.experiments.tuning import Search, Trial
 
+
+PANEL = panels.LEARN
 _SHOWN = 5  # best trials
 
 
-def add(app: typer.Typer, project: Project) -> None:
+def add(app: typer.Typer, project: Project = common.project) -> None:
     """Adds the command `tune` to `app`."""
 
     @app.command()
@@ -49,16 +52,17 @@ def add(app: typer.Typer, project: Project) -> None:
         """Search for better settings on the validation side; the test side is not looked at.
 
         What is tried stands in params.yaml under tune. Ctrl-C ends it; call it again to go on.
-        `dvc exp show --only-changed` lists the trials. The winner becomes the first candidate, if
-        you say so; `newsloop run` then trains it.
+        `dvc exp show --only-changed --drop '^(?!Experiment|trial|train)'` compares the trials. The
+        winner becomes the first candidate, if you say so; `newsloop run` then trains it.
         """
+        interrupts.keeps("finished trials are kept; the same command goes on")
         params, paths = project()
         from components import train
         from components.experiments import tuning
 
         name: Any = architecture or params.train.candidates[0]
         if name not in get_args(Single):
-            raise UsageError(f"Expected one of {list(get_args(Single))}, got {name}.")
+            raise UsageError(f"Expected one of {', '.join(get_args(Single))}; got {name}.")
         home = paths.home / "tune"
         home.mkdir(parents=True, exist_ok=True)
         with (home / "lock").open("a") as file:
@@ -111,7 +115,7 @@ def _keep(paths: Paths, search: Search, trial: Trial) -> None:
 
 
 def _line(trial: Any) -> str:
-    values = ", ".join(f"{key} {value}" for key, value in trial.values.items())
+    values = ", ".join(f"{key} {output.plain(value)}" for key, value in trial.values.items())
     how = trial.state
     if trial.accuracy is not None:
         how = f"accuracy {trial.accuracy:.4f}, loss {trial.loss:.4f}"

@@ -122,7 +122,8 @@ def earlier_data_kept(paths: Paths) -> Iterator[None]:
     """Puts pins, dvc.lock and data back as they were if what happens inside fails.
 
     DVC deletes a stage's outputs before it runs. The failed run's own results stay in DVC's cache,
-    so that what was computed is not computed again.
+    so that what was computed is not computed again. An interrupted run puts back the pins only:
+    a checkout takes longer than a person waits after Ctrl-C, and the next run makes the data.
     """
     pins = (paths.root / "dvc.lock", paths.snapshot, paths.baseline, paths.candidate)
     before = {path: path.read_bytes() for path in pins if path.exists()}
@@ -130,18 +131,19 @@ def earlier_data_kept(paths: Paths) -> Iterator[None]:
         yield
     except GateRefused:
         raise  # the refused candidate's report is what a person wants to look at
-    except BaseException:
+    except BaseException as error:
         if pins[0] in before:
-            _put_back(paths, before)
+            _put_back(paths, before, data=isinstance(error, Exception))
         raise
 
 
-def _put_back(paths: Paths, before: Mapping[Path, bytes]) -> None:
+def _put_back(paths: Paths, before: Mapping[Path, bytes], *, data: bool) -> None:
     """Writes what differs, as far as a full disk lets it: why the run failed matters more."""
     try:
         for path, content in before.items():
             if not path.exists() or path.read_bytes() != content:
                 tables.write_atomic(path, lambda p, content=content: p.write_bytes(content))  # type: ignore[misc]
-        checkout(paths)
+        if data:
+            checkout(paths)
     except (OSError, NewsloopError) as error:
         _LOG.warning("the earlier data could not be put back: %s Make room and run again.", error)

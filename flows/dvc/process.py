@@ -10,6 +10,7 @@ import json
 import os
 import queue
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ _GRACE_SECONDS = 10  # between asking a stage to end and ending it
 _OVER = b"\0"  # ends what a command says, on both streams; on stdout its status follows
 _STATUS = re.compile(rb"\0(\d+)\n\Z")
 _READ = 65536  # bytes at a time
+_LOOK_SECONDS = 0.2  # between two looks whether there is anything to read
 _INTERRUPTED = 128 + signal.SIGINT
 _KEPT: ContextVar[Dvc | None] = ContextVar("_KEPT", default=None)
 
@@ -143,6 +145,9 @@ class _Running:
             self._commands.flush()
         answer = b""
         while not (over := _STATUS.search(answer)):
+            # Not blocked for long: a signal's handler runs between two calls.
+            while not select.select([self._stdout], [], [], _LOOK_SECONDS)[0]:
+                continue
             more = os.read(self._stdout.fileno(), _READ)
             if not more:
                 break

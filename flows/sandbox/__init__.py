@@ -24,8 +24,8 @@ from components.core.errors import StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
-from flows import control_plane
-from flows.stack import free_ports
+from components.core.runtime import interrupts
+from flows import control_plane, stack
 from serving.client import Client
 
 REQUEST = 8  # texts in one request
@@ -123,7 +123,7 @@ class Sandbox:
         self._origin, self._changes = paths, changes
         self.root = paths.home / name
         self.home = self.root / ".newsloop"
-        self._ports = free_ports(2)
+        self._ports = stack.free_ports(2)
         self.service = f"http://127.0.0.1:{self._ports[0]}"
         self._server = f"http://127.0.0.1:{self._ports[1]}/api"
         self._env = {
@@ -201,11 +201,28 @@ class Sandbox:
     def _run(
         self, arguments: Sequence[str], stderr: int | None
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "flows.cli", *arguments, "--json"],
-            cwd=self.root, env=self._env, stdout=subprocess.PIPE, stderr=stderr, text=True,
-            check=False,
-        )  # fmt: skip
+        command = [sys.executable, "-m", "flows.cli", *arguments, "--json"]
+        # In a process group of its own: Ctrl-C reaches this process only, which ends the other.
+        with subprocess.Popen(
+            command, cwd=self.root, env=self._env, stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=stderr, process_group=0,
+        ) as process:  # fmt: skip
+            try:
+                out, err = process.communicate()
+            except BaseException:
+                interrupts.end_tree(process.pid)
+                raise
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def end(self) -> None:
+        """Ends its servers: in order, or at once after Ctrl-C."""
+        if interrupts.received() is None:
+            self.newsloop("down")
+            return
+        paths = Paths(self.root, self.home)
+        for name in (stack.SERVICE, stack.RUNNER, stack.SERVER):
+            if process := stack.find(paths, name):
+                interrupts.end_tree(process.pid)
 
     def events(self, name: str) -> int:
         """How many events of that name Prefect knows."""

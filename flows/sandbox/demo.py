@@ -104,7 +104,7 @@ def run(params: Params, paths: Paths, keep: bool) -> None:
         if keep:
             say(f"its servers run on; end them with: NEWSLOOP_HOME={sandbox.home} newsloop down")
         else:
-            sandbox.newsloop("down")
+            sandbox.end()
 
 
 def _show(sandbox: Sandbox, parts: dict[str, pl.DataFrame], moved: str, timeline: Timeline) -> None:

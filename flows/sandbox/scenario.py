@@ -112,7 +112,7 @@ def stage(
             yield Scene(sandbox, ledger, client, timeline, parts)
     finally:
         if not keep:
-            sandbox.newsloop("down")
+            sandbox.end()
 
 
 def divide(

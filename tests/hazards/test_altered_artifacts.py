@@ -22,7 +22,7 @@ from components.core.errors import BundleError, NewsloopError, ReleaseError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
 from flows import rehearsal
-from flows.cli import gate as cli_gate
+from flows.cli import promote
 from flows.dvc import pipeline
 from serving import runtime
 from tests import judged, tiny
@@ -101,7 +101,7 @@ def by_a_person(case: judged.Case) -> None:
     try:
         if not book.has_decision("0" * 32):
             book.add_decision({**row, "details": {"candidate": case.candidate}})
-        cli_gate.release_anyway(case.params, case.paths, book, case.candidate[:12], "a test")
+        promote.release_anyway(case.params, case.paths, book, case.candidate[:12], "a test")
     finally:
         book.close()
 

@@ -242,10 +242,8 @@ def fit(
             seconds.append(time.monotonic() - started)
             _tell(state, row, seconds, recipe)
     except KeyboardInterrupt:
-        kept = (
-            f"the next run goes on after epoch {state.epochs}" if checkpoint else "nothing is kept"
-        )
-        say(f"train: interrupted; {kept}.")
+        if checkpoint:
+            say(f"train: interrupted; the next run goes on after epoch {state.epochs}.")
         raise
     net.set_weights(best)
     return state

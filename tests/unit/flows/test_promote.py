@@ -10,7 +10,7 @@ from components.core import bundle, params
 from components.core.errors import UsageError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
-from flows.cli import gate
+from flows.cli import promote
 from tests.unit.stages.test_release import NOW, ledger, paths, template  # noqa: F401 - fixtures
 
 SETTINGS = params.load(Path(__file__).parents[3] / "params.yaml")
@@ -32,7 +32,9 @@ def test_a_refused_candidate_is_released_and_says_why(
     ledger: Ledger,  # noqa: F811
 ) -> None:
     name = refused(paths, ledger)
-    champion = gate.release_anyway(SETTINGS, paths, ledger, name[:12], "the old one fails on tech")
+    champion = promote.release_anyway(
+        SETTINGS, paths, ledger, name[:12], "the old one fails on tech"
+    )
     assert (champion.version, champion.bundle) == (1, name)
     assert champion.decision["promoted"] == "the old one fails on tech"
     assert champion.decision["verdict"] == "keep"
@@ -42,7 +44,7 @@ def test_a_refused_candidate_is_released_and_says_why(
 
 def test_what_cannot_be_promoted(paths: Paths, ledger: Ledger) -> None:  # noqa: F811
     with pytest.raises(UsageError, match="newsloop gate"):
-        gate.release_anyway(SETTINGS, paths, ledger, "0" * 12, "why not")
+        promote.release_anyway(SETTINGS, paths, ledger, "0" * 12, "why not")
     name = refused(paths, ledger)
     other = "f" * 64
     details = {"candidate": other}
@@ -51,10 +53,10 @@ def test_what_cannot_be_promoted(paths: Paths, ledger: Ledger) -> None:  # noqa:
          "details": details}
     )  # fmt: skip
     with pytest.raises(UsageError, match="another one lies there now"):
-        gate.release_anyway(SETTINGS, paths, ledger, other, "why not")
-    gate.release_anyway(SETTINGS, paths, ledger, name, "why not")
+        promote.release_anyway(SETTINGS, paths, ledger, other, "why not")
+    promote.release_anyway(SETTINGS, paths, ledger, name, "why not")
     with pytest.raises(UsageError, match="is v1"):
-        gate.release_anyway(SETTINGS, paths, ledger, name, "why not")
+        promote.release_anyway(SETTINGS, paths, ledger, name, "why not")
 
 
 @pytest.mark.parametrize(
@@ -70,4 +72,4 @@ def test_what_cannot_be_promoted(paths: Paths, ledger: Ledger) -> None:  # noqa:
     ],
 )
 def test_a_bundle_is_told_from_a_version(name: str, expected: bool) -> None:
-    assert gate.is_bundle(name) is expected
+    assert promote.is_bundle(name) is expected

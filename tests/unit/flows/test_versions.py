@@ -8,7 +8,7 @@ import pytest
 
 from components.core.errors import UsageError
 from flows import versions
-from flows.cli import versions as cli_versions
+from flows.cli import at, common
 
 
 @pytest.mark.parametrize(
@@ -16,24 +16,24 @@ from flows.cli import versions as cli_versions
     [("2026-11-01T12:00Z", 12), ("2026-11-01T12:00+02:00", 10), ("2026-11-01 12:00:00Z", 12)],
 )
 def test_a_time_has_its_zone(text: str, hour: int) -> None:
-    assert cli_versions.moment(text) == datetime(2026, 11, 1, hour, tzinfo=UTC)
+    assert at.moment(text) == datetime(2026, 11, 1, hour, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-11-01T12:00", "2026-11-01", ""])
 def test_other_times_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"2026-11-01T12:00Z|for UTC"):
-        cli_versions.moment(text)
+        at.moment(text)
 
 
 @pytest.mark.parametrize("text", ["v3", "3", "newsloop@v3.0.0"])
 def test_a_version_by_any_of_its_names(text: str) -> None:
-    assert cli_versions.number(text) == 3
+    assert common.number(text) == 3
 
 
 @pytest.mark.parametrize("text", ["three", "", "v", "-1"])
 def test_what_is_no_version(text: str) -> None:
     with pytest.raises(UsageError, match="such as v3"):
-        cli_versions.number(text)
+        common.number(text)
 
 
 def test_settings_are_compared_by_dotted_keys() -> None:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
 from components import evaluate
 from components.core import bundle, params
 from components.core.bundle.reference import ACTUAL, PROBABILITIES
 from tests import tiny
 
-PARAMS = params.load(Path(__file__).parents[3] / "params.yaml")
+ROOT = Path(__file__).parents[3]
+PARAMS = params.load(ROOT / "params.yaml")
 SETTINGS = PARAMS.evaluate
 
 
@@ -37,6 +39,19 @@ def test_only_answers_that_are_given_count_as_answered() -> None:
 def test_where_nothing_is_answered_nothing_is_claimed() -> None:
     found = evaluate.trust(rows([True] * 4), SETTINGS)
     assert found["answered"] == {"share": 0.0, "accuracy": None}
+
+
+def test_dvc_shows_one_flat_row_of_metrics() -> None:
+    """`dvc metrics show` prints a column for each leaf of the files that dvc.yaml names."""
+    found = evaluate.summary(
+        {"architecture": "textcnn", "accuracy": {"value": 0.98, "low": 0.9}, "errors": 2,
+         "macro_f1": {"value": 0.97}, "calibration_error": 0.01, "answered": {"share": 0.95},
+         "documents": 100, "slices": {"class": {}}}
+    )  # fmt: skip
+    assert (found["accuracy"], found["answered"], len(found)) == (0.98, 0.95, 7)
+    assert not [key for key, value in found.items() if isinstance(value, dict)]
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))
+    assert pipeline["metrics"] == ["data/05_evaluated/summary.json"]
 
 
 def side(*labels: str) -> pl.DataFrame:

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from components.core.errors import UsageError
-from flows.cli import api_keys
+from flows.cli import api_key
 from serving.http.api_keys import Keys
 
 
@@ -21,7 +21,7 @@ def test_a_key_from_its_making_to_its_end(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delenv("NEWSLOOP_API_KEYS", raising=False)
     monkeypatch.setenv("NEWSLOOP_HOME", str(tmp_path / "home"))
     app = typer.Typer()
-    api_keys.add(app)
+    api_key.add(app)
 
     def run(*argv: str) -> str:
         result = CliRunner().invoke(app, ["api-key", *argv], catch_exceptions=False)

@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from components.core.paths import Paths
-from flows.cli import output
+from flows.cli import output, panels
 from flows.cli.common import Json
 from serving.http import api_keys
+
+PANEL = panels.SERVE
 
 
 def add(app: typer.Typer) -> None:
