@@ -101,7 +101,7 @@ def rehearse(params: Params, paths: Paths) -> str:
 def judge(params: Params, paths: Paths, ledger: Ledger) -> gate.Decision:
     decision = gate.judge(params, paths, ledger)
     gate.record(decision, paths, ledger, datetime.now(UTC))
-    get_run_logger().info("gate: %s %s", decision.verdict, decision.reasons)
+    get_run_logger().info("gate: %s %s", decision.verdict, "; ".join(decision.reasons))
     return decision
 
 
