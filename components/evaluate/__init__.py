@@ -197,9 +197,9 @@ def run(params: Params, paths: Paths) -> None:
     tables.write_text(page, paths.evaluated / "report.html")
     accuracy, f1 = measured["accuracy"], measured["macro_f1"]
     say(
-        f"evaluate: accuracy {accuracy['value']:.4f} [{accuracy['low']:.4f}, "
-        f"{accuracy['high']:.4f}], macro F1 {f1['value']:.4f} [{f1['low']:.4f}, {f1['high']:.4f}] "
-        f"on {measured['documents']} test documents; calibration error "
+        f"evaluate: accuracy {accuracy['value']:.4f} ({accuracy['low']:.4f} to "
+        f"{accuracy['high']:.4f}), macro F1 {f1['value']:.4f} ({f1['low']:.4f} to "
+        f"{f1['high']:.4f}) on {measured['documents']} test documents; calibration error "
         f"{measured['calibration_error']:.4f}, {measured['answered']['share']:.1%} answered; "
         f"{svm_baseline.NAME} {plain['accuracy']['value']:.4f}; behaviour "
         f"{behaved.get('passed', 0)} of {behaved.get('of', 0)}; {len(suspects)} labels look wrong"

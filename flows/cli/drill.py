@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from components.core.runtime import interrupts
 from flows.cli import common, output, panels
 from flows.cli.common import Json, Project
 
@@ -33,6 +34,7 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
         touched. Several minutes a drill. Needs one `newsloop run` before. Exit status 1 if a
         promise is broken.
         """
+        interrupts.keeps("the sandbox was ended; the same command begins again")
         params, paths = project()
         from flows.sandbox import drills
 

@@ -33,15 +33,15 @@ def table(*names: str, right: Collection[str] = ()) -> Table:
         names: of the columns.
         right: names of those that hold numbers.
     """
-    made = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+    columns = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
     for name in names:
         side: Literal["left", "right"] = "right" if name in right else "left"
-        made.add_column(escape(name), justify=side, overflow="fold")
-    return made
+        columns.add_column(escape(name), justify=side, overflow="fold")
+    return columns
 
 
-def show(made: Table) -> None:
-    console().print(made, soft_wrap=False)
+def show(rows: Table) -> None:
+    console().print(rows, soft_wrap=False)
 
 
 def plain(value: Any) -> str:
@@ -51,9 +51,9 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {plain(one)}" for key, one in value.items())
+        return ", ".join(f"{key} {plain(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(plain(one) for one in value)
+        return ", ".join(plain(item) for item in value)
     return str(value)
 
 

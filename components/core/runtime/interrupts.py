@@ -34,9 +34,9 @@ class _State:
     installed: bool = False
     received: int | None = None
     raised: bool = False  # in the main thread
-    keeps: str = "what was finished is kept; the same command goes on"
+    keeps: str = "what was finished is kept; the same command can be given again"
     spared: set[int] = field(default_factory=set)
-    told: threading.Lock = field(default_factory=threading.Lock)  # by whoever takes it first
+    announced: threading.Lock = field(default_factory=threading.Lock)  # by whoever takes it first
 
 
 _state = _State()
@@ -74,7 +74,7 @@ def received() -> int | None:
 
 def conclude() -> int:
     """Ends the child processes, prints the message; the exit status."""
-    _tell()
+    _announce()
     end(_children())
     return _STATUS + (_state.received or signal.SIGINT)
 
@@ -122,14 +122,14 @@ def _watch(reader: int) -> None:
         if not _state.raised and signal.getsignal(number) is _raise and main is not None:
             signal.pthread_kill(main, number)
         time.sleep(_KICK_SECONDS)
-    _tell()
+    _announce()
     end(_children())
     os._exit(_STATUS + number)
 
 
-def _tell() -> None:
+def _announce() -> None:
     """Prints the message once; not by sys.stderr, whose lock the main thread may hold."""
-    if _state.told.acquire(blocking=False):
+    if _state.announced.acquire(blocking=False):
         start = "\n" if os.isatty(_STDERR) else ""  # after the terminal's ^C, or a progress bar
         with contextlib.suppress(OSError):  # the terminal is gone
             os.write(_STDERR, f"{start}newsloop: interrupted; {_state.keeps}.\n".encode())
