@@ -5,9 +5,9 @@ from these classes. A new field needs one line here and its value where the answ
 ignore fields that they do not know, so a new field breaks no client; with a default value it breaks
 no new client of an older service either.
 
-Answers are plain dataclasses, which orjson encodes as they are: with `frozen` each would take four
-times as long to make, with `slots` twice as long to encode. Bounds of values stand in the schema
-only, so that a client accepts what a later service sends.
+Answers are plain dataclasses, which orjson encodes as they are: with `frozen` one takes almost four
+times as long to make, with `slots` more than twice as long to encode. Bounds of values stand in the
+schema only, so that a client accepts what a later service sends.
 """
 
 from __future__ import annotations
