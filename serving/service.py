@@ -20,7 +20,6 @@ from typing import Any
 
 import bentoml
 import click
-from pydantic import RootModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -227,18 +226,18 @@ class Newsloop:
         service: Any = Newsloop
         return text + self._metrics.text() + str(service.gateway.metrics())
 
-    @bentoml.api(output_spec=RootModel[Classified])  # type: ignore[untyped-decorator]
+    @bentoml.api(output_spec=answers.as_model(Classified))  # type: ignore[untyped-decorator]
     async def classify(self, body: ClassifyBody, /) -> Any:
         """The label of each text, with the probabilities of all labels."""
         # Only the schema is read here: the gateway sends such a request to direct.Direct.
         return Response(await self._answer(await body.raw()), media_type="application/json")
 
-    @bentoml.api(output_spec=RootModel[Explained])  # type: ignore[untyped-decorator]
+    @bentoml.api(output_spec=answers.as_model(Explained))  # type: ignore[untyped-decorator]
     async def explain(self, body: ExplainBody, /) -> Any:
         """The words that carried a text's label."""
         return await _respond(self._explain(body))
 
-    @bentoml.api(output_spec=RootModel[FeedbackCounts])  # type: ignore[untyped-decorator]
+    @bentoml.api(output_spec=answers.as_model(FeedbackCounts))  # type: ignore[untyped-decorator]
     async def feedback(self, body: FeedbackBody, /) -> Any:
         """Takes what people say the labels are."""
         return await _respond(self._feedback(body))

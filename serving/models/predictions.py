@@ -11,7 +11,7 @@ from components.core.bundle import Bundle, Predictions
 from serving.http.answers import Prediction
 
 
-@dataclass(slots=True)  # one is made for each text, and `frozen` doubles the time
+@dataclass(slots=True)  # `frozen` would cost 0.5 us a text
 class Answer:
     """The answer to one text.
 

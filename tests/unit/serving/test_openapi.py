@@ -4,6 +4,7 @@ running service in tests/hazards/test_service_attacks.py.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,15 @@ from jsonschema import Draft202012Validator
 from components.core import params as parameters
 from serving.errors import Refused
 from serving.http import openapi, request_parsing
-from serving.http.answers import ClassifyRequest, ExplainRequest, FeedbackRequest
+from serving.http.answers import (
+    REQUESTS,
+    Classified,
+    ClassifyRequest,
+    Explained,
+    ExplainRequest,
+    FeedbackCounts,
+    FeedbackRequest,
+)
 from serving.http.auth import ROUTES
 from tests.served import PROJECT
 
@@ -81,3 +90,17 @@ def test_request_parsing_accepts_what_the_document_allows(
             pass
     assert accepted == [body for body in BODIES if validator.is_valid(body)]
     assert 0 < len(accepted) < 3
+
+
+def test_bentoml_makes_its_document_of_the_same_models() -> None:
+    """`bentoml build` does, and a build that fails refuses every candidate."""
+    from serving.service import Newsloop
+
+    found = Newsloop.openapi_spec.asdict()["components"]["schemas"]
+    for kind in (Classified, Explained, FeedbackCounts):
+        fields = {field.name for field in dataclasses.fields(kind)}
+        assert found[f"{kind.__name__}IODescriptor"]["properties"].keys() == fields
+    for request in REQUESTS:
+        name = request.__name__.replace("Request", "Body")
+        assert found[name]["properties"].keys() == request.model_fields.keys()
+    assert {route["name"] for route in Newsloop.schema()["routes"]} >= {"classify", "explain"}
