@@ -19,8 +19,6 @@ from uvicorn.config import HTTP_PROTOCOLS, WS_PROTOCOLS
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_CHECK_SECONDS = 10  # between two looks at the worker, as BentoML has it
-
 __all__ = [
     "H11Protocol",
     "close_supervisor",
@@ -42,25 +40,26 @@ def install(protocol: type) -> None:
     WS_PROTOCOLS["auto"] = None  # an upgrade is a request like any other
 
 
+class PrivateArbiter(circus.Arbiter):  # type: ignore[misc]
+    """BentoML's supervisor (Circus), with sockets that only its own user reaches.
+
+    It obeys commands, such as to start a program. BentoML lets it listen at two TCP ports of the
+    loopback, whose protocol (ZeroMQ) knows no password: any user of the machine could command it.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        # mkdtemp's folder has the mode 0700. A socket's path may have 107 bytes, so the folder is
+        # not in NEWSLOOP_HOME, whose path may be long.
+        folder = tempfile.mkdtemp(prefix="newsloop-")
+        options["endpoint"] = f"ipc://{folder}/control"
+        options["pubsub_endpoint"] = f"ipc://{folder}/events"
+        super().__init__(*arguments, **options)
+        self.exit_stack.callback(shutil.rmtree, folder, ignore_errors=True)
+
+
 def close_supervisor() -> None:
-    """Makes BentoML's next supervisor listen at sockets in a private folder, at no TCP port."""
-    circus.create_standalone_arbiter = _private_arbiter
-
-
-def _private_arbiter(watchers: list[Any], *, threaded: bool = False, **options: Any) -> Any:
-    # mkdtemp's folder has the mode 0700. A socket's path may have 107 bytes, so the folder is not
-    # in NEWSLOOP_HOME, whose path may be long.
-    folder = tempfile.mkdtemp(prefix="newsloop-")
-    kind = circus.ThreadedArbiter if threaded else circus.Arbiter
-    arbiter = kind(
-        watchers,
-        endpoint=f"ipc://{folder}/control",
-        pubsub_endpoint=f"ipc://{folder}/events",
-        check_delay=options.pop("check_delay", _CHECK_SECONDS),
-        **options,
-    )
-    arbiter.exit_stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    return arbiter
+    """Makes BentoML's next supervisor a private one; BentoML has no setting for this."""
+    circus.Arbiter = PrivateArbiter
 
 
 def drop_timeouts(app: Starlette) -> None:

@@ -33,7 +33,7 @@ def command(params: Params, paths: Paths) -> tuple[list[str], dict[str, str]]:
     """
     host = address(params.serve.host)
     argv = [
-        sys.executable, "-m", "serving.supervisor", "serve", "serving.service:Newsloop",
+        sys.executable, "-m", "bentoml", "serve", "serving.service:Newsloop",
         "--host", host,
         "--port", str(params.serve.port),
         "--working-dir", str(CODE),

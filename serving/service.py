@@ -139,6 +139,7 @@ class Newsloop:
         """Once, before any worker starts."""
         # The value of `bentoml serve --host`; the gateway also checks where each request came to.
         context = click.get_current_context(silent=True)
+        bentoml_adapter.close_supervisor()
         connections.check_file_limit()
         runtime.check(host=context.params.get("host") if context is not None else None)
 

@@ -184,6 +184,9 @@ ROUTES = [
     ("POST", "/api/events/filter"),
     ("PUT", "/api/concurrency_limits/reset/x"),
     ("DELETE", "/api/admin/database/drop"),
+    ("POST", "/api/events"),
+    ("GET", "/api/variables/name/health"),
+    ("DELETE", "/api/variables/name/ready"),
 ]
 
 

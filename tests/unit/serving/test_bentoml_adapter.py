@@ -13,6 +13,7 @@ import _bentoml_impl.worker.service as worker
 import pytest
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
+from bentoml._internal.utils import circus
 from circus.arbiter import Arbiter
 from uvicorn import config as uvicorn_config
 from uvicorn.protocols.http import flow_control, h11_impl, httptools_impl
@@ -61,10 +62,10 @@ def test_private_modules_are_imported_by_the_adapter_only() -> None:
     assert others == {}, "move these imports into serving/bentoml_adapter.py"
 
 
-def test_bentoml_makes_its_supervisor_where_the_adapter_replaces_it() -> None:
-    source = inspect.getsource(supervisors)
-    assert "from bentoml._internal.utils.circus import create_standalone_arbiter" in source
-    assert "create_standalone_arbiter(**arbiter_kwargs)" in source
+def test_bentoml_makes_its_supervisor_of_the_class_that_the_adapter_replaces() -> None:
+    source = inspect.getsource(circus.create_standalone_arbiter)
+    assert "ThreadedArbiter if threaded else Arbiter" in source
+    assert "create_standalone_arbiter(**arbiter_kwargs)" in inspect.getsource(supervisors)
     assert {"endpoint", "pubsub_endpoint"} <= set(inspect.signature(Arbiter).parameters)
 
 
