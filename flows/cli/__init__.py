@@ -1,4 +1,4 @@
-"""The command line. A command `newsloop some-name` lies in `some_name.py`, see app.py."""
+"""The command line. A command `newsloop some-name` lies in `GROUP/some_name.py`, see app.py."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The Typer application: every module of this package that has `add` is a command.
+"""The Typer application: every module of the packages that panels.py lists is a command.
 
-A command `newsloop some-name` lies in `some_name.py`: `PANEL` is its group in the help, and
-`add(app)` registers it. Nothing else names it.
+A command `newsloop some-name` lies in `GROUP/some_name.py`: the package is its group in the help,
+and `add(app)` registers it. Nothing else names it.
 """
 
 from __future__ import annotations
@@ -44,32 +44,38 @@ def build() -> typer.Typer:
 
     for command in commands():
         command.add(app)
-        _arrange(app, command.PANEL)
+        _arrange(app, panel(command))
     return app
 
 
 def commands() -> list[ModuleType]:
-    names = [module.name for module in pkgutil.iter_modules(cli.__path__)]
-    modules = [
-        importlib.import_module(f"{cli.__name__}.{name}") for name in names if name != "__main__"
-    ]
-    commands = [module for module in modules if hasattr(module, "add")]
-    return sorted(commands, key=_place)
+    """The modules of all commands, in the order of the help."""
+    found = []
+    for group in panels.ORDER:
+        package = importlib.import_module(f"{cli.__name__}.{group}")
+        names = [module.name for module in pkgutil.iter_modules(package.__path__)]
+        modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
+        found += sorted(modules, key=_place)
+    return found
 
 
-def _place(command: ModuleType) -> tuple[int, int, str]:
+def panel(command: ModuleType) -> str:
+    """The heading under which the help shows a command."""
+    return panels.title(command.__name__.split(".")[-2])
+
+
+def _place(command: ModuleType) -> tuple[int, str]:
     name = command.__name__.rpartition(".")[2]
-    daily = panels.DAILY.index(name) if name in panels.DAILY else len(panels.DAILY)
-    return panels.ORDER.index(command.PANEL), daily, name
+    return panels.DAILY.index(name) if name in panels.DAILY else len(panels.DAILY), name
 
 
-def _arrange(app: typer.Typer, panel: str) -> None:
+def _arrange(app: typer.Typer, heading: str) -> None:
     """Puts what was just registered into its panel, with text that flows at any width."""
     new: list[CommandInfo | TyperInfo] = [*app.registered_commands, *app.registered_groups]
     for info in new:
         if isinstance(info.rich_help_panel, str):
             continue  # of an earlier module
-        info.rich_help_panel = panel
+        info.rich_help_panel = heading
         group = info.typer_instance if isinstance(info, TyperInfo) else None
         commands = group.registered_commands if group else [info]
         for command in commands:

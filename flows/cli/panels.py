@@ -1,13 +1,14 @@
-"""The groups of commands in `newsloop --help`, in their order."""
+"""The groups of commands in `newsloop --help`: the packages of `flows/cli`, in their order."""
 
-EVERY_DAY = "Every day"
-LEARN = "Learn"
-RELEASE = "Release"
-SERVE = "Serve"
-WATCH = "Watch"
-DATA = "Data"
-PRIVACY = "Privacy"
-ADMINISTER = "Administer"
-ORDER = (EVERY_DAY, LEARN, RELEASE, SERVE, WATCH, DATA, PRIVACY, ADMINISTER)
+ORDER = ("every_day", "learn", "release", "serve", "watch", "data", "privacy", "administer")
 # The commands of every day as they are needed one after the other.
 DAILY = ("run", "up", "status", "report", "predict", "down")
+
+
+def title(package: str) -> str:
+    """The heading of a group.
+
+    >>> title("every_day")
+    'Every day'
+    """
+    return package.replace("_", " ").capitalize()

@@ -22,7 +22,7 @@ from components.core.errors import BundleError, NewsloopError, ReleaseError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
 from flows import rehearsal
-from flows.cli import promote
+from flows.cli.release import promote
 from flows.dvc import pipeline
 from serving import runtime
 from tests import judged, tiny

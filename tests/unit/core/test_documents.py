@@ -47,7 +47,7 @@ def missing_files(document: Path) -> list[str]:
     return [
         name
         for name in named
-        if not (ROOT / name).exists() and "NAME" not in name and name not in EXAMPLES
+        if not (ROOT / name).exists() and not re.search("NAME|GROUP", name) and name not in EXAMPLES
     ]
 
 

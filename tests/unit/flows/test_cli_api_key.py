@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from components.core.errors import UsageError
-from flows.cli import api_key
+from flows.cli.serve import api_key
 from serving.http.api_keys import Keys
 
 

@@ -18,7 +18,7 @@ from components.core import params as parameters
 from components.core.errors import BundleError, LedgerError, UsageError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
-from flows.cli import challenger
+from flows.cli.release import challenger
 
 PROJECT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)

@@ -13,7 +13,7 @@ from components.core import params as parameters
 from components.core import tables
 from components.core.errors import DataError
 from components.core.paths import Paths
-from flows.cli import tune as cli_tune
+from flows.cli.learn import tune as cli_tune
 
 PARAMS = parameters.load(Path(__file__).parents[3] / "params.yaml")
 

@@ -10,7 +10,7 @@ from components.core import bundle, params
 from components.core.errors import UsageError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
-from flows.cli import promote
+from flows.cli.release import promote
 from tests.unit.stages.test_release import NOW, ledger, paths, template  # noqa: F401 - fixtures
 
 SETTINGS = params.load(Path(__file__).parents[3] / "params.yaml")

@@ -8,7 +8,8 @@ import pytest
 
 from components.core.errors import UsageError
 from flows import versions
-from flows.cli import at, common
+from flows.cli import common
+from flows.cli.release import at
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Commands about the installation: demo, drills, repair, the Prefect password."""

@@ -1,0 +1,27 @@
+"""The command `newsloop report`: the operator's page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import typer
+
+from flows.cli import common, output
+from flows.cli.common import Json, OpenLedger, Project
+
+
+def add(
+    app: typer.Typer,
+    project: Project = common.project,
+    open_ledger: OpenLedger = common.open_ledger,
+) -> None:
+    """Registers the command."""
+
+    @app.command()
+    def report(as_json: Json = False) -> None:
+        """Draw the operator's page now: what serves, how well, what moved, what was decided."""
+        params, paths = project()
+        from flows import write_operator_page
+
+        page = write_operator_page.write(params, paths, open_ledger(paths), datetime.now(UTC))
+        output.lines([page.as_uri()], {"page": str(page)}, as_json)

@@ -1,0 +1,47 @@
+"""The command `newsloop run`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from components.core.runtime import interrupts
+from flows import environment, privacy_report
+from flows.cli import common, output
+from flows.cli.common import Json, OpenLedger, Project
+
+
+def add(
+    app: typer.Typer,
+    project: Project = common.project,
+    open_ledger: OpenLedger = common.open_ledger,
+) -> None:
+    """Registers the command."""
+
+    @app.command()
+    def run(
+        reason: Annotated[str, typer.Option(help="Why; kept with the release.")] = "a person",
+        as_json: Json = False,
+    ) -> None:
+        """Learn from the sources and release a model that passes the gate.
+
+        Takes a snapshot of the sources in params.yaml, then runs ingest, validate, split, train,
+        evaluate, package, rehearse, gate and release; what did not change is not run again. Starts
+        a local Prefect server if none answers; `newsloop down` ends it.
+        """
+        interrupts.keeps("finished stages and epochs are kept; the same command goes on")
+        params, paths = project()
+        from flows import stack
+        from flows.dvc import workspace
+
+        workspace.settle(paths)
+        output.say("Prefect server ...")
+        stack.ensure_server(params, paths)
+        from flows.learning import learning
+
+        summary = learning(str(paths.root), str(paths.home), reason, in_place=True)
+        summary["privacy"] = privacy_report.write(
+            paths, privacy_report.collect(paths, open_ledger(paths))
+        )
+        output.learning(summary, paths, environment.server_url(params), as_json)

@@ -1,0 +1,1 @@
+"""Commands about learning: cross-validation, tuning."""

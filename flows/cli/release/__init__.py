@@ -1,0 +1,1 @@
+"""Commands about versions: the gate, promotion, the way back."""

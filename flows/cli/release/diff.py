@@ -1,0 +1,29 @@
+"""The command `newsloop diff`."""
+
+from __future__ import annotations
+
+import typer
+
+from flows.cli import common, output_versions
+from flows.cli.common import Json, OpenLedger, Project, Version, released
+
+
+def add(
+    app: typer.Typer,
+    project: Project = common.project,
+    open_ledger: OpenLedger = common.open_ledger,
+) -> None:
+    """Registers the command."""
+
+    @app.command()
+    def diff(first: Version, second: Version, as_json: Json = False) -> None:
+        """Say what differs between two versions: data, settings, metrics, answers.
+
+        Answers are compared on the documents that both versions were tested on.
+        """
+        _, paths = project()
+        from flows import versions
+
+        ledger = open_ledger(paths)
+        one, two = released(ledger, first), released(ledger, second)
+        output_versions.diff(versions.diff(paths, one, two), as_json)

@@ -1,0 +1,50 @@
+"""The command `newsloop gate`: the gate's last decisions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli import common, output
+from flows.cli.common import Json, OpenLedger, Project
+
+_SHOWN = 12  # digits of a bundle's name
+
+
+def add(
+    app: typer.Typer,
+    project: Project = common.project,
+    open_ledger: OpenLedger = common.open_ledger,
+) -> None:
+    """Registers the command."""
+
+    @app.command()
+    def gate(
+        last: Annotated[int, typer.Option(min=1, help="How many decisions.")] = 10,
+        as_json: Json = False,
+    ) -> None:
+        """Show the gate's last decisions, the newest first, and where their pages lie.
+
+        release: every check passed. keep: nothing bad was found, but it is not proven better than
+        the champion, which stays. refuse: a check failed. docs/release.md says the rule.
+        """
+        _, paths = project()
+        rows = [
+            {
+                "time": row["time"].isoformat(),
+                "verdict": row["verdict"],
+                "candidate": row["details"]["candidate"],
+                "reasons": row["reasons"],
+                "page": (paths.decisions / f"{row['id']}.html").as_uri(),
+            }
+            for row in open_ledger(paths).decisions("gate", limit=last)
+        ]
+        lines = [line for row in rows for line in _told(row)]
+        output.lines(lines or ["none yet: `newsloop run` asks the gate"], rows, as_json)
+
+
+def _told(row: dict[str, Any]) -> list[str]:
+    time = row["time"][:16].replace("T", " ")
+    first = f"{time}  {row['verdict']:<9}  {row['candidate'][:_SHOWN]}  {row['page']}"
+    return [first, *(f"    {reason}" for reason in row["reasons"])]

@@ -1,0 +1,136 @@
+"""The command `newsloop promote`: a person lets a version serve."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from components.core import bundle
+from components.core.errors import UsageError
+from components.core.ledger import Champion, Ledger
+from components.core.params import Params
+from components.core.paths import Paths
+from flows.cli import common, output
+from flows.cli.common import Json, OpenLedger, Project, released
+
+_BUNDLE = re.compile(r"[0-9a-f]{12,64}")
+_REMEMBERED = 1000  # decisions that are looked through for a bundle
+
+
+def add(
+    app: typer.Typer,
+    project: Project = common.project,
+    open_ledger: OpenLedger = common.open_ledger,
+) -> None:
+    """Registers the command."""
+
+    @app.command()
+    def promote(
+        version: Annotated[
+            str,
+            typer.Argument(
+                help="Such as v3, or 3; or a refused candidate as `newsloop gate` lists it."
+            ),
+        ],
+        because: Annotated[str, typer.Option(help="The reason; kept in the ledger.")],
+        as_json: Json = False,
+    ) -> None:
+        """Let a version serve, or release the last candidate although the gate said no.
+
+        A running service follows within seconds. `newsloop models` shows who was released against
+        the gate, and why.
+        """
+        params, paths = project()
+        ledger = open_ledger(paths)
+        if not because.strip():
+            raise UsageError('Expected a reason, such as --because "the old one fails on tech".')
+        if is_bundle(version):
+            champion = release_anyway(params, paths, ledger, version, because)
+            line = f"{champion.tag} serves from now on ({champion.reason})"
+            found = {key: getattr(champion, key) for key in ("version", "tag", "reason")}
+            output.lines([line], found, as_json)
+            return
+        row = released(ledger, version)
+        _deploy(paths, ledger, row["version"], f"promoted: {because}", as_json)
+
+
+def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bool) -> None:
+    if version in ledger.retired():
+        raise UsageError(
+            f"Expected a version that may serve, v{version} is retired: it was trained on a "
+            "subject that was erased. `newsloop models` lists the others."
+        )
+    row = next(row for row in ledger.versions() if row["version"] == version)
+    bundle.verify(paths.bundles / row["bundle"], paths.keys)
+    ledger.deploy(version, datetime.now(UTC), reason)
+    line = f"{row['tag']} serves from now on ({reason})"
+    output.lines([line], {"version": version, "tag": row["tag"], "reason": reason}, as_json)
+
+
+def is_bundle(name: str) -> bool:
+    """Whether a person named a bundle, by 12 digits or more, and not a version."""
+    return _BUNDLE.fullmatch(name) is not None
+
+
+def release_anyway(
+    params: Params, paths: Paths, ledger: Ledger, name: str, because: str
+) -> Champion:
+    """Releases a candidate that the gate did not let pass; the reason stays with the version.
+
+    Args:
+        name: of its bundle, or the first 12 digits or more.
+        because: the person's reason.
+
+    Raises:
+        UsageError: no such candidate was judged, or it was released already, or other data lie
+            where it was made.
+        ReleaseError, BundleError, Busy: as a learning run.
+    """
+    from components import release, snapshot
+    from flows.dvc import workspace
+
+    judged = next(
+        (
+            row["details"]
+            for row in ledger.decisions("gate", limit=_REMEMBERED)
+            if row["details"]["candidate"].startswith(name)
+        ),
+        None,
+    )
+    if judged is None:
+        raise UsageError(
+            f"Expected a version such as v3, or a candidate that `newsloop gate` lists, got {name}."
+        )
+    for row in ledger.versions():
+        if row["bundle"] == judged["candidate"]:
+            raise UsageError(
+                f"Expected a candidate that was not released, {name} is v{row['version']}. Promote "
+                "that."
+            )
+    places = [paths, Paths(paths.workspace, paths.home, checkout=paths.root)]
+    place = next((one for one in places if _packaged(one) == judged["candidate"]), None)
+    if place is None:
+        raise UsageError(
+            f"Expected the candidate {name} in {paths.packaged} or in the workspace, another one "
+            "lies there now. Run `newsloop run` with its settings and data again, then promote it."
+        )
+    now = datetime.now(UTC)
+    with workspace.alone(paths):
+        return release.publish(
+            place,
+            ledger,
+            {**judged, "promoted": because},
+            snapshot.feedback_watermark(place),
+            now,
+            f"promoted against the gate: {because}",
+            params.release.git_remote,
+        )
+
+
+def _packaged(paths: Paths) -> str | None:
+    """The name of the bundle that lies packaged in a workspace, verified; None if there is none."""
+
+    return bundle.verify(paths.bundle, paths.keys) if paths.bundle.exists() else None

@@ -1,0 +1,45 @@
+"""The command `newsloop rollback`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from components.core import bundle
+from components.core.ledger import deployments as ledger_deployments
+from flows.cli import common, output
+from flows.cli.common import Json, OpenLedger, Project, number
+
+
+def add(
+    app: typer.Typer,
+    project: Project = common.project,
+    open_ledger: OpenLedger = common.open_ledger,
+) -> None:
+    """Registers the command."""
+
+    @app.command()
+    def rollback(
+        version: Annotated[
+            str | None,
+            typer.Argument(help="Back to the last time that it served. Default: one step."),
+        ] = None,
+        because: Annotated[str, typer.Option(help="The reason; kept in the ledger.")] = "",
+        as_json: Json = False,
+    ) -> None:
+        """Let the version that served before serve again; once more goes further back.
+
+        A running service follows within seconds.
+        """
+        _, paths = project()
+        ledger = open_ledger(paths)
+        wanted = number(version) if version else None
+        back = ledger_deployments.way_back(ledger, ledger_deployments.history(ledger), wanted)
+        bundle.verify(paths.bundles / back["bundle"], paths.keys)
+        back = ledger_deployments.roll_back(ledger, datetime.now(UTC), wanted, because)
+        champion = ledger.champion()
+        reason = champion.reason if champion else ""
+        found = {"version": back["version"], "tag": back["tag"], "reason": reason}
+        output.lines([f"{back['tag']} serves from now on ({reason})"], found, as_json)

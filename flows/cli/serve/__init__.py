@@ -1,0 +1,1 @@
+"""Commands about the service: run it alone, its API keys."""

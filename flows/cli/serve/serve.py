@@ -1,0 +1,29 @@
+"""The command `newsloop serve`."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from flows.cli import common
+from flows.cli.common import OpenLedger, Project, champion
+
+
+def add(
+    app: typer.Typer,
+    project: Project = common.project,
+    open_ledger: OpenLedger = common.open_ledger,
+) -> None:
+    """Registers the command."""
+
+    @app.command()
+    def serve() -> None:
+        """Run the service alone, in the foreground, with the champion of the ledger."""
+        params, paths = project()
+
+        from serving import server
+
+        champion(open_ledger(paths), paths)
+        command, env = server.command(params, paths)
+        os.execve(command[0], command, env)  # noqa: S606 - it becomes the service, signals and all

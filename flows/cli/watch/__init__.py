@@ -1,0 +1,1 @@
+"""Commands about monitoring, the governor and predictions."""

@@ -1,0 +1,28 @@
+"""The command `newsloop monitor`."""
+
+from __future__ import annotations
+
+import typer
+
+from flows.cli import common, output
+from flows.cli.common import Json, OpenLedger, Project, champion
+
+
+def add(
+    app: typer.Typer,
+    project: Project = common.project,
+    open_ledger: OpenLedger = common.open_ledger,
+) -> None:
+    """Registers the command."""
+
+    @app.command()
+    def monitor(as_json: Json = False) -> None:
+        """Judge the newest window of predictions now, as the hourly deployment does."""
+        params, paths = project()
+        from flows import stack
+
+        champion(open_ledger(paths), paths)
+        stack.ensure_server(params, paths)
+        from flows.monitor import monitor as monitoring_flow
+
+        output.monitoring(monitoring_flow(str(paths.root), str(paths.home)), as_json)
