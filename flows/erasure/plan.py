@@ -19,7 +19,7 @@ from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
 from components.core.scrub import suppression
-from components.core.scrub.pseudonyms import emails, plain_id, pseudonym
+from components.core.scrub.pseudonyms import emails, normal, plain_id, pseudonyms_of
 from components.core.scrub.suppression import Guard, Subject
 from components.sources import open_source
 from flows.dvc.stores import Library, people_columns
@@ -120,7 +120,7 @@ def _first_traces(params: Params, paths: Paths, subject: Subject, plan: Plan) ->
     if subject.kind == "document":
         plan.traces.ids.update({subject.key, plain_id(subject.key, secret, labels)})
         return
-    plan.traces.authors.add(pseudonym(subject.key, secret) or "")
+    plan.traces.authors |= pseudonyms_of(subject.key, secret)
     if subject.kind == "author" and not suppression.read(paths)["rotations"]:
         return
     # An address is masked in every text that we keep; only the sources know where it stood.
@@ -132,8 +132,8 @@ def _first_traces(params: Params, paths: Paths, subject: Subject, plan: Plan) ->
             for raw in reader.read(reader.pin()):
                 if guard.admit(raw) is None:
                     plan.traces.ids.add(plain_id(raw.id, secret, labels))
-                    if raw.author and subject.key.casefold() in emails(raw.author):
-                        plan.traces.authors.add(pseudonym(raw.author, secret) or "")
+                    if raw.author and normal(subject.key) in emails(raw.author):
+                        plan.traces.authors |= pseudonyms_of(raw.author, secret)
         except SourceError:
             plan.unread.append(
                 f"source {source.name} cannot be read now: documents that only its raw texts would "

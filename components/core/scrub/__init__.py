@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import hmac
 import json
 import re
 from collections import Counter
@@ -21,6 +20,7 @@ from components.core import params as parameters
 from components.core.errors import NewsloopError, ScrubError
 from components.core.scrub import recognizers
 from components.core.scrub.confusables import unveil
+from components.core.scrub.pseudonyms import keyed_value
 from components.core.scrub.recognizers import Span
 from components.core.scrub.recognizers.presidio import PresidioRules
 from components.core.scrub.taggers import cnn as tagger
@@ -220,19 +220,10 @@ def replace(
         mark = finding.entity
         if policy.get(finding.entity) == "pseudonym" and secret is not None:
             meant = names.get(value, value) if finding.entity == PERSON else value
-            mark = f"{mark}_{pseudonym(meant, secret)[:_TOKEN_LENGTH]}"
+            mark = f"{mark}_{keyed_value(meant, secret)[:_TOKEN_LENGTH]}"
         parts += [text[last : finding.start], f"<{mark}>"]
         last = finding.end
     return Scrubbed("".join([*parts, text[last:]]), dict(counts))
-
-
-def pseudonym(value: str, secret: bytes) -> str:
-    """64 hexadecimal characters that stand for `value`; nobody can compute them without the secret.
-
-    Case, spaces and look-alike characters make no difference.
-    """
-    plain = " ".join(unveil(value).text.casefold().split())
-    return hmac.digest(secret, plain.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def _full_names(names: Sequence[str]) -> dict[str, str]:

@@ -10,6 +10,8 @@ import hmac
 import re
 import unicodedata
 
+from components.core.scrub.confusables import unveil
+
 _LENGTH = 16  # hexadecimal characters
 EMAIL = re.compile(r"[\w.!#$%&'*+=?^`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 # Ten digits and more, perhaps in groups, that are no part of a hash or of a fraction.
@@ -35,17 +37,32 @@ def keyed(value: str, secret: bytes) -> str:
 
 
 def normal(value: str) -> str:
-    """What counts as the same name or address: without case, outer space and Unicode variants.
+    """The normal form of a name, an address or a number: equal for all spellings of one value.
 
-    >>> normal(" Ann@Example.com ")
-    'ann@example.com'
+    Case, spaces, Unicode variants, invisible and look-alike characters make no difference. Tokens
+    in texts, pseudonyms of authors, suppression and erasure all use this form.
+
+    >>> normal(" Ann@Example.com "), normal("Ann\u200b  SMITH")
+    ('ann@example.com', 'ann smith')
     """
-    return unicodedata.normalize("NFKC", value).strip().casefold()
+    composed = unicodedata.normalize("NFKC", value)  # unveil looks at one character at a time
+    return " ".join(unveil(composed).text.casefold().split())
+
+
+def keyed_value(value: str, secret: bytes) -> str:
+    """HMAC-SHA256 of the normal form of `value` in hexadecimal, 64 characters."""
+    return keyed(normal(value), secret)
 
 
 def pseudonym(author: str | None, secret: bytes) -> str | None:
     """A stable stand-in for a person, which nobody can compute without the secret."""
-    return None if author is None else keyed(author.strip().casefold(), secret)[:_LENGTH]
+    return None if author is None else keyed_value(author, secret)[:_LENGTH]
+
+
+def pseudonyms_of(author: str, secret: bytes) -> set[str]:
+    """All pseudonyms that stored data may hold for a person: today's, and that of 0.1.0."""
+    today = keyed_value(author, secret)[:_LENGTH]
+    return {today, keyed(author.strip().casefold(), secret)[:_LENGTH]}
 
 
 def is_pseudonym(value: str) -> bool:
@@ -59,7 +76,8 @@ def emails(text: str) -> set[str]:
     >>> sorted(emails("Ann <Ann@Example.com>, bob@example.org."))
     ['ann@example.com', 'bob@example.org']
     """
-    return {normal(found) for found in EMAIL.findall(text)} if "@" in text else set()
+    plain = text if text.isascii() else f"{text}\n{unveil(text).text}"
+    return {normal(address) for address in EMAIL.findall(plain)} if "@" in plain else set()
 
 
 def redact(message: str) -> str:

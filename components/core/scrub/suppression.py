@@ -11,6 +11,7 @@ people and the key is another one, ingest refuses: it could not tell whom to lea
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,6 +82,11 @@ class Subject:
         value = self.key if self.kind == "document" else pseudonyms.normal(self.key)
         return pseudonyms.keyed(f"{self.kind}\0{value}", secret)
 
+    def hashes(self, secret: bytes) -> set[str]:
+        """All hashes that the list may hold for it: today's, and that of 0.1.0."""
+        value = unicodedata.normalize("NFKC", self.key).strip().casefold()
+        return {self.hash(secret), pseudonyms.keyed(f"{self.kind}\0{value}", secret)}
+
 
 class Guard:
     """Stands before ingest: who is on the list stays out, who comes in comes in without a name.
@@ -145,7 +151,10 @@ class Guard:
         if self._by_email:
             named = f"{raw.author or ''}\n{raw.id}\n{raw.text}"
             subjects += [Subject("email", one) for one in pseudonyms.emails(named)]
-        return any(one.hash(self._suppression_key) in self._hashes for one in subjects)
+        return any(
+            not self._hashes.isdisjoint(subject.hashes(self._suppression_key))
+            for subject in subjects
+        )
 
 
 def home_file(paths: Paths) -> Path:

@@ -116,7 +116,7 @@ def test_a_source_that_changed_since_the_snapshot_is_refused(paths: Paths) -> No
 
 def test_a_snapshot_of_other_sources_is_refused(paths: Paths) -> None:
     tables.write_json({"sources": [{"name": "other", "kind": "csv"}]}, paths.snapshot)
-    with pytest.raises(SourceError, match="got one of \\['other'\\]"):
+    with pytest.raises(SourceError, match="got one of other"):
         ingest.run(settings(), paths)
 
 
