@@ -1,25 +1,58 @@
-"""Parts of the test side, and how good the model is on each: by class, length, source and time."""
+"""Slices of the test side by class, length, source and time, and the accuracy on each.
+
+The evaluation's report and the gate cut lengths by the same bounds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
 from components.core import metrics
 
+LengthBounds = Sequence[int] | Literal["thirds"]
 KINDS = ("class", "length", "source", "time")
 _PERIODS = 4  # that documents with a time are cut into, equally many in each
 
 
-def assign(documents: pl.DataFrame, length_bounds: Sequence[int]) -> pl.DataFrame:
-    """Which slice of each kind every document belongs to.
+def by_length(lengths: pl.Series, bounds: LengthBounds) -> pl.Series:
+    """The name of the slice of lengths that each document belongs to.
+
+    Args:
+        lengths: characters of each document.
+        bounds: characters, rising, from which the next slice begins; or "thirds": bounds that put
+            a third of the documents into each of three slices, fewer slices where lengths repeat.
+
+    >>> by_length(pl.Series([1, 5, 9]), [2, 9]).to_list()
+    ['0 to 1 characters', '2 to 8 characters', '9 characters and more']
+    >>> by_length(pl.Series([10, 20, 30]), "thirds").to_list()
+    ['0 to 10 characters', '11 to 20 characters', '21 characters and more']
+    """
+    if bounds == "thirds":
+        cuts = [lengths.quantile(share, "lower") for share in (1 / 3, 2 / 3)]
+        bounds = sorted({int(cut) + 1 for cut in cuts if cut is not None and cut < _max(lengths)})
+    edges = [0, *bounds]
+    names = [f"{low} to {high - 1} characters" for low, high in pairwise(edges)]
+    names.append(f"{edges[-1]} characters and more")
+    place = pl.Series([0] * len(lengths), dtype=pl.Int32)
+    for edge in bounds:
+        place += (lengths >= edge).cast(pl.Int32)
+    return pl.Series(names).gather(place)
+
+
+def _max(lengths: pl.Series) -> int:
+    return int(str(lengths.max()))
+
+
+def assign(documents: pl.DataFrame, length_bounds: LengthBounds) -> pl.DataFrame:
+    """The slice of each kind that every document belongs to.
 
     Args:
         documents: with id, text, label, source and time.
-        length_bounds: characters, rising, from which the next slice of lengths begins.
+        length_bounds: as `by_length` has them.
 
     Returns:
         id, and a column for each of KINDS: the slice's name, null where the document has none.
@@ -28,14 +61,10 @@ def assign(documents: pl.DataFrame, length_bounds: Sequence[int]) -> pl.DataFram
     ...     "time": [None]}, schema_overrides={"time": pl.Datetime("us", "UTC")}), [2, 9]).row(0)
     ('x', 'a', '2 to 8 characters', 's', None)
     """
-    edges = [0, *length_bounds]
-    names = [f"{low} to {high - 1} characters" for low, high in pairwise(edges)]
-    names.append(f"{edges[-1]} characters and more")
-    place = sum((pl.col("text").str.len_chars() >= edge).cast(pl.Int32) for edge in length_bounds)
     return documents.select(
         "id",
         pl.col("label").alias("class"),
-        pl.lit(pl.Series(names)).gather(place).alias("length"),
+        by_length(documents["text"].str.len_chars(), length_bounds).alias("length"),
         "source",
         _periods(documents["time"]).alias("time"),
     )

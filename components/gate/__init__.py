@@ -117,7 +117,7 @@ def _against(
     rows = compared(paths, model, newest, _documents(params_, ledger_gate.asked_for(ledger)))
     if rows.is_empty():
         return None, [f"no test document is left on which {champion.tag} could be compared"]
-    return comparison.compare(rows, params_.gate), []
+    return comparison.compare(rows, params_.gate, params_.evaluate.length_bounds), []
 
 
 def stood(params_: params.Params, paths: Paths, candidate: str) -> bool:

@@ -16,6 +16,7 @@ import polars as pl
 from components.core import metrics
 from components.core.metrics import Interval
 from components.core.params.gate import Gate
+from components.slices import LengthBounds, by_length
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _CHUNK = 500  # resamples computed together, so that many classes fit into memory
-_LENGTHS = ("short", "medium", "long")  # thirds of the test side by length
 
 
 @dataclass(frozen=True)
@@ -167,31 +167,35 @@ def macro_f1_difference(rows: pl.DataFrame, settings: Gate) -> Interval:
     return Interval(float(difference(counts)), float(low), float(high))
 
 
-def slices(rows: pl.DataFrame, least: int) -> dict[str, pl.DataFrame]:
+def slices(
+    rows: pl.DataFrame, least: int, length_bounds: LengthBounds = "thirds"
+) -> dict[str, pl.DataFrame]:
     """The parts of a test side by class, source and length that are worth a look by themselves.
 
     Args:
         rows: with columns actual, source, length.
         least: documents; smaller parts are left out, and those that are the whole test side.
+        length_bounds: as components.slices.by_length has them.
     """
-    bounds = [rows["length"].quantile(q, "nearest") for q in (1 / 3, 2 / 3)]
-    third = sum((pl.col("length") > bound).cast(pl.Int8) for bound in bounds)
-    named = rows.with_columns(third=third)
+    named = rows.with_columns(_length=by_length(rows["length"], length_bounds))
     parts = [
-        (f"{title} {key[0] if column != 'third' else _LENGTHS[key[0]]}", found)
-        for title, column in (("class", "actual"), ("source", "source"), ("length", "third"))
-        for key, found in sorted(named.group_by(column), key=lambda entry: str(entry[0]))
+        (f"{title} {key[0]}", part)
+        for title, column in (("class", "actual"), ("source", "source"), ("length", "_length"))
+        for key, part in sorted(named.group_by(column), key=lambda entry: str(entry[0]))
     ]
     return {name: found for name, found in parts if least <= len(found) < len(rows)}
 
 
-def compare(rows: pl.DataFrame, settings: Gate) -> Comparison:
+def compare(
+    rows: pl.DataFrame, settings: Gate, length_bounds: LengthBounds = "thirds"
+) -> Comparison:
     """Compares two models on the same documents.
 
     Args:
         rows: one a document, at least one; columns actual, candidate, champion (labels), recent
             (bool: people labelled it since the champion was made), source, length.
         settings: level, resamples, seed, slice_documents.
+        length_bounds: of the slices by length, as components.slices.by_length has them.
     """
     recent = rows.filter("recent")
     sides = [part("test side", rows, settings)]
@@ -199,7 +203,7 @@ def compare(rows: pl.DataFrame, settings: Gate) -> Comparison:
         sides.append(part("newest labels", recent, settings))
     parts = [
         part(name, found, settings)
-        for name, found in slices(rows, settings.slice_documents).items()
+        for name, found in slices(rows, settings.slice_documents, length_bounds).items()
     ]
     corrected = holm([one.worse for one in parts])
     return Comparison(

@@ -167,7 +167,7 @@ class Evaluate(Settings):
     resamples: Positive
     calibration_bins: Positive
     reference_rows: Positive
-    length_bounds: Annotated[list[Positive], Field(min_length=1)]
+    length_bounds: Annotated[list[Positive], Field(min_length=1)] | Literal["thirds"]
     explained_documents: Positive
     suspect_documents: Positive
     behaviour_documents: Positive
@@ -175,8 +175,9 @@ class Evaluate(Settings):
 
     @model_validator(mode="after")
     def rising(self) -> Evaluate:
-        if self.length_bounds != sorted(set(self.length_bounds)):
-            raise ValueError(f"length_bounds must rise, got {self.length_bounds}")
+        bounds = self.length_bounds
+        if bounds != "thirds" and bounds != sorted(set(bounds)):
+            raise ValueError(f"length_bounds must rise, got {', '.join(map(str, bounds))}")
         return self
 
 

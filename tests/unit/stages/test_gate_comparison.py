@@ -107,9 +107,10 @@ def test_slices_are_classes_sources_and_thirds_by_length() -> None:
     found = comparison.slices(table, least=20)
     assert {name: len(part) for name, part in found.items()} == {
         "class a": 45, "class b": 45, "source archive": 20, "source feed": 60,
-        "length short": 31, "length medium": 29, "length long": 30,
+        "length 0 to 29 characters": 30, "length 30 to 59 characters": 30,
+        "length 60 characters and more": 30,
     }  # fmt: skip
-    assert found["length short"]["length"].max() == 30
+    assert found["length 0 to 29 characters"]["length"].max() == 29
 
 
 def test_one_source_is_no_slice() -> None:
@@ -120,7 +121,7 @@ def test_slices_are_corrected_for_their_number() -> None:
     found = comparison.compare(rows(both=95, gained=0, lost=5), SETTINGS)
     assert len(found.slices) == 5
     worst = min(found.slices, key=lambda part: part.worse)
-    assert (worst.name, worst.lost) == ("length long", 5)
+    assert (worst.name, worst.lost) == ("length 67 characters and more", 5)
     assert worst.worse == pytest.approx(5 / 32)
 
 
