@@ -16,6 +16,7 @@ from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.errors import LedgerError, NewsloopError, StackError, UsageError
 from components.core.ledger import Ledger
+from components.core.ledger import deployments as ledger_deployments
 from components.core.params import Candidate, Params
 from components.core.paths import Paths
 from components.core.runtime import imports
@@ -226,7 +227,7 @@ def promote(
         found = {key: getattr(released, key) for key in ("version", "tag", "reason")}
         output.lines([line], found, as_json)
         return
-    row = cli_versions.released(ledger, version)
+    row = ledger_deployments.released(ledger, version)
     _deploy(paths, ledger, row["version"], f"promoted: {because}", as_json)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from components.core import bundle
-from components.core.errors import BundleError, UsageError
-from components.core.ledger import Ledger
+from components.core.errors import BundleError
+from components.core.ledger import Ledger, deployments
 from components.core.paths import Paths
 from components.core.training import energy
 
@@ -23,16 +23,9 @@ def find(paths: Paths, ledger: Ledger, version: str) -> dict[str, str]:
         BundleError: its bundle is altered or gone, or older than model cards.
     """
     champion = ledger.champion()
-    wanted = version.removeprefix("newsloop@").removeprefix("v").split(".")[0]
     if version == "champion" and champion is not None:
-        wanted = str(champion.version)
-    rows = {str(row["version"]): row for row in ledger.versions()}
-    if wanted not in rows:
-        raise UsageError(
-            f"Expected champion or one of {[f'v{one}' for one in rows]}, got {version}. `newsloop "
-            "models` lists the versions."
-        )
-    row = rows[wanted]
+        version = champion.tag
+    row = deployments.released(ledger, version)
     folder = paths.bundles / row["bundle"]
     bundle.verify(folder, paths.keys)
     card = bundle.card(folder)

@@ -9,11 +9,10 @@ from typing import Annotated
 import typer
 
 from components.core.errors import LedgerError, UsageError
-from components.core.ledger import Ledger, trials
+from components.core.ledger import Ledger, deployments, trials
 from components.core.ledger.trials import Challenge
 from flows.cli import output
 from flows.cli.common import Json, OpenLedger, Project
-from flows.cli.predict import released
 
 _SHOWN = 10  # rows of the history
 
@@ -49,7 +48,7 @@ def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
         from components.core import bundle
 
         ledger = open_ledger(paths)
-        row = released(ledger, version)
+        row = deployments.released(ledger, version)
         bundle.verify(paths.bundles / row["bundle"], paths.keys)
         shares = [0.0] * shadow + params.serve.challenger.shares * canary
         trials.start(ledger, row, shares, because, datetime.now(UTC))

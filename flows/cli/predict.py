@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from components.core.errors import LedgerError, UsageError
-from components.core.ledger import Ledger
+from components.core.ledger import Ledger, deployments
 from flows.cli import output
 from flows.cli.common import Json, OpenLedger, Project
 
@@ -62,22 +62,4 @@ def _version(ledger: Ledger, wanted: str) -> dict[str, Any]:
                 "Expected a version that serves, none was released yet. Run `newsloop run` first."
             )
         return vars(champion)
-    return released(ledger, wanted)
-
-
-def released(ledger: Ledger, wanted: str) -> dict[str, Any]:
-    """The row of the released version `wanted`, such as v3.
-
-    Raises:
-        UsageError: there is none.
-    """
-    number = wanted.removeprefix("newsloop@").removeprefix("v").split(".")[0]
-    rows = ledger.versions()
-    found = next((row for row in rows if str(row["version"]) == number), None)
-    if found is None:
-        known = ", ".join(f"v{row['version']}" for row in reversed(rows)) or "none"
-        raise UsageError(
-            f"Expected one of the released versions ({known}), got {wanted}. `newsloop models` "
-            "lists them."
-        )
-    return found
+    return deployments.released(ledger, wanted)

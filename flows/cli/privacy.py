@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from components.core import version_names
 from components.core.errors import LeakFound, UsageError
 from components.core.ledger import Ledger
 from components.core.params import Params
@@ -205,14 +206,14 @@ def _erase(
 
 
 def _told(found: dict[str, Any]) -> list[str]:
-    versions = ", ".join(f"v{one}" for one in found["versions"]) or "none"
+    versions = version_names.listed(found["versions"])
     lines = [
         f"erasure {found['erasure']}: {found['kind']}, {found['documents']} documents, "
         f"{found['objects']} objects of DVC, {found['predictions']} texts of predictions",
         f"versions trained on it: {versions}",
     ]
     if found["unknown_versions"]:
-        listed = ", ".join(f"v{one}" for one in found["unknown_versions"])
+        listed = version_names.listed(found["unknown_versions"])
         lines.append(f"of {listed} nobody can say any more: they count as trained on it")
     lines += found["unread_sources"]
     if found["dry_run"]:

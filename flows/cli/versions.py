@@ -4,48 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from components.core import bundle
+from components.core import bundle, version_names
 from components.core.errors import LedgerError, UsageError
-from components.core.ledger import Ledger
 from components.core.ledger import deployments as ledger_deployments
 from flows.cli import card as cli_card
 from flows.cli import output, output_versions
 from flows.cli.common import Json, OpenLedger, Project
 
 Version = Annotated[str, typer.Argument(help="Such as v3, or 3.")]
-
-
-def number(version: str) -> int:
-    """3 of v3, 3 or newsloop@v3.0.0.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-    text = version.removeprefix("newsloop@").removeprefix("v").split(".")[0]
-    if not text.isdigit():
-        raise UsageError(f"Expected a version such as v3, got {version}.")
-    return int(text)
-
-
-def released(ledger: Ledger, version: str) -> dict[str, Any]:
-    """The row of a released version.
-
-    Raises:
-        UsageError: there is no such version.
-    """
-    wanted, rows = number(version), ledger.versions()
-    found = next((row for row in rows if row["version"] == wanted), None)
-    if found is None:
-        known = sorted(row["version"] for row in rows)
-        raise UsageError(
-            f"Expected one of the released versions {[f'v{one}' for one in known]}, got {version}. "
-            "`newsloop models` lists them."
-        )
-    return found
 
 
 def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
@@ -106,7 +76,7 @@ def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
         """
         _, paths = project()
         ledger = open_ledger(paths)
-        wanted = number(version) if version else None
+        wanted = version_names.number(version) if version else None
         back = ledger_deployments.way_back(ledger, ledger_deployments.history(ledger), wanted)
         bundle.verify(paths.bundles / back["bundle"], paths.keys)
         back = ledger_deployments.roll_back(ledger, datetime.now(UTC), wanted, because)
@@ -170,7 +140,7 @@ def _add_lineage(
         from flows import versions
 
         ledger = open_ledger(paths)
-        one, two = released(ledger, first), released(ledger, second)
+        one, two = (ledger_deployments.released(ledger, name) for name in (first, second))
         output_versions.diff(versions.diff(paths, one, two), as_json)
 
     @app.command()
@@ -189,7 +159,7 @@ def _add_lineage(
         _, paths = project()
         from flows.versions import restore as restoring
 
-        row = released(open_ledger(paths), version)
+        row = ledger_deployments.released(open_ledger(paths), version)
         found = restoring.restore(paths, row, folder, output.say)
         if retrain:
             found["retrained"] = restoring.retrain(paths, row, folder, output.say)

@@ -13,7 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from components.core.errors import LedgerError
+from components.core import version_names
+from components.core.errors import LedgerError, UsageError
 from components.core.ledger import Ledger
 from components.core.ledger.tables import DEPLOYMENTS, PREDICTIONS, VERSIONS
 
@@ -116,10 +117,10 @@ def way_back(
     fitting = [row for row in choices if version in (None, row["version"])]
     if not fitting:
         wanted = "a version" if version is None else f"v{version}"
-        known = list(dict.fromkeys(f"v{row['version']}" for row in choices))
+        known = version_names.listed(dict.fromkeys(row["version"] for row in choices))
         raise LedgerError(
             f"Expected {wanted} before {rows[-1]['tag']} to go back to, there is "
-            f"{'only ' + ', '.join(known) if known else 'none'}. `newsloop models` lists what was "
+            f"{'only ' + known if choices else 'none'}. `newsloop models` lists what was "
             "released; `newsloop promote` makes any of them the champion."
         )
     return fitting[0]
@@ -129,6 +130,22 @@ def prediction(ledger: Ledger, prediction_id: str) -> dict[str, Any] | None:
     """An answer of the service by its id, without its text; None if there is none."""
     found = ledger.query(sa.select(PREDICTIONS).where(PREDICTIONS.c.id == prediction_id))
     return found[0] if found else None
+
+
+def released(ledger: Ledger, name: str) -> dict[str, Any]:
+    """The row of the released version that a person names, such as v3.
+
+    Raises:
+        UsageError: there is none.
+    """
+    rows = {row["version"]: row for row in ledger.versions()}
+    row = rows.get(version_names.number(name))
+    if row is None:
+        raise UsageError(
+            f"Expected one of the released versions ({version_names.listed(sorted(rows))}), got "
+            f"{name}. `newsloop models` lists them."
+        )
+    return row
 
 
 def version_of(ledger: Ledger, bundle: str) -> dict[str, Any] | None:
