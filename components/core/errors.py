@@ -53,6 +53,10 @@ class ReleaseError(NewsloopError):
     """A release could not be published; the champion stays."""
 
 
+class GitError(ReleaseError):
+    """Git is missing, refused, or ran past its time limit."""
+
+
 class StackError(NewsloopError):
     """A server or process of the stack could not be started, reached or stopped."""
 

@@ -13,10 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from components.core import tables
-from components.core.errors import ReleaseError
+from components.core import git, tables
 from components.core.paths import Paths
-from components.release import git as release_git
 
 _STAGE = {"cmd", "deps", "params", "outs"}
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
@@ -92,7 +90,5 @@ def _text(path: Path) -> str:
 
 
 def _committed(root: Path, commit: str) -> str:
-    try:
-        return release_git.git(root, "show", f"{commit}:dvc.lock") + "\n"
-    except ReleaseError:
-        return ""
+    text = git.query(root, "show", f"{commit}:dvc.lock")
+    return f"{text}\n" if text else ""

@@ -6,7 +6,6 @@ of its rows, a report that was drawn over one, a bundle that wraps such a model.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from components.core import tables
+from components.core import git, tables
 from flows.dvc.stores import (
     Library,
     Step,
@@ -100,7 +99,7 @@ def locks(root: Path) -> dict[str, list[Step]]:
     current = root / "dvc.lock"
     if current.is_file():
         found[""] = steps_of_lock(current.read_text(encoding="utf-8"))
-    listed = _git(root, "rev-list", "--all", "--full-history", "--", "dvc.lock") or ""
+    listed = git.query(root, "rev-list", "--all", "--full-history", "--", "dvc.lock") or ""
     parsed: dict[str, list[Step]] = {}
     for commit in listed.split():
         steps = _lock_of(root, commit, parsed)
@@ -115,11 +114,11 @@ def lock_of(root: Path, commit: str) -> list[Step] | None:
 
 
 def _lock_of(root: Path, commit: str, parsed: dict[str, list[Step]]) -> list[Step] | None:
-    blob = _git(root, "rev-parse", "--verify", "--quiet", f"{commit}:dvc.lock")
+    blob = git.query(root, "rev-parse", "--verify", "--quiet", f"{commit}:dvc.lock")
     if not blob:
         return None
     if blob not in parsed:
-        parsed[blob] = steps_of_lock(_git(root, "cat-file", "blob", blob) or "")
+        parsed[blob] = steps_of_lock(git.query(root, "cat-file", "blob", blob) or "")
     return parsed[blob]
 
 
@@ -245,10 +244,3 @@ def clean_tree(
 def _deed(path: Path, what: str, before: str | None) -> dict[str, Any]:
     after = tables.file_hash(path) if path.is_file() else None
     return {"where": str(path), "what": what, "before": before, "after": after}
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    done = subprocess.run(
-        ["git", *arguments], cwd=root, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() if done.returncode == 0 else None
