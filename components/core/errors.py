@@ -45,6 +45,14 @@ class LedgerError(NewsloopError):
     """The ledger cannot be reached, or does not hold what was asked for."""
 
 
+class NoWayBack(LedgerError):
+    """No earlier version may serve again."""
+
+
+class ChampionChanged(LedgerError):
+    """Another process changed the champion first."""
+
+
 class GateRefused(NewsloopError):
     """No candidate passed the gate; the champion stays."""
 

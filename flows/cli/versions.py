@@ -77,11 +77,10 @@ def add(app: typer.Typer, project: Project, open_ledger: OpenLedger) -> None:
         _, paths = project()
         ledger = open_ledger(paths)
         wanted = version_names.number(version) if version else None
-        back = ledger_deployments.way_back(ledger, ledger_deployments.history(ledger), wanted)
+        champion, back = ledger_deployments.way_back(ledger, wanted)
         bundle.verify(paths.bundles / back["bundle"], paths.keys)
-        back = ledger_deployments.roll_back(ledger, datetime.now(UTC), wanted, because)
-        champion = ledger.champion()
-        reason = champion.reason if champion else ""
+        reason = f"rolled back from {champion.tag}" + (f": {because}" if because else "")
+        back = ledger_deployments.roll_back(ledger, champion, datetime.now(UTC), reason, wanted)
         found = {"version": back["version"], "tag": back["tag"], "reason": reason}
         output.lines([f"{back['tag']} serves from now on ({reason})"], found, as_json)
 
