@@ -312,9 +312,6 @@ class Ledger:
     def add_decision(self, row: dict[str, Any]) -> None:
         self.insert(DECISIONS, [row])
 
-    def has_decision(self, decision_id: str) -> bool:
-        return bool(self.query(sa.select(DECISIONS.c.seq).where(DECISIONS.c.id == decision_id)))
-
     def decisions(
         self, kind: str, verdict: str | None = None, limit: int = 1
     ) -> list[dict[str, Any]]:
