@@ -22,8 +22,7 @@ from components.core.ledger import Ledger
 from components.core.ledger import deployments as ledger_deployments
 from components.core.paths import Paths
 from components.release import journal, repository
-from flows.dvc import stores
-from flows.erasure import lineage
+from flows.dvc import lockfile, stores
 
 SIDES = ("train", "validation", "test")
 _BUNDLE_NAME = 64  # characters
@@ -43,7 +42,7 @@ class Recorded:
     @functools.cached_property
     def outs(self) -> dict[str, str]:
         """Path -> DVC's hash, of everything that the pipeline wrote."""
-        steps = lineage.lock_of(self._root, self.row["commit"]) or []
+        steps = lockfile.of_commit(self._root, self.row["commit"]) or []
         return {path: id_ for one in steps for path, id_ in one.outs.items()}
 
     @functools.cached_property

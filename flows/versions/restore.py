@@ -22,6 +22,7 @@ from components.core import bundle, git, tables
 from components.core.errors import ReleaseError, UsageError
 from components.core.paths import Paths
 from flows.dvc import (
+    lockfile,
     pipeline,
     process,
     stores,
@@ -157,7 +158,7 @@ def _expected(place: Paths) -> dict[str, str]:
     """
     cache = stores.open_stores(place.root)[0]
     found = {}
-    for step in stores.steps_of_lock((place.root / "dvc.lock").read_text(encoding="utf-8")):
+    for step in lockfile.read(place.root):
         for path, id_ in step.outs.items():
             if not id_.endswith(stores.DIRECTORY):
                 found[path] = id_
