@@ -26,9 +26,8 @@ from components.core.ledger import retention as ledger_retention
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import erasure
-from flows.dvc import workspace
+from flows.dvc import lockfile, workspace
 from flows.dvc.stores import Library, open_stores, remove_tree
-from flows.erasure import lineage
 
 QUARANTINE = "quarantine.parquet"
 _ASIDE = "%Y%m%d"  # how the day of a log that was put aside is written
@@ -114,7 +113,7 @@ def _quarantines(paths: Paths, limit: datetime, dry_run: bool) -> int:
     found = {
         id_
         for root in roots
-        for steps in lineage.locks(root).values()
+        for steps in lockfile.everywhere(root).values()
         for step in steps
         for folder in step.outs.values()
         if step.stage == "validate"

@@ -45,12 +45,24 @@ class LedgerError(NewsloopError):
     """The ledger cannot be reached, or does not hold what was asked for."""
 
 
+class NoWayBack(LedgerError):
+    """No earlier version may serve again."""
+
+
+class ChampionChanged(LedgerError):
+    """Another process changed the champion first."""
+
+
 class GateRefused(NewsloopError):
     """No candidate passed the gate; the champion stays."""
 
 
 class ReleaseError(NewsloopError):
     """A release could not be published; the champion stays."""
+
+
+class GitError(ReleaseError):
+    """Git is missing, refused, or ran past its time limit."""
 
 
 class StackError(NewsloopError):

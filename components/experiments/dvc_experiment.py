@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
+from components.core import git
 from components.core.paths import Paths
-from components.release.git import git
 
 FOLDER = "tune"
 RESULT = "result.json"  # what became of the trial
@@ -50,7 +50,7 @@ def save(paths: Paths, title: str, params: str, recorded: Path, result: Mapping[
     Raises:
         ReleaseError: git refused, or there is no commit yet.
     """
-    base = git(paths.root, "rev-parse", "HEAD")
+    base = git.run(paths.root, "rev-parse", "HEAD")
     # Under a name of its own: next to it stand the accuracy and loss of the candidate in data/.
     told = {"trial": {key: value for key, value in result.items() if value is not None}}
     files = {"params.yaml": params, f"{FOLDER}/{RESULT}": json.dumps(told, indent=1) + "\n"}
@@ -61,15 +61,15 @@ def save(paths: Paths, title: str, params: str, recorded: Path, result: Mapping[
         files[f"{FOLDER}/{file.relative_to(recorded)}"] = file.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory(dir=paths.home, prefix="index-") as folder:
         own = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-        git(paths.root, "read-tree", base, env=own)
+        git.run(paths.root, "read-tree", base, env=own)
         for place, text in files.items():
             written = Path(folder) / "file"
             written.write_text(text, encoding="utf-8")
-            blob = git(paths.root, "hash-object", "-w", str(written))
+            blob = git.run(paths.root, "hash-object", "-w", str(written))
             entry = f"100644,{blob},{place}"
-            git(paths.root, "update-index", "--add", "--cacheinfo", entry, env=own)
-        tree = git(paths.root, "write-tree", env=own)
-    commit = git(paths.root, "commit-tree", tree, "-p", base, "-m", f"newsloop: trial {title}")
+            git.run(paths.root, "update-index", "--add", "--cacheinfo", entry, env=own)
+        tree = git.run(paths.root, "write-tree", env=own)
+    commit = git.run(paths.root, "commit-tree", tree, "-p", base, "-m", f"newsloop: trial {title}")
     # DVC's naming of experiments: refs/exps/<first two>/<the other 38>/<name>.
-    git(paths.root, "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/{title}", commit)
+    git.run(paths.root, "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/{title}", commit)
     return commit

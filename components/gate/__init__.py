@@ -20,7 +20,7 @@ import polars as pl
 
 from components.core import bundle, params, tables
 from components.core.errors import DataError
-from components.core.ledger import Champion, Ledger
+from components.core.ledger import Champion, Ledger, decisions
 from components.core.ledger import gate as ledger_gate
 from components.core.paths import Paths
 from components.gate import comparison, report
@@ -234,7 +234,7 @@ def _cannot_say(sides: list[Part]) -> str:
 
 def record(decision: Decision, paths: Paths, ledger: Ledger, now: datetime) -> None:
     """Writes the decision to its JSON file, its page and the ledger; the same one only once."""
-    if ledger_gate.decision(ledger, decision.id) is not None:
+    if decisions.decision(ledger, decision.id) is not None:
         return
     details = decision.as_dict()
     tables.write_json(details, paths.decisions / f"{decision.id}.json")

@@ -13,22 +13,22 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components.core import baseline, bundle, tables
+from components.core import baseline, bundle, git, tables, version_names
 from components.core.errors import LedgerError, ReleaseError
 from components.core.ledger import Champion, Ledger
 from components.core.paths import Paths
-from components.core.runtime import imports
+from components.core.runtime import imports, stale_processes
 from components.core.training import energy
-from components.release import git as repository
-from components.release import journal
-from components.release.git import Taken, tag_name
+from components.release import journal, repository
 from components.release.journal import Entry
+from components.release.repository import Taken
 
 _ADVERTISEMENT = re.compile(r"\s*Having any troubles\?.*?happy to help!")
 # How S3 and the libraries that talk to it put it, and what it means.
@@ -113,7 +113,7 @@ def finish(paths: Paths, ledger: Ledger, entry: Entry, now: datetime) -> Champio
             _tag(paths, entry, version)
             journal.write(replace(entry, step="tagged"), paths)
             if entry.git_remote:
-                repository.push(_checkout(paths), entry.git_remote, tag_name(version))
+                repository.push(_checkout(paths), entry.git_remote, version_names.tag(version))
             journal.write(replace(entry, step="shared"), paths)
             _register(ledger, entry, version, now)
         except Taken:
@@ -134,11 +134,11 @@ def left_by(paths: Paths, champion: Champion) -> dict[str, Any] | None:
     that its commit is not here.
     """
     released = repository.RELEASED
-    if not repository.git(paths.root, "tag", "--list", champion.tag):
+    if not git.run(paths.root, "tag", "--list", champion.tag):
         return None
-    if not repository.git(paths.root, "ls-tree", "--name-only", champion.commit, released):
+    if not git.run(paths.root, "ls-tree", "--name-only", champion.commit, released):
         return None
-    said = repository.git(paths.root, "show", f"{champion.commit}:{released}")
+    said = git.run(paths.root, "show", f"{champion.commit}:{released}")
     facts: dict[str, Any] = json.loads(said)
     return facts
 
@@ -166,8 +166,8 @@ def untag(paths: Paths, entry: Entry) -> list[str]:
     for root in {paths.root, _checkout(paths)}:
         for version, text in repository.versions(root).items():
             if _mark(entry) in text:
-                repository.git(root, "tag", "--delete", tag_name(version))
-                gone.add(tag_name(version))
+                git.run(root, "tag", "--delete", version_names.tag(version))
+                gone.add(version_names.tag(version))
     return sorted(gone)
 
 
@@ -200,7 +200,7 @@ def _number(paths: Paths, ledger: Ledger, entry: Entry) -> int:
 
 def _tag(paths: Paths, entry: Entry, version: int) -> None:
     """The annotated tag, in the workspace and, where that is a clone, in the checkout."""
-    tag = tag_name(version)
+    tag = version_names.tag(version)
     if _mark(entry) not in repository.versions(paths.root).get(version, ""):
         accuracy = entry.metrics["accuracy"]["value"]
         architecture = entry.metrics["architecture"]
@@ -223,7 +223,7 @@ def _register(ledger: Ledger, entry: Entry, version: int, now: datetime) -> None
         "version": version,
         "bundle": entry.bundle,
         "time": now,
-        "tag": tag_name(version),
+        "tag": version_names.tag(version),
         "commit": entry.commit,
         "dvc_lock": entry.dvc_lock,
         "snapshot": entry.snapshot,
@@ -240,10 +240,18 @@ def _register(ledger: Ledger, entry: Entry, version: int, now: datetime) -> None
 
 
 def _dvc(paths: Paths, *arguments: str) -> None:
-    try:
-        repository.run([*imports.dvc(), *arguments], paths.root, {})
-    except ReleaseError as error:
-        raise ReleaseError(explained(str(error))) from error
+    done = subprocess.run(
+        [*imports.dvc(), *arguments], cwd=paths.root, env=stale_processes.marked(paths.root),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+        raise ReleaseError(
+            explained(
+                f"Expected `dvc {' '.join(arguments)}` to work in {paths.root}, got: {said}. The "
+                "champion stays; fix that and run again, nothing has to be trained anew."
+            )
+        )
 
 
 def explained(said: str) -> str:

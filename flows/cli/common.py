@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -57,35 +57,6 @@ def champion(ledger: Ledger, paths: Paths) -> Champion:
         raise LedgerError(
             f"Expected a champion in the ledger of {paths.home}, none was released yet. Run "
             "`newsloop run` first."
-        )
-    return found
-
-
-def number(version: str) -> int:
-    """3 of v3, 3 or newsloop@v3.0.0.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-    text = version.removeprefix("newsloop@").removeprefix("v").split(".")[0]
-    if not text.isdigit():
-        raise UsageError(f"Expected a version such as v3, got {version}.")
-    return int(text)
-
-
-def released(ledger: Ledger, version: str) -> dict[str, Any]:
-    """The row of a released version.
-
-    Raises:
-        UsageError: there is no such version.
-    """
-    wanted, rows = number(version), ledger.versions()
-    found = next((row for row in rows if row["version"] == wanted), None)
-    if found is None:
-        known = ", ".join(f"v{row['version']}" for row in reversed(rows))
-        raise UsageError(
-            f"Expected one of the released versions ({known or 'none'}), got {version}. `newsloop "
-            "models` lists them."
         )
     return found
 

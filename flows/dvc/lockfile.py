@@ -1,4 +1,6 @@
-"""dvc.lock, which DVC writes in place: a good copy is kept, and a torn one is put right.
+"""dvc.lock: parsed, found in git's history, kept as a copy, and repaired.
+
+DVC writes it in place: a good copy is kept, and a torn one is put right.
 
 What was computed lies in DVC's cache, together with a memory of which run made it. So a dvc.lock
 that is older than the data, or missing, costs no training: reproducing finds what is there.
@@ -9,40 +11,127 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from components.core import tables
-from components.core.errors import ReleaseError
+from components.core import git, tables
+from components.core.errors import DataError
 from components.core.paths import Paths
-from components.release import git as release_git
 
 _STAGE = {"cmd", "deps", "params", "outs"}
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
+@dataclass(frozen=True)
+class Step:
+    """One run of a stage that DVC remembers, in a dvc.lock or in its cache of runs.
+
+    Attributes:
+        stage: its name, such as train.
+        deps, outs: path -> id of the object.
+    """
+
+    stage: str
+    deps: dict[str, str]
+    outs: dict[str, str]
+
+
+def step(stage: str, entry: dict[str, Any]) -> Step:
+    """A step from its entry in a dvc.lock or in the cache of runs."""
+    deps, outs = (
+        {one["path"]: str(one["md5"]) for one in entry.get(key) or [] if "md5" in one}
+        for key in ("deps", "outs")
+    )
+    return Step(stage, deps, outs)
+
+
+def parse(text: str) -> list[Step]:
+    """The steps of a dvc.lock.
+
+    Raises:
+        DataError: it is none.
+    """
+    try:
+        return [step(name, entry) for name, entry in _stages(text).items()]
+    except (yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
+        raise DataError(
+            f"Expected a dvc.lock, got something else ({type(error).__name__}). Restore it with "
+            "git."
+        ) from error
+
+
+def read(root: Path) -> list[Step]:
+    """The steps of the dvc.lock in the working tree at `root`; none where there is no such file.
+
+    Raises:
+        DataError: as `parse`.
+    """
+    path = root / "dvc.lock"
+    return parse(path.read_text(encoding="utf-8")) if path.is_file() else []
+
+
+def of_commit(root: Path, commit: str) -> list[Step] | None:
+    """The steps of the dvc.lock of one commit; None if git does not have it."""
+    return _of_commit(root, commit, {})
+
+
+def everywhere(root: Path) -> dict[str, list[Step]]:
+    """Every dvc.lock that git knows of, and the one in the working tree.
+
+    Returns:
+        Commit ("" for the working tree) -> its steps. Commits with the same file share one list.
+    """
+    found: dict[str, list[Step]] = {}
+    if (root / "dvc.lock").is_file():
+        found[""] = read(root)
+    listed = git.query(root, "rev-list", "--all", "--full-history", "--", "dvc.lock") or ""
+    parsed: dict[str, list[Step]] = {}
+    for commit in listed.split():
+        steps = _of_commit(root, commit, parsed)
+        if steps is not None:
+            found[commit] = steps
+    return found
+
+
+def _of_commit(root: Path, commit: str, parsed: dict[str, list[Step]]) -> list[Step] | None:
+    blob = git.query(root, "rev-parse", "--verify", "--quiet", f"{commit}:dvc.lock")
+    if not blob:
+        return None
+    if blob not in parsed:
+        parsed[blob] = parse(git.query(root, "cat-file", "blob", blob) or "")
+    return parsed[blob]
+
+
 def sound(text: str) -> bool:
-    """Whether it is a whole dvc.lock.
+    """Tells whether it is a whole dvc.lock.
 
     >>> sound("schema: '2.0'\\nstages: {}\\n"), sound(""), sound("schema: '2.0'\\nstages:\\n  x")
     (True, False, False)
     """
     try:
-        lock = yaml.safe_load(text)
-        if not isinstance(lock, dict) or lock.get("schema") != "2.0":
-            return False
         return all(
-            {"cmd", "outs"} <= set(stage) <= _STAGE
+            {"cmd", "outs"} <= set(entry) <= _STAGE
             and all(
                 "path" in one and _HASH.fullmatch(str(one["md5"]))
                 for key in ("deps", "outs")
-                for one in stage.get(key, [])
+                for one in entry.get(key, [])
             )
-            for stage in lock.get("stages", {}).values()
+            for entry in _stages(text, schema="2.0").values()
         )
     except (yaml.YAMLError, AttributeError, TypeError, KeyError):
         return False
+
+
+def _stages(text: str, schema: str | None = None) -> dict[str, Any]:
+    """Stage -> entry; a KeyError where the file names another schema."""
+    lock = yaml.safe_load(text) or {}
+    if schema is not None and lock["schema"] != schema:
+        raise KeyError(schema)
+    stages: dict[str, Any] = lock.get("stages") or {}
+    return stages
 
 
 def keep(paths: Paths) -> None:
@@ -92,7 +181,5 @@ def _text(path: Path) -> str:
 
 
 def _committed(root: Path, commit: str) -> str:
-    try:
-        return release_git.git(root, "show", f"{commit}:dvc.lock") + "\n"
-    except ReleaseError:
-        return ""
+    text = git.query(root, "show", f"{commit}:dvc.lock")
+    return f"{text}\n" if text else ""

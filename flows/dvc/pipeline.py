@@ -9,8 +9,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from components.core import tables
 from components.core.errors import GateRefused, NewsloopError, ReleaseError
 from components.core.paths import Paths
@@ -73,15 +71,14 @@ def verify(paths: Paths, stages: Sequence[str] = STAGES) -> None:
     Raises:
         ReleaseError: an output was altered; one that is missing is DVC's own business.
     """
-    lock = yaml.safe_load((paths.root / "dvc.lock").read_text(encoding="utf-8")) or {}
-    for stage in stages:
-        for out in lock.get("stages", {}).get(stage, {}).get("outs", []):
-            folder = paths.root / out["path"]
-            if folder.is_dir() and _folder_hash(folder) != out["md5"]:
+    for step in lockfile.parse((paths.root / "dvc.lock").read_text(encoding="utf-8")):
+        for path, id_ in step.outs.items() if step.stage in stages else ():
+            folder = paths.root / path
+            if folder.is_dir() and _folder_hash(folder) != id_:
                 raise ReleaseError(
-                    f"Expected {folder} as dvc.lock says ({out['md5']}), but its files were "
+                    f"Expected {folder} as dvc.lock says ({id_}), but its files were "
                     "altered, here or in DVC's cache. Nothing of it is used. Remove it and its "
-                    f"altered objects ({', '.join(_altered(paths, folder, out['md5']))}), then run "
+                    f"altered objects ({', '.join(_altered(paths, folder, id_))}), then run "
                     "`dvc pull`, or `newsloop run` to make it anew."
                 )
 

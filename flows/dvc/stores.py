@@ -11,7 +11,6 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,24 +18,11 @@ from typing import Any
 import polars as pl
 import yaml
 
-from components.core.errors import DataError, NewsloopError
+from components.core.errors import NewsloopError
+from flows.dvc import lockfile
 
 DIRECTORY = ".dir"  # how the id of a folder's list of files ends
 _PARQUET = b"PAR1"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One run of a stage that DVC remembers, in a dvc.lock or in its cache of runs.
-
-    Attributes:
-        stage: its name, such as train.
-        deps, outs: path -> id of the object.
-    """
-
-    stage: str
-    deps: dict[str, str]
-    outs: dict[str, str]
 
 
 class Store:
@@ -102,13 +88,13 @@ class Store:
                 count += 1
         return count
 
-    def remembered(self) -> list[Step]:
+    def remembered(self) -> list[lockfile.Step]:
         """The runs in DVC's cache of runs, those of failed learning runs too."""
         found = []
         for file in self._run_files():
             entry = yaml.safe_load(file.read_text(encoding="utf-8"))
             stage = str(entry.get("cmd", "")).rpartition("components.")[2]
-            found.append(step(stage, entry))
+            found.append(lockfile.step(stage, entry))
         return found
 
     def _run_files(self) -> list[Path]:
@@ -150,31 +136,6 @@ def open_stores(root: Path) -> list[Store]:
             ".dvc/config and run this again."
         ) from error
     return stores
-
-
-def step(stage: str, entry: dict[str, Any]) -> Step:
-    """A step from its entry in a dvc.lock or in the cache of runs."""
-    deps, outs = (
-        {one["path"]: str(one["md5"]) for one in entry.get(key) or [] if "md5" in one}
-        for key in ("deps", "outs")
-    )
-    return Step(stage, deps, outs)
-
-
-def steps_of_lock(text: str) -> list[Step]:
-    """The steps of a dvc.lock.
-
-    Raises:
-        DataError: it is none.
-    """
-    try:
-        stages = (yaml.safe_load(text) or {}).get("stages") or {}
-        return [step(name, entry) for name, entry in stages.items()]
-    except (yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
-        raise DataError(
-            f"Expected a dvc.lock, got something else ({type(error).__name__}). Restore it with "
-            "git."
-        ) from error
 
 
 class Library:

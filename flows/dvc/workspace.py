@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import shutil
-import subprocess
 import tempfile
 import tomllib
 from collections.abc import Iterator
@@ -20,8 +18,8 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from components.core import keys
-from components.core.errors import Busy, NewsloopError, ReleaseError
+from components.core import git, keys
+from components.core.errors import Busy, GitError, NewsloopError, ReleaseError
 from components.core.ledger import Champion
 from components.core.paths import Paths
 from components.core.scrub import suppression
@@ -54,10 +52,7 @@ def settle(paths: Paths) -> None:
     Raises:
         NewsloopError: no git repository, or no right to write.
     """
-    if subprocess.run(
-        ["git", "rev-parse", "--verify", "--quiet", "HEAD"],
-        cwd=paths.root, capture_output=True, check=False,
-    ).returncode:  # fmt: skip
+    if git.query(paths.root, "rev-parse", "--verify", "--quiet", "HEAD") is None:
         raise NewsloopError(
             f"Expected a git repository with a commit at {paths.root}: versions are git tags. "
             "Run `git init && git add . && git commit -m start` there, or work in a clone."
@@ -83,7 +78,7 @@ def prepare(paths: Paths, champion: Champion) -> Paths:
     clone = Paths(paths.workspace, paths.home, checkout=paths.root)
     try:
         _move(clone, champion)
-    except ReleaseError:
+    except GitError:
         # A clone that git cannot use was torn. Whatever was released from it is in the checkout.
         if not (clone.root / ".git").exists():
             raise
@@ -116,10 +111,10 @@ def _move(clone: Paths, champion: Champion) -> None:
         shutil.rmtree(clone.root, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=clone.home, prefix=".workspace-") as folder:
             made = Path(folder) / "clone"
-            _git(clone.home, "clone", "--quiet", "--no-checkout", str(source), str(made))
+            git.run(clone.home, "clone", "--quiet", "--no-checkout", str(source), str(made))
             made.rename(clone.root)
-    _git(clone.root, "fetch", "--quiet", "--tags", "--force", "origin")
-    _git(clone.root, "checkout", "--quiet", "--force", "--detach", champion.commit)
+    git.run(clone.root, "fetch", "--quiet", "--tags", "--force", "origin")
+    git.run(clone.root, "checkout", "--quiet", "--force", "--detach", champion.commit)
 
 
 def configure_dvc(paths: Paths, cache: Path | None = None) -> None:
@@ -147,19 +142,3 @@ def configure_dvc(paths: Paths, cache: Path | None = None) -> None:
     if (settings["remote"], settings["cache"]) != (remotes, caches):
         with config.edit("local", validate=False) as edited:
             edited["remote"], edited["cache"] = remotes, caches
-
-
-def _git(folder: Path, *arguments: str) -> None:
-    done = subprocess.run(
-        ["git", *arguments],
-        cwd=folder,
-        env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise ReleaseError(
-            f"Expected `git {' '.join(arguments)}` to work in {folder}, got: "
-            f"{' '.join(done.stderr.split())}. The champion stays."
-        )

@@ -23,7 +23,7 @@ from typing import Any
 from components.core import keys, tables
 from components.core.audit import Canaries, scan
 from components.core.errors import LedgerError, UsageError
-from components.core.ledger import Ledger
+from components.core.ledger import Ledger, decisions
 from components.core.ledger import retention as ledger_retention
 from components.core.params import Params
 from components.core.paths import Paths
@@ -246,7 +246,7 @@ def _ask_for_retraining(ledger: Ledger, plan: Plan, now: datetime) -> str | None
     if champion is None or champion.version not in ledger.retired():
         return None
     id_ = hashlib.sha256(f"erasure {plan.id} {champion.bundle}".encode()).hexdigest()[:32]
-    if not ledger.has_decision(id_):
+    if decisions.decision(ledger, id_) is None:
         reason = f"{champion.tag} was trained on a subject that was erased (erasure {plan.id})."
         ledger.add_decision(
             {

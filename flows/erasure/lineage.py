@@ -6,7 +6,6 @@ of its rows, a report that was drawn over one, a bundle that wraps such a model.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +14,9 @@ from typing import Any
 import polars as pl
 
 from components.core import tables
-from flows.dvc.stores import (
-    Library,
-    Step,
-    remove_tree,
-    steps_of_lock,
-)
+from flows.dvc import lockfile
+from flows.dvc.lockfile import Step
+from flows.dvc.stores import Library, remove_tree
 
 TABLES = ("data/01_ingested", "data/02_validated", "data/03_split")
 SPLIT, TRAINED, EVALUATED, PACKAGED = (
@@ -88,39 +84,6 @@ class Held:
     @property
     def folders(self) -> set[str]:
         return self.tables | self.drawn | self.models
-
-
-def locks(root: Path) -> dict[str, list[Step]]:
-    """Every dvc.lock that git knows of, and the one in the working tree.
-
-    Returns:
-        Commit ("" for the working tree) -> its steps. Commits with the same file share one list.
-    """
-    found: dict[str, list[Step]] = {}
-    current = root / "dvc.lock"
-    if current.is_file():
-        found[""] = steps_of_lock(current.read_text(encoding="utf-8"))
-    listed = _git(root, "rev-list", "--all", "--full-history", "--", "dvc.lock") or ""
-    parsed: dict[str, list[Step]] = {}
-    for commit in listed.split():
-        steps = _lock_of(root, commit, parsed)
-        if steps is not None:
-            found[commit] = steps
-    return found
-
-
-def lock_of(root: Path, commit: str) -> list[Step] | None:
-    """The steps of the dvc.lock of one commit; None if git does not have it."""
-    return _lock_of(root, commit, {})
-
-
-def _lock_of(root: Path, commit: str, parsed: dict[str, list[Step]]) -> list[Step] | None:
-    blob = _git(root, "rev-parse", "--verify", "--quiet", f"{commit}:dvc.lock")
-    if not blob:
-        return None
-    if blob not in parsed:
-        parsed[blob] = steps_of_lock(_git(root, "cat-file", "blob", blob) or "")
-    return parsed[blob]
 
 
 def search(library: Library, ids: set[str], traces: Traces) -> set[str]:
@@ -209,8 +172,7 @@ def clean_tree(
         Each deed, before a folder is removed and after rows are: `where`, `what`, `before` and
         `after` (SHA-256 of a file; None where there is none any more).
     """
-    lock = steps_of_lock((root / "dvc.lock").read_text()) if (root / "dvc.lock").is_file() else []
-    outs = {path: id_ for one in lock for path, id_ in one.outs.items()}
+    outs = {path: id_ for step in lockfile.read(root) for path, id_ in step.outs.items()}
     found: dict[Path, pl.DataFrame] = {}
     for path in sorted((root / "data").glob("0[123]_*/*.parquet")):
         table = tables.read_table(path)
@@ -245,10 +207,3 @@ def clean_tree(
 def _deed(path: Path, what: str, before: str | None) -> dict[str, Any]:
     after = tables.file_hash(path) if path.is_file() else None
     return {"where": str(path), "what": what, "before": before, "after": after}
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    done = subprocess.run(
-        ["git", *arguments], cwd=root, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() if done.returncode == 0 else None

@@ -22,6 +22,7 @@ from components.core.scrub import suppression
 from components.core.scrub.pseudonyms import emails, normal, plain_id, pseudonyms_of
 from components.core.scrub.suppression import Guard, Subject
 from components.sources import open_source
+from flows.dvc import lockfile
 from flows.dvc.stores import Library, people_columns
 from flows.erasure import lineage
 from flows.erasure.lineage import Held, Traces
@@ -90,7 +91,7 @@ def find(
     ids = {id_ for store in library.stores for id_ in store.ids()}
     say(f"erase: looking through {len(ids)} objects of DVC")
     files = lineage.search(library, ids, plan.traces) | plan.held.files
-    known = {commit: steps for root in roots for commit, steps in lineage.locks(root).items()}
+    known = {commit: steps for root in roots for commit, steps in lockfile.everywhere(root).items()}
     steps = [one for found in known.values() for one in found]
     steps += [one for store in library.stores for one in store.remembered()]
     held = lineage.follow(library, steps, files)
@@ -100,7 +101,7 @@ def find(
     retired = ledger.retired()
     plan.learned |= {v for v, row in retired.items() if row["reason"] == f"erasure {plan.id}"}
     for row in ledger.versions():
-        locks = (lineage.lock_of(root, row["commit"]) for root in roots)
+        locks = (lockfile.of_commit(root, row["commit"]) for root in roots)
         lock = next((found for found in locks if found), None)
         answer = lineage.learned(library, lock, plan.held)
         # One that was retired before is no news, unless we know that it learned from this one.

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -18,7 +17,7 @@ import sqlalchemy as sa
 import yaml
 
 from components import ingest
-from components.core import keys, tables
+from components.core import git, keys, tables
 from components.core import ledger as ledgers
 from components.core.errors import StackError
 from components.core.ledger import Ledger
@@ -139,7 +138,7 @@ class Sandbox:
                 self.newsloop("down")
             shutil.rmtree(self.root)
         self.root.mkdir(parents=True)
-        for name in _output(["git", "ls-files"], self._origin.root).splitlines():
+        for name in git.run(self._origin.root, "ls-files").splitlines():
             if (self._origin.root / name).is_file():
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(self._origin.root / name, self.root / name)
@@ -150,13 +149,12 @@ class Sandbox:
         shutil.copytree(self._origin.keys, self.home / self._origin.keys.name)
         if self._origin.scrub_cache.exists():
             shutil.copy(self._origin.scrub_cache, self.home)
-        git = ["git", "-c", "user.name=newsloop", "-c", "user.email=newsloop@localhost"]
-        for command in (
-            ["init", "--quiet"],
-            ["add", "--all"],
-            ["commit", "--quiet", "-m", "start"],
+        for arguments in (
+            ("init", "--quiet"),
+            ("add", "--all"),
+            ("commit", "--quiet", "-m", "start"),
         ):
-            _output([*git, *command], self.root)
+            git.run(self.root, *arguments)
 
     def _settle(self) -> None:
         path = self.root / "params.yaml"
@@ -242,10 +240,3 @@ class Sandbox:
         """What Prefect's API answers."""
         password = keys.prefect_password(Paths(self.root, self.home).keys)
         return control_plane.ask(self._server, password, method, route, body)
-
-
-def _output(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise StackError(f"Expected `{' '.join(command)}` to work, got: {done.stderr.strip()}")
-    return done.stdout

@@ -16,15 +16,13 @@ from typing import Any
 import polars as pl
 import yaml
 
-from components.core import bundle
-from components.core.errors import NewsloopError, ReleaseError
+from components.core import bundle, git, version_names
+from components.core.errors import GitError, NewsloopError
 from components.core.ledger import Ledger
 from components.core.ledger import deployments as ledger_deployments
 from components.core.paths import Paths
-from components.release import git as release_git
-from components.release import journal
-from flows.dvc import stores
-from flows.erasure import lineage
+from components.release import journal, repository
+from flows.dvc import lockfile, stores
 
 SIDES = ("train", "validation", "test")
 _BUNDLE_NAME = 64  # characters
@@ -44,7 +42,7 @@ class Recorded:
     @functools.cached_property
     def outs(self) -> dict[str, str]:
         """Path -> DVC's hash, of everything that the pipeline wrote."""
-        steps = lineage.lock_of(self._root, self.row["commit"]) or []
+        steps = lockfile.of_commit(self._root, self.row["commit"]) or []
         return {path: id_ for one in steps for path, id_ in one.outs.items()}
 
     @functools.cached_property
@@ -53,10 +51,7 @@ class Recorded:
 
     def pinned(self, name: str) -> str | None:
         """A file of the version's commit."""
-        try:
-            return release_git.git(self._root, "show", f"{self.row['commit']}:{name}")
-        except ReleaseError:
-            return None
+        return git.query(self._root, "show", f"{self.row['commit']}:{name}")
 
     def data(self, path: str) -> bytes | None:
         """A file that the pipeline wrote, such as data/05_evaluated/metrics.json."""
@@ -142,13 +137,13 @@ def disagreements(paths: Paths, ledger: Ledger) -> list[str]:
     """Where git, ledger and bundle store contradict each other; a sentence each."""
     rows, retired = {row["version"]: row for row in ledger.versions()}, ledger.retired()
     try:
-        tags = release_git.versions(paths.root)
-    except ReleaseError as error:
+        tags = repository.versions(paths.root)
+    except GitError as error:
         return [str(error)]
     found = []
     for version in sorted(set(tags) - set(rows)):
         found.append(
-            f"{release_git.tag_name(version)} is a tag without a row in the ledger: another "
+            f"{version_names.tag(version)} is a tag without a row in the ledger: another "
             "installation released it, or the ledger was lost"
         )
     for version, row in sorted(rows.items()):
@@ -157,7 +152,7 @@ def disagreements(paths: Paths, ledger: Ledger) -> list[str]:
                 f"{row['tag']} is in the ledger but no tag here: fetch the tags, or another "
                 "installation released it"
             )
-        elif release_git.git(paths.root, "rev-parse", f"{row['tag']}^{{commit}}") != row["commit"]:
+        elif git.run(paths.root, "rev-parse", f"{row['tag']}^{{commit}}") != row["commit"]:
             found.append(f"{row['tag']} is not the commit {row['commit'][:12]} of the ledger")
         if version not in retired and not (paths.bundles / row["bundle"]).is_dir():
             found.append(
@@ -184,11 +179,11 @@ def _stored(paths: Paths, name: str) -> dict[str, Any]:
 
 
 def _commit(root: Path, row: dict[str, Any]) -> dict[str, Any] | None:
-    if not release_git.has(root, row["commit"]):
+    if not git.has(root, row["commit"]):
         return None
-    time, subject = release_git.git(
-        root, "show", "--no-patch", "--format=%cI%n%s", row["commit"]
-    ).split("\n", 1)
+    time, subject = git.run(root, "show", "--no-patch", "--format=%cI%n%s", row["commit"]).split(
+        "\n", 1
+    )
     return {"id": row["commit"], "time": time, "subject": subject}
 
 

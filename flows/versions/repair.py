@@ -24,11 +24,11 @@ from pathlib import Path
 import psutil
 
 from components import release
+from components.core import git
 from components.core.errors import Busy
 from components.core.ledger import Ledger
 from components.core.paths import Paths
 from components.core.runtime import stale_processes
-from components.release import git as release_git
 from components.release import journal
 from components.release.journal import Entry
 from flows.dvc import lockfile
@@ -81,7 +81,7 @@ def _release(paths: Paths, ledger: Ledger, entry: Entry, now: datetime) -> str:
         return f"the release of bundle {short} was complete"
     champion = ledger.champion()
     unmoved = (champion.bundle if champion else None) == entry.champion
-    there = (place.root / ".git").exists() and release_git.has(place.root, entry.commit or "none")
+    there = (place.root / ".git").exists() and git.has(place.root, entry.commit or "none")
     if entry.complete and unmoved and there and (paths.bundles / entry.bundle).is_dir():
         tag = release.finish(place, ledger, entry, now).tag
         return f"finished the release of bundle {short}: {tag} serves"

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from components import release
-from components.core import bundle, tables
+from components.core import bundle, git, tables
 from components.core.errors import ReleaseError, UsageError
 from components.core.paths import Paths
-from components.release import git as release_git
 from flows.dvc import (
+    lockfile,
     pipeline,
     process,
     stores,
@@ -55,7 +55,7 @@ def restore(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
     folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"Expected a new or empty folder, {folder} holds something. Name another.")
-    if not release_git.has(paths.root, row["commit"]):
+    if not git.has(paths.root, row["commit"]):
         raise ReleaseError(
             f"Expected the commit {row['commit'][:12]} of {row['tag']} in {paths.root}, it is not "
             "there. Bring it by `git fetch --tags` from where it was released."
@@ -65,8 +65,8 @@ def restore(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
         place = Paths(Path(made) / "project", paths.home, checkout=paths.root)
         say(f"code of {row['tag']} ...")
         clone = ("clone", "--quiet", "--no-checkout", str(paths.root), str(place.root))
-        release_git.git(paths.root, *clone)
-        release_git.git(place.root, "checkout", "--quiet", "--detach", row["commit"])
+        git.run(paths.root, *clone)
+        git.run(place.root, "checkout", "--quiet", "--detach", row["commit"])
         workspace.configure_dvc(place)
         say("data ...")
         _pull(place)
@@ -124,7 +124,7 @@ def prove(place: Paths, row: dict[str, Any]) -> tuple[int, list[str]]:
         ReleaseError: one has not, or is missing.
     """
     wrong = []
-    if release_git.git(place.root, "rev-parse", "HEAD") != row["commit"]:
+    if git.run(place.root, "rev-parse", "HEAD") != row["commit"]:
         wrong.append("the commit")
     for name, path in (("dvc_lock", place.root / "dvc.lock"), ("snapshot", place.snapshot)):
         if tables.file_hash(path) != row[name]:
@@ -158,7 +158,7 @@ def _expected(place: Paths) -> dict[str, str]:
     """
     cache = stores.open_stores(place.root)[0]
     found = {}
-    for step in stores.steps_of_lock((place.root / "dvc.lock").read_text(encoding="utf-8")):
+    for step in lockfile.read(place.root):
         for path, id_ in step.outs.items():
             if not id_.endswith(stores.DIRECTORY):
                 found[path] = id_

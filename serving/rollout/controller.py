@@ -13,8 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from components.core.errors import NewsloopError
-from components.core.ledger import Champion, Ledger, trials
+from components.core.errors import ChampionChanged, NewsloopError, NoWayBack
+from components.core.ledger import Champion, Ledger, deployments, trials
 from components.core.ledger.counts import Counts
 from components.core.ledger.trials import Challenge
 from components.core.params import Serve
@@ -95,7 +95,8 @@ class RolloutController:
 
     def _on_probation(self, champion: Champion, now: datetime) -> bool:
         since = now - champion.time
-        returned = champion.reason.startswith(trials.RETURNED)
+        # A version that stands again has served before: nothing is left to go back to but older.
+        returned = champion.returns_to is not None
         return not returned and since < timedelta(seconds=self._limits.probation_seconds)
 
     def _probe(self, served: Served) -> None:
@@ -124,9 +125,12 @@ class RolloutController:
         verdict, reason = judge(evidence, self._limits, float("inf"))
         if verdict != "failed":
             return
-        back = trials.go_back(self._ledger, champion, f"{champion.tag}: {reason}", now)
-        if back is not None:
-            LOG.error("%s failed (%s): %s serves again.", champion.tag, reason, back.tag)
+        why = f"returned by itself: {champion.tag}: {reason}"
+        try:
+            back = deployments.roll_back(self._ledger, champion, now, why)
+        except (NoWayBack, ChampionChanged):  # nobody served before, or another service was first
+            return
+        LOG.error("%s failed (%s): %s serves again.", champion.tag, reason, back["tag"])
 
     def _judge_challenge(
         self, challenge: Challenge, champion: Champion | None, now: datetime

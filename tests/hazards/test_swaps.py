@@ -259,7 +259,7 @@ def test_a_bad_champion_is_back_by_itself(service: Project) -> None:
     after = service.ledger.champion()
     assert after is not None
     assert after.version == before.version
-    assert after.reason.startswith(f"{trials.RETURNED}{bad.tag}: no metrics for ")
+    assert after.reason.startswith(f"returned by itself: {bad.tag}: no metrics for ")
     assert {model for model, _, _ in found} == {title(before)}
 
 

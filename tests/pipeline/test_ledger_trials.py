@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from components.core.errors import LedgerError
-from components.core.ledger import PREDICTIONS, Champion, Ledger, trials
+from components.core.errors import LedgerError, NoWayBack
+from components.core.ledger import PREDICTIONS, Champion, Ledger, deployments, trials
 from components.core.ledger.counts import Counts
 from serving.http.answers import Prediction
 from serving.models.predictions import Answer
@@ -90,19 +92,53 @@ def test_who_promote_at_once_promote_once(ledger: Ledger) -> None:
     assert [one.version for one in ledger.deployments()] == [2, 1, 2]
 
 
-def test_who_goes_back_comes_from_where_it_was_before(ledger: Ledger) -> None:
-    bad = champion_of(ledger)
-    found = together(4, lambda: trials.go_back(ledger, bad, "v1: errors", NOW))
-    assert [one.version for one in found if one is not None] == [2]
-    assert [one.version for one in ledger.deployments()] == [2, 1, 2]
-    champion = champion_of(ledger)
-    assert (champion.version, champion.reason) == (2, "returned by itself: v1: errors")
-    assert trials.go_back(ledger, bad, "late", NOW) is None  # it is no champion any more
+_GOING_BACK = """
+import sys
+from datetime import UTC, datetime
+from components.core.errors import ChampionChanged, NoWayBack
+from components.core.ledger import Ledger, deployments
+
+ledger = Ledger(sys.argv[1], create=False)
+print("ready", flush=True)
+sys.stdin.readline()
+steps = 0
+while True:
+    try:
+        champion, _ = deployments.way_back(ledger)
+        deployments.roll_back(ledger, champion, datetime.now(UTC), "a test")
+        steps += 1
+    except ChampionChanged:
+        continue
+    except NoWayBack:
+        break
+print(steps)
+"""
+
+
+def test_two_processes_that_go_back_leave_each_version_once(database: str, ledger: Ledger) -> None:
+    last = 60
+    for number in range(3, last + 1):
+        ledger.add_version(version(number), "a test")
+    command = [sys.executable, "-c", _GOING_BACK, database]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(2)]  # type: ignore[call-overload]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    steps = [int(process.communicate(timeout=60)[0]) for process in processes]
+    backs = [row for row in deployments.history(ledger) if row["returns_to"]]
+    # 2, 1, 3, 4, ... were deployed: the way back passes each of them once.
+    assert [row["version"] for row in backs] == [*range(last - 1, 2, -1), 1, 2]
+    assert sum(steps) == len(backs)
+    assert all(steps), "one process did everything: nothing was tried at once"
 
 
 def test_a_version_that_is_retired_does_not_come_back(ledger: Ledger) -> None:
     ledger.retire(2, f"{2:064x}", NOW, "erased")
-    assert trials.go_back(ledger, champion_of(ledger), "errors", NOW) is None
+    with pytest.raises(NoWayBack):
+        deployments.roll_back(ledger, champion_of(ledger), NOW, "errors")
     assert champion_of(ledger).version == 1
 
 

@@ -8,8 +8,9 @@ text of an erased person is emptied, and what is older than the retention times 
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -60,7 +61,13 @@ _NO_ROOM = ("disk I/O error", "database or disk is full")
 
 @dataclass(frozen=True)
 class Champion:
-    """The version that serves."""
+    """The version that serves.
+
+    Attributes:
+        time, reason: of its deployment.
+        seq: of its deployment, which tells two deployments of one version apart.
+        returns_to: of a way back, the deployment that stands again; None: a step forward.
+    """
 
     version: int
     bundle: str
@@ -72,6 +79,8 @@ class Champion:
     decision: dict[str, Any]
     snapshot: str
     dvc_lock: str
+    seq: int = 0
+    returns_to: int | None = None
 
 
 def url(ledger_file: Path) -> str:
@@ -129,6 +138,16 @@ class Ledger:
         """A transaction whose failures are LedgerErrors; gives a connection."""
         return Transaction(self.engine, self.name)
 
+    @contextlib.contextmanager
+    def sole_writer(self, table: sa.Table) -> Iterator[sa.Connection]:
+        """A transaction during which no other one writes to `table`; what it reads stays true."""
+        with self.transaction() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
+            yield connection
+
     def insert(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         """Adds `rows` to `table` in one transaction."""
         if rows:
@@ -159,6 +178,8 @@ class Ledger:
                 *[column for column in VERSIONS.c if column.name != "time"],
                 DEPLOYMENTS.c.time,
                 DEPLOYMENTS.c.reason,
+                DEPLOYMENTS.c.seq,
+                DEPLOYMENTS.c.returns_to,
             )
             .join_from(DEPLOYMENTS, VERSIONS, DEPLOYMENTS.c.version == VERSIONS.c.version)
             .order_by(DEPLOYMENTS.c.seq.desc())
@@ -291,9 +312,6 @@ class Ledger:
     def add_decision(self, row: dict[str, Any]) -> None:
         self.insert(DECISIONS, [row])
 
-    def has_decision(self, decision_id: str) -> bool:
-        return bool(self.query(sa.select(DECISIONS.c.seq).where(DECISIONS.c.id == decision_id)))
-
     def decisions(
         self, kind: str, verdict: str | None = None, limit: int = 1
     ) -> list[dict[str, Any]]:
@@ -309,21 +327,16 @@ class Ledger:
         Raises:
             LedgerError: another run has judged some of these predictions in the meantime.
         """
-        with self.transaction() as connection:
-            # SQLite has one writer from its first insert on; PostgreSQL waits at the locked row.
-            ours = connection.execute(sa.insert(WINDOWS).values(window)).inserted_primary_key
-            newest = sa.select(DEPLOYMENTS.c.seq).order_by(DEPLOYMENTS.c.seq.desc()).limit(1)
-            connection.execute(newest.with_for_update()).first()
+        with self.sole_writer(WINDOWS) as connection:
             others = sa.select(WINDOWS.c.seq).where(
-                WINDOWS.c.bundle == window["bundle"],
-                WINDOWS.c.until > window["after"],
-                WINDOWS.c.seq != (ours[0] if ours else None),
+                WINDOWS.c.bundle == window["bundle"], WINDOWS.c.until > window["after"]
             )
             if connection.execute(others.limit(1)).first() is not None:
                 raise LedgerError(
                     "Expected to be the only monitoring run, another one judged the same "
                     "predictions first. Its decision stands; there is nothing to do."
                 )
+            connection.execute(sa.insert(WINDOWS).values(window))
             connection.execute(sa.insert(DECISIONS).values(decision))
 
     def claim(self, decision_id: str, flow_run: str, time: datetime) -> bool:

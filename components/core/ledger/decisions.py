@@ -109,6 +109,7 @@ def last_taken_up(ledger: Ledger) -> datetime | None:
 
 
 def decision(ledger: Ledger, decision_id: str) -> dict[str, Any] | None:
+    """The row of one decision, of whatever kind; None if there is none."""
     rows = ledger.query(sa.select(DECISIONS).where(DECISIONS.c.id == decision_id))
     return rows[0] if rows else None
 

@@ -13,18 +13,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from components.core.errors import LedgerError
-from components.core.ledger import Ledger
-from components.core.ledger.tables import DEPLOYMENTS, PREDICTIONS, VERSIONS
+from components.core import version_names
+from components.core.errors import ChampionChanged, NoWayBack, UsageError
+from components.core.ledger import Champion, Ledger
+from components.core.ledger.tables import DEPLOYMENTS, PREDICTIONS, RETIRED, VERSIONS
+
+_HISTORY = (
+    sa.select(DEPLOYMENTS, VERSIONS.c.tag, VERSIONS.c.bundle)
+    .join_from(DEPLOYMENTS, VERSIONS, DEPLOYMENTS.c.version == VERSIONS.c.version)
+    .order_by(DEPLOYMENTS.c.seq)
+)
 
 
 def history(ledger: Ledger) -> list[dict[str, Any]]:
     """Every deployment, the oldest first: seq, version, time, reason, returns_to, tag, bundle."""
-    return ledger.query(
-        sa.select(DEPLOYMENTS, VERSIONS.c.tag, VERSIONS.c.bundle)
-        .join_from(DEPLOYMENTS, VERSIONS, DEPLOYMENTS.c.version == VERSIONS.c.version)
-        .order_by(DEPLOYMENTS.c.seq)
-    )
+    return ledger.query(_HISTORY)
 
 
 def at(ledger: Ledger, time: datetime) -> dict[str, Any] | None:
@@ -63,63 +66,61 @@ def earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def roll_back(
-    ledger: Ledger, now: datetime, version: int | None = None, because: str = ""
+    ledger: Ledger, champion: Champion, now: datetime, reason: str, version: int | None = None
 ) -> dict[str, Any]:
-    """Makes the version champion that served before the champion, in one row.
+    """Makes the version serve again that served before `champion`, in one row.
 
     Args:
+        champion: who serves, as the caller decided to leave it.
         now: UTC.
+        reason: for people.
         version: go back to the last time that this one served; None: one step.
-        because: the reason, if there is one beside the wish.
 
     Returns:
         The deployment that stands again, as `history`.
 
     Raises:
-        LedgerError: nothing to go back to, or somebody changed the champion meanwhile.
+        NoWayBack: no earlier version may serve again.
+        ChampionChanged: `champion` serves no more.
     """
-    rows = history(ledger)
-    target = way_back(ledger, rows, version)
-    reason = f"rolled back from {rows[-1]['tag']}" + (f": {because}" if because else "")
-    row = {"version": target["version"], "time": now, "reason": reason, "returns_to": target["seq"]}
-    with ledger.transaction() as connection:
-        # PostgreSQL waits at the locked row; SQLite has one writer from its first insert on.
-        last = sa.select(DEPLOYMENTS.c.seq).where(DEPLOYMENTS.c.seq == rows[-1]["seq"])
-        connection.execute(last.with_for_update()).first()
-        ours = connection.execute(sa.insert(DEPLOYMENTS).values(row)).inserted_primary_key
-        others = sa.select(DEPLOYMENTS.c.seq).where(
-            DEPLOYMENTS.c.seq > rows[-1]["seq"],
-            DEPLOYMENTS.c.seq != (ours[0] if ours else None),
-        )
-        if connection.execute(others.limit(1)).first() is not None:
-            raise LedgerError(
+    with ledger.sole_writer(DEPLOYMENTS) as connection:
+        rows = [dict(row) for row in connection.execute(_HISTORY).mappings()]
+        if rows[-1]["seq"] != champion.seq:
+            raise ChampionChanged(
                 "Expected to be the only one who changes the champion, somebody else did so "
                 "first. Look at it with `newsloop models`, then roll back again if it is needed."
             )
+        retired = connection.execute(sa.select(RETIRED.c.version)).scalars()
+        target = _way_back(rows, set(retired), version)
+        row = {"version": target["version"], "time": now, "reason": reason}
+        connection.execute(sa.insert(DEPLOYMENTS), [{**row, "returns_to": target["seq"]}])
     return target
 
 
-def way_back(
-    ledger: Ledger, rows: list[dict[str, Any]], version: int | None = None
-) -> dict[str, Any]:
-    """The deployment that `roll_back` would let stand again.
+def way_back(ledger: Ledger, version: int | None = None) -> tuple[Champion, dict[str, Any]]:
+    """Who serves, and the deployment that `roll_back` would let stand again.
 
     Raises:
-        LedgerError: there is none.
+        NoWayBack: there is none.
     """
-    if not rows:
-        raise LedgerError(
+    champion = ledger.champion()
+    if champion is None:
+        raise NoWayBack(
             "Expected a champion to go back from, none was released yet. Run `newsloop run` first."
         )
-    gone = {rows[-1]["version"], *ledger.retired()}
+    return champion, _way_back(history(ledger), set(ledger.retired()), version)
+
+
+def _way_back(rows: list[dict[str, Any]], retired: set[int], version: int | None) -> dict[str, Any]:
+    gone = {rows[-1]["version"], *retired}
     choices = [row for row in earlier(rows) if row["version"] not in gone]
     fitting = [row for row in choices if version in (None, row["version"])]
     if not fitting:
         wanted = "a version" if version is None else f"v{version}"
-        known = list(dict.fromkeys(f"v{row['version']}" for row in choices))
-        raise LedgerError(
+        known = version_names.listed(dict.fromkeys(row["version"] for row in choices))
+        raise NoWayBack(
             f"Expected {wanted} before {rows[-1]['tag']} to go back to, there is "
-            f"{'only ' + ', '.join(known) if known else 'none'}. `newsloop models` lists what was "
+            f"{'only ' + known if choices else 'none'}. `newsloop models` lists what was "
             "released; `newsloop promote` makes any of them the champion."
         )
     return fitting[0]
@@ -129,6 +130,22 @@ def prediction(ledger: Ledger, prediction_id: str) -> dict[str, Any] | None:
     """An answer of the service by its id, without its text; None if there is none."""
     found = ledger.query(sa.select(PREDICTIONS).where(PREDICTIONS.c.id == prediction_id))
     return found[0] if found else None
+
+
+def released(ledger: Ledger, name: str) -> dict[str, Any]:
+    """The row of the released version that a person names, such as v3.
+
+    Raises:
+        UsageError: there is none.
+    """
+    rows = {row["version"]: row for row in ledger.versions()}
+    row = rows.get(version_names.number(name))
+    if row is None:
+        raise UsageError(
+            f"Expected one of the released versions ({version_names.listed(sorted(rows))}), got "
+            f"{name}. `newsloop models` lists them."
+        )
+    return row
 
 
 def version_of(ledger: Ledger, bundle: str) -> dict[str, Any] | None:

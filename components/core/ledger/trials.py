@@ -11,8 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from components.core.errors import LedgerError
-from components.core.ledger import Champion, Ledger
-from components.core.ledger import deployments as ledger_deployments
+from components.core.ledger import Ledger
 from components.core.ledger.counts import Counts
 from components.core.ledger.tables import (
     CHALLENGES,
@@ -26,7 +25,6 @@ from components.core.ledger.tables import (
 )
 
 Event = Literal["start", "step", "passed", "promoted", "failed", "stopped"]
-RETURNED = "returned by itself: "  # how the reason of an automatic rollback begins
 
 
 @dataclass(frozen=True)
@@ -136,37 +134,6 @@ def go_on(ledger: Ledger, challenge: Challenge, event: Event, reason: str, now: 
     except sa.exc.SQLAlchemyError as error:
         raise _away(error) from error
     return True
-
-
-def go_back(ledger: Ledger, champion: Champion, reason: str, now: datetime) -> Champion | None:
-    """Makes the version that served before `champion` serve again.
-
-    Returns:
-        Who serves now; None if nobody served before, or somebody else has changed it meanwhile.
-    """
-    gone = {champion.version, *ledger.retired()}
-    below = ledger_deployments.earlier(ledger_deployments.history(ledger))
-    target = next((row for row in below if row["version"] not in gone), None)
-    if target is None:
-        return None
-    deployed = {
-        "version": target["version"], "time": now, "reason": RETURNED + reason,
-        "returns_to": target["seq"],
-    }  # fmt: skip
-    last_two = sa.select(DEPLOYMENTS).order_by(DEPLOYMENTS.c.seq.desc()).limit(2)
-    try:
-        with ledger.engine.connect() as connection:
-            # SQLite has one writer from its insert on; PostgreSQL waits at the locked rows.
-            connection.execute(last_two.with_for_update()).all()
-            connection.execute(sa.insert(DEPLOYMENTS), [deployed])
-            _, before = connection.execute(last_two).mappings()
-            if (before["version"], before["time"]) != (champion.version, champion.time):
-                connection.rollback()
-                return None
-            connection.commit()
-    except sa.exc.SQLAlchemyError as error:
-        raise _away(error) from error
-    return ledger.champion()
 
 
 def observe(ledger: Ledger, counts: dict[str, Counts], now: datetime) -> None:

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from components.core.errors import UsageError
-from components.core.ledger import Ledger
+from components.core.ledger import Ledger, deployments
 from components.core.paths import Paths
 from components.core.runtime import interrupts
 from flows.cli import common, output
-from flows.cli.common import Json, OpenLedger, Project, champion, released
+from flows.cli.common import Json, OpenLedger, Project, champion
 
 
 def add(
@@ -62,4 +62,4 @@ def add(
 
 def _version(ledger: Ledger, paths: Paths, wanted: str) -> dict[str, Any]:
     """The row of the version that is wanted, or of the champion."""
-    return released(ledger, wanted) if wanted else vars(champion(ledger, paths))
+    return deployments.released(ledger, wanted) if wanted else vars(champion(ledger, paths))

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from components.core.errors import LedgerError, UsageError
-from components.core.ledger import Ledger, trials
+from components.core.ledger import Ledger, deployments, trials
 from components.core.ledger.trials import Challenge
 from flows.cli import common, output
-from flows.cli.common import Json, OpenLedger, Project, released
+from flows.cli.common import Json, OpenLedger, Project
 
 _SHOWN = 10  # rows of the history
 
@@ -52,7 +52,7 @@ def add(
         from components.core import bundle
 
         ledger = open_ledger(paths)
-        row = released(ledger, version)
+        row = deployments.released(ledger, version)
         bundle.verify(paths.bundles / row["bundle"], paths.keys)
         shares = [0.0] * shadow + params.serve.challenger.shares * canary
         trials.start(ledger, row, shares, because, datetime.now(UTC))

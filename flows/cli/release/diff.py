@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from components.core.ledger import deployments as ledger_deployments
 from flows.cli import common, output_versions
-from flows.cli.common import Json, OpenLedger, Project, Version, released
+from flows.cli.common import Json, OpenLedger, Project, Version
 
 
 def add(
@@ -25,5 +26,8 @@ def add(
         from flows import versions
 
         ledger = open_ledger(paths)
-        one, two = released(ledger, first), released(ledger, second)
+        one, two = (
+            ledger_deployments.released(ledger, first),
+            ledger_deployments.released(ledger, second),
+        )
         output_versions.diff(versions.diff(paths, one, two), as_json)

@@ -9,7 +9,6 @@ import typer
 from components.core import bundle
 from components.core.errors import (
     BundleError,
-    UsageError,
 )
 from components.core.ledger import Ledger
 from components.core.ledger import deployments as ledger_deployments
@@ -65,16 +64,9 @@ def model_card(paths: Paths, ledger: Ledger, version: str) -> dict[str, str]:
         BundleError: its bundle is altered or gone, or older than model cards.
     """
     champion = ledger.champion()
-    wanted = version.removeprefix("newsloop@").removeprefix("v").split(".")[0]
     if version == "champion" and champion is not None:
-        wanted = str(champion.version)
-    rows = {str(row["version"]): row for row in ledger.versions()}
-    if wanted not in rows:
-        raise UsageError(
-            f"Expected champion or one of {', '.join(f'v{one}' for one in rows) or 'no version'}; "
-            f"got {version}. `newsloop models` lists the versions."
-        )
-    row = rows[wanted]
+        version = champion.tag
+    row = ledger_deployments.released(ledger, version)
     folder = paths.bundles / row["bundle"]
     bundle.verify(folder, paths.keys)
     card = bundle.card(folder)

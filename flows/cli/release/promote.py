@@ -11,10 +11,11 @@ import typer
 from components.core import bundle
 from components.core.errors import UsageError
 from components.core.ledger import Champion, Ledger
+from components.core.ledger import deployments as ledger_deployments
 from components.core.params import Params
 from components.core.paths import Paths
 from flows.cli import common, output
-from flows.cli.common import Json, OpenLedger, Project, released
+from flows.cli.common import Json, OpenLedger, Project
 
 _BUNDLE = re.compile(r"[0-9a-f]{12,64}")
 _REMEMBERED = 1000  # decisions that are looked through for a bundle
@@ -53,7 +54,7 @@ def add(
             found = {key: getattr(champion, key) for key in ("version", "tag", "reason")}
             output.lines([line], found, as_json)
             return
-        row = released(ledger, version)
+        row = ledger_deployments.released(ledger, version)
         _deploy(paths, ledger, row["version"], f"promoted: {because}", as_json)
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from components.core.ledger import deployments as ledger_deployments
 from flows.cli import common, output, output_versions
-from flows.cli.common import Json, OpenLedger, Project, Version, released
+from flows.cli.common import Json, OpenLedger, Project, Version
 
 
 def add(
@@ -34,7 +35,7 @@ def add(
         _, paths = project()
         from flows.versions import restore as restoring
 
-        row = released(open_ledger(paths), version)
+        row = ledger_deployments.released(open_ledger(paths), version)
         found = restoring.restore(paths, row, folder, output.say)
         if retrain:
             found["retrained"] = restoring.retrain(paths, row, folder, output.say)

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from components.core import bundle
+from components.core import bundle, version_names
 from components.core.ledger import deployments as ledger_deployments
 from flows.cli import common, output
-from flows.cli.common import Json, OpenLedger, Project, number
+from flows.cli.common import Json, OpenLedger, Project
 
 
 def add(
@@ -35,11 +35,10 @@ def add(
         """
         _, paths = project()
         ledger = open_ledger(paths)
-        wanted = number(version) if version else None
-        back = ledger_deployments.way_back(ledger, ledger_deployments.history(ledger), wanted)
+        wanted = version_names.number(version) if version else None
+        champion, back = ledger_deployments.way_back(ledger, wanted)
         bundle.verify(paths.bundles / back["bundle"], paths.keys)
-        back = ledger_deployments.roll_back(ledger, datetime.now(UTC), wanted, because)
-        champion = ledger.champion()
-        reason = champion.reason if champion else ""
+        reason = f"rolled back from {champion.tag}" + (f": {because}" if because else "")
+        back = ledger_deployments.roll_back(ledger, champion, datetime.now(UTC), reason, wanted)
         found = {"version": back["version"], "tag": back["tag"], "reason": reason}
         output.lines([f"{back['tag']} serves from now on ({reason})"], found, as_json)

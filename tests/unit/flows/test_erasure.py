@@ -21,12 +21,9 @@ from components.core.paths import Paths
 from components.core.scrub import Scrubbed
 from components.core.scrub.cache import ScrubCache
 from flows import erasure
-from flows.dvc.stores import (
-    Library,
-    Step,
-    open_stores,
-    steps_of_lock,
-)
+from flows.dvc import lockfile
+from flows.dvc.lockfile import Step
+from flows.dvc.stores import Library, open_stores
 from flows.erasure import certificate, lineage
 from flows.erasure import plan as erasure_plan
 from flows.erasure.certificate import Deeds
@@ -153,7 +150,7 @@ def test_where_nobody_can_say_it_is_said() -> None:
 
 def test_no_lock_is_said() -> None:
     with pytest.raises(DataError):
-        steps_of_lock("- a\n- b")
+        lockfile.parse("- a\n- b")
 
 
 @pytest.mark.parametrize(

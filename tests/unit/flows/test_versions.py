@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from components.core import version_names
 from components.core.errors import UsageError
 from flows import versions
-from flows.cli import common
 from flows.cli.release import at
 
 
@@ -28,13 +28,13 @@ def test_other_times_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["v3", "3", "newsloop@v3.0.0"])
 def test_a_version_by_any_of_its_names(text: str) -> None:
-    assert common.number(text) == 3
+    assert version_names.number(text) == 3
 
 
-@pytest.mark.parametrize("text", ["three", "", "v", "-1"])
+@pytest.mark.parametrize("text", ["three", "", "v", "-1", "v3.1", "newsloop@3"])
 def test_what_is_no_version(text: str) -> None:
     with pytest.raises(UsageError, match="such as v3"):
-        common.number(text)
+        version_names.number(text)
 
 
 def test_settings_are_compared_by_dotted_keys() -> None:

@@ -381,7 +381,7 @@ def test_a_bad_champion_is_back_within_a_minute(world: World, trouble: str) -> N
     seconds = seconds_until_back(world)
     assert seconds is not None
     assert seconds < 60
-    assert world.champion().reason.startswith(f"{trials.RETURNED}newsloop@v2.0.0: ")
+    assert world.champion().reason.startswith("returned by itself: newsloop@v2.0.0: ")
     world.bundle(2).free.set()
 
 
