@@ -21,7 +21,7 @@ from components.core.params import Params
 from components.core.paths import Paths
 from flows.dvc import workspace
 from monitoring import governor, governor_inputs
-from monitoring.governor import Asker, Verdict
+from monitoring.governor import Asker, WindowVerdict
 
 MERGED, HELD_BACK = "merged", "held back"
 
@@ -37,10 +37,10 @@ def at_work(paths: Paths) -> bool:
 
 def decide(
     ledger: Ledger, params: Params, champion: Champion, now: datetime, by: Asker, why: str
-) -> tuple[str, governor.Decision]:
+) -> tuple[str, governor.GovernorDecision]:
     """Asks the governor for a schedule or a person, and writes down what it said; its id."""
     past = governor_inputs.gather(ledger, champion, params.governor, now, at_work=False)
-    verdict = Verdict("none", (f"{why.rstrip('.')}.",))
+    verdict = WindowVerdict("none", (f"{why.rstrip('.')}.",))
     decision = governor.decide(verdict, past.history, params.governor, now, by)
     decision_id = uuid.uuid4().hex
     ledger.add_decision(

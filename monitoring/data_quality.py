@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from components.core.params import Monitor, Validate
 from components.core.text_quality import SHORT, damage
-from monitoring.governor import Verdict
+from monitoring.governor import WindowVerdict
 from monitoring.windows import Window
 
 
@@ -75,7 +75,7 @@ def judge(
     usual: Mapping[str, int],
     validate: Validate,
     settings: Monitor,
-) -> tuple[Verdict | None, dict[str, int]]:
+) -> tuple[WindowVerdict | None, dict[str, int]]:
     """The verdict "bad data" or None, and how many texts have which fault.
 
     Args:
@@ -98,4 +98,4 @@ def judge(
     if not reasons:
         return None, counts
     mend = "Mend where the texts come from; nothing is learned from this."
-    return Verdict("bad data", (f"{'; '.join(reasons)}.", mend)), counts
+    return WindowVerdict("bad data", (f"{'; '.join(reasons)}.", mend)), counts

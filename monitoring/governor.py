@@ -19,7 +19,7 @@ Answer = Literal["retrain", "wait", "alert"]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class WindowVerdict:
     """What monitoring found in a window.
 
     Attributes:
@@ -65,7 +65,7 @@ class History:
 
 
 @dataclass(frozen=True)
-class Decision:
+class GovernorDecision:
     """What is to be done, and why.
 
     Attributes:
@@ -83,7 +83,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class _Case:
-    verdict: Verdict
+    verdict: WindowVerdict
     history: History
     params: Governor
     now: datetime
@@ -119,12 +119,16 @@ class _Case:
 
 
 def decide(
-    verdict: Verdict, history: History, params: Governor, now: datetime, by: Asker = "monitoring"
-) -> Decision:
+    verdict: WindowVerdict,
+    history: History,
+    params: Governor,
+    now: datetime,
+    by: Asker = "monitoring",
+) -> GovernorDecision:
     """What to do now.
 
     Args:
-        verdict: of the window; a schedule and a person need none: `Verdict("none")`.
+        verdict: of the window; a schedule and a person need none: `WindowVerdict("none")`.
         history: what happened before.
         params: the policy.
         now: UTC. A time in the history that lies in the future (a clock was set back) counts as
@@ -139,11 +143,11 @@ def decide(
         found = rule(case)
         if found:
             answer, sentence = found
-            return Decision(answer, [*reasons, sentence], rule.__name__.strip("_"), moved)
-    return Decision("retrain", [*reasons, *_grounds(case, by)], by, moved)
+            return GovernorDecision(answer, [*reasons, sentence], rule.__name__.strip("_"), moved)
+    return GovernorDecision("retrain", [*reasons, *_grounds(case, by)], by, moved)
 
 
-def moves(verdict: Verdict, params: Governor) -> bool | None:
+def moves(verdict: WindowVerdict, params: Governor) -> bool | None:
     """Whether the world has moved in a window; None where that cannot be said."""
     case = _Case(verdict, History(), params, datetime.min.replace(tzinfo=UTC))
     if case.drops():
@@ -160,16 +164,16 @@ def circuit_open(history: History, params: Governor, now: datetime) -> bool:
     return abs(now - history.failures[0]) < timedelta(hours=params.circuit_hours)
 
 
-_Found = tuple[Answer, str] | None
+_RuleAnswer = tuple[Answer, str] | None
 
 
-def _bad_data(case: _Case) -> _Found:
+def _bad_data(case: _Case) -> _RuleAnswer:
     if case.verdict.finding != "bad data":
         return None
     return "alert", "Bad data is no drift, and nothing is learned from it: a person must look."
 
 
-def _cannot_say(case: _Case) -> _Found:
+def _cannot_say(case: _Case) -> _RuleAnswer:
     if case.verdict.finding != "cannot say" or case.drops():
         return None
     unclear = "Whether there is drift cannot be said; this is no pass"
@@ -182,7 +186,7 @@ def _cannot_say(case: _Case) -> _Found:
     return "wait", f"{unclear}."
 
 
-def _no_reason(case: _Case) -> _Found:
+def _no_reason(case: _Case) -> _RuleAnswer:
     if moves(case.verdict, case.params) or case.old():
         return None
     if case.verdict.finding != "drift":
@@ -193,13 +197,13 @@ def _no_reason(case: _Case) -> _Found:
     )
 
 
-def _under_way(case: _Case) -> _Found:
+def _under_way(case: _Case) -> _RuleAnswer:
     if not case.history.under_way:
         return None
     return "wait", f"{case.history.under_way}; one at a time is enough."
 
 
-def _circuit(case: _Case) -> _Found:
+def _circuit(case: _Case) -> _RuleAnswer:
     if not circuit_open(case.history, case.params, case.now):
         return None
     closes = case.history.failures[0] + timedelta(hours=case.params.circuit_hours)
@@ -209,7 +213,7 @@ def _circuit(case: _Case) -> _Found:
     )
 
 
-def _too_few_windows(case: _Case) -> _Found:
+def _too_few_windows(case: _Case) -> _RuleAnswer:
     if case.old():
         return None
     seen = [True, *case.history.moved[: case.params.last_windows - 1]]
@@ -221,7 +225,7 @@ def _too_few_windows(case: _Case) -> _Found:
     )
 
 
-def _cooldown(case: _Case) -> _Found:
+def _cooldown(case: _Case) -> _RuleAnswer:
     if not case.history.asked:
         return None
     ago = case.ago(case.history.asked[0])
@@ -233,7 +237,7 @@ def _cooldown(case: _Case) -> _Found:
     )
 
 
-def _budget(case: _Case) -> _Found:
+def _budget(case: _Case) -> _RuleAnswer:
     for days, most in ((1, case.params.per_day), (30, case.params.per_month)):
         count = sum(case.ago(time) < timedelta(days=days) for time in case.history.asked)
         if count >= most:
@@ -244,7 +248,7 @@ def _budget(case: _Case) -> _Found:
     return None
 
 
-def _too_few_labels(case: _Case) -> _Found:
+def _too_few_labels(case: _Case) -> _RuleAnswer:
     missing = case.params.min_new_labels - case.history.new_labels
     if missing <= 0:
         return None
@@ -255,7 +259,7 @@ def _too_few_labels(case: _Case) -> _Found:
     )
 
 
-def _quiet_hours(case: _Case) -> _Found:
+def _quiet_hours(case: _Case) -> _RuleAnswer:
     hour = case.now.astimezone(UTC).hour
     if hour not in case.params.quiet_hours:
         return None
@@ -277,7 +281,7 @@ def _grounds(case: _Case, by: Asker) -> list[str]:
     ]
 
 
-_RULES: dict[Asker, tuple[Callable[[_Case], _Found], ...]] = {
+_RULES: dict[Asker, tuple[Callable[[_Case], _RuleAnswer], ...]] = {
     "monitoring": (
         _bad_data, _cannot_say, _no_reason, _under_way, _circuit, _too_few_windows, _cooldown,
         _budget, _too_few_labels, _quiet_hours,

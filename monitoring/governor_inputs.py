@@ -15,7 +15,7 @@ from monitoring.governor import History
 
 
 @dataclass(frozen=True)
-class Past:
+class GovernorInputs:
     """The history, and the request for a retraining that no run took up; None if there is none."""
 
     history: History
@@ -31,7 +31,7 @@ class Past:
 
 def gather(
     ledger: Ledger, champion: Champion, params: Governor, now: datetime, *, at_work: bool
-) -> Past:
+) -> GovernorInputs:
     """Reads it.
 
     Args:
@@ -61,4 +61,4 @@ def gather(
         champion_since=champion.time,
         judged=judged[0]["time"] if judged else None,
     )
-    return Past(history, request)
+    return GovernorInputs(history, request)

@@ -39,7 +39,7 @@ from monitoring import (
 from monitoring.accuracy_estimate import Decay, Measured
 from monitoring.drift import Drift
 from monitoring.drift import evidently as evidently_page
-from monitoring.governor import Decision, Verdict
+from monitoring.governor import GovernorDecision, WindowVerdict
 from monitoring.window_evaluation import Answered, Seen
 from monitoring.windows import State, Window
 
@@ -64,7 +64,7 @@ class Outcome:
     """
 
     decision_id: str
-    decision: Decision
+    decision: GovernorDecision
     seen: Seen
     window: Window
     state: State
@@ -217,7 +217,9 @@ def run(
     return outcome
 
 
-def with_accuracy(verdict: Verdict, seen: Seen, decay: Decay | None, champion: Champion) -> Verdict:
+def with_accuracy(
+    verdict: WindowVerdict, seen: Seen, decay: Decay | None, champion: Champion
+) -> WindowVerdict:
     """`verdict`, with how far the accuracy fell, as far as that is known.
 
     By labels it counts, against the test side's, once a sequential test is certain that it fell;

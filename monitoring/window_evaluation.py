@@ -18,7 +18,7 @@ from monitoring import accuracy_estimate, data_quality, drift
 from monitoring.drift import Drift, by_source, what_moved
 from monitoring.drift.by_source import SourceDrift
 from monitoring.drift.what_moved import Moved
-from monitoring.governor import Verdict
+from monitoring.governor import WindowVerdict
 from monitoring.windows import Window
 
 # Below this a p-value needs too many permutations. Nobody has looked as often as that leads to
@@ -102,11 +102,11 @@ def level(spent: float, settings: Monitor) -> float:
     return min(settings.false_alarm_rate, left * _SHARE_OF_BUDGET)
 
 
-def unready(window: Window, allowed: float, settings: Monitor) -> Verdict | None:
+def unready(window: Window, allowed: float, settings: Monitor) -> WindowVerdict | None:
     """Why a window cannot be judged; None if it can."""
     state = window.state(settings.min_rows, settings.max_lost_share)
     if state == "unvalidated":
-        return Verdict(
+        return WindowVerdict(
             "cannot say",
             (
                 f"The scrubber lost {window.lost} of {window.lost + window.rows} texts, at most "
@@ -117,7 +117,7 @@ def unready(window: Window, allowed: float, settings: Monitor) -> Verdict | None
     if state != "complete":
         return drift.too_few(window.rows, settings)
     if allowed < LEAST_LEVEL:
-        return Verdict(
+        return WindowVerdict(
             "cannot say",
             (
                 "So many windows were judged within 24 hours that one more would raise more false "

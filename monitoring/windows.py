@@ -73,7 +73,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Past:
+class PriorWindows:
     """Predictions that came before a window.
 
     Attributes:
@@ -127,7 +127,7 @@ def pick(
     )
 
 
-def past(ledger: Ledger, window: Window, max_rows: int, early_rows: int) -> Past:
+def past(ledger: Ledger, window: Window, max_rows: int, early_rows: int) -> PriorWindows:
     """The predictions before `window` that it is judged with, none from before bad data.
 
     Args:
@@ -156,7 +156,7 @@ def past(ledger: Ledger, window: Window, max_rows: int, early_rows: int) -> Past
         texts, sources = [row["text"] for row in rows], [row["source"] for row in rows]
         return Window(window.bundle, sound, window.after, texts, sources=sources)
 
-    return Past(of(newest), shown_nothing, of(list(islice(calm, max(early_rows, 0)))))
+    return PriorWindows(of(newest), shown_nothing, of(list(islice(calm, max(early_rows, 0)))))
 
 
 def span(time: datetime, hours: float) -> tuple[datetime, datetime]:

@@ -27,7 +27,7 @@ from monitoring.drift import (
     permutation,
     word_features,
 )
-from monitoring.governor import Verdict
+from monitoring.governor import WindowVerdict
 
 NUMBERS, LABELS = "likelihood-ratio Kolmogorov-Smirnov", "likelihood ratio of a label"
 WORDS, VECTORS = "domain classifier", "maximum mean discrepancy"
@@ -83,7 +83,7 @@ class Drift:
         evidently: its results as plain values; None likewise.
     """
 
-    verdict: Verdict
+    verdict: WindowVerdict
     signals: tuple[Signal, ...] = ()
     level: float = 0.0
     rows: int = 0
@@ -194,9 +194,9 @@ def looks(window: int, older: int) -> list[int]:
     return [*sizes[:-1], every] if len(sizes) > 1 else sizes
 
 
-def too_few(rows: int, settings: Monitor) -> Verdict:
+def too_few(rows: int, settings: Monitor) -> WindowVerdict:
     few = f"{rows} predictions wait, and {settings.min_rows} are needed to judge."
-    return Verdict("cannot say", (few,))
+    return WindowVerdict("cannot say", (few,))
 
 
 def _tested(
@@ -205,7 +205,7 @@ def _tested(
 ) -> tuple[dict[str, float], int]:  # fmt: skip
     """p-values of the signals, and the rows of the look that differs most; cleaned tables."""
     both = pl.concat([reference, early, newest])
-    signals: dict[str, permutation.Signal] = {}
+    signals: dict[str, permutation.SignalRows] = {}
     for column in both:
         name, weight = column.name, _WEIGHTS.get(column.name, 1.0)
         kind = _kind(column)
@@ -219,13 +219,13 @@ def _tested(
             signals[name] = permutation.numbers(column.to_numpy(), weight)
     features = [name for name in both.columns if name.startswith(_FEATURE)]
     if len(features) > 1:
-        waves = permutation.waves(both.select(features).to_numpy())
-        signals[TOGETHER] = permutation.means(waves, _WEIGHTS[TOGETHER])
+        random_features = permutation.random_features(both.select(features).to_numpy())
+        signals[TOGETHER] = permutation.means(random_features, _WEIGHTS[TOGETHER])
     if not signals:
         return {}, sizes[0]
-    deals = permutation.deals_for(level)
-    found = permutation.test(signals, sizes, deals, _SEED, early.height)
-    return found.by_signal, found.look
+    permutations = permutation.permutations_for(level)
+    result = permutation.test(signals, sizes, permutations, _SEED, early.height)
+    return result.by_signal, result.lookback
 
 
 def _weighed(sketches: pl.Series) -> Any:
@@ -299,7 +299,7 @@ def _signal(
     return Signal(name, method, p_value, level, drifted)
 
 
-def _verdict(signals: tuple[Signal, ...], known: int, window: int, seen: int) -> Verdict:
+def _verdict(signals: tuple[Signal, ...], known: int, window: int, seen: int) -> WindowVerdict:
     drifted = [signal for signal in signals if signal.drifted]
     untested = [signal for signal in signals if signal.drifted is None]
     shown = []
@@ -313,11 +313,11 @@ def _verdict(signals: tuple[Signal, ...], known: int, window: int, seen: int) ->
         )
     shown += [f"{signal.name} cannot be tested: {signal.reason}." for signal in untested]
     if drifted:
-        return Verdict("drift", tuple(shown))
+        return WindowVerdict("drift", tuple(shown))
     if untested:
-        return Verdict("cannot say", tuple(shown))
+        return WindowVerdict("cannot say", tuple(shown))
     least = min(signals, key=lambda signal: signal.p_value or 0.0)
-    return Verdict(
+    return WindowVerdict(
         "none",
         (
             f"None of {len(signals)} signals has drifted between {known} reference rows "
