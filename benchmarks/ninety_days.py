@@ -68,7 +68,7 @@ from monitoring import (
     window_evaluation,
 )
 from monitoring.drift import Drift
-from monitoring.governor import Verdict
+from monitoring.governor import WindowVerdict
 from monitoring.window_evaluation import Seen
 
 LABELS_AN_HOUR = 5
@@ -144,7 +144,7 @@ class Life:
             ledger_windows.spent(ledger, now - timedelta(days=1)), params.monitor
         )
         if self.world == "broken" and BROKEN[0] <= hour / HOURS < BROKEN[1]:
-            found, estimate = Drift(Verdict("bad data")), None
+            found, estimate = Drift(WindowVerdict("bad data")), None
         else:
             found, estimate = simulated.judge(self.world, self.run, hour, model, begun, loud, level)
         seen = Seen(found, {}, estimate=estimate)

@@ -1,4 +1,4 @@
-"""The monitoring flow: a window judged, a decision taken, people told, the page drawn."""
+"""Monitoring flow: judges a window, decides, sends alerts and draws the page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from monitoring import alerts, retraining_effect
 from monitoring import monitor as monitoring
 from monitoring.alerts import Alert
 
-_LOOKED_BACK = timedelta(days=1)  # for runs that Prefect cancelled since one was at work
+_LOOKED_BACK = timedelta(days=1)  # for runs that Prefect cancelled because another run was active
 
 
 @flow(name="monitoring", flow_run_name="monitoring", validate_parameters=False)
@@ -37,7 +37,7 @@ def monitor(root: str, home: str) -> dict[str, Any]:
        are written to the ledger.
     3. Ask for the retraining that was decided, or again for an earlier one that no run took up.
     4. Compare a retrained champion with the model before it.
-    5. Tell people what they should know, and draw the operator's page.
+    5. Send the alerts, and draw the operator's page.
 
     Args:
         root: the checkout.
@@ -75,7 +75,7 @@ def monitor(root: str, home: str) -> dict[str, Any]:
 
 
 def _decide(params: Params, paths: Paths, ledger: Ledger, now: datetime) -> monitoring.Outcome:
-    """Steps 2 and 3."""
+    """Judges and decides (step 2), and requests retrainings (step 3)."""
     outcome = monitoring.run(params, paths, now, ledger, at_work=retrain_requests.at_work(paths))
     get_run_logger().info("%s: %s", outcome.decision.verdict, " ".join(outcome.decision.reasons))
     if outcome.reconcile:
@@ -86,7 +86,7 @@ def _decide(params: Params, paths: Paths, ledger: Ledger, now: datetime) -> moni
 
 
 def reconcile(paths: Paths, ledger: Ledger, now: datetime) -> list[Alert]:
-    """Brings ledger and Prefect into agreement; what people should know of it."""
+    """Reconciles ledger and Prefect; returns an alert for each dead run."""
     dead = retrain_requests.bury(ledger, paths, now)
     prefect_client.mark_crashed([row["flow_run"] for row in dead])
     for flow_run in prefect_client.doubled(now - _LOOKED_BACK):

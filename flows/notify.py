@@ -1,4 +1,4 @@
-"""Tells people from a flow. Whatever goes wrong with that, the run goes on."""
+"""Sends alerts from a flow; a failure to send never stops the run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOG = logging.getLogger("newsloop.alerts")
 def tell(
     found: Sequence[Alert], params: Params, paths: Paths, ledger: Ledger, now: datetime
 ) -> None:
-    """Writes alerts down and sends them; without a ledger or a readable address it only logs."""
+    """Records alerts and sends them; logs a warning if the ledger or the addresses fail."""
     try:
         history = History(failures=ledger_decisions.failures(ledger))
         every = [
@@ -34,7 +34,7 @@ def tell(
             where = alerts.channels(paths)
         except UsageError as error:
             LOG.warning("%s", error)
-            # They are kept as not told yet, so that they go out once the addresses are mended.
+            # The alerts stay unsent in the ledger and go out after the addresses are fixed.
             alerts.tell(every, ledger, [alerts.FILE], params.alerts, now, lambda *_: False)
         else:
             alerts.tell(every, ledger, where, params.alerts, now)
@@ -43,7 +43,7 @@ def tell(
 
 
 def of_learning(outcome: str, flow_run: str, error: BaseException) -> list[Alert]:
-    """What people should know of a retraining that failed."""
+    """Builds the alert for a failed retraining; none for an interrupted one."""
     if outcome == "refused":
         text = "No candidate passed the gate. The champion serves on. See `newsloop decisions`."
         return [Alert("gate refused", text, flow_run)]

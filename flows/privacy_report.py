@@ -1,4 +1,4 @@
-"""The privacy report of a run: what was masked, by source and entity; counts, never a value.
+"""Privacy report of a run: counts of masked values by source and entity, never a value.
 
 .newsloop/reports/privacy.json, privacy.html  the same for programs and for people
 """
@@ -13,7 +13,7 @@ from components.core.ledger import Ledger
 from components.core.ledger import retention as ledger_retention
 from components.core.paths import Paths
 
-SERVICE = "service"  # what people sent to it, by the placeholders in the texts that it kept
+SERVICE = "service"  # source of requests, counted by the placeholders in stored texts
 _STYLE = (
     "body{font:14px/1.5 sans-serif;max-width:900px;margin:24px auto;padding:0 16px}"
     "td,th{padding:4px 16px 4px 0;text-align:right}th:first-child,td:first-child{text-align:left}"
@@ -21,14 +21,14 @@ _STYLE = (
 
 
 def collect(paths: Paths, ledger: Ledger) -> dict[str, dict[str, int]]:
-    """Source -> entity -> how many were masked; the service's requests last."""
+    """Collects source -> entity -> number of masked values; the service comes last."""
     ingested = paths.ingested / "privacy.json"
     found: dict[str, dict[str, int]] = tables.read_json(ingested) if ingested.exists() else {}
     return {**found, SERVICE: ledger_retention.masked(ledger)}
 
 
 def rows(report: dict[str, dict[str, int]]) -> list[list[str]]:
-    """The report as a table: a row an entity, a column a source, the commonest entity first."""
+    """Formats the report as a table: a row for each entity, the most frequent first."""
     totals: dict[str, int] = {}
     for counts in report.values():
         for entity, count in counts.items():
@@ -49,7 +49,7 @@ def rows(report: dict[str, dict[str, int]]) -> list[list[str]]:
 
 
 def write(paths: Paths, report: dict[str, dict[str, int]]) -> dict[str, Any]:
-    """Writes both files; where the page is, and the report."""
+    """Writes both files; returns the page's path and the report."""
     folder = paths.home / "reports"
     tables.write_json(report, folder / "privacy.json")
     head, *body = rows(report)

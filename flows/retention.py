@@ -2,9 +2,9 @@
 
 1. Ledger: empty old texts, delete old rows, give their room back.
 2. Quarantine: bad rows in data/, in the workspace, in DVC's cache and remotes.
-3. Logs: what is old goes; of a log that is written now, what is older than a day is put aside.
+3. Logs: delete old ones; rotate each active log once a day.
 4. Evidently's pages.
-5. Bundles of retired versions that serve no more.
+5. Bundles of retired versions.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from flows.dvc import lockfile, workspace
 from flows.dvc.stores import Library, open_stores, remove_tree
 
 QUARANTINE = "quarantine.parquet"
-_ASIDE = "%Y%m%d"  # how the day of a log that was put aside is written
+_ASIDE = "%Y%m%d"  # date suffix of a rotated log
 
 
 @flow(name="retention", flow_run_name="retention", validate_parameters=False)
 def retention(root: str, home: str) -> dict[str, Any]:
-    """Removes what is too old.
+    """Removes data beyond its retention period.
 
     Args:
         root: the checkout.
@@ -93,15 +93,15 @@ def retain(
 
 
 def _quarantines(paths: Paths, limit: datetime, dry_run: bool) -> int:
-    """Empties tables of bad rows in the trees, removes them from DVC's stores; how many.
+    """Empties tables of bad rows in the trees and deletes them from DVC's stores; counts them.
 
     A tree's table keeps its columns. It comes back, with a new date, when validate runs again over
-    a source that still has these rows: what must not come back is mended there.
+    a source that still has these rows. Only a fix of the source prevents that.
     """
     roots = [root for root in (paths.root, paths.workspace) if (root / "dvc.yaml").is_file()]
-    here = [root / "data" / "02_validated" / QUARANTINE for root in roots]
+    quarantines = [root / "data" / "02_validated" / QUARANTINE for root in roots]
     count = 0
-    for path in _older([path for path in here if path.is_file()], limit):
+    for path in _older([path for path in quarantines if path.is_file()], limit):
         table = tables.read_table(path)
         if table.height:
             count += 1
@@ -109,8 +109,8 @@ def _quarantines(paths: Paths, limit: datetime, dry_run: bool) -> int:
                 tables.write_table(table.clear(), path)
     stores = open_stores(paths.root)
     library = Library(stores)
-    # Of an empty quarantine nothing has to go, and every version may share it.
-    found = {
+    # An empty quarantine holds no data, and all versions may share it: it stays.
+    ids = {
         id_
         for root in roots
         for steps in lockfile.everywhere(root).values()
@@ -120,7 +120,7 @@ def _quarantines(paths: Paths, limit: datetime, dry_run: bool) -> int:
         for name, id_ in (library.files(folder) or {}).items()
         if name == QUARANTINE
     }
-    full = {id_ for id_, table in library.tables(found) if table.height}
+    full = {id_ for id_, table in library.tables(ids) if table.height}
     for store in stores:
         old = {id_ for id_ in full & store.ids() if store.changed(id_) < limit}
         count += len(old)
@@ -131,7 +131,7 @@ def _quarantines(paths: Paths, limit: datetime, dry_run: bool) -> int:
 
 
 def _logs(paths: Paths, now: datetime, limit: datetime, dry_run: bool) -> int:
-    """Puts aside what a log holds, once a day, and removes what was put aside too long ago."""
+    """Rotates each log once a day and deletes rotated logs older than `limit`; counts deletions."""
     old = _older(paths.logs.glob("*.log*"), limit)
     count = _remove(old, dry_run)
     if dry_run:
@@ -140,7 +140,7 @@ def _logs(paths: Paths, now: datetime, limit: datetime, dry_run: bool) -> int:
         aside = log.with_name(f"{log.name}.{now.astimezone(UTC):{_ASIDE}}")
         if log.stat().st_size and not aside.exists():
             shutil.copyfile(log, aside)
-            # Its writers append: they go on at the new end.
+            # Writers append, so they continue at the new end.
             os.truncate(log, 0)
     return count
 

@@ -1,10 +1,9 @@
-"""How a retraining is asked for, taken up and ended: once, whatever is lost or comes twice.
+"""Retraining requests: each is requested, claimed and finished once, despite losses and duplicates.
 
-The ledger decides, not Prefect. A request is a decision "retrain"; the run that claims it is the
-only one to train for it. A run that finds its request claimed, or overtaken by a run that began
-after the request was made and so has seen all that it is about, is merged. Claim and outcome are
-both written while the learning lock is held: a claim without an outcome, the lock being free,
-belongs to a dead run.
+The ledger decides, not Prefect. A request is a decision "retrain"; only the run that claims the
+request trains for it. A run is merged if its request is claimed already, or if another run began
+after the request and so has all its data. Claim and outcome are written under the learning lock:
+if the lock is free, a claim without an outcome belongs to a dead run.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from components.core.params import Params
 from components.core.paths import Paths
 from flows.dvc import workspace
 from monitoring import governor, governor_inputs
-from monitoring.governor import Asker, Verdict
+from monitoring.governor import Asker, WindowVerdict
 
 MERGED, HELD_BACK = "merged", "held back"
 
 
 def at_work(paths: Paths) -> bool:
-    """Whether a learning run is at work, whoever started it."""
+    """Returns True while a learning run of any origin holds the lock."""
     try:
         with workspace.alone(paths):
             return False
@@ -37,10 +36,10 @@ def at_work(paths: Paths) -> bool:
 
 def decide(
     ledger: Ledger, params: Params, champion: Champion, now: datetime, by: Asker, why: str
-) -> tuple[str, governor.Decision]:
-    """Asks the governor for a schedule or a person, and writes down what it said; its id."""
+) -> tuple[str, governor.GovernorDecision]:
+    """Asks the governor for a schedule or a person, records and returns decision and id."""
     past = governor_inputs.gather(ledger, champion, params.governor, now, at_work=False)
-    verdict = Verdict("none", (f"{why.rstrip('.')}.",))
+    verdict = WindowVerdict("none", (f"{why.rstrip('.')}.",))
     decision = governor.decide(verdict, past.history, params.governor, now, by)
     decision_id = uuid.uuid4().hex
     ledger.add_decision(
@@ -64,7 +63,7 @@ def take_up(
     flow_run: str,
     now: datetime,
 ) -> tuple[str | None, str | None]:
-    """Decides whether a run that holds the lock shall learn.
+    """Decides if a run that holds the lock trains.
 
     Args:
         ledger: open.
@@ -75,7 +74,7 @@ def take_up(
         now: UTC.
 
     Returns:
-        The decision's id, and None if it shall learn, else the outcome: merged or held back.
+        The decision's id, and None if the run trains, else the outcome: merged or held back.
     """
     champion = ledger.champion()
     if decision_id is None:
@@ -94,7 +93,7 @@ def take_up(
 
 
 def failure(error: BaseException) -> tuple[str, dict[str, Any]]:
-    """Outcome and details of a run that raised; a message may quote data, so it is left out."""
+    """Returns outcome and details of a failed run, without the message, which may quote data."""
     if not isinstance(error, Exception):
         return "interrupted", {"error": type(error).__name__}
     outcome = "refused" if isinstance(error, GateRefused) else "failed"
@@ -102,7 +101,7 @@ def failure(error: BaseException) -> tuple[str, dict[str, Any]]:
 
 
 def bury(ledger: Ledger, paths: Paths, now: datetime) -> list[dict[str, Any]]:
-    """Records runs that died at work as crashed; their rows of RUNS."""
+    """Records dead runs as crashed; returns their rows of RUNS."""
     suspects = {row["flow_run"] for row in ledger_decisions.unfinished(ledger)}
     if not suspects or at_work(paths):
         return []
@@ -113,7 +112,7 @@ def bury(ledger: Ledger, paths: Paths, now: datetime) -> list[dict[str, Any]]:
 
 
 def ask_as_person(ledger: Ledger, params: Params, now: datetime, why: str) -> tuple[str, str]:
-    """A person's request: (decision's id, its reason).
+    """Requests a retraining for a person; returns (decision's id, reason).
 
     Raises:
         LedgerError: no champion, or a retraining is asked for already.

@@ -17,7 +17,7 @@ from monitoring import operator_page
 
 
 def write(params: Params, paths: Paths, ledger: Ledger, now: datetime) -> Path:
-    """Draws it anew; where it lies.
+    """Writes the page and returns its path.
 
     Raises:
         LedgerError: no champion, or the ledger cannot be reached.
@@ -29,14 +29,14 @@ def write(params: Params, paths: Paths, ledger: Ledger, now: datetime) -> Path:
         )
     page = paths.home / "reports" / "index.html"
     pages = sorted(paths.monitoring_reports.glob("*.html"))
-    places = [
+    candidates = [
         ("Data Docs", paths.data_docs / "index.html"),
         ("evaluation of the last run here", paths.evaluated / "report.html"),
         ("privacy", page.with_name("privacy.html")),
-        *[(f"drift {one.stem[:13]}", one) for one in pages[:-6:-1]],
+        *[(f"drift {path.stem[:13]}", path) for path in pages[:-6:-1]],
     ]
     links = [
-        (name, os.path.relpath(place, page.parent)) for name, place in places if place.exists()
+        (name, os.path.relpath(path, page.parent)) for name, path in candidates if path.exists()
     ]
     links.append(
         (f"Prefect ({control_plane.HOW})", environment.server_url(params).removesuffix("/api"))

@@ -1,13 +1,13 @@
-"""How good are the answers? Estimated without labels, measured with them.
+"""Accuracy of the answers: estimated without labels, measured with labels.
 
-Without labels: probabilities are calibrated on the reference (temperature and a bias for each
-class), moved to the window's own class shares, and the mean probability of the given label is the
-estimate. Where the reference's texts of a class are answered better or worse than that says, and
-more so than chance explains, the difference is added. It holds while the texts of a class are such
-as the reference knows, however many each class has; where that is not so, it says so.
+Without labels: the probabilities are calibrated on the reference (temperature and a bias for each
+class) and adjusted to the window's class shares. The mean probability of the predicted label is the
+estimate. If a chi-square test shows that the estimate is wrong for classes of the reference, the
+difference is added. The estimate is valid for label shift: class shares may change, the texts
+within a class may not.
 
-With labels: the share of right answers in each window of time, anew in each run, so that late
-labels count where they belong; and ADWIN over all of them, which finds when it became less.
+With labels: the share of right answers in each window of time, computed again in each run, so that
+late labels count in their window; and ADWIN over all labelled answers, which detects a decay.
 
 Sources: Alexandari, Kundaje and Shrikumar, "Maximum likelihood with bias-corrected calibration"
 (2020); Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori
@@ -34,20 +34,20 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _TINY = 1e-12  # a probability of 0 has no logarithm
-_PULL = 1.0  # texts that speak for temperature 1 and no bias, beside the real ones
-_ROUNDS, _CLOSE = 200, 1e-6  # of the expectation maximisation; it ends when shares move less
-_CHANCE = 0.05  # that answers are thought amiss which are not
-_CLASS_PULL = 50.0  # texts of each class that are answered just as well as is believed
+_PULL = 1.0  # weight in texts of the prior: temperature 1 and no bias
+_ROUNDS, _CLOSE = 200, 1e-6  # of the expectation maximisation: most rounds, least change
+_CHANCE = 0.05  # level of the chi-square test for wrong confidence
+_CLASS_PULL = 50.0  # prior weight, in texts of each class, of a confidence that is right
 
 
 @dataclass(frozen=True)
 class Calibrator:
-    """log p -> log p / temperature + bias, normalised again.
+    """Bias-corrected temperature scaling: softmax of log p / temperature + bias.
 
     Attributes:
         temperature: above 0.
-        bias: (C,) of each class.
-        shares: (C,) of the classes where it was fitted; sum to 1.
+        bias: (C,) one for each class.
+        shares: (C,) of the classes in the calibration data; sum to 1.
     """
 
     temperature: float
@@ -55,7 +55,7 @@ class Calibrator:
     shares: Array
 
     def __call__(self, probabilities: Array) -> Array:
-        """(N, C) calibrated."""
+        """Calibrates (N, C) probabilities."""
         import numpy as np
 
         logs = np.log(np.maximum(probabilities, _TINY)) / self.temperature + self.bias
@@ -63,10 +63,10 @@ class Calibrator:
 
 
 def fit(probabilities: Array, actual: Array) -> Calibrator:
-    """Bias-corrected temperature scaling by least log loss.
+    """Fits bias-corrected temperature scaling by regularized log loss.
 
     Args:
-        probabilities: (N, C) of texts that the model did not learn from.
+        probabilities: (N, C) of texts outside the training data.
         actual: (N,) index of each text's class.
     """
     import numpy as np
@@ -78,22 +78,22 @@ def fit(probabilities: Array, actual: Array) -> Calibrator:
     pull = _PULL / len(actual)
 
     def loss(x: Array) -> tuple[float, Array]:
-        said = _softmax(logs * np.exp(x[0]) + x[1:])
-        value = -np.log(np.maximum(said[rows, actual], _TINY)).mean() + pull * (x**2).sum()
-        error = (said - truth) / len(actual)
+        calibrated = _softmax(logs * np.exp(x[0]) + x[1:])
+        value = -np.log(np.maximum(calibrated[rows, actual], _TINY)).mean() + pull * (x**2).sum()
+        error = (calibrated - truth) / len(actual)
         slope = np.append((error * logs).sum() * np.exp(x[0]), error.sum(axis=0))
         return float(value), slope + 2 * pull * x
 
-    found = minimize(loss, np.zeros(classes + 1), jac=True, method="L-BFGS-B").x
+    solution = minimize(loss, np.zeros(classes + 1), jac=True, method="L-BFGS-B").x
     shares = (truth.sum(axis=0) + 1) / (len(actual) + classes)
-    return Calibrator(float(np.exp(-found[0])), found[1:], shares)
+    return Calibrator(float(np.exp(-solution[0])), solution[1:], shares)
 
 
 def class_shares(calibrated: Array, shares: Array, weight: Array) -> Array:
-    """(C,) shares of the classes among N texts, by expectation maximisation (Saerens 2002).
+    """Estimates (C,) class shares among N texts by expectation maximisation (Saerens 2002).
 
     Args:
-        calibrated: (N, C) probabilities that hold where the classes have `shares`.
+        calibrated: (N, C) probabilities that are calibrated for the class shares `shares`.
         shares: (C,) positive.
         weight: (N,) of each text; sums to 1.
     """
@@ -109,14 +109,14 @@ def class_shares(calibrated: Array, shares: Array, weight: Array) -> Array:
 
 
 def amiss(sure: Array, right: Array, actual: Array, classes: int) -> Array:
-    """(C,) how much more often the texts of a class are answered right than is believed.
+    """Computes (C,) differences between accuracy and mean confidence in each class.
 
-    0 for all where a chi-square test says that chance explains it; else drawn towards 0 by
+    All are 0 if a chi-square test does not reject chance; else they are shrunk towards 0 by
     _CLASS_PULL texts.
 
     Args:
         sure: (N,) probability that an answer is right.
-        right: (N,) whether it is.
+        right: (N,) True for a right answer.
         actual: (N,) index of each text's class.
         classes: C.
     """
@@ -135,16 +135,16 @@ def amiss(sure: Array, right: Array, actual: Array, classes: int) -> Array:
 def sureness(
     calibrator: Calibrator, new: Array, old: Array, actual: Array, shares: Array
 ) -> tuple[Array, float]:
-    """(N,) probabilities that answers are right, where the classes have `shares`.
+    """Computes (N,) probabilities of right answers for given class shares, and a correction.
 
-    With it comes what is to be added to their mean, as the reference has it. It is not added to
-    each: those that are nearly sure have no room above, and the mean would come out too low.
+    The correction, estimated on the reference, is added to the mean of the probabilities. Added to
+    each one, it would be clipped at 1 for confident answers, and the mean would be too low.
 
     Args:
         calibrator: fitted to the reference.
-        new: (N, C) what the model said.
-        old: (M, C) of the reference.
-        actual: (M,) index of each of its texts' class.
+        new: (N, C) probabilities of the answers.
+        old: (M, C) probabilities of the reference.
+        actual: (M,) index of the class of each text of the reference.
         shares: (C,) positive.
     """
     import numpy as np
@@ -159,13 +159,12 @@ def sureness(
 
 @dataclass(frozen=True)
 class Estimated:
-    """The accuracy of answers that nobody has labelled.
+    """Estimated accuracy of unlabelled answers.
 
     Attributes:
-        window: share of these answers that is right, in [0, 1].
-        drop: how much smaller that share is expected to be of very many such texts than of texts
-            such as the reference's, in [-1, 1]. Both are estimated alike: what so few texts say
-            wrongly of a model is in both, and cancels out.
+        window: share of right answers, in [0, 1].
+        drop: expected accuracy on texts like the reference's less that on texts like these, in
+            [-1, 1]. Both have the same estimator, so that its bias cancels out.
         shares: (C,) of the classes; sum to 1.
     """
 
@@ -175,7 +174,7 @@ class Estimated:
 
 
 class Estimator:
-    """What a reference says of answers that nobody has labelled."""
+    """Accuracy estimator for unlabelled answers, fitted to a reference."""
 
     def __init__(
         self, reference: pl.DataFrame, classes: Sequence[str], resamples: int, seed: int
@@ -200,50 +199,49 @@ class Estimator:
         self._usual = [self._accuracy_of_reference(i) for i in range(len(self._drawn))]
 
     def __call__(self, probabilities: Array, texts: Sequence[str], confidence: float) -> Estimated:
-        """The accuracy of N answers.
+        """Estimates the accuracy of N answers with bootstrap intervals.
 
-        Each resample draws, for `window`, whether each answer is right: its accuracy is no
-        expectation, and its texts are what is asked about, and stay. For `drop` it draws the texts.
+        For `window`, each resample keeps the texts and draws right or wrong for each answer. For
+        `drop`, each resample draws the texts, because it is an expectation over such texts.
 
         Args:
             probabilities: (N, C) of the answers.
-            texts: (N,). Answers to one and the same are right or wrong together.
+            texts: (N,) texts. Answers to equal texts are right or wrong together.
             confidence: of the intervals, in (0, 1).
         """
         import numpy as np
 
-        # As objects: an array of strings gives each the room of the longest.
-        held = np.array(texts, object)
-        _, first, counts = np.unique(held, return_index=True, return_counts=True)
+        # dtype object: an array of strings would pad each text to the longest.
+        _, first, counts = np.unique(np.array(texts, object), return_index=True, return_counts=True)
         new = np.asarray(probabilities, np.float64)[first]
         own = counts / counts.sum()
-        ((sure, more, shares),) = self._said(0, new, own)
+        ((sure, more, shares),) = self._estimates(0, new, own)
         accuracy = float(own @ sure) + more
         generator, drawn = np.random.default_rng(self._seed), []
         for i in range(1, len(self._drawn)):
             again = generator.multinomial(len(own), own) / len(own)
-            (likely, more, _), (expected, besides, _) = self._said(i, new, own, again)
+            (likely, more, _), (expected, besides, _) = self._estimates(i, new, own, again)
             right = generator.random(len(new)) < likely
             drawn.append((own @ right + more, self._usual[i] - again @ expected - besides))
-        # By Weibull's positions k / (n + 1) even a few resamples hold as often as they should.
+        # Weibull's plotting positions k / (n + 1) keep the coverage with few resamples.
         sides = [(1 - confidence) / 2, (1 + confidence) / 2]
         ends = np.quantile(drawn, sides, axis=0, method="weibull")
-        (low, high), (least, most) = ends.T.tolist()
+        (low, high), (drop_low, drop_high) = ends.T.tolist()
         window, drop = min(max(accuracy, 0.0), 1.0), self._usual[0] - accuracy
         return Estimated(
             Interval(window, min(max(low, 0.0), window), max(min(high, 1.0), window)),
-            Interval(drop, min(least, drop), max(most, drop)),
+            Interval(drop, min(drop_low, drop), max(drop_high, drop)),
             shares,
         )
 
     def _accuracy_of_reference(self, i: int) -> float:
-        """By the i-th drawing, of its own texts."""
+        """Estimates the accuracy on the i-th resample of the reference."""
         old, actual = self._old[self._drawn[i]], self._actual[self._drawn[i]]
         sure, more = sureness(self._calibrators[i], old, old, actual, self._calibrators[i].shares)
         return float(sure.mean()) + more
 
-    def _said(self, i: int, new: Array, *weights: Array) -> list[tuple[Array, float, Array]]:
-        """By the i-th drawing, for each weight of the new texts: `sureness`, and the shares."""
+    def _estimates(self, i: int, new: Array, *weights: Array) -> list[tuple[Array, float, Array]]:
+        """Computes `sureness` and class shares by the i-th resample, for each weight of `new`."""
         old, actual = self._old[self._drawn[i]], self._actual[self._drawn[i]]
         calibrator = self._calibrators[i]
         calibrated = calibrator(new)
@@ -252,24 +250,24 @@ class Estimator:
 
 
 def reweighed(reference: pl.DataFrame, classes: Sequence[str], shares: Array, seed: int) -> Any:
-    """As many rows of `reference` as have these class shares, so that only other drift remains.
+    """Samples rows of `reference` with these class shares, so that only other drift remains.
 
-    No row is taken twice: equal rows would look like drift themselves.
+    The sample is without replacement, because duplicate rows would look like drift.
     """
     import numpy as np
 
     actual = np.array([classes.index(label) for label in reference["actual"]])
-    held = np.bincount(actual, minlength=len(classes))
-    rows = min(len(actual), float(((held + 1) / np.maximum(shares, _TINY)).min()))
+    counts = np.bincount(actual, minlength=len(classes))
+    rows = min(len(actual), float(((counts + 1) / np.maximum(shares, _TINY)).min()))
     mixed = np.random.default_rng(seed).permutation(len(actual))
     wanted = np.rint(rows * shares).astype(int)
-    kept = [mixed[actual[mixed] == i][: wanted[i]] for i in range(len(classes))]
-    return reference[np.sort(np.concatenate(kept))]
+    sample = [mixed[actual[mixed] == i][: wanted[i]] for i in range(len(classes))]
+    return reference[np.sort(np.concatenate(sample))]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The labelled answers of one window of time, [start, end) in UTC."""
+    """Accuracy of the labelled answers of one window of time, [start, end) in UTC."""
 
     start: datetime
     end: datetime
@@ -288,32 +286,32 @@ class Measured:
 def by_time(
     rows: Iterable[tuple[datetime, bool]], hours: float, confidence: float
 ) -> list[Measured]:
-    """Accuracy of each window that has labels, the oldest first.
+    """Computes the accuracy of each window with labels, the oldest first.
 
     Args:
-        rows: time of a prediction, and whether it was right.
-        hours: of a window.
+        rows: time of a prediction, and True for a right one.
+        hours: length of a window.
         confidence: of the intervals.
     """
-    found: dict[datetime, list[bool]] = {}
+    answers: dict[datetime, list[bool]] = {}
     ends: dict[datetime, datetime] = {}
     for time, right in rows:
         start, end = span(time, hours)
-        found.setdefault(start, []).append(right)
+        answers.setdefault(start, []).append(right)
         ends[start] = end
     return [
         Measured(start, ends[start], len(right), metrics.wilson(sum(right), len(right), confidence))
-        for start, right in sorted(found.items())
+        for start, right in sorted(answers.items())
     ]
 
 
 @dataclass(frozen=True)
 class Decay:
-    """Since when answers are less often right.
+    """Fall of the measured accuracy.
 
     Attributes:
-        time: of the prediction at which it was certain, UTC.
-        before, after: share that was right.
+        time: UTC time of the prediction at which ADWIN detected the fall.
+        before, after: accuracy, in [0, 1].
     """
 
     time: datetime
@@ -325,23 +323,23 @@ class Decay:
 
 
 def decay(rows: Iterable[tuple[datetime, bool]], delta: float) -> Decay | None:
-    """The newest fall of the accuracy, None if there is none or it has risen again since.
+    """Detects the newest fall of the accuracy; None without one, or after a later rise.
 
     Args:
-        rows: as `by_time`; they are taken by time.
-        delta: chance of a false finding, in (0, 1), as ADWIN has it.
+        rows: as in `by_time`, in any order.
+        delta: ADWIN's chance of a false detection, in (0, 1).
     """
     from river.drift import ADWIN
 
     make: Any = ADWIN  # without types
-    detector, found = make(delta=delta), None
+    detector, newest = make(delta=delta), None
     for time, right in sorted(rows):
         before = float(detector.estimation)
         detector.update(int(right))
         if detector.drift_detected:
             after = float(detector.estimation)
-            found = Decay(time, round(before, 4), round(after, 4)) if after < before else None
-    return found
+            newest = Decay(time, round(before, 4), round(after, 4)) if after < before else None
+    return newest
 
 
 def _softmax(logs: Array) -> Array:
@@ -352,6 +350,6 @@ def _softmax(logs: Array) -> Array:
 
 
 def moved(calibrated: Array, ratio: Array) -> Array:
-    """(N, C) probabilities where each class is (C,) `ratio` times as common as it was."""
+    """Adjusts (N, C) probabilities to classes that are (C,) `ratio` times as common."""
     weighed = calibrated * ratio
     return weighed / weighed.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]

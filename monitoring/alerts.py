@@ -1,9 +1,9 @@
-"""Tells people, through Apprise, what they should look at.
+"""Alerts: records them in the ledger and sends them through Apprise.
 
-Where to is a secret (its addresses hold passwords), so it stands in .newsloop/alerts.yaml, a list
-of Apprise addresses that only its owner may read, or in NEWSLOOP_ALERTS, separated by blanks.
-Every alert is in the ledger, with or without a channel. What could not be told is told with the
-next alert. A message holds our own words and numbers only, no text of users.
+The addresses hold passwords, so they are secrets: a list in .newsloop/alerts.yaml that only its
+owner may read, or NEWSLOOP_ALERTS, separated by blanks. Every alert is in the ledger, with or
+without a channel. An alert that could not be sent is sent with the next one. A message holds
+newsloop's words and numbers only, no text of users.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ Send = Callable[[Sequence[str], str, str], bool]
 
 @dataclass(frozen=True)
 class Alert:
-    """Something that people should know.
+    """Event that people should know.
 
     Attributes:
         kind: in two or three words; the first line of the message names it.
         text: a sentence or two, without anything that users wrote.
-        key: what it is about: equal kind and key are told once in `alerts.repeat_hours`.
+        key: subject of the alert: equal kind and key are sent once in `alerts.repeat_hours`.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class Alert:
 
 
 def channels(paths: Paths) -> list[str]:
-    """The addresses; none if nobody wrote any.
+    """Reads the Apprise addresses; none without a file or variable.
 
     Raises:
         UsageError: others may read the file, or it is no list of addresses.
@@ -83,16 +83,16 @@ def tell(
     now: datetime,
     send: Send | None = None,
 ) -> list[Alert]:
-    """Writes alerts to the ledger and sends them as one message, with those not told before.
+    """Records alerts in the ledger and sends them in one message with the unsent ones.
 
     Args:
-        alerts: found now; those that were found within `repeat_hours` are left out.
+        alerts: new ones; repetitions within `repeat_hours` are left out.
         ledger: open.
         where: Apprise addresses; with none, the alerts are in the ledger only.
         settings: `repeat_hours`, `timeout_seconds`.
         now: UTC.
-        send: (addresses, title, body) -> whether all channels took it; default: Apprise. What it
-            raises, and that it hangs, is as if it had said no.
+        send: (addresses, title, body) -> True if all channels accepted it; default: Apprise. An
+            exception or a timeout counts as False.
 
     Returns:
         The alerts that are new.
@@ -119,13 +119,13 @@ def tell(
 
 
 def _paragraph(row: dict[str, Any], now: datetime) -> str:
-    """An alert in a message; one that comes late says of when it is."""
+    """Formats an alert for a message, with its time if the alert is late."""
     late = "" if row["time"] >= now else f", {row['time']:%Y-%m-%d %H:%M} UTC"
     return f"{row['kind']}{late}: {row['text']}"
 
 
 def _within(seconds: float, send: Send, where: Sequence[str], title: str, body: str) -> bool:
-    """Whether it was sent in time. A channel that hangs is left behind: the run goes on."""
+    """Sends in a daemon thread, which is abandoned on a timeout; returns True on success."""
     taken: list[bool] = []
 
     def work() -> None:
@@ -148,16 +148,16 @@ def _apprise(where: Sequence[str], title: str, body: str) -> bool:
     return bool(box.notify(title=title, body=body)) and all(known)
 
 
-# What is found
+# Sources of alerts
 
 
 def of_outcome(outcome: Outcome) -> list[Alert]:
-    """What a monitoring run decided. The reasons of the verdict may quote texts: left out."""
+    """Builds the alert of a run, without the verdict's reasons, which may quote texts."""
     decision, tag = outcome.decision, outcome.tag
     if decision.verdict == "retrain":
         text = f"{tag}: the world has moved, and a retraining is asked for. {decision.reasons[-1]}"
         return [Alert("drift", text, f"{tag} retrain")]
-    if decision.verdict != "alert" or decision.rule == "circuit":  # that one is told by of_circuit
+    if decision.verdict != "alert" or decision.rule == "circuit":  # see of_circuit
         return []
     finding = outcome.drift.verdict.finding
     kind = {"bad_data": "bad data", "cannot_say": "cannot say"}.get(decision.rule, "drift")
@@ -166,7 +166,7 @@ def of_outcome(outcome: Outcome) -> list[Alert]:
 
 
 def of_circuit(history: History, params: Params, now: datetime) -> list[Alert]:
-    """The circuit, if it is open."""
+    """Builds an alert while the circuit is open."""
     if not circuit_open(history, params.governor, now):
         return []
     text = (
@@ -178,7 +178,7 @@ def of_circuit(history: History, params: Params, now: datetime) -> list[Alert]:
 
 
 def of_setbacks(ledger: Ledger, settings: Alerts, now: datetime) -> list[Alert]:
-    """Rollbacks, whoever made them."""
+    """Builds an alert for each recent rollback, manual or automatic."""
     since = now - timedelta(hours=settings.repeat_hours)
     return [
         Alert("rollback", f"{row['tag']} serves again instead of {row['before']}.", f"{row['seq']}")
@@ -187,7 +187,7 @@ def of_setbacks(ledger: Ledger, settings: Alerts, now: datetime) -> list[Alert]:
 
 
 def of_disk(paths: Paths, settings: Alerts) -> list[Alert]:
-    """The disk that holds the state, if it is nearly full."""
+    """Builds an alert if the disk with the state is nearly full."""
     usage = shutil.disk_usage(paths.home)
     free = usage.free / usage.total
     if free >= settings.min_free_disk:

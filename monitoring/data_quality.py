@@ -1,7 +1,7 @@
-"""Bad data is not drift: what is broken must be mended, not learned.
+"""Data quality: separates bad data, which people must fix, from drift, which a model can learn.
 
-A window is bad if too many of its texts are damaged, in another language, too short or too long,
-or if one source floods the others or one text is sent again and again.
+A window is bad if too many texts are damaged, in another language, too short or too long, if one
+source dominates unusually, or if one text is repeated too often.
 """
 
 from __future__ import annotations
@@ -11,29 +11,33 @@ from collections.abc import Callable, Mapping, Sequence
 
 from components.core.params import Monitor, Validate
 from components.core.text_quality import SHORT, damage
-from monitoring.governor import Verdict
+from monitoring.governor import WindowVerdict
 from monitoring.windows import Window
 
 
 def faults(
     texts: Sequence[str], languages: Sequence[str], settings: Validate
 ) -> dict[str, list[int]]:
-    """Fault -> the numbers of the texts that have it, by the bounds that validation has.
+    """Finds the indices of the texts with each fault, by the bounds of validation.
 
     Args:
-        texts: N scrubbed ones.
-        languages: of each, as `text_quality.language_of` tells.
-        settings: bounds; no `languages` there: any will do.
+        texts: N scrubbed texts.
+        languages: N languages, as `text_quality.language_of` detects them.
+        settings: bounds; without `languages` any language is valid.
     """
-    least, most, marks = settings.min_characters, settings.max_characters, settings.damage_marks
+    shortest, longest, marks = (
+        settings.min_characters,
+        settings.max_characters,
+        settings.damage_marks,
+    )
     wanted = {*settings.languages, SHORT}
     rules: dict[str, Callable[[str, str], bool]] = {
         "damaged by a wrong decoding": lambda text, _: damage(text) >= marks,
         f"not in {', '.join(settings.languages)}": lambda _, language: (
             bool(settings.languages) and language not in wanted
         ),
-        f"shorter than {least} characters": lambda text, _: len(text.strip()) < least,
-        f"longer than {most} characters": lambda text, _: len(text) > most,
+        f"shorter than {shortest} characters": lambda text, _: len(text.strip()) < shortest,
+        f"longer than {longest} characters": lambda text, _: len(text) > longest,
     }
     found = {
         name: [i for i, pair in enumerate(zip(texts, languages, strict=True)) if rule(*pair)]
@@ -43,30 +47,30 @@ def faults(
 
 
 def flood(window: Window, usual: Mapping[str, int], settings: Monitor) -> list[str]:
-    """What floods the window, in English; nothing if nothing does.
+    """Formats a reason for each source or text that makes up too much of the window.
 
     Args:
-        window: to be judged.
-        usual: source -> rows in the windows before; empty: nothing is known, and a source that
-            always was alone floods nobody.
+        window: window to check.
+        usual: source -> rows in earlier windows; without any, no source is reported. A source with
+            a usual share above `max_source_share` is not reported either.
         settings: bounds.
     """
-    said = []
+    reasons = []
     total = sum(usual.values())
     for name, rows in window.by_source().items():
         before = usual.get(name, 0) / max(total, 1)
         if total and rows / window.rows > settings.max_source_share >= before:
-            said.append(
+            reasons.append(
                 f"{rows / window.rows:.0%} of the texts come from the source {name}, which had "
                 f"{before:.0%} before, and at most {settings.max_source_share:.0%} may"
             )
     times = max(Counter(window.texts).values(), default=0)
     if times / max(window.rows, 1) > settings.max_text_share:
-        said.append(
+        reasons.append(
             f"one text makes up {times / window.rows:.0%} of them, and at most "
             f"{settings.max_text_share:.0%} may be equal"
         )
-    return said
+    return reasons
 
 
 def judge(
@@ -75,13 +79,13 @@ def judge(
     usual: Mapping[str, int],
     validate: Validate,
     settings: Monitor,
-) -> tuple[Verdict | None, dict[str, int]]:
-    """The verdict "bad data" or None, and how many texts have which fault.
+) -> tuple[WindowVerdict | None, dict[str, int]]:
+    """Returns the verdict "bad data" or None, and the number of texts with each fault.
 
     Args:
-        window: to be judged, with at least one row.
+        window: window to check, with at least one row.
         languages: of each text.
-        usual: as `flood`.
+        usual: as in `flood`.
         validate, settings: bounds.
     """
     found = faults(window.texts, languages, validate)
@@ -97,5 +101,5 @@ def judge(
     counts = {name: len(rows) for name, rows in found.items()}
     if not reasons:
         return None, counts
-    mend = "Mend where the texts come from; nothing is learned from this."
-    return Verdict("bad data", (f"{'; '.join(reasons)}.", mend)), counts
+    fix = "Fix the source of the texts; nothing is learned from this window."
+    return WindowVerdict("bad data", (f"{'; '.join(reasons)}.", fix)), counts

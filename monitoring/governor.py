@@ -1,7 +1,7 @@
-"""The governor: turns what is known into "retrain", "wait" or "alert", and says why.
+"""Governor: decides between "retrain", "wait" and "alert", and gives the reasons.
 
-A pure policy: a list of rules for each asker, read from top to bottom; the first that has an
-answer gives it, and where none has, the answer is "retrain". params.yaml holds the numbers.
+A pure policy with a list of rules for each asker. The first rule with an answer decides; without
+any, the answer is "retrain". The section `governor` of params.yaml holds the limits.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ Answer = Literal["retrain", "wait", "alert"]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What monitoring found in a window.
+class WindowVerdict:
+    """Monitoring's finding about a window.
 
     Attributes:
-        finding: what the ledger's `windows.verdict` says.
-        reasons: why, in English, with numbers.
-        enough: whether there were rows enough to judge. "cannot say" about many is told at once.
-        real_drop: test accuracy less the window's by labels; None without labels.
-        estimated_drop: how much less accurate answers are than on the held-back texts, estimated
-            without labels: the least that it can be; None where that is not to be trusted.
-        estimated_most: the most that it can be; None likewise.
+        finding: the ledger's `windows.verdict`.
+        reasons: sentences with numbers.
+        enough: False for a window with too few rows. "cannot say" about enough rows is an alert.
+        real_drop: test accuracy less the accuracy by labels, in [-1, 1]; None without labels.
+        estimated_drop: lower bound of the estimated drop of accuracy against the held-back texts,
+            in [-1, 1]; None without a trusted estimate.
+        estimated_most: upper bound of the same drop; None likewise.
     """
 
     finding: Finding
@@ -42,17 +42,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class History:
-    """What happened before.
+    """Earlier events that the rules read.
 
     Attributes:
-        new_labels: labels that came since the champion's snapshot.
-        asked: when retrainings were asked for in the last 30 days, UTC, the newest first.
-        moved: whether the world had moved in the champion's judged windows, the newest first,
-            without this one.
-        failures: when the retrainings since the last good one failed, UTC, the newest first.
-        under_way: which retraining is at work or asked for; empty if none.
-        champion_since: when the champion began to serve, UTC.
-        judged: when a window was last judged, UTC; None if never.
+        new_labels: number of labels since the champion's snapshot.
+        asked: UTC times of the retraining requests of the last 30 days, the newest first.
+        moved: for each earlier judged window of the champion, True if it moved; newest first.
+        failures: UTC times of the failed retrainings since the last good one, the newest first.
+        under_way: sentence about the retraining that runs or is requested; empty without one.
+        champion_since: UTC time at which the champion began to serve.
+        judged: UTC time of the last judged window; None without one.
     """
 
     new_labels: int = 0
@@ -65,14 +64,14 @@ class History:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What is to be done, and why.
+class GovernorDecision:
+    """Governor's answer with its reasons.
 
     Attributes:
-        verdict: retrain, wait or alert: a person must do something.
-        reasons: a sentence each; the last is the governor's own.
-        rule: which rule decided.
-        moved: whether the world has moved in this window; None where that cannot be said.
+        verdict: retrain, wait or alert; an alert needs a person.
+        reasons: a sentence each; the last one is the governor's.
+        rule: name of the rule that decided.
+        moved: True if this window moved, False if not; None if unknown.
     """
 
     verdict: Answer
@@ -83,14 +82,14 @@ class Decision:
 
 @dataclass(frozen=True)
 class _Case:
-    verdict: Verdict
+    verdict: WindowVerdict
     history: History
     params: Governor
     now: datetime
 
     def drops(self) -> list[str]:
-        """What is said about accuracy that fell too far."""
-        found = (
+        """Formats a sentence for each accuracy that fell more than allowed."""
+        measures = (
             ("accuracy is {:.3f} below the test side's", self.verdict.real_drop),
             (
                 "estimated accuracy is {:.3f} below the held-back texts'",
@@ -98,53 +97,56 @@ class _Case:
             ),
         )
         return [
-            f"The {what.format(drop)}; {self.params.max_accuracy_drop:g} is allowed."
-            for what, drop in found
+            f"The {measure.format(drop)}; {self.params.max_accuracy_drop:g} is allowed."
+            for measure, drop in measures
             if drop is not None and drop > self.params.max_accuracy_drop
         ]
 
     def harmless(self) -> bool:
-        """Whether drift is known to cost next to nothing."""
-        most = self.verdict.estimated_most
-        return most is not None and most < self.params.harmless_drop and not self.drops()
+        """Returns True if the upper bound of the estimated drop is below `harmless_drop`."""
+        bound = self.verdict.estimated_most
+        return bound is not None and bound < self.params.harmless_drop and not self.drops()
 
     def old(self) -> bool:
-        """Whether the champion's age alone is a reason."""
+        """Returns True if the champion is older than `max_age_days`."""
         since, limit = self.history.champion_since, self.params.max_age_days
         return None not in (since, limit) and self.ago(since) > timedelta(days=limit or 0)
 
     def ago(self, time: datetime | None) -> timedelta:
-        """How long ago, never negative: a time ahead (a clock was set back) counts as far back."""
+        """Returns the distance to `time`, never negative; a future time counts as a past one."""
         return abs(self.now - time) if time else timedelta.max
 
 
 def decide(
-    verdict: Verdict, history: History, params: Governor, now: datetime, by: Asker = "monitoring"
-) -> Decision:
-    """What to do now.
+    verdict: WindowVerdict,
+    history: History,
+    params: Governor,
+    now: datetime,
+    by: Asker = "monitoring",
+) -> GovernorDecision:
+    """Decides whether to retrain now.
 
     Args:
-        verdict: of the window; a schedule and a person need none: `Verdict("none")`.
-        history: what happened before.
-        params: the policy.
-        now: UTC. A time in the history that lies in the future (a clock was set back) counts as
-            long ago as it is ahead, so that it can hold up retraining for one cooldown only.
-        by: who asks. A schedule needs no drift, no labels and minds no quiet hours: people chose
-            it. A person is held up only by a retraining that is asked for already.
+        verdict: of the window; a schedule and a person pass `WindowVerdict("none")`.
+        history: earlier events.
+        params: limits of the policy.
+        now: UTC. A future time in the history (a clock was set back) counts as equally long ago,
+            so that it delays retraining for one cooldown at most.
+        by: the asker. A schedule needs neither drift nor labels and ignores quiet hours, because
+            people chose its time. Only a retraining under way stops a person.
     """
     case = _Case(verdict, history, params, now)
     reasons = [*verdict.reasons, *case.drops()]
     moved = moves(verdict, params)
     for rule in _RULES[by]:
-        found = rule(case)
-        if found:
-            answer, sentence = found
-            return Decision(answer, [*reasons, sentence], rule.__name__.strip("_"), moved)
-    return Decision("retrain", [*reasons, *_grounds(case, by)], by, moved)
+        if decided := rule(case):
+            answer, sentence = decided
+            return GovernorDecision(answer, [*reasons, sentence], rule.__name__.strip("_"), moved)
+    return GovernorDecision("retrain", [*reasons, *_grounds(case, by)], by, moved)
 
 
-def moves(verdict: Verdict, params: Governor) -> bool | None:
-    """Whether the world has moved in a window; None where that cannot be said."""
+def moves(verdict: WindowVerdict, params: Governor) -> bool | None:
+    """Returns True for a drop of accuracy or harmful drift, False for neither; None if unknown."""
     case = _Case(verdict, History(), params, datetime.min.replace(tzinfo=UTC))
     if case.drops():
         return verdict.finding != "bad data" or None
@@ -154,22 +156,22 @@ def moves(verdict: Verdict, params: Governor) -> bool | None:
 
 
 def circuit_open(history: History, params: Governor, now: datetime) -> bool:
-    """Whether so many retrainings failed, one after the other, that none is tried for a while."""
+    """Returns True for `circuit_hours` after `failures` or more failed retrainings in a row."""
     if len(history.failures) < params.failures:
         return False
     return abs(now - history.failures[0]) < timedelta(hours=params.circuit_hours)
 
 
-_Found = tuple[Answer, str] | None
+_RuleAnswer = tuple[Answer, str] | None
 
 
-def _bad_data(case: _Case) -> _Found:
+def _bad_data(case: _Case) -> _RuleAnswer:
     if case.verdict.finding != "bad data":
         return None
     return "alert", "Bad data is no drift, and nothing is learned from it: a person must look."
 
 
-def _cannot_say(case: _Case) -> _Found:
+def _cannot_say(case: _Case) -> _RuleAnswer:
     if case.verdict.finding != "cannot say" or case.drops():
         return None
     unclear = "Whether there is drift cannot be said; this is no pass"
@@ -182,7 +184,7 @@ def _cannot_say(case: _Case) -> _Found:
     return "wait", f"{unclear}."
 
 
-def _no_reason(case: _Case) -> _Found:
+def _no_reason(case: _Case) -> _RuleAnswer:
     if moves(case.verdict, case.params) or case.old():
         return None
     if case.verdict.finding != "drift":
@@ -193,13 +195,13 @@ def _no_reason(case: _Case) -> _Found:
     )
 
 
-def _under_way(case: _Case) -> _Found:
+def _under_way(case: _Case) -> _RuleAnswer:
     if not case.history.under_way:
         return None
     return "wait", f"{case.history.under_way}; one at a time is enough."
 
 
-def _circuit(case: _Case) -> _Found:
+def _circuit(case: _Case) -> _RuleAnswer:
     if not circuit_open(case.history, case.params, case.now):
         return None
     closes = case.history.failures[0] + timedelta(hours=case.params.circuit_hours)
@@ -209,19 +211,19 @@ def _circuit(case: _Case) -> _Found:
     )
 
 
-def _too_few_windows(case: _Case) -> _Found:
+def _too_few_windows(case: _Case) -> _RuleAnswer:
     if case.old():
         return None
-    seen = [True, *case.history.moved[: case.params.last_windows - 1]]
-    if sum(seen) >= case.params.drifted_windows:
+    moved = [True, *case.history.moved[: case.params.last_windows - 1]]
+    if sum(moved) >= case.params.drifted_windows:
         return None
     return "wait", (
-        f"{sum(seen)} of the last {len(seen)} windows moved; {case.params.drifted_windows} of "
+        f"{sum(moved)} of the last {len(moved)} windows moved; {case.params.drifted_windows} of "
         f"{case.params.last_windows} are needed."
     )
 
 
-def _cooldown(case: _Case) -> _Found:
+def _cooldown(case: _Case) -> _RuleAnswer:
     if not case.history.asked:
         return None
     ago = case.ago(case.history.asked[0])
@@ -233,18 +235,18 @@ def _cooldown(case: _Case) -> _Found:
     )
 
 
-def _budget(case: _Case) -> _Found:
-    for days, most in ((1, case.params.per_day), (30, case.params.per_month)):
+def _budget(case: _Case) -> _RuleAnswer:
+    for days, limit in ((1, case.params.per_day), (30, case.params.per_month)):
         count = sum(case.ago(time) < timedelta(days=days) for time in case.history.asked)
-        if count >= most:
+        if count >= limit:
             return "alert", (
-                f"{count} retrainings were asked for in {days * 24} hours, {most} are allowed: "
+                f"{count} retrainings were asked for in {days * 24} hours, {limit} are allowed: "
                 "something makes them useless. `newsloop retrain` starts one all the same."
             )
     return None
 
 
-def _too_few_labels(case: _Case) -> _Found:
+def _too_few_labels(case: _Case) -> _RuleAnswer:
     missing = case.params.min_new_labels - case.history.new_labels
     if missing <= 0:
         return None
@@ -255,7 +257,7 @@ def _too_few_labels(case: _Case) -> _Found:
     )
 
 
-def _quiet_hours(case: _Case) -> _Found:
+def _quiet_hours(case: _Case) -> _RuleAnswer:
     hour = case.now.astimezone(UTC).hour
     if hour not in case.params.quiet_hours:
         return None
@@ -277,7 +279,7 @@ def _grounds(case: _Case, by: Asker) -> list[str]:
     ]
 
 
-_RULES: dict[Asker, tuple[Callable[[_Case], _Found], ...]] = {
+_RULES: dict[Asker, tuple[Callable[[_Case], _RuleAnswer], ...]] = {
     "monitoring": (
         _bad_data, _cannot_say, _no_reason, _under_way, _circuit, _too_few_windows, _cooldown,
         _budget, _too_few_labels, _quiet_hours,

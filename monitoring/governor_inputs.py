@@ -1,4 +1,4 @@
-"""What the governor needs to know of what happened before, read from the ledger."""
+"""Governor inputs: the history that the rules need, read from the ledger."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from monitoring.governor import History
 
 
 @dataclass(frozen=True)
-class Past:
-    """The history, and the request for a retraining that no run took up; None if there is none."""
+class GovernorInputs:
+    """History for the governor, and the open retraining request that no run has claimed, if any."""
 
     history: History
     request: dict[str, Any] | None
 
     def lost(self, now: datetime, params: Governor) -> tuple[str, str] | None:
-        """(id, reason) of the request if a run had time to take it up."""
+        """Returns (id, reason) of the request if no run claimed it within `reconcile_minutes`."""
         patience = timedelta(minutes=params.reconcile_minutes)
         if self.request is None or abs(now - self.request["time"]) < patience:
             return None
@@ -31,15 +31,15 @@ class Past:
 
 def gather(
     ledger: Ledger, champion: Champion, params: Governor, now: datetime, *, at_work: bool
-) -> Past:
-    """Reads it.
+) -> GovernorInputs:
+    """Reads the history and the open request of the champion.
 
     Args:
         ledger: open.
         champion: the version that serves.
-        params: how many windows count.
+        params: `last_windows`.
         now: UTC.
-        at_work: whether a learning run is at work, whoever started it.
+        at_work: True while a learning run holds the lock.
     """
     requests = ledger_decisions.asked(ledger, now)
     request = ledger_decisions.open_request(ledger, requests, champion.bundle)
@@ -54,11 +54,11 @@ def gather(
     )
     history = History(
         new_labels=ledger.count_labels(int(champion.decision.get("feedback_watermark", 0))),
-        asked=tuple(one["time"] for one in requests if one["details"].get("by") != "person"),
+        asked=tuple(row["time"] for row in requests if row["details"].get("by") != "person"),
         moved=ledger_decisions.moved(ledger, champion.bundle, params.last_windows),
         failures=ledger_decisions.failures(ledger),
         under_way=under_way,
         champion_since=champion.time,
         judged=judged[0]["time"] if judged else None,
     )
-    return Past(history, request)
+    return GovernorInputs(history, request)

@@ -1,9 +1,9 @@
-"""Which answers a person should label next, as a file to fill in and to read back.
+"""Label queue: selects answers for people to label, as a file to fill in and to import.
 
-The model learns most from what it is unsure of, and little from twice the same. So answers are
-taken one by one: each time the one that is most uncertain and least like those already taken
-(maximal marginal relevance: Carbonell and Goldstein, SIGIR 1998; uncertainty sampling: Lewis and
-Gale, SIGIR 1994).
+The model learns most from uncertain texts, and little from near-duplicates. So the selection is
+greedy: the next answer is the most uncertain one that is least like the selected answers (maximal
+marginal relevance: Carbonell and Goldstein, SIGIR 1998; uncertainty sampling: Lewis and Gale, SIGIR
+1994).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from components.core.errors import DataError, UsageError
 from monitoring.drift import word_features
 
 COLUMNS = ["prediction_id", "text", "predicted", "confidence", "label"]  # people fill in the last
-_SHORTLIST = 10  # times as many of the most uncertain as are asked for; the rest is not looked at
-_FORMULA = ("=", "+", "-", "@")  # a spreadsheet would compute a text that starts so
+_SHORTLIST = 10  # candidates for each requested answer, the most uncertain ones
+_FORMULA = ("=", "+", "-", "@")  # a spreadsheet treats such a text as a formula
 _WRITERS: Mapping[str, Callable[[pl.DataFrame, Path], Any]] = {
     ".csv": pl.DataFrame.write_csv,
     ".jsonl": pl.DataFrame.write_ndjson,
@@ -33,7 +33,7 @@ _READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
 
 
 def choose(answers: Sequence[Mapping[str, Any]], count: int) -> list[int]:
-    """The numbers of at most `count` answers, the most useful first.
+    """Selects the indices of at most `count` answers, the most useful first.
 
     Args:
         answers: with `text` and `probabilities`, label -> probability.
@@ -82,11 +82,11 @@ def write(answers: Sequence[Mapping[str, Any]], path: Path) -> None:
     ]
     schema = dict.fromkeys(COLUMNS, pl.String) | {"confidence": pl.Float64}
     table = pl.DataFrame(rows, schema=schema, orient="row")
-    tables.write_atomic(path, lambda place: writer(table, place))
+    tables.write_atomic(path, lambda target: writer(table, target))
 
 
 def read(path: Path, labels: Sequence[str]) -> list[tuple[str, str]]:
-    """(prediction id, label) of the rows that somebody filled in.
+    """Reads (prediction id, label) of the filled rows.
 
     Args:
         path: of a file as `write` makes it; other columns may be gone or new.
@@ -117,7 +117,7 @@ def read(path: Path, labels: Sequence[str]) -> list[tuple[str, str]]:
     ).filter(pl.col("label").fill_null("") != "")
     wrong = rows.with_row_index("row", 1).filter(~pl.col("label").is_in(list(labels)))
     if wrong.height:
-        # A label may be anything that somebody typed: it is not repeated.
+        # The message does not repeat the label, which may be personal data.
         raise DataError(
             f"Expected one of {', '.join(labels)} in the column label of {path}, {wrong.height} of "
             f"{rows.height} filled rows have another word, the first is filled row "
@@ -127,7 +127,7 @@ def read(path: Path, labels: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _doubt(probabilities: Mapping[str, float]) -> float:
-    """How unsure an answer is, in [0, 1]: 1 - (the largest - the second largest probability)."""
+    """Computes the uncertainty in [0, 1]: 1 - (largest - second largest probability)."""
     first, second, *_ = [*sorted(probabilities.values(), reverse=True), 0.0, 0.0]
     return 1.0 - (first - second)
 

@@ -1,10 +1,10 @@
-"""One monitoring run: a window is picked, judged and decided upon, and all of it is written down.
+"""One monitoring run: picks a window, judges it, decides, and records the result.
 
-    ledger --> window --> the bundle's signals of its texts --> sound? drift? how good?
+    ledger --> window --> the bundle's signals of its texts --> data quality, drift, accuracy
            --> governor --> report, ledger
 
-Files come first and the two ledger rows last, in one transaction: a run killed before them is
-simply repeated, and judges the same predictions again.
+Files are written first and the two ledger rows last, in one transaction: after a kill before them,
+the next run judges the same predictions again.
 """
 
 from __future__ import annotations
@@ -39,32 +39,32 @@ from monitoring import (
 from monitoring.accuracy_estimate import Decay, Measured
 from monitoring.drift import Drift
 from monitoring.drift import evidently as evidently_page
-from monitoring.governor import Decision, Verdict
+from monitoring.governor import GovernorDecision, WindowVerdict
 from monitoring.window_evaluation import Answered, Seen
 from monitoring.windows import State, Window
 
-_USUAL = 24  # windows before that tell which source usually has which share
+_USUAL = 24  # earlier windows that give the usual shares of the sources
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a monitoring run found and decided.
+    """Findings and decision of a monitoring run.
 
     Attributes:
         decision_id: 32 hexadecimal digits, of the ledger's row.
         decision: of the governor.
-        seen: what was found in the window.
+        seen: findings about the window.
         window: the predictions judged.
-        state: whether the window could be judged; see windows.State.
+        state: completeness of the window; see windows.State.
         accuracy: of labelled answers, one each window of time, the oldest first.
-        decay: since when answers are less often right; None if they are not.
+        decay: fall of the measured accuracy; None without one.
         tag: of the champion.
-        page: of the report; None if nothing could be tested.
+        page: path of the report; None if no signal could be tested.
         reconcile: (id, reason) of an earlier decision "retrain" that no run took up; None if none.
     """
 
     decision_id: str
-    decision: Decision
+    decision: GovernorDecision
     seen: Seen
     window: Window
     state: State
@@ -79,14 +79,14 @@ class Outcome:
         return self.seen.drift
 
     def requests(self) -> list[tuple[str, str]]:
-        """(decision id, reason) of each retraining that is to be asked for now."""
-        found = [self.reconcile] if self.reconcile else []
+        """Returns (decision id, reason) of each retraining to request now."""
+        requests = [self.reconcile] if self.reconcile else []
         if self.decision.verdict == "retrain":
-            found.append((self.decision_id, " ".join(self.decision.reasons)))
-        return found
+            requests.append((self.decision_id, " ".join(self.decision.reasons)))
+        return requests
 
     def lines(self) -> list[str]:
-        """The outcome in English, for the terminal."""
+        """Formats the outcome as sentences and tables for the terminal."""
         again = []
         if self.reconcile:
             again = [f"The retraining {self.reconcile[0]} was never taken up; asked for again."]
@@ -117,7 +117,7 @@ class Outcome:
 
 
 def facts(outcome: Outcome) -> dict[str, Any]:
-    """What was found, as plain values: numbers and words, no text."""
+    """Converts the findings to plain values: numbers and words, no text."""
     seen = outcome.seen
     return {
         **windows.as_dict(outcome.window),
@@ -154,9 +154,8 @@ def run(
         now: UTC.
         ledger: open; it is left open.
         load: gives the model for a bundle's folder and the folder with the public key.
-        at_work: whether a learning run is at work: the governor then waits.
-        draw: whether a page is drawn, which takes longer than all the rest; no verdict depends on
-            it.
+        at_work: True while a learning run holds the lock: the governor then waits.
+        draw: True draws a page, the slowest part of a run; no verdict depends on the page.
 
     Raises:
         LedgerError: there is no champion, the ledger cannot be reached, or another run was faster.
@@ -217,12 +216,13 @@ def run(
     return outcome
 
 
-def with_accuracy(verdict: Verdict, seen: Seen, decay: Decay | None, champion: Champion) -> Verdict:
-    """`verdict`, with how far the accuracy fell, as far as that is known.
+def with_accuracy(
+    verdict: WindowVerdict, seen: Seen, decay: Decay | None, champion: Champion
+) -> WindowVerdict:
+    """Adds the drops of accuracy to `verdict`.
 
-    By labels it counts, against the test side's, once a sequential test is certain that it fell;
-    estimated, if the estimate is to be trusted, by the ends of the interval of what is to be
-    expected: a window's own luck is no reason for anything.
+    The drop by labels, against the test accuracy, counts once ADWIN detects a decay. A trusted
+    estimate counts by the bounds of the expected drop, which exclude the window's sampling noise.
     """
     tested = champion.metrics.get("accuracy")
     if decay and isinstance(tested, dict):
@@ -244,19 +244,20 @@ def _look(
     load: Callable[[Path, Path], Model],
     draw: bool,
 ) -> Seen:
-    """Lets the champion answer the window's texts again, and judges what it says of them."""
+    """Predicts the texts of the window again with the champion, and judges the answers."""
     folder, asked = paths.bundles / champion.bundle, params.validate_
     model = load(folder, paths.keys)
     language = text_quality.language_of(asked.language_characters, asked.language_score)
 
-    def answered(one: Window) -> Answered:
-        found = model.predict(one.texts)
-        return Answered(one, found.probabilities, references.table(found, one.texts, language))
+    def answered(part: Window) -> Answered:
+        answers = model.predict(part.texts)
+        signals = references.table(answers, part.texts, language)
+        return Answered(part, answers.probabilities, signals)
 
-    most = min(
+    max_rows = min(
         drift.look_back(reference.height, window.rows), params.monitor.max_rows - window.rows
     )
-    past = windows.past(ledger, window, most, reference.height)
+    past = windows.past(ledger, window, max_rows, reference.height)
     return window_evaluation.judge(
         answered(window),
         answered(past.before) if past.before.rows else None,
@@ -273,7 +274,7 @@ def _look(
 
 
 def _record(ledger: Ledger, outcome: Outcome, now: datetime, *, consumed: bool) -> None:
-    """Writes the window and the decision; a window that is not consumed ends where it starts."""
+    """Records window and decision; a window that is not consumed ends where it starts."""
     window = outcome.window
     details = {
         **facts(outcome),

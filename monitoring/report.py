@@ -1,4 +1,4 @@
-"""What monitoring shows to people: lines for the terminal, and the head of Evidently's page."""
+"""Monitoring report: lines for the terminal, and the head of Evidently's page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from monitoring.drift.by_source import SourceDrift
     from monitoring.window_evaluation import Estimate
 
-# The page loads Evidently's scripts from its own folder; nothing else may be asked for.
+# The page may load Evidently's scripts from its own folder and nothing else.
 _POLICY = (
     "default-src 'none'; script-src 'self' file: 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'unsafe-inline'; font-src data:; img-src data: blob:"
@@ -39,7 +39,7 @@ _WINDOWS_SHOWN = 3  # newest windows of accuracy, in the terminal
 
 
 def table(signals: Sequence[Signal]) -> list[str]:
-    """The signals as aligned lines, the first one a heading; nothing without signals."""
+    """Formats the signals as aligned lines below a heading; none without signals."""
     if not signals:
         return []
     rows = [("signal", "p-value", "threshold", "drifted", "test")]
@@ -61,22 +61,22 @@ def table(signals: Sequence[Signal]) -> list[str]:
 
 
 def by_source(sources: Sequence[SourceDrift]) -> list[str]:
-    """What was found about each source, as lines."""
+    """Formats a line for each source."""
     lines = []
     for one in sources:
-        told = {"drift": "is unlike the reference", "none": "shows no drift"}.get(
+        verdict = {"drift": "is unlike the reference", "none": "shows no drift"}.get(
             one.finding, "cannot be judged"
         )
         signals = f": {', '.join(one.signals)}" if one.signals else ""
         p_value = "" if one.p_value is None else f" (p = {one.p_value:.2g})"
-        lines.append(f"Source {one.name}, {one.rows} texts, {told}{signals}{p_value}.")
+        lines.append(f"Source {one.name}, {one.rows} texts, {verdict}{signals}{p_value}.")
     return lines
 
 
 def quality(
     estimate: Estimate | None, accuracy: Sequence[Measured], decay: Decay | None
 ) -> list[str]:
-    """How good the answers are, as lines."""
+    """Formats estimated and measured accuracy as lines."""
     lines = []
     if estimate:
         found, drop = estimate.accuracy, estimate.drop
@@ -135,7 +135,7 @@ def page(
 
 
 def _unbroken(lines: Sequence[str]) -> Iterator[str]:
-    """HTML in which the lines of a table, which have wide gaps, are never broken."""
+    """Formats lines as HTML without line breaks in tables, which are recognized by wide gaps."""
     for aligned, group in itertools.groupby(lines, lambda line: _GAP in line):
         text = html.escape("\n".join(group))
         yield f'<span class="columns">{text}</span>' if aligned else text

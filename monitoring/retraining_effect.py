@@ -1,7 +1,7 @@
-"""Did a retraining help? The model before and the model after, on the same texts.
+"""Retraining effect: compares the model before and the model after on the same texts.
 
-The texts came in after the release, so neither has learned from them. Where people labelled them,
-right answers are counted; the difference's interval is a paired bootstrap's, as the gate's is.
+The texts arrived after the release, so neither model was trained on them. On labelled texts the
+difference of accuracy has a paired bootstrap interval, as in the gate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from components.core.ledger.tables import last_labels
 from components.core.params import Gate, Params
 from components.core.paths import Paths
 
-FEWEST = 20  # labelled texts; with fewer nothing is said
+FEWEST = 20  # least labelled texts of a comparison
 
 
 def run(
@@ -40,8 +40,8 @@ def run(
         load: gives the model for a bundle's folder and the folder with the public key.
 
     Returns:
-        The answer, as `compare` gives it, with `before`, `after` (tags), `windows` and `of`; None
-        where nothing new can be said: the champion is no retraining's, or no new window or label.
+        The result of `compare` with `before`, `after` (tags), `windows` and `of`; None if the
+        champion is not from a retraining, or there is no new window or label.
     """
     history = ledger.deployments(limit=2)
     row = _decision(ledger, history[0]) if len(history) > 1 else None
@@ -81,7 +81,7 @@ def run(
 
 
 def compare(answers: pl.DataFrame, settings: Gate) -> dict[str, Any]:
-    """What the answers of both models say.
+    """Compares the answers of both models.
 
     Args:
         answers: a row a text: `before`, `label` (the answer after), `actual` (null: not labelled).
@@ -126,7 +126,7 @@ def compare(answers: pl.DataFrame, settings: Gate) -> dict[str, Any]:
 
 
 def _decision(ledger: Ledger, champion: Champion) -> dict[str, Any] | None:
-    """The decision that `champion` was retrained for; None if nobody of ours asked for it."""
+    """Reads the decision behind the champion's retraining; None for another kind of release."""
     rows = ledger.query(
         sa.select(OUTCOMES.c.decision_id, OUTCOMES.c.details)
         .where(OUTCOMES.c.outcome == "released")
@@ -139,7 +139,7 @@ def _decision(ledger: Ledger, champion: Champion) -> dict[str, Any] | None:
 
 
 def _answers(ledger: Ledger, name: str, after: int, until: int) -> pl.DataFrame:
-    """Columns text (scrubbed), label (the answer given), actual (what people said, or null)."""
+    """Reads the columns text (scrubbed), label (predicted) and actual (people's label, or null)."""
     last = last_labels()
     said = LABELS.alias()
     rows = ledger.query(

@@ -1,6 +1,6 @@
-"""What a window says: is it whole, is its data sound, has anything moved, how good are the answers?
+"""Window evaluation: completeness, data quality, drift, what moved, and estimated accuracy.
 
-Pure: the model's answers and the reference go in, findings come out. monitor.py reads and writes.
+Pure functions of the model's answers and the reference; monitor.py reads and writes.
 """
 
 from __future__ import annotations
@@ -18,30 +18,29 @@ from monitoring import accuracy_estimate, data_quality, drift
 from monitoring.drift import Drift, by_source, what_moved
 from monitoring.drift.by_source import SourceDrift
 from monitoring.drift.what_moved import Moved
-from monitoring.governor import Verdict
+from monitoring.governor import WindowVerdict
 from monitoring.windows import Window
 
-# Below this a p-value needs too many permutations. Nobody has looked as often as that leads to
-# unless the day's budget is far too small for the number of looks.
+# A smaller level needs too many permutations. The level only falls below it if the day's budget is
+# far too small for the number of windows.
 LEAST_LEVEL = 0.0005
-# A class of which the reference has fewer texts, and that has grown so many times, can be answered
-# better or worse than anybody knows.
+# The accuracy of a class is unknown if the reference has fewer than _FEW of its texts and its share
+# grew by more than the factor _GROWN.
 _FEW, _GROWN = 100, 1.5
-_SHARE_OF_BUDGET = 0.1  # of what is left; a constant share never spends all
+_SHARE_OF_BUDGET = 0.1  # of the budget left; a constant share never spends all
 _EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The accuracy that is expected of answers nobody has labelled.
+    """Estimated accuracy of answers without labels.
 
     Attributes:
         accuracy: of the answers in which the drift is clearest, in [0, 1].
-        drop: how much lower the accuracy is expected to be on such texts than on the reference's,
-            in [-1, 1]. As far as the predictions before agree, by all of them together: a window by
-            itself says little.
-        trusted: whether the texts of each class are still such as the reference knows, and it knows
-            enough of each class that has grown.
+        drop: expected accuracy on the reference's texts less that on such texts, in [-1, 1].
+            Estimated with the predictions before, if these agree: a window has few rows.
+        trusted: True if the texts of each class still resemble the reference's, and the reference
+            has enough texts of each class that has grown.
         shares: class -> estimated share of the window's texts.
     """
 
@@ -61,16 +60,16 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Seen:
-    """All that was found in a window.
+    """Findings about a window.
 
     Attributes:
-        drift: the verdict on it, and its signals.
-        faults: of texts -> how many have it.
-        moved: what differs from the reference; empty where nothing was judged.
-        estimate: None where nothing was judged, or the bundle is too old to know.
+        drift: verdict and signals.
+        faults: fault -> number of texts.
+        moved: largest differences from the reference; empty for a window that was not judged.
+        estimate: None for a window that was not judged, or a bundle without actual labels.
         examples: scrubbed texts of the window that are least like the reference.
-        looked_back: predictions that were judged together with the window's; 0: none.
-        sources: each large source by itself; empty where all came from one.
+        looked_back: rows of the lookback with the clearest drift; 0 for the window alone.
+        sources: drift of each large source; empty for a single source.
     """
 
     drift: Drift
@@ -92,21 +91,21 @@ class Answered:
 
 
 def level(spent: float, settings: Monitor) -> float:
-    """The chance of a false alarm that a window may take.
+    """Computes the false alarm rate for the next window.
 
     Args:
-        spent: what windows of the last 24 hours took, added up.
+        spent: sum of the levels of the windows of the last 24 hours.
         settings: `false_alarm_rate`, `false_alarms_a_day`.
     """
     left = max(settings.false_alarms_a_day - spent, 0.0)
     return min(settings.false_alarm_rate, left * _SHARE_OF_BUDGET)
 
 
-def unready(window: Window, allowed: float, settings: Monitor) -> Verdict | None:
-    """Why a window cannot be judged; None if it can."""
+def unready(window: Window, allowed: float, settings: Monitor) -> WindowVerdict | None:
+    """Returns the verdict "cannot say" for a window that cannot be judged, else None."""
     state = window.state(settings.min_rows, settings.max_lost_share)
     if state == "unvalidated":
-        return Verdict(
+        return WindowVerdict(
             "cannot say",
             (
                 f"The scrubber lost {window.lost} of {window.lost + window.rows} texts, at most "
@@ -117,7 +116,7 @@ def unready(window: Window, allowed: float, settings: Monitor) -> Verdict | None
     if state != "complete":
         return drift.too_few(window.rows, settings)
     if allowed < LEAST_LEVEL:
-        return Verdict(
+        return WindowVerdict(
             "cannot say",
             (
                 "So many windows were judged within 24 hours that one more would raise more false "
@@ -141,18 +140,18 @@ def judge(
     *,
     draw: bool = True,
 ) -> Seen:
-    """Judges a window that is ready to be.
+    """Judges a window for which `unready` returned None.
 
     Args:
         now: the window.
-        before: the predictions before it, without bad data; None: there are none.
-        quiet: the newest of these that have shown nothing. Small drift shows in many windows only.
-        early: signals of predictions long before, none of them quiet; see `drift.judge`.
-        reference: of the bundle, whole.
-        words: its common words; None: it has none.
+        before: the predictions before the window, without bad data; None without any.
+        quiet: number of these after the last drift. Small drift needs more rows than one window.
+        early: signals of much older predictions; see `drift.judge`.
+        reference: all columns of the bundle's reference.
+        words: common words of the reference; None for a bundle without them.
         classes: of the model, in the order of its probabilities.
-        usual: source -> rows in the windows before.
-        allowed: the level.
+        usual: source -> rows in earlier windows.
+        allowed: false alarm rate.
         params: sections `validate` and `monitor`.
         draw: see `drift.judge`.
     """
@@ -168,7 +167,7 @@ def judge(
     found = drift.judge(known, table, settings, older, allowed, early=first, draw=draw)
     back = found.rows - table.height
     shown = _joined(before, now, back)
-    # More of them would say more of what was, and no more of what is.
+    # More predictions before the window would estimate the past, not the present.
     recent = max(reference.height - now.window.rows, 0)
     every = _joined(before, now, min(before.window.rows, recent) if before else 0)
     texts = shown.window.texts
@@ -188,7 +187,7 @@ def judge(
 
 
 def _joined(before: Answered | None, now: Answered, back: int) -> Answered:
-    """`now`, and the newest `back` predictions before it."""
+    """Concatenates the newest `back` predictions before the window and the window."""
     import numpy as np
 
     if before is None or back < 1:
@@ -213,7 +212,7 @@ def _moved(
 def estimator_of(
     reference: pl.DataFrame, classes: Sequence[str], settings: Monitor
 ) -> accuracy_estimate.Estimator | None:
-    """Of a bundle's whole reference; None if the bundle is too old to know."""
+    """Fits the estimator to a reference; None if an old bundle lacks actual labels."""
     if not {ACTUAL, PROBABILITIES} <= set(reference.columns):
         return None
     return accuracy_estimate.Estimator(reference, classes, settings.resamples, settings.seed)
@@ -228,43 +227,43 @@ def estimate(
     found: Drift,
     settings: Monitor,
 ) -> Estimate:
-    """The accuracy of the answers that `found` is about.
+    """Estimates the accuracy of the answers in which `found` is the drift.
 
     Args:
-        estimator: of this reference.
-        reference: of the bundle, whole.
-        shown: the predictions in which the drift is clearest; without drift, the window.
-        every: these and the ones before them.
+        estimator: fitted to this reference.
+        reference: all columns of the bundle's reference.
+        shown: predictions with the clearest drift; without drift, the window.
+        every: these and earlier predictions.
         classes: of the model, in the order of its probabilities.
         found: the drift.
-        settings: `confidence`, and what `drift.judge` asks for.
+        settings: `confidence`, and those of `drift.judge`.
     """
 
-    def of(some: Answered) -> accuracy_estimate.Estimated:
-        return estimator(some.probabilities, some.window.texts, settings.confidence)
+    def accuracy(rows: Answered) -> accuracy_estimate.Estimated:
+        return estimator(rows.probabilities, rows.window.texts, settings.confidence)
 
-    here = of(shown)
-    together = of(every) if every.window.rows > shown.window.rows else here
-    agree = here.drop.low <= together.drop.value <= here.drop.high
+    own = accuracy(shown)
+    together = accuracy(every) if every.window.rows > shown.window.rows else own
+    agree = own.drop.low <= together.drop.value <= own.drop.high
     trusted = found.verdict.finding == "none"
     if found.verdict.finding == "drift":
-        trusted = not _little_known(reference, classes, here.shares) and not _moved_otherwise(
-            reference, shown.table, classes, here.shares, found.level, settings
+        trusted = not _little_known(reference, classes, own.shares) and not _moved_otherwise(
+            reference, shown.table, classes, own.shares, found.level, settings
         )
     return Estimate(
-        here.window,
-        (together if agree else here).drop,
+        own.window,
+        (together if agree else own).drop,
         trusted,
-        {name: round(float(share), 4) for name, share in zip(classes, here.shares, strict=True)},
+        {name: round(float(share), 4) for name, share in zip(classes, own.shares, strict=True)},
     )
 
 
 def _little_known(reference: pl.DataFrame, classes: Sequence[str], shares: Any) -> bool:
-    """Whether a class has grown of which the reference has but a few texts."""
-    held = [int((reference[ACTUAL] == name).sum()) for name in classes]
+    """Returns True if a class has grown of which the reference has fewer than _FEW texts."""
+    counts = [int((reference[ACTUAL] == name).sum()) for name in classes]
     return any(
         count < _FEW and share * reference.height > _GROWN * count
-        for count, share in zip(held, shares, strict=True)
+        for count, share in zip(counts, shares, strict=True)
     )
 
 
@@ -272,13 +271,13 @@ def _moved_otherwise(
     reference: pl.DataFrame, shown: pl.DataFrame, classes: Sequence[str], shares: Any,
     allowed: float, settings: Monitor,
 ) -> bool:  # fmt: skip
-    """Whether the texts of a class differ, too, or the reference has too few to say.
+    """Tests for drift within the classes; True also if the reweighed reference is too small.
 
-    More of one class is no news of the others: the reference is given the same shares.
+    The reference is reweighed to the window's class shares, so that only other drift remains.
     """
     same = accuracy_estimate.reweighed(reference, classes, shares, settings.seed).drop(ACTUAL)
     found = drift.judge(same, shown.select(same.columns), settings, level=allowed, draw=False)
     of_classes = {"label", PROBABILITIES}
     return same.height < settings.min_rows or any(
-        one.drifted for one in found.signals if one.name not in of_classes
+        signal.drifted for signal in found.signals if signal.name not in of_classes
     )

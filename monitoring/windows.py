@@ -1,11 +1,11 @@
-"""Windows: which predictions monitoring judges together, read from the ledger.
+"""Windows: the predictions that monitoring judges together, read from the ledger.
 
-Drift is judged by count: a window goes by sequence numbers, (after, until], and starts where the
-last judged window of the same bundle ended. Accuracy is told by time: hours of UTC, counted from
-1970. Neither knows a local clock: daylight saving, time zones and a clock set back change nothing.
+A drift window is a range of sequence numbers, (after, until], and starts where the last judged
+window of the same bundle ended. An accuracy window is a span of UTC hours, counted from 1970.
+Neither depends on a local clock: daylight saving, time zones and a clock set back change nothing.
 
-What is judged is the scrubbed text of each prediction, as the reference was made from scrubbed
-texts: in raw ones every name is an unknown word, which would look like drift for ever.
+Monitoring judges scrubbed texts, because the reference consists of scrubbed texts. In raw texts
+every name is an unknown word, which would always look like drift.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from components.core.bundle.reference import thinned
 from components.core.ledger import Ledger
 from components.core.ledger import windows as ledger_windows
 
-UNNAMED = "unnamed"  # who asked without an API key
+UNNAMED = "unnamed"  # source of requests without an API key
 State = Literal["complete", "incomplete", "empty", "unvalidated"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,10 +34,10 @@ class Window:
         bundle: name of the bundle that gave them.
         after, until: sequence numbers of the ledger; equal when there is none.
         texts: scrubbed, one a prediction, the oldest first.
-        skipped: predictions in (after, until] that are left out.
-        lost: those of them whose text the scrubber gave up; the others were too many.
-        waiting: predictions after `until`, whose texts are still with the scrubber.
-        sources: who asked, one a text: the name of an API key; None where nobody said.
+        skipped: number of predictions in (after, until] that are left out.
+        lost: number of the skipped whose text the scrubber gave up; the rest exceed `max_rows`.
+        waiting: number of predictions after `until`, whose texts the scrubber has not finished.
+        sources: name of the API key of each text; None without a key.
     """
 
     bundle: str
@@ -54,12 +54,12 @@ class Window:
         return len(self.texts)
 
     def state(self, min_rows: int, max_lost: float) -> State:
-        """Whether the window can be judged.
+        """Returns "complete" if monitoring can judge the window, else the obstacle.
 
         Args:
-            min_rows: that it needs.
-            max_lost: share of its predictions, in [0, 1], that may be without text: of the others
-                nobody knows what they said, and most likely they are the odd ones.
+            min_rows: least rows of a complete window.
+            max_lost: largest share of predictions without text, in [0, 1]. Lost texts are probably
+                unusual ones, so that the rest would be a biased sample.
         """
         if self.lost > max_lost * max(self.lost + self.rows, 1):
             return "unvalidated"
@@ -68,19 +68,18 @@ class Window:
         return "incomplete" if self.rows < min_rows else "complete"
 
     def by_source(self) -> dict[str, int]:
-        """Source -> rows, the largest first."""
+        """Counts the rows of each source, the largest first."""
         return dict(Counter(name or UNNAMED for name in self.sources).most_common())
 
 
 @dataclass(frozen=True)
-class Past:
-    """Predictions that came before a window.
+class PriorWindows:
+    """Predictions before a window that the drift test also uses.
 
     Attributes:
         before: the newest.
-        quiet: how many of these, the newest of them, have shown nothing.
-        early: the oldest whose texts are still kept, but for those of windows that drifted; none
-            of them is one of the quiet.
+        quiet: number of rows at the end of `before` that came after the last drifted window.
+        early: the oldest with a text, without windows that drifted and without the quiet rows.
     """
 
     before: Window
@@ -91,29 +90,29 @@ class Past:
 def pick(
     ledger: Ledger, bundle: str, max_rows: int, source: str | None = None, after: int | None = None
 ) -> Window:
-    """The predictions of `bundle` that no window has judged yet and whose texts are scrubbed.
+    """Picks the predictions of `bundle` that are scrubbed and not judged yet.
 
-    Texts are scrubbed in the order of the predictions: those that still wait come after `until`,
+    The scrubber works in the order of the predictions: those that still wait come after `until`
     and belong to the next window.
 
     Args:
-        ledger: where they are.
+        ledger: holds predictions and texts.
         bundle: the champion's.
-        max_rows: most rows; of more, as many are taken as are allowed, evenly spread.
-        source: only predictions for it.
-        after: from where on; where the last window of this bundle ended if left out.
+        max_rows: most rows; from more predictions an evenly spread sample is taken.
+        source: takes only predictions for this source.
+        after: sequence number before the window; by default the end of the bundle's last window.
 
     Raises:
         LedgerError: the ledger cannot be reached.
     """
     after = ledger_windows.judged_until(ledger, bundle) if after is None else after
-    found = ledger_windows.scrubbed(ledger, bundle, after, source)
-    if not found:
+    seqs = ledger_windows.scrubbed(ledger, bundle, after, source)
+    if not seqs:
         counts = ledger_windows.counts(ledger, bundle, after, after, source)
         return Window(bundle, after, after, waiting=counts["later"])
-    until = found[-1]
+    until = seqs[-1]
     counts = ledger_windows.counts(ledger, bundle, after, until, source)
-    chosen = [found[i] for i in thinned(len(found), max_rows)]
+    chosen = [seqs[i] for i in thinned(len(seqs), max_rows)]
     rows = ledger_windows.texts(ledger, chosen)
     return Window(
         bundle,
@@ -121,18 +120,20 @@ def pick(
         until,
         [row["text"] for row in rows],
         skipped=counts["within"] - len(rows),
-        lost=counts["within"] - len(found),
+        lost=counts["within"] - len(seqs),
         waiting=counts["later"],
         sources=[row["source"] for row in rows],
     )
 
 
-def past(ledger: Ledger, window: Window, max_rows: int, early_rows: int) -> Past:
-    """The predictions before `window` that it is judged with, none from before bad data.
+def past(ledger: Ledger, window: Window, max_rows: int, early_rows: int) -> PriorWindows:
+    """Reads the predictions before `window` and after the last window of bad data.
 
     Args:
-        max_rows: of `before` at most.
-        early_rows: of `early` at most.
+        ledger: holds predictions and texts.
+        window: the window to judge.
+        max_rows: most rows of `before`.
+        early_rows: most rows of `early`.
 
     Raises:
         LedgerError: the ledger cannot be reached.
@@ -141,26 +142,26 @@ def past(ledger: Ledger, window: Window, max_rows: int, early_rows: int) -> Past
     loud = ledger_windows.spans(ledger, window.bundle, "drift")
     starts, quiet = [after for after, _ in loud], max([sound, *(until for _, until in loud)])
 
-    def drifted(one: int) -> bool:
-        last = bisect_left(starts, one) - 1  # of the windows that begin before it
-        return last >= 0 and one <= loud[last][1]
+    def drifted(seq: int) -> bool:
+        last = bisect_left(starts, seq) - 1  # of the windows that begin before the prediction
+        return last >= 0 and seq <= loud[last][1]
 
-    found = ledger_windows.scrubbed(ledger, window.bundle, sound)
-    found = [one for one in found if one <= window.after]
-    newest = found[-max_rows:] if max_rows > 0 else []
-    shown_nothing = sum(one > quiet for one in newest)
-    calm = (one for one in found[: len(found) - shown_nothing] if not drifted(one))
+    seqs = ledger_windows.scrubbed(ledger, window.bundle, sound)
+    seqs = [seq for seq in seqs if seq <= window.after]
+    newest = seqs[-max_rows:] if max_rows > 0 else []
+    quiet_rows = sum(seq > quiet for seq in newest)
+    calm = (seq for seq in seqs[: len(seqs) - quiet_rows] if not drifted(seq))
 
-    def of(seqs: list[int]) -> Window:
+    def read(seqs: list[int]) -> Window:
         rows = ledger_windows.texts(ledger, seqs)
         texts, sources = [row["text"] for row in rows], [row["source"] for row in rows]
         return Window(window.bundle, sound, window.after, texts, sources=sources)
 
-    return Past(of(newest), shown_nothing, of(list(islice(calm, max(early_rows, 0)))))
+    return PriorWindows(read(newest), quiet_rows, read(list(islice(calm, max(early_rows, 0)))))
 
 
 def span(time: datetime, hours: float) -> tuple[datetime, datetime]:
-    """The window of time that holds `time`: [start, end) in UTC, counted from 1970.
+    """Computes the window of `hours` that holds `time`: [start, end) in UTC, counted from 1970.
 
     >>> span(datetime.fromisoformat("2026-03-29T03:10+02:00"), 1)[0].isoformat()
     '2026-03-29T01:00:00+00:00'
@@ -171,7 +172,7 @@ def span(time: datetime, hours: float) -> tuple[datetime, datetime]:
 
 
 def as_dict(window: Window) -> dict[str, Any]:
-    """What the ledger keeps of a window: numbers, no text."""
+    """Returns the plain values of a window that the ledger keeps: numbers and names, no text."""
     return {
         "bundle": window.bundle,
         "after": window.after,

@@ -1,8 +1,8 @@
-"""Which source has moved: each one's texts of a window against the reference, by themselves.
+"""Drift by source: compares the texts of each source in a window with the reference.
 
-It says where to look, and decides nothing: a source that only ever writes about sport is unlike the
-reference for ever. The level is divided by the number of sources (Bonferroni), so that all together
-mark a source that is like the reference in `false_alarm_rate` of the windows at most.
+The result shows people where to look and decides nothing: a source that only writes about sport
+always differs from the reference. The level is divided by the number of sources (Bonferroni), so
+that at most `false_alarm_rate` of the windows mark any source without drift.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from monitoring.windows import UNNAMED
 
 @dataclass(frozen=True)
 class SourceDrift:
-    """One source's texts of a window.
+    """Drift of one source's texts in a window.
 
     Attributes:
         name: of its API key, or UNNAMED.
-        rows: its texts.
+        rows: number of its texts.
         finding: drift, none or cannot say.
-        p_value: the least of its signals', corrected for their number and for that of the sources;
-            None if nothing could be tested.
-        signals: names of those that drifted.
+        p_value: smallest of its signals, corrected for the number of signals and sources; None if
+            no signal could be tested.
+        signals: names of the drifted signals.
     """
 
     name: str
@@ -48,13 +48,13 @@ def judge(
     sources: Sequence[str | None],
     settings: Monitor,
 ) -> tuple[SourceDrift, ...]:
-    """The largest sources that have rows enough, the largest first; none where there is only one.
+    """Tests the largest sources with enough rows, the largest first; none if there is one source.
 
     Args:
         reference: of the bundle.
         window: the same columns.
-        sources: who asked for each row of the window.
-        settings: `min_rows` of a source, `sources` that are judged at most, `false_alarm_rate`.
+        sources: API key's name of each row of the window; None without a key.
+        settings: `min_rows` of a source, `sources` to test at most, `false_alarm_rate`.
     """
     names = pl.Series([name or UNNAMED for name in sources], dtype=pl.String)
     counts = Counter(names.to_list())
@@ -63,14 +63,14 @@ def judge(
     chosen = [
         (name, n) for name, n in counts.most_common(settings.sources) if n >= settings.min_rows
     ]
-    found = []
+    results = []
     for name, rows in chosen:
         level = settings.false_alarm_rate / len(chosen)
-        one = drift.judge(
+        result = drift.judge(
             reference, window.filter(names == name), settings, level=level, draw=False
         )
-        tested = [signal.p_value for signal in one.signals if signal.p_value is not None]
+        tested = [signal.p_value for signal in result.signals if signal.p_value is not None]
         p_value = min(1.0, min(tested) * len(chosen)) if tested else None
-        moved = tuple(signal.name for signal in one.signals if signal.drifted)
-        found.append(SourceDrift(name, rows, one.verdict.finding, p_value, moved))
-    return tuple(found)
+        moved = tuple(signal.name for signal in result.signals if signal.drifted)
+        results.append(SourceDrift(name, rows, result.verdict.finding, p_value, moved))
+    return tuple(results)

@@ -1,6 +1,6 @@
-"""Evidently's report of a window: it draws, and our calibrated p-values stand in it as its own do.
+"""Evidently's report of a window, with newsloop's permutation p-values instead of its own.
 
-Evidently embeds its scripts, 3.5 MB, in each page. Here all pages of a folder share one file.
+Evidently embeds its scripts, 3.5 MB, in each page; newsloop's pages share one file per folder.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import polars as pl
 
 from components.core.runtime import offline
 
-# Evidently computes a distance on the way to its plots; ours stands in its place.
+# Evidently needs a method for its plots; newsloop's p-value replaces the result.
 _PLAIN = {"number": "ks", "label": "jensenshannon"}
-SCRIPT = f"evidently-{version('evidently')}.js"  # what the pages ask for, in their own folder
+SCRIPT = f"evidently-{version('evidently')}.js"  # script in the folder of the pages
 _TITLES = {
     "sketch": "Drift in the words",
     "features": "Drift in all features together",
@@ -30,11 +30,11 @@ Shown = tuple[str, float | None, float]  # method, p-value, level
 def draw(
     reference: pl.DataFrame, window: pl.DataFrame, found: Mapping[str, Shown]
 ) -> tuple[str, dict[str, Any]]:
-    """HTML and results of a report with one metric a signal.
+    """Draws a report with one metric for each signal.
 
     Args:
         reference, window: strings are labels, numbers numbers; lists are not drawn.
-        found: of each signal; one that is no column to draw is shown as a number.
+        found: result of each signal; a signal without a drawable column is shown as a number.
 
     Returns:
         HTML that loads SCRIPT from its folder (see `share`), and plain values.
@@ -70,7 +70,7 @@ def draw(
 
 
 def share(folder: Path) -> None:
-    """Puts Evidently's scripts into a folder of pages, once."""
+    """Writes Evidently's scripts into a folder of pages unless they exist."""
     target = folder / SCRIPT
     if not target.exists():
         from components.core import tables
@@ -87,7 +87,7 @@ def _script() -> Path:
 
 @cache
 def _tools() -> dict[str, Any]:
-    """Evidently's classes, and our two metrics as subclasses of its own."""
+    """Returns Evidently's classes and two metrics as subclasses."""
     offline.stay_home()  # before Evidently looks for its switches
     from evidently import DataDefinition, Dataset, Report
     from evidently.core.metric_types import SingleValueCalculation, SingleValueMetric

@@ -1,26 +1,26 @@
-"""Do two samples come from one distribution? Permutations answer, for all signals together.
+"""Permutation test: does a window of predictions come from the reference's distribution?
 
-What is known of a text is written as a row of numbers, and samples are compared by their means:
+Each signal of a text is a row of numbers. A statistic compares the means of two samples of rows:
 
-    numbers   is it at most t? for some fifty t, dense at both ends
-    labels    is it c? for each label c
-              Both: the largest binomial likelihood ratio of any question. For numbers it is the
-              Kolmogorov-Smirnov test that also sees the tails (Z_K of Zhang).
-    vectors   the squared distance of the two means. Of the words' weights it is the mean margin of
-              a classifier that gives a text to the nearer mean: the domain classifier. Of waves of
-              random frequencies it is the maximum mean discrepancy of the Gaussian kernel.
-    columns   the largest squared distance of the means in any column, each of variance 1. Of
+    numbers   is the number at most t? for some fifty thresholds t, dense at both ends
+    labels    is the label c? for each label c
+              Statistic of both: the largest binomial likelihood ratio over all questions. For
+              numbers it is a Kolmogorov-Smirnov test that also sees the tails (Zhang's Z_K).
+    means     the squared distance of the two mean vectors. Of word weights it is the mean margin
+              of the nearest-mean classifier (domain classifier). Of random Fourier features it is
+              the maximum mean discrepancy (MMD) of the Gaussian kernel.
+    columns   the largest squared distance of the means in any column, scaled to variance 1. Of
               probabilities it is the class whose expected share moved most.
 
-Then the rows are dealt anew to two samples of the same sizes, again and again, and all statistics
-computed again. A p-value is the share of deals that look at least as different in any signal. So
-it is calibrated at the window's own size, is right for ties and rare labels, and all signals
-together keep the level, however they hang together: no Bonferroni. The same deals also look back:
-the newest rows, more of them, and all of them are each compared with the reference, and the
-p-value is over all looks, too.
+The test then permutes the rows between the samples, with equal sample sizes, and computes all
+statistics again. A p-value is the share of permutations that differ at least as much in any signal.
+So the test is calibrated at the window's own size, and exact for ties and rare labels. All signals
+together keep the level, however they correlate, without Bonferroni. The same permutations serve
+several lookbacks: the newest rows, more of them, and all of them are each compared with the
+reference. The p-value covers all lookbacks.
 
-Rows are dealt in blocks, of which each sample is cut at random into _BLOCKS at least. That is as
-exact, for the permutations of blocks are a group, too, and deals of half as many things cost half.
+Rows are permuted in blocks. Each sample is cut at random into at least _BLOCKS blocks. The test
+stays exact, because permutations of blocks form a group; permuting half as many items costs half.
 
 Sources: Fisher, "The Design of Experiments" (1935); Westfall and Young, "Resampling-Based Multiple
 Testing" (1993), single-step minP; Hemerik and Goeman, "Exact testing with random permutations"
@@ -44,25 +44,25 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Deals after which windows are let go that can no longer drift, whatever the other deals say.
+# Permutations after which the test stops if the window can no longer drift.
 _STAGES = (39, 99, 199, 499)
-_BELOW = 5  # deals that are as different as the level allows, on average
-_BLOCKS = 50  # of the smaller sample: fewer make what has moved look like noise
-_AT_ONCE = 2_000_000  # cells of the table of deals, for memory
+_BELOW = 5  # permutations that differ as much as the level allows, on average
+_BLOCKS = 50  # of the smaller sample: with fewer, drift looks like noise
+_AT_ONCE = 2_000_000  # cells of the table of permutations, for memory
 _QUESTIONS = 24  # about a number, from either end
-_WAVES, _SEED = 128, 1  # of the Gaussian kernel
+_FREQUENCIES, _SEED = 128, 1  # of the random Fourier features
 _WIDTH_ROWS = 250  # whose distances give the kernel's width
-_TINY, _FLAT = 1e-100, 1e-10  # where a statistic is the same in all deals
-_MARK = 8  # lowest bits of a dealt number, which say which sample a block comes from
+_TINY, _FLAT = 1e-100, 1e-10  # for a statistic that is equal in all permutations
+_MARK = 8  # lowest bits of a sort key, which hold the block's sample
 
 
 @dataclass(frozen=True)
-class Signal:
-    """One signal of N rows.
+class SignalRows:
+    """Rows of one signal for N texts.
 
     Attributes:
-        rows: (N, 1 + D) float32, for shares uint8. The first is 1; a row without a value is all 0.
-        by: shares: the D others are 0 or 1, answers to questions; means and columns: any numbers.
+        rows: (N, 1 + D) float32, for shares uint8. Column 0 is 1; a row without a value is all 0.
+        by: shares: the D other columns are 0 or 1; means and columns: they hold any numbers.
         weight: above 0; a signal of weight 2 gets twice the level of one of weight 1.
     """
 
@@ -72,36 +72,42 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the permutations say.
+class PermutationResult:
+    """Result of a permutation test.
 
     Attributes:
-        p_value: that nothing has moved, over all signals and looks; at least 1 / (deals + 1).
-        by_signal: the same for each signal, corrected for the number of signals and looks.
-        look: newest rows of the look that differs most.
-        deals: how many were made.
+        p_value: under the hypothesis of no drift, over all signals and lookbacks, in
+            [1 / (permutations + 1), 1].
+        by_signal: the p-value of each signal, corrected for the number of signals and lookbacks.
+        lookback: number of newest rows of the lookback that differs most.
+        permutations: number that was computed.
     """
 
     p_value: float
     by_signal: dict[str, float]
-    look: int
-    deals: int
+    lookback: int
+    permutations: int
 
 
 def test(
-    signals: Mapping[str, Signal], looks: Sequence[int], deals: int, seed: int, early: int = 0
-) -> Found:
-    """Compares reference rows, which come first, with the newest of the rows after them.
+    signals: Mapping[str, SignalRows],
+    lookbacks: Sequence[int],
+    permutations: int,
+    seed: int,
+    early: int = 0,
+) -> PermutationResult:
+    """Compares the reference rows, which come first, with the newest of the rows after them.
 
     Args:
-        signals: of the same N rows.
-        looks: how many of the newest rows each look takes, at least 1, rising; the last takes all
-            but the reference's and the early ones.
-        deals: permutations; the p-value's standard error at p is sqrt(p / deals). Windows that
-            clearly show nothing get fewer, which changes nothing about the level.
+        signals: name -> rows of the signal; all have the same N texts.
+        lookbacks: numbers of newest rows to compare, each at least 1, rising; the last covers all
+            rows but those of the reference and the early ones.
+        permutations: most to compute; the standard error of a p-value p is
+            sqrt(p / permutations). A window that clearly shows nothing gets fewer; the level
+            stays the same.
         seed: of the permutations: equal windows give equal p-values.
-        early: rows between the reference's and the looks', which came long before them. Where
-            there are any, each look is compared with the reference, and with both together.
+        early: number of rows between the reference and the lookbacks, much older than these. With
+            early rows, each lookback is compared with the reference and with reference + early.
 
     Raises:
         ValueError: no signal.
@@ -111,77 +117,77 @@ def test(
     if not signals:
         raise ValueError("Expected at least one signal to test, got none.")
     generator = np.random.default_rng(seed)
-    table = _blocks(signals, looks, early, generator)
-    seen = _compared(signals, table, table.sample[None], looks)
-    weights = np.array([one.weight for one in signals.values()])
-    found = Found(1.0, {}, looks[0], 0)
-    together = max(1, _AT_ONCE // (len(table.rows) * len(looks)))
-    for total in sorted({min(stage, deals) for stage in (*_STAGES, deals)}):
-        while (missing := total + 1 - len(seen)) > 0:
-            dealt = _deals(table.sample, min(missing, together), generator)
-            seen = np.concatenate([seen, _compared(signals, table, dealt, looks)])
-        found = _judged(seen, list(signals), weights / weights.sum(), looks)
-        if found.p_value * len(seen) > _BELOW:
+    table = _blocks(signals, lookbacks, early, generator)
+    statistics = _statistics(signals, table, table.sample[None], lookbacks)
+    weights = np.array([signal.weight for signal in signals.values()])
+    result = PermutationResult(1.0, {}, lookbacks[0], 0)
+    batch = max(1, _AT_ONCE // (len(table.rows) * len(lookbacks)))
+    for total in sorted({min(stage, permutations) for stage in (*_STAGES, permutations)}):
+        while (missing := total + 1 - len(statistics)) > 0:
+            samples = _permuted_samples(table.sample, min(missing, batch), generator)
+            permuted = _statistics(signals, table, samples, lookbacks)
+            statistics = np.concatenate([statistics, permuted])
+        result = _p_values(statistics, list(signals), weights / weights.sum(), lookbacks)
+        if result.p_value * len(statistics) > _BELOW:
             break
-    return found
+    return result
 
 
 @dataclass(frozen=True)
 class _Blocks:
-    """What is dealt.
+    """Blocks of rows that the test permutes.
 
     Attributes:
         rows: (M, D) float32, the sums of each block's rows, all signals side by side.
-        sample: (M,) uint8, 0 for blocks of the first look, 1 for what the second adds, ...; then
-            the early rows, if there are any; the highest number for the reference.
-        fixed: (samples, D) sums of the few rows of each sample that make no whole block. They
-            stay where they are.
-        whole: (D,) sums of all rows.
+        sample: (M,) uint8, 0 for blocks of the first lookback, 1 for those that the second adds,
+            ...; then the early rows, if there are any; the highest number for the reference.
+        fixed: (samples, D) sums of the rows of each sample that fill no block. They keep their
+            sample.
+        total: (D,) sums of all rows.
         logs: x log x of the counts 0, 1, ..., rows.
     """
 
     rows: Array
     sample: Array
     fixed: Array
-    whole: Array
+    total: Array
     logs: Array
 
 
 def _blocks(
-    signals: Mapping[str, Signal], looks: Sequence[int], early: int, generator: Any
+    signals: Mapping[str, SignalRows], lookbacks: Sequence[int], early: int, generator: Any
 ) -> _Blocks:
     """Cuts each sample into blocks of equally many rows, drawn at random."""
     import numpy as np
     from scipy.special import xlogy
 
     rows = len(next(iter(signals.values())).rows)
-    old = rows - looks[-1] - early
-    size = max(1, min(old, looks[0]) // _BLOCKS)
-    edges = [rows, *(rows - look for look in looks), *([old] if early else []), 0]
-    whole, fixed, sample = [], [], []
+    old = rows - lookbacks[-1] - early
+    size = max(1, min(old, lookbacks[0]) // _BLOCKS)
+    edges = [rows, *(rows - lookback for lookback in lookbacks), *([old] if early else []), 0]
+    full, fixed, sample = [], [], []
     for i, (end, start) in enumerate(pairwise(edges)):
-        # The reference may be sorted, the window is not: as they come their blocks were not alike.
+        # The reference may be sorted: blocks of neighbours would then differ from each other.
         order = start + generator.permutation(end - start)
         cut = (end - start) // size * size
-        whole.append(order[:cut].reshape(-1, size))
+        full.append(order[:cut].reshape(-1, size))
         fixed.append(order[cut:])
         sample.append(np.full(cut // size, i, np.uint8))
-    blocks = np.concatenate(whole)
-    held = [one.rows for one in signals.values()]
+    blocks = np.concatenate(full)
+    tables = [signal.rows for signal in signals.values()]
     counts = np.arange(rows + 1)
+    fixed_sums = [np.stack([table[left].sum(axis=0) for left in fixed]) for table in tables]
     return _Blocks(
-        np.hstack([sum(one[block].astype(np.float32) for block in blocks.T) for one in held]),
+        np.hstack([sum(table[block].astype(np.float32) for block in blocks.T) for table in tables]),
         np.concatenate(sample),
-        np.hstack([np.stack([one[left].sum(axis=0) for left in fixed]) for one in held]).astype(
-            np.float32
-        ),
-        np.hstack([one.sum(axis=0, dtype=np.float64) for one in held]).astype(np.float32),
+        np.hstack(fixed_sums).astype(np.float32),
+        np.hstack([table.sum(axis=0, dtype=np.float64) for table in tables]).astype(np.float32),
         xlogy(counts, counts),
     )
 
 
-def _deals(sample: Array, count: int, generator: Any) -> Array:
-    """(count, M) `sample` in random orders: sorted by random bits, which is the quickest way."""
+def _permuted_samples(sample: Array, count: int, generator: Any) -> Array:
+    """Returns (count, M): `sample` in random orders. Sorting random bits is the fastest way."""
     import numpy as np
 
     keys = generator.integers(0, 2**64, (count, len(sample)), np.uint64)
@@ -190,59 +196,62 @@ def _deals(sample: Array, count: int, generator: Any) -> Array:
     return keys.astype(np.uint8)  # type: ignore[no-any-return]
 
 
-def _compared(
-    signals: Mapping[str, Signal], table: _Blocks, dealt: Array, looks: Sequence[int]
+def _statistics(
+    signals: Mapping[str, SignalRows], table: _Blocks, samples: Array, lookbacks: Sequence[int]
 ) -> Array:
-    """(B, signals, looks) statistics of B deals; with early rows (B, signals, 2 looks).
+    """Computes (B, signals, lookbacks) statistics; with early rows (B, signals, 2 lookbacks).
 
     Args:
-        signals: what the columns of `table` are.
-        table: what is dealt.
-        dealt: (B, M) the sample that each block is dealt to.
-        looks: as `test` has it.
+        signals: the columns of `table`, in this order.
+        table: blocks of rows.
+        samples: (B, M) the sample of each block, in each of B permutations.
+        lookbacks: as in `test`.
     """
     import numpy as np
 
-    samples = len(table.fixed) - 1  # the reference's sums are what is left
-    sides = (dealt[:, None] == np.arange(samples, dtype=np.uint8)[:, None]).astype(np.float32)
-    parts = sides.reshape(-1, dealt.shape[1]) @ table.rows
-    sums = parts.reshape(len(dealt), samples, -1)
+    count = len(table.fixed) - 1  # the reference's sums are the total less all others
+    members = (samples[:, None] == np.arange(count, dtype=np.uint8)[:, None]).astype(np.float32)
+    sums = (members.reshape(-1, samples.shape[1]) @ table.rows).reshape(len(samples), count, -1)
     sums += table.fixed[:-1]
-    new, early = sums[:, : len(looks)], sums[:, len(looks) :]
-    for i in range(1, len(looks)):
+    new, early = sums[:, : len(lookbacks)], sums[:, len(lookbacks) :]
+    for i in range(1, len(lookbacks)):
         new[:, i] += new[:, i - 1]
-    others = table.whole - new[:, -1:]
-    found, start = [], 0
-    for one in signals.values():
-        end = start + one.rows.shape[1]
-        place = (..., slice(start, end))
+    others = table.total - new[:, -1:]
+    statistics, start = [], 0
+    for signal in signals.values():
+        end = start + signal.rows.shape[1]
+        cells = (..., slice(start, end))
         by_old = [
-            _likelihood_ratio(new[place], old[place], table.logs)
-            if one.by == "shares"
-            else _distance(new[place], old[place], one.by)
-            for old in ([others - early, others] if samples > len(looks) else [others])
+            _likelihood_ratio(new[cells], old[cells], table.logs)
+            if signal.by == "shares"
+            else _distance(new[cells], old[cells], signal.by)
+            for old in ([others - early, others] if count > len(lookbacks) else [others])
         ]
-        found.append(np.concatenate(by_old, axis=-1))
+        statistics.append(np.concatenate(by_old, axis=-1))
         start = end
-    return np.stack(found, axis=1)
+    return np.stack(statistics, axis=1)
 
 
 def _likelihood_ratio(new: Array, old: Array, logs: Array) -> Array:
-    """The largest binomial log likelihood ratio of any question; (..., 1 + D) sums -> (...)."""
+    """Computes the largest binomial log likelihood ratio; (..., 1 + D) sums -> (...)."""
     import numpy as np
 
-    def surprise(sums: Array) -> Array:
+    def entropy(sums: Array) -> Array:
+        """Computes n log n - k log k - (n - k) log(n - k) for k of n rows."""
         counts = sums.astype(np.intp)
         every, yes = counts[..., :1], counts[..., 1:]
-        found = logs.take(every) - logs.take(yes)
-        found -= logs.take(every - yes)
-        return found
+        value = logs.take(every) - logs.take(yes)
+        value -= logs.take(every - yes)
+        return value
 
-    return (surprise(new + old) - surprise(new) - surprise(old)).max(axis=-1)  # type: ignore[no-any-return]
+    return (entropy(new + old) - entropy(new) - entropy(old)).max(axis=-1)  # type: ignore[no-any-return]
 
 
 def _distance(new: Array, old: Array, by: str) -> Array:
-    """The squared distance of the means; by "columns" the largest; (..., 1 + D) sums -> (...)."""
+    """Computes the squared distance of the means, by "columns" the largest one of a column.
+
+    Both arguments are (..., 1 + D) sums of rows; the result is (...).
+    """
     import numpy as np
 
     gap = new[..., 1:] / np.maximum(new[..., :1], 1) - old[..., 1:] / np.maximum(old[..., :1], 1)
@@ -251,67 +260,69 @@ def _distance(new: Array, old: Array, by: str) -> Array:
     return np.einsum("...d,...d->...", gap, gap).astype(np.float64)  # type: ignore[no-any-return]
 
 
-def _judged(seen: Array, names: list[str], weights: Array, looks: Sequence[int]) -> Found:
-    """p-values of the first of (deals + 1, signals, looks) statistics."""
+def _p_values(
+    statistics: Array, names: list[str], weights: Array, lookbacks: Sequence[int]
+) -> PermutationResult:
+    """Computes p-values of the first of (permutations + 1, signals, lookbacks) statistics."""
     import numpy as np
     from scipy.special import log_ndtr
 
-    # One scale for all: the tail of a gamma distribution with the mean and variance that the
-    # statistic has in all other deals, by its cube root. It need not fit: the deals calibrate
-    # whatever it says.
-    others = len(seen) - 1
-    mean = np.maximum((seen.sum(axis=0) - seen) / others, _TINY)
-    around = (seen - seen.mean(axis=0)) ** 2
+    # One scale for all signals: the tail of a gamma distribution by Wilson and Hilferty's cube
+    # root, with the statistic's mean and variance over all other permutations. The distribution
+    # need not fit, because the permutations calibrate the result.
+    others = len(statistics) - 1
+    mean = np.maximum((statistics.sum(axis=0) - statistics) / others, _TINY)
+    around = (statistics - statistics.mean(axis=0)) ** 2
     spread = (around.sum(axis=0) - around * (others + 1) / others) / others
     flat = np.maximum(spread / (9 * mean**2), _FLAT)
-    tails = log_ndtr((1 - flat - np.cbrt(seen / mean)) / np.sqrt(flat))
+    tails = log_ndtr((1 - flat - np.cbrt(statistics / mean)) / np.sqrt(flat))
     tails -= np.log(weights)[:, None]
-    least = tails.min(axis=(1, 2))
-    # Rounding may tell equal statistics apart; what is equal counts against a finding.
+    smallest = tails.min(axis=(1, 2))
+    # Rounding may separate equal statistics; the tolerance counts these as equal.
     by_signal = {
-        name: float((least <= tail + 1e-9 * abs(tail)).mean())
+        name: float((smallest <= tail + 1e-9 * abs(tail)).mean())
         for name, tail in zip(names, tails[0].min(axis=1), strict=True)
     }
-    look = looks[int(tails[0].min(axis=0).argmin()) % len(looks)]
-    return Found(min(by_signal.values()), by_signal, look, len(seen) - 1)
+    lookback = lookbacks[int(tails[0].min(axis=0).argmin()) % len(lookbacks)]
+    return PermutationResult(min(by_signal.values()), by_signal, lookback, others)
 
 
-def numbers(values: Array, weight: float = 1.0) -> Signal:
-    """Is it at most t? of (N,) float64 numbers, nan where there is none.
+def numbers(values: Array, weight: float = 1.0) -> SignalRows:
+    """Encodes (N,) float64 numbers, nan where missing, as the questions "at most t?".
 
-    The t are values of the rows themselves, every one near the two ends and ever fewer towards the
-    middle, and only those between two different values: ties are right.
+    The thresholds t are values of the rows: every value near both ends and ever fewer towards the
+    middle, without the largest value. So equal numbers always get equal answers.
     """
     import numpy as np
 
-    held = np.sort(values[~np.isnan(values)])
-    ranks = np.geomspace(1, max(len(held) / 2, 1), _QUESTIONS).astype(int)
-    asked = np.unique(held[np.concatenate([ranks - 1, len(held) - 1 - ranks]).clip(0)])
-    answers = values[:, None] <= asked[asked < held[-1]]
+    present = np.sort(values[~np.isnan(values)])
+    ranks = np.geomspace(1, max(len(present) / 2, 1), _QUESTIONS).astype(int)
+    thresholds = np.unique(present[np.concatenate([ranks - 1, len(present) - 1 - ranks]).clip(0)])
+    answers = values[:, None] <= thresholds[thresholds < present[-1]]
     return _signal(answers, ~np.isnan(values), "shares", weight)
 
 
-def labels(values: Sequence[str | None], weight: float = 1.0) -> Signal:
-    """Is it c? of N labels, None where there is none."""
+def labels(values: Sequence[str | None], weight: float = 1.0) -> SignalRows:
+    """Encodes N labels, None where missing, as the questions "is it c?" for each label c."""
     import numpy as np
 
-    names = sorted({one for one in values if one is not None})
+    names = sorted({label for label in values if label is not None})
     column = np.array(values, object)
     answers = column[:, None] == np.array(names, object)
-    present = np.array([one is not None for one in values])
+    present = np.array([label is not None for label in values])
     return _signal(answers, present, "shares", weight)
 
 
-def means(vectors: Array, weight: float = 1.0) -> Signal:
-    """The distance of the means of (N, D) vectors; a row with a nan has no value."""
+def means(vectors: Array, weight: float = 1.0) -> SignalRows:
+    """Encodes (N, D) vectors for the distance of the means; a row with a nan has no value."""
     import numpy as np
 
-    present = ~np.isnan(vectors.sum(axis=1))  # cheaper than to ask each of them
+    present = ~np.isnan(vectors.sum(axis=1))  # faster than isnan of each cell
     return _signal(vectors, present, "means", weight)
 
 
-def columns(vectors: Array, weight: float = 1.0) -> Signal:
-    """The column of (N, D) vectors whose mean moved most; a row with a nan has no value."""
+def columns(vectors: Array, weight: float = 1.0) -> SignalRows:
+    """Encodes (N, D) vectors for the largest distance of a column; rows with a nan are empty."""
     import numpy as np
 
     present = ~np.isnan(vectors.sum(axis=1))
@@ -321,20 +332,21 @@ def columns(vectors: Array, weight: float = 1.0) -> Signal:
 
 def _signal(
     rows: Array, present: Array, by: Literal["shares", "means", "columns"], weight: float
-) -> Signal:
+) -> SignalRows:
     import numpy as np
 
     kind = np.uint8 if by == "shares" else np.float32
-    whole = np.empty((len(rows), 1 + rows.shape[1]), kind)
-    whole[:, 0], whole[:, 1:] = present, rows
-    whole[~present] = 0
-    return Signal(whole, by, weight)
+    cells = np.empty((len(rows), 1 + rows.shape[1]), kind)
+    cells[:, 0], cells[:, 1:] = present, rows
+    cells[~present] = 0
+    return SignalRows(cells, by, weight)
 
 
-def waves(vectors: Array) -> Array:
-    """(N, 2 * _WAVES) cosines and sines whose products approximate the Gaussian kernel.
+def random_features(vectors: Array) -> Array:
+    """Computes (N, 2 * _FREQUENCIES) random Fourier features (Rahimi and Recht).
 
-    Its width is the median distance, as Gretton and others have it.
+    The inner product of two rows approximates the Gaussian kernel. The kernel's width is the median
+    distance of the vectors (Gretton and others).
 
     Args:
         vectors: (N, D); nan where there is no value.
@@ -343,18 +355,20 @@ def waves(vectors: Array) -> Array:
     from scipy.spatial.distance import pdist
 
     generator = np.random.default_rng(_SEED)
-    whole = vectors[~np.isnan(vectors).any(axis=1)]
-    some = whole[generator.permutation(len(whole))[:_WIDTH_ROWS]]
-    width = np.median(pdist(some, "sqeuclidean")) if len(some) > 1 else 1.0
-    frequencies = generator.normal(size=(vectors.shape[1], _WAVES)) * math.sqrt(2 / (width or 1.0))
+    complete = vectors[~np.isnan(vectors).any(axis=1)]
+    drawn = complete[generator.permutation(len(complete))[:_WIDTH_ROWS]]
+    width = np.median(pdist(drawn, "sqeuclidean")) if len(drawn) > 1 else 1.0
+    frequencies = generator.normal(size=(vectors.shape[1], _FREQUENCIES)) * math.sqrt(
+        2 / (width or 1.0)
+    )
     phase = vectors.astype(np.float32) @ frequencies.astype(np.float32)
-    return np.hstack([np.cos(phase), np.sin(phase)]) / math.sqrt(_WAVES)
+    return np.hstack([np.cos(phase), np.sin(phase)]) / math.sqrt(_FREQUENCIES)
 
 
-def deals_for(level: float) -> int:
-    """Permutations that can tell a p-value of `level` from a larger one.
+def permutations_for(level: float) -> int:
+    """Computes the number of permutations that can tell a p-value of `level` from a larger one.
 
-    On average _BELOW of them fall below it by chance; the level is kept with any number, but with
-    fewer deals less drift is found.
+    On average _BELOW permutations fall below the level by chance. Any number keeps the level, but
+    fewer permutations find less drift.
     """
     return math.ceil(_BELOW / level) - 1

@@ -1,4 +1,4 @@
-"""What moved: the words, classes and sources in which window and reference differ most."""
+"""Words and classes whose shares differ most between window and reference."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ _SHOWN = 12  # words of each kind
 
 @dataclass(frozen=True)
 class Change:
-    """Of which share of the texts something holds, each in [0, 1].
+    """Share of the texts with a word or class, each in [0, 1].
 
     Attributes:
-        before: of the reference's; the most it can be, where a word is too rare to be named there.
-        now: of the window's.
+        name: the word or class.
+        before: share of the reference's texts; an upper bound for a word that is too rare there.
+        now: share of the window's texts; an upper bound likewise.
     """
 
     name: str
@@ -48,13 +49,13 @@ class Moved:
 def words(
     known: pl.DataFrame, known_texts: int, texts: Sequence[str]
 ) -> tuple[list[Change], list[Change]]:
-    """Words of more texts than before, and of fewer.
+    """Finds the words that more texts hold than before, and those that fewer hold.
 
     Args:
         known: `word` and `texts` of the reference, as reference.common_words gives them.
-        known_texts: that the reference has.
-        texts: of the window. A word is named only if NAMED_FROM of them, or of the reference's,
-            hold it: what one person wrote is nobody else's news.
+        known_texts: number of the reference's texts.
+        texts: of the window. Only words of at least NAMED_FROM texts of the window or of the
+            reference are named, so that the result does not expose what one person wrote.
     """
     before = dict(known.iter_rows())
     now = dict(common_words(texts).iter_rows())
@@ -64,24 +65,24 @@ def words(
     fewer = [_change(word, n, known_texts, now.get(word, rare), len(texts)) for word, n in
              before.items()]  # fmt: skip
     return (
-        [one for z, one in sorted(more, key=lambda pair: -pair[0])[:_SHOWN] if z > 0],
-        [one for z, one in sorted(fewer, key=lambda pair: pair[0])[:_SHOWN] if z < 0],
+        [change for z, change in sorted(more, key=lambda pair: -pair[0])[:_SHOWN] if z > 0],
+        [change for z, change in sorted(fewer, key=lambda pair: pair[0])[:_SHOWN] if z < 0],
     )
 
 
 def _change(word: str, before: int, old: int, now: int, new: int) -> tuple[float, Change]:
-    """The change, and how many standard errors it is, by the pooled share."""
+    """Computes the z-score of a change by the pooled share, and the change."""
     share = (before + now) / (old + new)
     error = math.sqrt(max(share * (1 - share), 1 / (old + new)) * (1 / old + 1 / new))
     return (now / new - before / old) / error, Change(word, before / old, now / new)
 
 
 def classes(reference: pl.DataFrame, window: pl.DataFrame) -> list[Change]:
-    """The predicted labels by how far their shares moved."""
+    """Computes the changes of the predicted labels' shares, the largest first."""
     names = sorted({*reference["label"], *window["label"]})
-    found = [
+    changes = [
         Change(name, *(float((table["label"] == name).mean() or 0) for table in
                        (reference, window)))
         for name in names
     ]  # fmt: skip
-    return sorted(found, key=lambda one: -abs(one.now - one.before))
+    return sorted(changes, key=lambda change: -abs(change.now - change.before))

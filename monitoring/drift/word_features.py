@@ -1,4 +1,4 @@
-"""Words as vectors: what tells one sample of texts from another by the words that they hold."""
+"""Word features: TF-IDF-like vectors of texts, and a domain classifier on them."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ if TYPE_CHECKING:
 
 
 def words(sketches: Sequence[Sequence[int]]) -> Array:
-    """As `weighed`, of N lists of buckets."""
+    """Computes `weighed` of N lists of buckets."""
     import numpy as np
 
-    counts = [len(one) for one in sketches]
+    counts = [len(sketch) for sketch in sketches]
     flat = np.fromiter(itertools.chain.from_iterable(sketches), np.intp, sum(counts))
     return weighed(flat, np.array(counts, np.intp))
 
 
 def weighed(buckets: Array, counts: Array) -> Array:
-    """(N, D) float32 of length 1, D the buckets that are used; rare words weigh more.
+    """Computes (N, D) float32 rows of length 1, one column for each of the D buckets in use.
 
-    A word weighs its inverse frequency, the logarithm of N / texts that hold it.
+    The weight of a word is its inverse document frequency, log(N / texts that hold the word).
 
     Args:
-        buckets: of all texts, one after the other.
-        counts: (N,) how many each text has.
+        buckets: of all texts, one text after the other.
+        counts: (N,) number of buckets of each text.
     """
     import numpy as np
 
     row = np.repeat(np.arange(len(counts)), counts)
     texts = np.bincount(buckets)
-    place = np.cumsum(texts > 0) - 1  # bucket -> column
+    column = np.cumsum(texts > 0) - 1  # of each bucket
     with np.errstate(divide="ignore"):
-        weights = -np.log(texts / len(counts)) if len(counts) else texts  # of all texts: nothing
+        weights = -np.log(texts / len(counts)) if len(counts) else texts
     weight = weights[buckets]
     length = np.sqrt(np.bincount(row, weight**2, len(counts)))
-    held = np.zeros((len(counts), place[-1] + 1 if len(place) else 0), np.float32)
-    held[row, place[buckets]] = weight / np.maximum(length, np.finfo(np.float32).tiny)[row]
-    return held
+    vectors = np.zeros((len(counts), column[-1] + 1 if len(column) else 0), np.float32)
+    vectors[row, column[buckets]] = weight / np.maximum(length, np.finfo(np.float32).tiny)[row]
+    return vectors
 
 
 def separability(vectors: Array, old: int) -> tuple[float, Array]:
-    """How well the nearest-mean classifier tells window from reference, leave one out.
+    """Evaluates the nearest-mean classifier between window and reference, leave-one-out.
 
     Args:
         vectors: (N, D) of `words`, the reference's texts first.
-        old: how many those are; at least 2, as of the others.
+        old: number of the reference's texts, at least 2; the window also has at least 2.
 
     Returns:
-        Area under its ROC curve, one half where it guesses; and how much nearer each text of the
-        window is to the window than to the reference, (N - old,).
+        Area under the ROC curve in [0, 1], 0.5 for a random classifier; and (N - old,) margins of
+        the window's texts, larger for texts nearer to the window than to the reference.
     """
     import numpy as np
     from scipy.stats import rankdata

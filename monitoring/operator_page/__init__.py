@@ -1,4 +1,4 @@
-"""The operator's page: what serves, how well, what moved, what was decided; read in a minute.
+"""Operator page: champion, accuracy, drift and decisions at a glance.
 
 One file without foreign hosts or scripts, light and dark, on a phone and on paper.
 """
@@ -32,7 +32,7 @@ _RECENT = timedelta(days=1)  # alerts that the page begins with
 
 
 def judged(ledger: Ledger, confidence: float) -> list[Judged]:
-    """The newest windows that could be judged, the oldest first; late labels count."""
+    """Reads the newest judged windows, the oldest first, with late labels."""
     rows = ledger.query(
         sa.select(WINDOWS)
         .where(WINDOWS.c.until > WINDOWS.c.after)
@@ -64,7 +64,7 @@ def _judged(row: dict[str, Any], answers: list[dict[str, Any]], confidence: floa
 
 
 def _labelled(ledger: Ledger, after: int) -> list[dict[str, Any]]:
-    """seq, bundle and right of each labelled prediction later than `after`."""
+    """Reads seq, bundle and right of each labelled prediction later than `after`."""
     last = last_labels()
     rows = ledger.query(
         sa.select(
@@ -89,15 +89,15 @@ def render(
     links: Sequence[tuple[str, str]],
     last_page: str | None,
 ) -> str:
-    """The page.
+    """Renders the page as HTML.
 
     Args:
         params: `evaluate.confidence`, `governor`.
         ledger: open.
-        champion: what serves.
+        champion: the version that serves.
         now: UTC.
-        masked: entity -> how many were masked, everywhere together.
-        links: (name, address) of what to look at next.
+        masked: entity -> number of masked values of all sources.
+        links: (name, address) of related pages.
         last_page: address of the newest drift page; None if there is none.
     """
     from jinja2 import Environment, select_autoescape
@@ -113,7 +113,7 @@ def render(
     since = windows[0].time if windows else now
     released = [one.time for one in deployments if one.time >= since]
     tested = champion.metrics["accuracy"]["value"] if champion.metrics else None
-    # Before any traffic nobody knows whether a service runs at all.
+    # Without traffic there is no evidence that a service runs.
     state = f"{champion.tag} " + ("serves" if windows else "is released; no traffic was judged yet")
     if opened:
         state += "; the circuit is open"
@@ -139,7 +139,7 @@ def render(
 
 
 def _sources(ledger: Ledger) -> list[dict[str, Any]]:
-    """What was found about each source of the newest window that was judged."""
+    """Reads the drift by source of the newest judged window."""
     details = ledger.query(
         sa.select(WINDOWS.c.details)
         .where(WINDOWS.c.until > WINDOWS.c.after)
@@ -188,7 +188,7 @@ def _share(found: Mapping[str, float]) -> str:
 
 
 def _decisions(story: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The newest decisions; those in a row that say the same are one, so that others are seen."""
+    """Formats the newest decisions; consecutive equal ones are merged into one row."""
     grouped = itertools.groupby(
         story, lambda row: (row["verdict"], row["details"].get("rule"), row["flow_run"])
     )
@@ -210,7 +210,7 @@ def _decisions(story: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def became(row: Mapping[str, Any]) -> str:
-    """What became of a decision to retrain, and whether it helped; empty for others."""
+    """Formats outcome and effect of a decision to retrain; empty for other decisions."""
     if row["kind"] != ledger_decisions.GOVERNOR or row["verdict"] != "retrain":
         return ""
     told = row["outcome"] or ("at work or dead" if row["flow_run"] else "not taken up yet")

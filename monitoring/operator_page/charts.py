@@ -1,7 +1,7 @@
-"""The operator's charts, drawn by Matplotlib as SVG that takes its colours from the page.
+"""Operator charts: Matplotlib SVG with the colours of the page.
 
-Matplotlib writes fixed colours; a page that is read in light and in dark needs the browser's. So
-each colour is drawn as a stand-in, and the stand-in is replaced by a variable of the page's style.
+Matplotlib writes fixed colours, but the page has a light and a dark style. So each colour is drawn
+as a placeholder, which is replaced by a CSS variable of the page.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _WIDTH, _ROW = 7.0, 0.24  # inches; the page scales them
 
 @dataclass(frozen=True)
 class Judged:
-    """A window, as the charts show it.
+    """Values of a window in the charts.
 
     Attributes:
         time: when it was judged, UTC.
         signals: name -> drifted; None for "cannot say".
         rows: predictions in it.
         accuracy: of those that people labelled, with its interval; None without labels.
-        labelled: how many.
+        labelled: number of labelled predictions.
         estimated: accuracy without labels, with its interval; None where nobody can know.
-        trusted: whether the estimate is to be trusted.
+        trusted: False for an estimate without trust.
     """
 
     time: datetime
@@ -48,7 +48,7 @@ class Judged:
 
 
 def drift(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
-    """A row a signal, a mark where it drifted (full) or could not be tested (hollow)."""
+    """Draws a row for each signal, with full marks for drift and hollow ones for untested."""
     names = list(dict.fromkeys(name for window in windows for name in window.signals))
 
     def plot(axes: Axes) -> None:
@@ -73,9 +73,9 @@ def drift(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
 
 
 def accuracy(windows: Sequence[Judged], tested: float | None, retrained: Sequence[datetime]) -> str:
-    """Accuracy in each window, by labels and estimated without, beside the champion's test side's.
+    """Draws measured and estimated accuracy of each window with intervals, and the test accuracy.
 
-    Both have their intervals. An estimate that is not to be trusted is drawn as a hollow mark.
+    Untrusted estimates have hollow marks.
     """
 
     def plot(axes: Axes) -> None:
@@ -105,7 +105,7 @@ def accuracy(windows: Sequence[Judged], tested: float | None, retrained: Sequenc
 
 
 def _estimates(axes: Axes, windows: Sequence[Judged], label: str) -> None:
-    """Estimated accuracies, each with its interval as a broad pale line."""
+    """Draws estimated accuracies, each with its interval as a broad pale line."""
     known = [(_day(window.time), window.estimated) for window in windows if window.estimated]
     if not known:
         return
@@ -120,7 +120,7 @@ def _estimates(axes: Axes, windows: Sequence[Judged], label: str) -> None:
 
 
 def traffic(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
-    """Predictions in each window."""
+    """Draws the number of predictions in each window."""
 
     def plot(axes: Axes) -> None:
         axes.vlines(
@@ -136,7 +136,7 @@ def traffic(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
 
 
 def _day(time: datetime) -> float:
-    """As Matplotlib counts time: days since 1970 in UTC."""
+    """Converts a time to Matplotlib's unit: days since 1970 in UTC."""
     return time.timestamp() / 86_400
 
 
@@ -151,7 +151,7 @@ def _legend(axes: Axes) -> None:
 
 
 def _draw(plot: Callable[[Axes], None], name: str, windows: Sequence[Judged], height: float) -> str:
-    """An SVG element; its identifiers do not meet those of the other charts."""
+    """Draws an SVG element with identifiers that are unique on the page."""
     import matplotlib as mpl
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
@@ -173,7 +173,7 @@ def _draw(plot: Callable[[Axes], None], name: str, windows: Sequence[Judged], he
             axes.xaxis.set_major_locator(locator)
             formatter = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]
             axes.xaxis.set_major_formatter(formatter)
-            # The same stretch of time in each chart, so that one is read below the other.
+            # All charts share one time axis, so that people can compare them.
             first, last = _day(windows[0].time), _day(windows[-1].time)
             margin = (last - first) / 50 + 1 / 1440  # a minute, where there is one window
             axes.set_xlim(first - margin, last + margin)

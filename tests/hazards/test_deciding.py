@@ -20,7 +20,7 @@ from components.sources.feedback import FeedbackReader
 from flows import notify, retrain_requests
 from flows.dvc import workspace
 from monitoring import governor_inputs
-from monitoring.governor import Decision, Verdict, decide
+from monitoring.governor import GovernorDecision, WindowVerdict, decide
 from tests.watched import NOW, WATERMARK, World
 
 TRIGGERS = 20
@@ -40,14 +40,14 @@ def hour(hours: float) -> Any:
     return NOW + timedelta(hours=hours)
 
 
-def drift(world: World, hours: float) -> tuple[Decision, list[str]]:
+def drift(world: World, hours: float) -> tuple[GovernorDecision, list[str]]:
     """What monitoring does about a drifted window: the decision, and the requests it makes."""
     champion, decision_id = world.ledger.champion(), uuid.uuid4().hex
     assert champion is not None
     at_work = retrain_requests.at_work(world.paths)
     policy = world.params.governor
     past = governor_inputs.gather(world.ledger, champion, policy, hour(hours), at_work=at_work)
-    decision = decide(Verdict("drift"), past.history, policy, hour(hours))
+    decision = decide(WindowVerdict("drift"), past.history, policy, hour(hours))
     row = {"id": decision_id, "kind": "governor", "time": hour(hours), "verdict": decision.verdict}
     details = {"bundle": champion.bundle, "world_moved": decision.moved}
     world.ledger.add_decision({**row, "reasons": decision.reasons, "details": details})

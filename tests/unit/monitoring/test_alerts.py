@@ -24,7 +24,7 @@ from flows import notify
 from monitoring import alerts
 from monitoring.alerts import Alert
 from monitoring.drift import Drift
-from monitoring.governor import Decision, Finding, History, Verdict
+from monitoring.governor import Finding, GovernorDecision, History, WindowVerdict
 from monitoring.monitor import Outcome
 from monitoring.window_evaluation import Seen
 from monitoring.windows import Window
@@ -190,19 +190,27 @@ def test_flows_tell_in_spite_of_open_addresses(
 @pytest.mark.parametrize(
     ("finding", "decision", "kinds"),
     [
-        ("drift", Decision("retrain", ["SECRET", "50 labels."], "monitoring"), ["drift"]),
-        ("drift", Decision("alert", ["SECRET", "Label more."], "too_few_labels"), ["drift"]),
-        ("bad data", Decision("alert", ["SECRET", "Look."], "bad_data"), ["bad data"]),
-        ("cannot say", Decision("alert", ["SECRET", "No pass."], "cannot_say"), ["cannot say"]),
-        ("cannot say", Decision("wait", ["SECRET", "No pass."], "cannot_say"), []),
-        ("none", Decision("wait", ["No reason."], "no_reason"), []),
-        ("drift", Decision("alert", ["Failed."], "circuit"), []),  # told by of_circuit
+        ("drift", GovernorDecision("retrain", ["SECRET", "50 labels."], "monitoring"), ["drift"]),
+        (
+            "drift",
+            GovernorDecision("alert", ["SECRET", "Label more."], "too_few_labels"),
+            ["drift"],
+        ),
+        ("bad data", GovernorDecision("alert", ["SECRET", "Look."], "bad_data"), ["bad data"]),
+        (
+            "cannot say",
+            GovernorDecision("alert", ["SECRET", "No pass."], "cannot_say"),
+            ["cannot say"],
+        ),
+        ("cannot say", GovernorDecision("wait", ["SECRET", "No pass."], "cannot_say"), []),
+        ("none", GovernorDecision("wait", ["No reason."], "no_reason"), []),
+        ("drift", GovernorDecision("alert", ["Failed."], "circuit"), []),  # told by of_circuit
     ],
 )
 def test_what_was_decided_is_told_without_what_was_found_in_texts(
-    finding: Finding, decision: Decision, kinds: list[str]
+    finding: Finding, decision: GovernorDecision, kinds: list[str]
 ) -> None:
-    seen = Seen(Drift(Verdict(finding, ("SECRET",))), {})
+    seen = Seen(Drift(WindowVerdict(finding, ("SECRET",))), {})
     outcome = Outcome(
         "1" * 32, decision, seen, Window("b", 0, 100), "complete", [], None, "v1", None
     )

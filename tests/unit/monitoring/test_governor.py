@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.core.params import Governor
-from monitoring.governor import Asker, History, Verdict, circuit_open, decide
+from monitoring.governor import Asker, History, WindowVerdict, circuit_open, decide
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 VALUES: dict[str, Any] = {
@@ -29,7 +29,7 @@ def ago(hours: float) -> datetime:
 
 # What suffices for a retraining; each row below changes one thing.
 READY = History(50, moved=(True, False), champion_since=ago(48), judged=ago(1))
-DRIFT, NONE, UNCLEAR = Verdict("drift"), Verdict("none"), Verdict("cannot say")
+DRIFT, NONE, UNCLEAR = WindowVerdict("drift"), WindowVerdict("none"), WindowVerdict("cannot say")
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ DRIFT, NONE, UNCLEAR = Verdict("drift"), Verdict("none"), Verdict("cannot say")
     [
         (DRIFT, {}, "retrain", "monitoring"),
         (NONE, {}, "wait", "no_reason"),
-        (Verdict("bad data"), {}, "alert", "bad_data"),
-        (Verdict("bad data", real_drop=0.9), {}, "alert", "bad_data"),
+        (WindowVerdict("bad data"), {}, "alert", "bad_data"),
+        (WindowVerdict("bad data", real_drop=0.9), {}, "alert", "bad_data"),
         (UNCLEAR, {}, "alert", "cannot_say"),
         (replace(UNCLEAR, enough=False), {}, "wait", "cannot_say"),
         (replace(UNCLEAR, enough=False), {"judged": ago(23.9)}, "wait", "cannot_say"),
@@ -83,7 +83,7 @@ DRIFT, NONE, UNCLEAR = Verdict("drift"), Verdict("none"), Verdict("cannot say")
         (NONE, {"champion_since": ago(999), "new_labels": 9}, "alert", "too_few_labels"),
     ],
 )  # fmt: skip
-def test_policy(verdict: Verdict, changes: dict[str, Any], expected: str, rule: str) -> None:
+def test_policy(verdict: WindowVerdict, changes: dict[str, Any], expected: str, rule: str) -> None:
     decision = decide(
         replace(verdict, reasons=("Because.",)), replace(READY, **changes), SETTINGS, NOW
     )
@@ -126,7 +126,7 @@ def test_quiet_hours_are_utc() -> None:
     ],
 )
 def test_the_last_reason_says_what_to_do(
-    verdict: Verdict, changes: dict[str, Any], says: str
+    verdict: WindowVerdict, changes: dict[str, Any], says: str
 ) -> None:
     assert says in decide(verdict, replace(READY, **changes), SETTINGS, NOW).reasons[-1]
 

@@ -18,7 +18,7 @@ from components.core.paths import Paths
 from monitoring import monitor
 from monitoring.accuracy_estimate import Decay
 from monitoring.drift import Drift
-from monitoring.governor import Verdict
+from monitoring.governor import WindowVerdict
 from monitoring.window_evaluation import Estimate, Seen
 from tests.watched import NOW, WATERMARK, Reader, World, sample
 
@@ -233,9 +233,9 @@ def test_an_estimate_counts_by_both_ends_of_its_interval_if_it_is_to_be_trusted(
     assert champion is not None
     champion = dataclasses.replace(champion, metrics={"accuracy": {"value": 0.95}})
     estimate = Estimate(Interval(0.93, 0.8, 1.0), Interval(0.02, 0.01, 0.04), trusted, {})
-    seen = Seen(Drift(Verdict("drift")), {}, estimate=estimate)
+    seen = Seen(Drift(WindowVerdict("drift")), {}, estimate=estimate)
     decay = Decay(NOW, 0.95, 0.8)
-    found = monitor.with_accuracy(Verdict("drift"), seen, decay, champion)
+    found = monitor.with_accuracy(WindowVerdict("drift"), seen, decay, champion)
     expected = (0.01, 0.04) if trusted else (None, None)
     assert (found.estimated_drop, found.estimated_most) == pytest.approx(expected)
     assert found.real_drop == pytest.approx(0.15)

@@ -9,13 +9,13 @@ import pytest
 from scipy import stats
 
 from monitoring.drift import permutation
-from monitoring.drift.permutation import Signal
+from monitoring.drift.permutation import SignalRows
 
 
-def statistic(signal: Signal, new: int) -> float:
+def statistic(signal: SignalRows, new: int) -> float:
     """Of the reference against the last `new` rows."""
     table = permutation._blocks({"x": signal}, [new], 0, np.random.default_rng(1))
-    return float(permutation._compared({"x": signal}, table, table.sample[None], [new])[0, 0, 0])
+    return float(permutation._statistics({"x": signal}, table, table.sample[None], [new])[0, 0, 0])
 
 
 def ratio(old: list[int], new: list[int]) -> float:
@@ -77,34 +77,34 @@ def test_a_class_that_is_hardly_known_is_seen_by_its_probability_first() -> None
     assert (by_label.p_value, by_share.p_value) == (1.0, 1 / 500)
 
 
-def test_waves_give_the_gaussian_kernel_of_median_width() -> None:
+def test_random_features_give_the_gaussian_kernel_of_median_width() -> None:
     rng = np.random.default_rng(3)
     vectors = rng.normal(size=(300, 4))
-    found = permutation.waves(vectors)
+    found = permutation.random_features(vectors)
     gaps = ((vectors[:, None] - vectors[None]) ** 2).sum(axis=2)
     kernel = np.exp(-gaps / np.median(gaps[np.triu_indices(300, 1)]))
     assert np.abs(found @ found.T - kernel).mean() < 0.1
 
 
 @pytest.mark.parametrize("make", [permutation.means, permutation.columns])
-def test_vectors_that_are_all_the_same_are_no_drift(make: Callable[..., Signal]) -> None:
+def test_vectors_that_are_all_the_same_are_no_drift(make: Callable[..., SignalRows]) -> None:
     """No variance, and nothing is divided by it."""
     assert permutation.test({"x": make(np.full((80, 3), 0.2))}, [40], 99, 1).p_value == 1.0
 
 
 def test_one_signal_gives_the_p_value_of_a_permutation_test() -> None:
-    """All of 6 above all of 6: 2 of 924 deals look so (this one and its mirror)."""
-    signals, deals = {"x": permutation.numbers(np.arange(12.0))}, 2_000
-    found = [permutation.test(signals, [6], deals, seed) for seed in range(20)]
-    assert {one.deals for one in found} == {deals}
+    """All of 6 above all of 6: 2 of 924 permutations look so (this one and its mirror)."""
+    signals, permutations = {"x": permutation.numbers(np.arange(12.0))}, 2_000
+    found = [permutation.test(signals, [6], permutations, seed) for seed in range(20)]
+    assert {one.permutations for one in found} == {permutations}
     p_value = np.mean([one.p_value for one in found])
-    assert p_value == pytest.approx(2 / 924 + 1 / (deals + 1), rel=0.25)
+    assert p_value == pytest.approx(2 / 924 + 1 / (permutations + 1), rel=0.25)
 
 
 def test_a_window_that_shows_nothing_is_let_go_at_once() -> None:
     values = {"x": permutation.numbers(np.random.default_rng(2).normal(size=200))}
     found = permutation.test(values, [100], 5_000, 3)
-    assert found.deals == 39
+    assert found.permutations == 39
     assert found.p_value > 0.125
 
 
@@ -114,9 +114,9 @@ def test_blocks_are_dealt_whole_and_no_row_is_lost() -> None:
     assert np.bincount(table.sample).tolist() == [103 // 2, 102 // 2, 116 // 2]
     assert table.rows[:, 0].tolist() == [2] * len(table.rows)
     assert table.fixed[:, 0].tolist() == [1, 0, 0]
-    assert table.whole.tolist() == [321, 107, 107, 107]
+    assert table.total.tolist() == [321, 107, 107, 107]
     assert (table.rows.sum(axis=0) + table.fixed.sum(axis=0)).tolist() == [321, 107, 107, 107]
-    dealt = permutation._deals(table.sample, 500, np.random.default_rng(1))
+    dealt = permutation._permuted_samples(table.sample, 500, np.random.default_rng(1))
     assert all(np.bincount(one).tolist() == [51, 51, 58] for one in dealt)
     # Each block comes to each sample as often as the sample is large.
     assert (dealt == 0).mean(axis=0) == pytest.approx(51 / 160, abs=0.09)
@@ -131,13 +131,13 @@ def test_a_sorted_reference_is_as_good_as_a_mixed_one() -> None:
         ).p_value
         for seed in range(30)
     ]
-    assert np.std(alarms) < 0.15  # it is one question, asked with other blocks and deals
+    assert np.std(alarms) < 0.15  # it is one question, asked with other blocks and permutations
 
 
-def test_a_window_that_differs_gets_all_deals() -> None:
+def test_a_window_that_differs_gets_all_permuted_samples() -> None:
     values = np.concatenate([np.zeros(50), np.ones(50)])
     found = permutation.test({"x": permutation.numbers(values)}, [50], 5_000, 3)
-    assert (found.deals, found.p_value) == (5_000, 1 / 5_001)
+    assert (found.permutations, found.p_value) == (5_000, 1 / 5_001)
 
 
 def test_more_signals_cost_power_but_equal_ones_do_not() -> None:
@@ -160,9 +160,9 @@ def test_what_moved_long_ago_and_little_is_seen_by_looking_back() -> None:
     values = np.concatenate([rng.normal(size=400), rng.normal(0.4, 1, size=400)])
     signals = {"x": permutation.numbers(values)}
     found = permutation.test(signals, [100, 400], 1999, 5)
-    assert (found.look, found.p_value) == (400, pytest.approx(1 / 2000, abs=0.002))
+    assert (found.lookback, found.p_value) == (400, pytest.approx(1 / 2000, abs=0.002))
     lately = {"x": permutation.numbers(np.append(values[:700], values[700:] + 1))}
-    assert permutation.test(lately, [100, 400], 1999, 5).look == 100
+    assert permutation.test(lately, [100, 400], 1999, 5).lookback == 100
 
 
 def test_missing_values_are_left_out_on_both_sides() -> None:
@@ -219,5 +219,5 @@ def test_early_rows_are_compared_with_nothing_but_what_is_new() -> None:
     """Reckoned by hand: the reference alone, then with the early rows."""
     signal = permutation.means(np.array([[0.0], [1.0], [5.0], [5.0], [2.0], [4.0]]))
     table = permutation._blocks({"x": signal}, [1, 2], 2, np.random.default_rng(1))
-    found = permutation._compared({"x": signal}, table, table.sample[None], [1, 2])
+    found = permutation._statistics({"x": signal}, table, table.sample[None], [1, 2])
     assert found[0, 0].tolist() == [3.5**2, 2.5**2, 1.25**2, 0.25**2]
