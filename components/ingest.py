@@ -1,11 +1,11 @@
-"""Reads what the snapshot pins, scrubs it in the stream, and writes the documents.
+"""Reads the documents that the snapshot pins, scrubs them as a stream, and writes them.
 
     data/sources.json, the sources -> data/01_ingested/documents.parquet  (core/schema.py DOCUMENT)
                                       data/01_ingested/faults.json        rows that cannot be read
-                                      data/01_ingested/privacy.json       what was masked, by source
+                                      data/01_ingested/privacy.json       findings by source, entity
 
-Raw text lives in memory only; the first byte on disk is scrubbed. Documents pass in batches, so
-memory does not grow with their number; the table is the same whoever did the scrubbing.
+Raw text is in memory only; every byte on disk is scrubbed. Documents pass in batches, so memory
+does not grow with their number. The table does not depend on the number or kind of workers.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from components.sources import RawDocument, open_source
 
 _FIELDS = len(RawDocument._fields)
 _DROPPED = "DROPPED_DOCUMENTS"  # beside the entities in privacy.json
-_BATCHES_AHEAD = 4  # read before the first is written, however many workers wait
+_BATCHES_AHEAD = 4  # read before the first is written, with any number of workers
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Documents of one source, which come to stand in one row group.
+    """Documents of one source, which become one row group.
 
     Attributes:
-        source: its name.
-        raws: its documents; their texts are not scrubbed.
+        source: name of the source.
+        raws: documents; their texts are not scrubbed.
     """
 
     source: str
@@ -56,14 +56,14 @@ class Batch:
 
 
 @dataclass
-class Tally:
-    """What is counted while documents pass.
+class IngestCounts:
+    """Counts of documents and findings, added batch by batch.
 
     Attributes:
         rows: documents that are written.
         faults: id and reason of each row that could not be read.
-        masked: findings by source and entity, and documents that the policy dropped: counts, never
-            the values.
+        masked: source -> counts of findings by entity, and of documents that the policy dropped;
+            never a value.
     """
 
     rows: int = 0
@@ -84,11 +84,11 @@ class Tally:
 
     @property
     def privacy(self) -> dict[str, dict[str, int]]:
-        return {source: dict(sorted(found.items())) for source, found in self.masked.items()}
+        return {source: dict(sorted(counts.items())) for source, counts in self.masked.items()}
 
 
 def columns(batch: Batch, scrubbed: Sequence[Scrubbed], secret: bytes) -> dict[str, Sequence[Any]]:
-    """The batch's rows as columns of DOCUMENT, with scrubbed texts and pseudonyms.
+    """Converts a batch to columns of DOCUMENT, with scrubbed texts and pseudonyms.
 
     A document that the policy drops has no row.
     """
@@ -107,10 +107,10 @@ def columns(batch: Batch, scrubbed: Sequence[Scrubbed], secret: bytes) -> dict[s
 
 
 def read(params: Params, paths: Paths) -> Iterator[tuple[str, Iterator[RawDocument]]]:
-    """(source, its raw documents) pairs, as the snapshot pins them, without erased subjects.
+    """Yields (source, raw documents), as the snapshot pins them, without erased subjects.
 
     Raises:
-        SourceError: the snapshot is of other sources, or a source changed since.
+        SourceError: the snapshot has other sources, or a source changed since the snapshot.
     """
     pins = tables.read_json(paths.snapshot)["sources"]
     expected = [(source.name, source.kind) for source in params.ingest.sources]
@@ -130,9 +130,9 @@ def read(params: Params, paths: Paths) -> Iterator[tuple[str, Iterator[RawDocume
 def batches(
     sources: Iterable[tuple[str, Iterable[RawDocument]]], settings: parameters.Stream
 ) -> Iterator[Batch]:
-    """Documents by the batch: at most `rows` of them, or as many as first reach `characters`.
+    """Groups documents into batches that end at `rows` documents or `characters` characters.
 
-    Where a batch ends depends on the documents alone, and so do the bytes of the table.
+    The ends of the batches, and so the bytes of the table, depend on the documents alone.
     """
     for source, documents in sources:
         raws: list[RawDocument] = []
@@ -150,13 +150,13 @@ def batches(
 def scrub_stream(
     stream: Iterable[Batch], piece: int, workers: Workers[Scrubbed], cache: ScrubCache | None
 ) -> Iterator[tuple[Batch, list[Scrubbed]]]:
-    """Each batch with its scrubbed texts, in order.
+    """Yields each batch with its scrubbed texts, in order.
 
     Args:
         stream: the batches; a few are read ahead, so that no worker waits.
-        piece: documents that a worker takes at a time.
-        workers: who scrubs what the cache does not know.
-        cache: of texts that were scrubbed before; None where nothing is remembered.
+        piece: number of documents in one task of a worker.
+        workers: scrub the texts that the cache does not hold.
+        cache: of texts that were scrubbed before; None for no cache.
 
     Raises:
         ScrubError: a text could not be scrubbed, or workers died; nothing later is yielded.
@@ -175,7 +175,7 @@ def scrub_stream(
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A batch whose texts are being scrubbed: what the cache knew, and tasks for the rest."""
+    """A batch in work: the texts from the cache, and tasks for the missing texts."""
 
     batch: Batch
     known: list[Scrubbed | None]
@@ -202,7 +202,7 @@ def _take_back(
         done = workers.result(task)
         fresh += done
         if cache:
-            # At once: should a later text fail, these are not scrubbed again.
+            # Before the next task: if that fails, the next run finds these texts in the cache.
             cache.put(zip(task.batch, done, strict=True))
     rest = iter(fresh)
     scrubbed = [next(rest) if clean is None else clean for clean in waiting.known]
@@ -210,23 +210,24 @@ def _take_back(
 
 
 def remembers(settings: parameters.Ingest) -> bool:
-    """Whether scrubbed texts are kept in the cache; see ingest.stream.remember."""
+    """Tests by ingest.stream.remember if scrubbed texts go to the cache."""
     if settings.stream.remember == "persons":
         return settings.scrub.entities.get("PERSON", "keep") != "keep"
     return settings.stream.remember == "always"
 
 
 def run(params: Params, paths: Paths, work: Work[Scrubbed] | None = None) -> None:
-    """The stage: reads, scrubs, writes.
+    """Runs the stage: reads, scrubs, writes.
 
     Args:
+        params, paths: of the project.
         work: scrubs a batch of texts; by default the scrubber with the settings of ingest.scrub.
     """
     settings = params.ingest
     secret = keys.pseudonym_key(paths.keys)
-    for left in paths.ingested.glob(".*.partial"):
-        left.unlink()  # of a run that was killed
-    tally = Tally()
+    for partial in paths.ingested.glob(".*.partial"):
+        partial.unlink()  # of a run that was killed
+    counts = IngestCounts()
     table = paths.ingested / "documents.parquet"
     with (
         open_cache(settings, paths, secret) as cache,
@@ -241,13 +242,13 @@ def run(params: Params, paths: Paths, work: Work[Scrubbed] | None = None) -> Non
         stream = batches(read(params, paths), settings.stream)
         done = scrub_stream(stream, settings.scrub.batch, workers, cache)
         for batch, scrubbed in track(done, "ingest: scrubbing", size=lambda d: len(d[0].raws)):
-            tally.add(batch, scrubbed)
+            counts.add(batch, scrubbed)
             writer.write(columns(batch, scrubbed, secret))
-    tables.write_json(tally.faults, paths.ingested / "faults.json")
-    tables.write_json(tally.privacy, paths.ingested / "privacy.json")
-    masked = sum(sum(counts.values()) for counts in tally.privacy.values())
+    tables.write_json(counts.faults, paths.ingested / "faults.json")
+    tables.write_json(counts.privacy, paths.ingested / "privacy.json")
+    masked = sum(sum(entities.values()) for entities in counts.privacy.values())
     say(
-        f"ingest: {tally.rows} documents, {len(tally.faults)} unreadable, {masked} pieces of "
+        f"ingest: {counts.rows} documents, {len(counts.faults)} unreadable, {masked} pieces of "
         "personal data taken out"
     )
 
@@ -255,7 +256,7 @@ def run(params: Params, paths: Paths, work: Work[Scrubbed] | None = None) -> Non
 def open_cache(
     settings: parameters.Ingest, paths: Paths, secret: bytes
 ) -> ScrubCache | nullcontext[None]:
-    """The cache of scrubbed texts, or nothing where none is wanted."""
+    """Opens the cache of scrubbed texts, or an empty context without a cache."""
     if not remembers(settings):
         return nullcontext()
     return ScrubCache(paths.scrub_cache, policy_hash(settings.scrub), secret)

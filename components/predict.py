@@ -1,8 +1,8 @@
-"""Classifies the rows of a file: CSV, JSON Lines or Parquet, each also packed by gzip.
+"""Classifies the rows of a file: CSV, JSON Lines or Parquet; CSV and JSON Lines also in gzip.
 
-Not a stage: `newsloop predict` calls it. Rows are streamed, so memory does not grow with the file.
-The output holds every column of the input as it was, and three more; it is there whole or not at
-all.
+The command `newsloop predict` calls this module; it is no stage. Rows are streamed, so memory does
+not grow with the file. The output has every column of the input, unchanged, and three new ones. It
+is written atomically: after an error there is no output.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from components.core.errors import DataError, UsageError
 from components.core.progress import track
 
 ADDED = ("label", "confidence", "abstained")
-TOGETHER = 128  # rows: what a bundle computes at once
-AT_ONCE = 2  # batches that are computed at the same time; with more, Python's lock is waited for
+TOGETHER = 128  # rows of a batch
+AT_ONCE = 2  # batches that are computed at the same time; more would wait for Python's GIL
 Kind = Literal["csv", "jsonl", "parquet"]
 Columns = dict[str, list[Any]]
 _SUFFIXES: dict[str, Kind] = {
@@ -35,17 +35,17 @@ _SUFFIXES: dict[str, Kind] = {
 }  # fmt: skip
 
 
-class Rows(Protocol):
-    """An open file of rows, and the one that is written.
+class RowStream(Protocol):
+    """An open input file of rows, and its output file.
 
     Attributes:
-        total: rows in all; None where nobody knows before the last one.
+        total: number of rows; None where it is unknown before the last row.
     """
 
     total: int | None
 
     def batches(self) -> Iterator[tuple[list[Any], list[str | None]]]:
-        """Up to TOGETHER rows, and their texts (None: the row has none)."""
+        """Yields up to TOGETHER rows, and their texts (None for a row without text)."""
 
     def write(self, rows: list[Any], added: Columns) -> None:
         """Appends rows with the new columns to the output."""
@@ -61,18 +61,18 @@ def predict(
     """Writes `target`: `source` with <prefix>label, <prefix>confidence and <prefix>abstained.
 
     Args:
-        source, target: of one format, by their names; `.gz` may end either of them.
+        source, target: of the same format, by suffix; each may end in `.gz`.
         answer: texts -> predictions; Bundle.predict.
-        column: that holds the text. A row whose text is null or missing gets no label and no
-            confidence, and counts as abstained.
+        column: name of the column with the text. A row whose text is null or missing gets no label
+            and no confidence, and counts as abstained.
         prefix: of the new columns' names.
 
     Returns:
         `rows`, `abstained` and `without_text`: counts.
 
     Raises:
-        UsageError: an unknown format, two different ones, no such column, or a new column's name
-            that is taken.
+        UsageError: an unknown format, two different formats, no such column, or a new column
+            whose name the input has already.
         DataError: the input cannot be read; the message names the row. Nothing is written.
     """
     kind = _kind(source)
@@ -91,7 +91,7 @@ def predict(
             if _packed(target):
                 packer = gzip.GzipFile("", "wb", fileobj=output, mtime=0)
                 output = cast("IO[bytes]", stack.enter_context(packer))
-            with _told(source, 0):
+            with _as_data_error(source, 0):
                 rows = _FORMATS[kind](data, output, column, names, stack)
             batches = _answered(answer, _readable(source, rows.batches()), names)
             for batch, texts, added in track(
@@ -107,7 +107,7 @@ def predict(
 
 
 class _Csv:
-    """Cells stay the text that they are; quoting follows the csv module's rules."""
+    """CSV: cells keep their text; the csv module chooses the quoting."""
 
     total: int | None = None
 
@@ -135,10 +135,10 @@ class _Csv:
                 raise ValueError(f"expected {self._width} cells, got {len(row)}")
             batch.append(row)
             if len(batch) == TOGETHER:
-                yield batch, [one[self._at] for one in batch]
+                yield batch, [cells[self._at] for cells in batch]
                 batch = []
         if batch:
-            yield batch, [one[self._at] for one in batch]
+            yield batch, [cells[self._at] for cells in batch]
 
     def write(self, rows: list[list[str]], added: Columns) -> None:
         columns = [map(_cell, added[name]) for name in self._names]
@@ -152,7 +152,7 @@ class _Csv:
 
 
 class _JsonLines:
-    """Each line an object; its own keys may differ from those of others."""
+    """JSON Lines: each line an object; the keys may differ between lines."""
 
     total: int | None = None
 
@@ -186,14 +186,14 @@ class _JsonLines:
         for i, row in enumerate(rows):
             new = {name: added[name][i] for name in self._names}
             line = json.dumps({**row, **new}, ensure_ascii=False)
-            # A lone surrogate has no UTF-8; it stays the escape that it was.
+            # A lone surrogate has no UTF-8, so it is written as its escape.
             self._output.write(line.encode("utf-8", "backslashreplace") + b"\n")
 
 
 class _Parquet:
-    """Columns keep their types; one row group a batch would be small, so batches are gathered."""
+    """Parquet: columns keep their types; several batches become one row group."""
 
-    _GROUP = 8192  # rows of a row group written
+    _GROUP = 8192  # rows of a row group
 
     def __init__(
         self, data: Any, output: IO[bytes], column: str, names: list[str], stack: ExitStack
@@ -246,7 +246,7 @@ class _Parquet:
         self._writer.close()
 
 
-_FORMATS: dict[Kind, Callable[..., Rows]] = {
+_FORMATS: dict[Kind, Callable[..., RowStream]] = {
     "csv": _Csv, "jsonl": _JsonLines, "parquet": _Parquet,
 }  # fmt: skip
 
@@ -254,9 +254,14 @@ _FORMATS: dict[Kind, Callable[..., Rows]] = {
 def _added(
     answer: Callable[[Sequence[str]], Predictions], texts: list[str | None], names: list[str]
 ) -> Columns:
-    """The new columns; a row without text has none of them but `abstained`."""
-    found = answer([text for text in texts if text is not None])
-    rows = zip(found.labels, found.confidence.tolist(), found.abstained.tolist(), strict=True)
+    """Computes the new columns; a row without text only has `abstained`, which is true."""
+    predictions = answer([text for text in texts if text is not None])
+    rows = zip(
+        predictions.labels,
+        predictions.confidence.tolist(),
+        predictions.abstained.tolist(),
+        strict=True,
+    )
     all_rows = [(None, None, True) if text is None else next(rows) for text in texts]
     return {name: [row[i] for row in all_rows] for i, name in enumerate(names)}
 
@@ -288,7 +293,7 @@ def _answered(
     batches: Iterator[tuple[Any, list[str | None]]],
     names: list[str],
 ) -> Iterator[tuple[Any, list[str | None], Columns]]:
-    """`batches` with their new columns, in their order; some are computed while others are read."""
+    """Yields `batches` with their new columns, in order; computes some while others are read."""
     waiting: deque[tuple[Any, list[str | None], Future[Columns]]] = deque()
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="predict") as pool:
         for read in batches:
@@ -303,10 +308,10 @@ def _answered(
 def _readable(
     source: Path, batches: Iterator[tuple[Any, list[str | None]]]
 ) -> Iterator[tuple[Any, list[str | None]]]:
-    """`batches`, whose failures say where in the file they are."""
+    """Yields `batches`; an error names the number of rows before it."""
     rows = 0
     while True:
-        with _told(source, rows):
+        with _as_data_error(source, rows):
             batch = next(batches, None)
         if batch is None:
             return
@@ -315,22 +320,22 @@ def _readable(
 
 
 @contextmanager
-def _told(source: Path, rows: int) -> Iterator[None]:
-    """Turns what a file that is not as expected raises, after so many rows, into a DataError."""
+def _as_data_error(source: Path, rows: int) -> Iterator[None]:
+    """Raises a DataError for errors of a damaged file; `rows` were read before the error."""
     try:
         yield
     except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
-        told = "bytes that are no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        cause = "bytes that are no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise DataError(
             f"Expected rows in {source}, got after the first {rows}, within the next "
-            f"{TOGETHER}: {told}. Nothing was written; mend the file and run again."
+            f"{TOGETHER}: {cause}. Nothing was written; correct the file and run again."
         ) from error
 
 
 def _check_columns(header: Sequence[str], column: str, names: list[str]) -> None:
     if column not in header:
         raise UsageError(
-            f"Expected a column {column}, found {', '.join(header) or 'none'}. Name the column "
+            f"Expected a column {column}, got {', '.join(header) or 'none'}. Name the column "
             "with the texts by --column."
         )
     if taken := [name for name in names if name in header]:
@@ -339,8 +344,8 @@ def _check_columns(header: Sequence[str], column: str, names: list[str]) -> None
 
 def _taken(names: list[str]) -> UsageError:
     return UsageError(
-        f"Expected no column {', '.join(names)} in the input: that is what is added. Add "
-        "--prefix predicted_ to give the new ones other names."
+        f"Expected no column {', '.join(names)} in the input, since the output adds them. Add "
+        "--prefix predicted_ to give the new columns other names."
     )
 
 
@@ -351,7 +356,7 @@ def _text(value: Any) -> str | None:
 
 
 def _cell(value: str | float | bool | None) -> str:
-    """As CSV has it: nothing for null, true and false in small letters."""
+    """Formats a CSV cell: empty for null, six decimals for a float, `true` and `false`."""
     if value is None:
         return ""
     if isinstance(value, float):

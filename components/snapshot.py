@@ -1,7 +1,7 @@
-"""Pins what enters: the list of sources with fingerprints or watermarks, a file in git.
+"""Pins the sources: fingerprints or watermarks in data/sources.json, a file in git.
 
-`dvc repro` reproduces the pinned snapshot; only a new snapshot brings new data. With a new snapshot
-comes a new data/baseline.json: what its data are compared with, see components/core/baseline.py.
+`dvc repro` reproduces the pinned snapshot; only a new snapshot brings new data. A new snapshot also
+writes data/baseline.json, the counts to compare its data with; see components/core/baseline.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from components.sources import open_source
 
 
 def take(params: Params, paths: Paths) -> dict[str, object]:
-    """What each source holds now, in the order of params.yaml.
+    """Pins the current content of each source, in the order of params.yaml.
 
     Raises:
         SourceError: a source is missing or unreadable.
@@ -31,12 +31,12 @@ def take(params: Params, paths: Paths) -> dict[str, object]:
 def compare_with(
     params: Params, paths: Paths, released: Mapping[str, Any] | None, now: datetime
 ) -> dict[str, Any]:
-    """What the data of a new snapshot are compared with: the content of data/baseline.json.
+    """Builds data/baseline.json: the counts to compare the data of a new snapshot with.
 
     Args:
-        params, paths: data/sources.json and data/02_validated are still those of the last snapshot.
-        released: what the champion's release left; None: as in the baseline before.
-        now: UTC; written only where the documents' age is asked, so that otherwise equal snapshots
+        params, paths: with data/sources.json and data/02_validated of the last snapshot.
+        released: counts of the champion's release; None keeps those of the last baseline.
+        now: UTC; written only where validate.max_age_days is set, so that otherwise equal snapshots
             give equal files.
     """
     before = tables.read_json(paths.baseline) if paths.baseline.exists() else {}
@@ -58,12 +58,12 @@ def run(
     released: Mapping[str, Any] | None = None,
     now: datetime | None = None,
 ) -> None:
-    """Writes data/sources.json and data/baseline.json, unless the sources are as they were.
+    """Writes data/sources.json and data/baseline.json, unless the sources are unchanged.
 
     Args:
         params, paths: of the project.
         released: see `compare_with`.
-        now: UTC; default: the clock's.
+        now: UTC; None for the current time.
     """
     taken = take(params, paths)
     suppression.pin(paths)
@@ -82,16 +82,16 @@ def run(
 
 
 def feedback_watermark(paths: Paths) -> int:
-    """Up to which label people's feedback is in the pinned snapshot; other kinds do not count."""
+    """Returns the watermark of the feedback labels in the pinned snapshot; 0 without feedback."""
     pins = tables.read_json(paths.snapshot)["sources"]
     return max((pin["watermark"] for pin in pins if pin["kind"] == "feedback"), default=0)
 
 
 def choose(candidate: str, paths: Paths) -> bool:
-    """Pins which of train.candidates the pipeline trains, in data/candidate.json.
+    """Pins the one of train.candidates that the pipeline trains, in data/candidate.json.
 
     Returns:
-        Whether that changed the pin.
+        True if the pin changed.
     """
     chosen = {"architecture": candidate}
     if paths.candidate.exists() and tables.read_json(paths.candidate) == chosen:

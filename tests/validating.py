@@ -71,7 +71,7 @@ def judge(
     baseline: Baseline | None = None,
     sources: Mapping[str, str] | None = None,
     scrub: Scrub = not_asked,
-) -> validate.Verdict:
+) -> validate.ValidationResult:
     """The verdict on `table`.
 
     Args:

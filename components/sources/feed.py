@@ -16,7 +16,7 @@ from components.core.params import Source
 from components.core.params import migration as params_migration
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed, Scrubber
-from components.sources.feed_entries import Entry, entries
+from components.sources.feed_entries import FeedEntry, entries
 from components.sources.feed_store import SeenEntries
 from components.sources.files import StoredReader
 from components.sources.http import getter, shown
@@ -97,7 +97,7 @@ class FeedReader(StoredReader):
             zip(kept, clean, strict=True), url, headers.get("etag"), headers.get("last-modified")
         )
 
-    def _without_names(self, entry: Entry) -> Entry:
+    def _without_names(self, entry: FeedEntry) -> FeedEntry:
         """Without text and author, and with those tags only that params.yaml has as well."""
         tags = tuple(tag for tag in entry.tags if tag in self._known)
         return replace(entry, text="", tags=tags, author=None)
@@ -113,7 +113,7 @@ class FeedReader(StoredReader):
         labels = settings.ingest.labels
         return frozenset(labels) | self.source.label_names.keys()
 
-    def _entries(self, content: bytes, where: str, kind: str = "") -> list[Entry]:
+    def _entries(self, content: bytes, where: str, kind: str = "") -> list[FeedEntry]:
         try:
             return list(entries(content, kind))
         except ValueError as error:
@@ -121,7 +121,7 @@ class FeedReader(StoredReader):
                 f"an RSS or Atom feed at {where}", str(error), "Mend `path` or `url`."
             ) from None
 
-    def _document(self, entry: Entry) -> RawDocument:
+    def _document(self, entry: FeedEntry) -> RawDocument:
         fault = text_fault(entry.text)
         if fault is None and len(entry.text.encode()) > self._longest:
             fault = f"the text is longer than {self._longest:,} bytes"

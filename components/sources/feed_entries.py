@@ -27,7 +27,7 @@ _INLINE = frozenset(
 
 
 @dataclass(frozen=True)
-class Entry:
+class FeedEntry:
     """One entry as the feed has it: not scrubbed.
 
     Attributes:
@@ -45,7 +45,7 @@ class Entry:
     author: str | None
 
 
-def entries(content: bytes, content_type: str = "") -> Iterator[Entry]:
+def entries(content: bytes, content_type: str = "") -> Iterator[FeedEntry]:
     """The entries of a feed, in its own order.
 
     Args:
@@ -80,13 +80,13 @@ def _whole(reference: re.Match[bytes]) -> bytes:
     return b"&#xFFFD;" if code in _HALVES else reference[0]
 
 
-def _entry(entry: Any) -> Entry:
+def _entry(entry: Any) -> FeedEntry:
     bodies = entry.get("content") or [entry.get("summary_detail")]
     parts = [_plain(entry.get("title_detail")), *(_plain(body) for body in bodies)]
     text = "\n\n".join(part for part in parts if part)
     own = entry.get("id") or entry.get("link") or text
     moment = entry.get("published_parsed") or entry.get("updated_parsed")
-    return Entry(
+    return FeedEntry(
         id=hashlib.sha256(own.encode("utf-8", "surrogatepass")).hexdigest()[:_ID_LENGTH],
         text=text,
         tags=tuple(tag.get("term") for tag in entry.get("tags", ()) if tag.get("term")),

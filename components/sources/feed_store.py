@@ -19,7 +19,7 @@ from pathlib import Path
 from components.core.errors import SourceError
 from components.core.scrub import Scrubbed
 from components.core.sqlite import rewrite
-from components.sources.feed_entries import Entry
+from components.sources.feed_entries import FeedEntry
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT, "
@@ -52,9 +52,9 @@ class SeenEntries:
         names = ("If-None-Match", "If-Modified-Since")
         return {name: value for name, value in zip(names, row or (), strict=False) if value}
 
-    def unknown(self, entries: Iterable[Entry]) -> list[Entry]:
+    def unknown(self, entries: Iterable[FeedEntry]) -> list[FeedEntry]:
         """Those that were not seen yet, each once, in their order."""
-        fresh: dict[str, Entry] = {}
+        fresh: dict[str, FeedEntry] = {}
         for entry in entries:
             fresh.setdefault(entry.id, entry)
         if self._path.is_file():
@@ -68,7 +68,7 @@ class SeenEntries:
 
     def add(
         self,
-        entries: Iterable[tuple[Entry, Scrubbed]],
+        entries: Iterable[tuple[FeedEntry, Scrubbed]],
         url: str,
         tag: str | None,
         modified: str | None,
@@ -97,7 +97,7 @@ class SeenEntries:
             )
             database.execute("COMMIT")
 
-    def read(self, until: int | None = None) -> Iterator[tuple[int, Entry]]:
+    def read(self, until: int | None = None) -> Iterator[tuple[int, FeedEntry]]:
         """(sequence number, entry) of all that was seen, up to a number, in that order."""
         if not self._path.is_file():
             return
@@ -110,7 +110,7 @@ class SeenEntries:
             while rows := cursor.fetchmany(_ROWS):
                 for seq, name, text, tags, time in rows:
                     when = datetime.fromisoformat(time) if time else None
-                    yield seq, Entry(name, text, tuple(json.loads(tags)), when, None)
+                    yield seq, FeedEntry(name, text, tuple(json.loads(tags)), when, None)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -33,7 +33,7 @@ class Complaint(Protocol):
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """What a server answered.
 
     Attributes:
@@ -93,7 +93,7 @@ class Getter:
                 )
             self._secret = {source.header: value.strip()}
 
-    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         """The answer of `url`; tried again where the failure may pass.
 
         Raises:
@@ -131,7 +131,7 @@ class Getter:
             return (error.seconds or 0.0) <= self._limits.longest_wait_seconds
         return isinstance(error, httpx.TransportError)
 
-    def _once(self, url: str, headers: Mapping[str, str]) -> Answer:
+    def _once(self, url: str, headers: Mapping[str, str]) -> HttpAnswer:
         target = httpx.URL(url)
         for _ in range(_REDIRECTS + 1):
             self._allow(target)
@@ -162,7 +162,7 @@ class Getter:
                 "Mend `url` in params.yaml; a key goes to one server only.",
             )
 
-    def _answer(self, response: httpx.Response) -> Answer:
+    def _answer(self, response: httpx.Response) -> HttpAnswer:
         url, status = str(response.url), response.status_code
         if status in _PASSING:
             raise _NextTime(f"status {status}", _retry_after(response.headers.get("retry-after")))
@@ -189,7 +189,7 @@ class Getter:
         except httpx.DecodingError:
             raise _NextTime("a body that cannot be unpacked") from None
         links = {str(name): link["url"] for name, link in response.links.items() if "url" in link}
-        return Answer(bytes(body), response.headers, url, links, unchanged)
+        return HttpAnswer(bytes(body), response.headers, url, links, unchanged)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import httpx
 import orjson
 
 from components.core.params.sources import Pages
-from components.sources.http import Answer, Getter, getter, shown
+from components.sources.http import Getter, HttpAnswer, getter, shown
 from components.sources.reader import Fingerprint, Pin, RawDocument, SourceReader, printable
 from components.sources.rows import document, faulty, needed
 
@@ -128,7 +128,7 @@ class HttpJsonReader(SourceReader):
                 yield items
                 url = self._next(answer, value, items, count)
 
-    def _page(self, http: Getter, url: str) -> tuple[Answer, Any]:
+    def _page(self, http: Getter, url: str) -> tuple[HttpAnswer, Any]:
         answer = http.get(url, {"accept": "application/json"})
         try:
             return answer, orjson.loads(answer.body)
@@ -149,7 +149,7 @@ class HttpJsonReader(SourceReader):
             )
         return items
 
-    def _next(self, answer: Answer, value: Any, items: list[Any], count: int) -> str | None:
+    def _next(self, answer: HttpAnswer, value: Any, items: list[Any], count: int) -> str | None:
         """The address of the page behind this one, or None behind the last."""
         pages, url = self.source.pages, str(self.source.url)
         if pages is None:

@@ -1,15 +1,15 @@
-"""Puts each document on one side by its content or its time, near duplicates together.
+"""Splits documents by content or time into train, validation and test, near duplicates together.
 
     data/02_validated/documents.parquet, data/baseline.json
         -> data/03_split/{train,validation,test}.parquet  (core/schema.py DOCUMENT), in ingest order
            data/03_split/split.json                       counts, duplicates, hash of the test side
 
-A text's side is decided by itself, or by the first text that it almost repeats; later texts decide
-nothing about earlier ones. So documents added after the others never move one of them, with one
-exception: a class that is missing on a side borrows a group for it until it has one of its own.
+The side of a text depends on the text alone, or on the first text of its group of near duplicates.
+So documents that are added later never move an earlier one, with one exception: a class without a
+group on a side borrows one from another side, until it has a group there.
 
-By content, a hash decides. By time, the newest go to the test side; by_time.py tells
-how a document stays where it is when newer ones come.
+Split by content, a keyed hash of the text chooses the side. Split by time, the newest documents go
+to the test side; by_time.py keeps documents on their side when newer ones come.
 """
 
 from __future__ import annotations
@@ -33,32 +33,32 @@ from components.near_duplicates import group, normalise, shingles, similar_pairs
 from components.split import by_time
 
 SIDES = ("train", "validation", "test")
-_LEAST_GROUPS = 3  # of a class: one a side
+_LEAST_GROUPS = 3  # of a class: one for each side
 
 
 @dataclass(frozen=True)
-class Split:
-    """The sides, and what was found on the way: `counts` for split.json."""
+class SplitResult:
+    """The documents by side, and `counts`, the content of split.json."""
 
     sides: dict[str, pl.DataFrame]
     counts: dict[str, Any]
 
 
-def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] = ()) -> Split:
-    """Splits documents so that nothing on one side is (almost) repeated on another.
+def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] = ()) -> SplitResult:
+    """Splits documents so that no two sides share a text or a near duplicate.
 
-    Exact repeats with the same label are kept once, the first of them. A text that occurs with
-    different labels is kept nowhere: nobody can say which is right. A text that almost repeats
-    texts of different sides is dropped too: it would carry one side's content to the other.
+    Of exact repeats with the same label, the first stays. A text with several labels is dropped,
+    since the right label is unknown. A near duplicate of texts on different sides is dropped too,
+    since it would leak content from one side to the other.
 
     Args:
         table: documents, in ingest order; all labelled.
-        settings: shares, similarity, seed; by what.
-        eras: of the last release, where it was split by time.
+        settings: shares, similarity, seed, and the order (content or time).
+        eras: of the last release, where that was split by time.
 
     Raises:
-        DataError: a class has fewer than three groups of different texts, or no document has a time
-            where time is asked for.
+        DataError: a class has fewer than three groups of different texts; or split.by is "time" and
+            no document has a time.
     """
     normal = [normalise(text) for text in table["text"]]
     first: dict[str, int] = {}  # normalised text -> its first row
@@ -67,30 +67,30 @@ def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] =
         first.setdefault(text, i)
         labels[text].add(label)
     rows = list(first.values())
-    told: dict[str, Any] = {"by": settings.by}
+    counts: dict[str, Any] = {"by": settings.by}
     if settings.by == "time":
         times = [table["time"][row] for row in rows]
         eras = by_time.extended(eras, times, settings)
-        places = [by_time.place(time, eras, settings) for time in times]
-        told |= {"eras": by_time.described(eras), "untimed": times.count(None)}
+        positions = [by_time.place(time, eras, settings) for time in times]
+        counts |= {"eras": by_time.described(eras), "untimed": times.count(None)}
     else:
-        places = [place(text, settings.seed) for text in first]
+        positions = [place(text, settings.seed) for text in first]
     groups = group(
         similar_pairs([shingles(text, settings.shingle_words) for text in first], settings),
-        [side_of(x, settings) for x in places],
+        [side_of(x, settings) for x in positions],
     )
-    # Texts with conflicting labels have helped to group, so that losing them moves nobody.
-    kept = [k for k, text in enumerate(first) if groups[k] is not None and len(labels[text]) == 1]
+    # Texts with conflicting labels take part in the grouping, so that a new conflict moves no other
+    # text.
+    valid = [k for k, text in enumerate(first) if groups[k] is not None and len(labels[text]) == 1]
     classes = [table["label"][row] for row in rows]
     side, moved = fill_sides(
-        {k: g for k in kept if (g := groups[k]) is not None}, classes, places, settings
+        {k: g for k in valid if (g := groups[k]) is not None}, classes, positions, settings
     )
-    tables_ = {name: table[sorted(rows[k] for k in kept if side[k] == name)] for name in SIDES}
-    sizes = Counter(groups[k] for k in kept)
-    conflicting = {text for text, found in labels.items() if len(found) > 1}
-    counts = {
-        **told,
-        "sides": {name: _describe(found) for name, found in tables_.items()},
+    by_side = {name: table[sorted(rows[k] for k in valid if side[k] == name)] for name in SIDES}
+    sizes = Counter(groups[k] for k in valid)
+    conflicting = {text for text, names in labels.items() if len(names) > 1}
+    counts |= {
+        "sides": {name: _describe(documents) for name, documents in by_side.items()},
         "near_duplicate_groups": sum(1 for n in sizes.values() if n > 1),
         "near_duplicate_documents": sum(n for n in sizes.values() if n > 1),
         "dropped": {
@@ -102,20 +102,20 @@ def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] =
             ),
         },
         "borrowed_groups": moved,
-        "test_hash": content_hash(tables_["test"]),
+        "test_hash": content_hash(by_side["test"]),
     }
-    return Split(tables_, counts)
+    return SplitResult(by_side, counts)
 
 
 def place(text: str, seed: int) -> float:
-    """Where a normalised text lies in [0, 1): its SHA-256 keyed by `seed`."""
+    """Maps a normalised text to [0, 1) by HMAC-SHA256 with the key `seed`."""
     digest = hmac.digest(str(seed).encode(), text.encode("utf-8"), "sha256")
-    # 53 bits are what a float holds exactly; more could round up to 1.
+    # A float holds 53 bits exactly; more bits could round up to 1.
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 
 
 def side_of(x: float, settings: parameters.Split) -> str:
-    """The side to which the place `x` in [0, 1) belongs."""
+    """Returns the side whose interval of [0, 1) holds the position `x`."""
     return next(
         side
         for side in SIDES
@@ -126,20 +126,24 @@ def side_of(x: float, settings: parameters.Split) -> str:
 def fill_sides(
     groups: dict[int, int],
     classes: Sequence[str],
-    places: Sequence[float],
+    positions: Sequence[float],
     settings: parameters.Split,
 ) -> tuple[dict[int, str], int]:
-    """The side of each kept text, every class on every side; and how many groups that moved.
+    """Assigns groups to sides so that every side has every class.
 
     Args:
-        groups: kept text -> the first text of its group.
+        groups: index of a text -> index of the first text of its group.
         classes: of each text.
-        places: of each text, in [0, 1).
+        positions: of each text, in [0, 1).
+        settings: the shares of the sides.
+
+    Returns:
+        Index of a text -> side; the number of groups that moved to fill a side.
 
     Raises:
         DataError: a class has too few groups.
     """
-    side = {g: side_of(places[g], settings) for g in sorted(set(groups.values()))}
+    side = {g: side_of(positions[g], settings) for g in sorted(set(groups.values()))}
     holds: dict[int, set[str]] = defaultdict(set)  # group -> its classes
     for k, g in groups.items():
         holds[g].add(classes[k])
@@ -149,39 +153,39 @@ def fill_sides(
 
     def distance(g: int, name: str) -> tuple[float, int]:
         low, high = by_time.bounds(name, settings)
-        return max(low - places[g], places[g] - high, 0.0), g
+        return max(low - positions[g], positions[g] - high, 0.0), g
 
     names = sorted(set(classes))
-    few = {n: sum(n in found for found in holds.values()) for n in names}
+    few = {n: sum(n in labels for labels in holds.values()) for n in names}
     few = {label: n for label, n in few.items() if n < _LEAST_GROUPS}
     moved = 0
     for label in names if not few else []:
         for name in SIDES:
             if having(label, name):
                 continue
-            # A group may leave where each of its classes has another one.
+            # A group may move where its side has another group of each of its classes.
             free = [
                 g
                 for g in side
                 if label in holds[g] and all(len(having(c, side[g])) > 1 for c in holds[g])
             ]
             if not free:
-                few[label] = sum(label in found for found in holds.values())
+                few[label] = sum(label in labels for labels in holds.values())
                 break
             side[min(free, key=lambda g: distance(g, name))] = name
             moved += 1
     if few:
-        told = ", ".join(f"{n} of {label}" for label, n in few.items())
+        numbers = ", ".join(f"{n} of {label}" for label, n in few.items())
         raise DataError(
             f"Expected at least {_LEAST_GROUPS} documents of each class, not (almost) the "
-            f"same, one for each of {', '.join(SIDES)}, got {told}. Add documents of these "
+            f"same, one for each of {', '.join(SIDES)}, got {numbers}. Add documents of these "
             "classes, or take the classes out of ingest.labels."
         )
     return {k: side[g] for k, g in groups.items()}, moved
 
 
 def content_hash(table: pl.DataFrame) -> str:
-    """SHA-256 of the texts with their labels, whatever their order and ids."""
+    """Hashes the texts with their labels by SHA-256, independent of order and ids."""
     lines = sorted(
         f"{tables.text_hash(text)} {label}\n"
         for text, label in zip(table["text"], table["label"], strict=True)
@@ -195,17 +199,17 @@ def _describe(table: pl.DataFrame) -> dict[str, Any]:
 
 
 def run(params: Params, paths: Paths) -> None:
-    """The stage: reads, splits, writes."""
-    where = paths.validated / "documents.parquet"
-    table = schema.check_documents(tables.read_table(where), str(where))
-    done = split(table, params.split, baseline.read(paths.baseline).eras)
-    for name, found in done.sides.items():
-        tables.write_table(found, paths.split / f"{name}.parquet")
-    tables.write_json(done.counts, paths.split / "split.json")
-    sizes = ", ".join(f"{found.height} {name}" for name, found in done.sides.items())
-    dropped = done.counts["dropped"]
+    """Runs the stage: reads, splits, writes."""
+    path = paths.validated / "documents.parquet"
+    table = schema.check_documents(tables.read_table(path), str(path))
+    result = split(table, params.split, baseline.read(paths.baseline).eras)
+    for name, documents in result.sides.items():
+        tables.write_table(documents, paths.split / f"{name}.parquet")
+    tables.write_json(result.counts, paths.split / "split.json")
+    sizes = ", ".join(f"{documents.height} {name}" for name, documents in result.sides.items())
+    dropped = result.counts["dropped"]
     why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
     say(
-        f"split: {sizes}; {done.counts['near_duplicate_documents']} near duplicates kept together, "
-        f"{sum(dropped.values())} dropped ({why})"
+        f"split: {sizes}; {result.counts['near_duplicate_documents']} near duplicates kept "
+        f"together, {sum(dropped.values())} dropped ({why})"
     )

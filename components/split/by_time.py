@@ -1,12 +1,12 @@
-"""Where a document lies by its time: the newest on the test side, then validation, then train.
+"""Splits by time: the newest documents to the test side, then validation, then train.
 
-Cut anew for each version, the newest documents of yesterday would be tested on today and learned
-from tomorrow. So a cut is made once for a stretch of time, an era: from the end of the last era to
-the newest document. The eras of a release are kept with it (data/released.json of its commit) and
-come back in data/baseline.json with the next snapshot. A document's side depends on its time and
-on the era that this falls into, and on nothing that comes later; what is newer than all eras makes
-a new one. So the test side only grows, and the train side learns from the older part of each era.
-A document that comes late, with an old time, falls into the era of its time.
+With new cuts for each version, a document of one version's test side would be trained on in the
+next. So the cuts of a period of time, an era, are made once; an era begins where the last one ends,
+and ends with its newest document. A release stores its eras (data/released.json of its commit), and
+the next snapshot copies them to data/baseline.json. A document's side depends on its time and its
+era, never on later documents. Documents newer than all eras make a new era. So the test side only
+grows, and the train side holds the older part of each era. A document that arrives late, with an
+old time, belongs to the era of that time.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from components.core.baseline import Era
 from components.core.errors import DataError
 
 _BEGIN = datetime.min.replace(tzinfo=UTC)
-_AFTER = timedelta(microseconds=1)  # the step of a document's time
+_AFTER = timedelta(microseconds=1)  # the resolution of a document's time
 
 
 def bounds(side: str, settings: parameters.Split) -> tuple[float, float]:
-    """The part [low, high) of [0, 1) that belongs to `side`."""
+    """Returns the interval [low, high) of [0, 1) that belongs to `side`."""
     test = settings.test_share
     validation = test + settings.validation_share
     return {"test": (0.0, test), "validation": (test, validation), "train": (validation, 1.0)}[side]
@@ -32,12 +32,12 @@ def bounds(side: str, settings: parameters.Split) -> tuple[float, float]:
 def extended(
     eras: Sequence[Era], times: Sequence[datetime | None], settings: parameters.Split
 ) -> tuple[Era, ...]:
-    """`eras`, and one more if there are documents newer than them.
+    """Adds an era if there are documents newer than `eras`.
 
     Args:
-        eras: the older first.
+        eras: the oldest first.
         times: of all documents, UTC; None where unknown.
-        settings: the shares of a new era's documents that are newest, and next to newest.
+        settings: the shares of test (newest) and validation (next) in a new era.
 
     Raises:
         DataError: no document has a time.
@@ -53,7 +53,7 @@ def extended(
         return tuple(eras)
 
     def cut(newest: float) -> datetime:
-        """The time from which on about `newest` of the new documents are."""
+        """Returns the time that begins the newest share `newest` of the new documents."""
         count = round(newest * len(new))
         return new[-count] if count else new[-1] + _AFTER
 
@@ -63,9 +63,12 @@ def extended(
 
 
 def place(time: datetime | None, eras: Sequence[Era], settings: parameters.Split) -> float:
-    """Where a document lies in [0, 1), the newest of an era first; see `bounds` for the sides.
+    """Maps a document's time to [0, 1), the newest of an era first; see `bounds` for the sides.
 
-    One without time is learned from: nobody can say that it is new.
+    A document without time goes to the train side, since it may be old.
+
+    Raises:
+        DataError: the document is newer than all eras.
 
     >>> day = [datetime(2026, 1, d, tzinfo=UTC) for d in range(1, 11)]
     >>> era = Era(validation=day[5], test=day[7], until=day[9])
@@ -95,12 +98,12 @@ def place(time: datetime | None, eras: Sequence[Era], settings: parameters.Split
 def _between(side: str, passed: timedelta, length: timedelta, settings: parameters.Split) -> float:
     low, high = bounds(side, settings)
     share = passed / length if length else 0.0
-    # The end belongs to the next side; rounding must not carry a document over.
+    # `high` belongs to the next side, and rounding must not reach it.
     return min(low + (high - low) * share, high - 2**-50)
 
 
 def described(eras: Sequence[Era]) -> list[dict[str, str]]:
-    """The eras for split.json."""
+    """Converts the eras to JSON for split.json."""
     return [
         {
             "validation": era.validation.isoformat(),

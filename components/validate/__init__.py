@@ -1,19 +1,19 @@
-"""Checks the documents with Great Expectations; bad rows go to quarantine, bad tables no further.
+"""Validates the documents with Great Expectations; quarantines bad rows, refuses bad tables.
 
     data/01_ingested/documents.parquet, faults.json, data/baseline.json
-        -> data/02_validated/documents.parquet   (core/schema.py DOCUMENT) what can be learned from
+        -> data/02_validated/documents.parquet   (core/schema.py DOCUMENT) the good rows
            data/02_validated/quarantine.parquet  bad rows, with `reasons`
-           data/02_validated/validation.json     what was checked and found, without times of runs
-           .newsloop/data_docs/index.html        the same for people, also of a refused table
+           data/02_validated/validation.json     checks and their results, without run times
+           .newsloop/data_docs/index.html        the same as a page, also for a refused table
 
-Four things are checked: the columns' types, the rows that came in (a few may be bad), the documents
-that go on (none may be), and these together: against the last snapshot and the last release, and
-for wrong labels. A row without label is neither good nor bad: it is left out and counted. Great
-Expectations never sees a text, only numbers, so that none gets into its results. It passes empty
-tables, empty suites and columns of nulls; here each of them fails.
+Four suites run: the types of the columns, the ingested rows (a few may be bad), the good documents
+(none may be bad), and the table checks. Table checks compare the documents with the last snapshot
+and the last release, and estimate label noise. A row without label is neither good nor bad: the
+stage leaves it out and counts it. Great Expectations gets numbers only, so that its results hold no
+text. It passes empty tables, empty suites and columns of nulls; this stage fails each of them.
 
-The table is gone through in batches: what stays in memory are some 100 bytes a row, and the texts
-of the sample on which wrong labels are looked for.
+The stage reads the table in batches. Memory holds some 100 bytes a row, and the texts of the sample
+for label noise.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from components.core.scrub import Scrubber
 from components.core.streams import Batches
 from components.validate import checks as validation_checks
 from components.validate import leak_test, report
-from components.validate.checks import Check, counted
+from components.validate.checks import TableCheck, counted
 from components.validate.messages import (
     column_problems,
     counts_by_class,
@@ -48,8 +48,8 @@ from components.validate.messages import (
 from components.validate.rows import (
     LEAK,
     Measurer,
-    Rows,
     Scrub,
+    SortedRows,
     sort_out,
 )
 from components.validate.suite import (
@@ -70,18 +70,18 @@ _QUARANTINE = {**schema.DOCUMENT, "reasons": pl.List(pl.String())}
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What validation says.
+class ValidationResult:
+    """The result of a validation.
 
     Attributes:
-        problems: why nothing may be learned from this table; empty if it may.
-        rows: None where the columns were so wrong that no row was looked at.
-        summary: for validation.json.
+        problems: reasons to refuse the table; empty if it is accepted.
+        rows: None where the columns are wrong, so that no row was measured.
+        summary: the content of validation.json.
         results: title -> result of Great Expectations, for the report.
     """
 
     problems: list[str]
-    rows: Rows | None
+    rows: SortedRows | None
     summary: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
 
@@ -93,19 +93,22 @@ def judge(
     ingest: parameters.Ingest,
     baseline: Baseline,
     checker: Checker,
-) -> Verdict:
-    """Whether and what of `documents` can be learned from.
+) -> ValidationResult:
+    """Validates the columns, the rows and the table as a whole.
 
     Args:
-        documents: as ingest wrote them.
-        measurer: of the same settings and labels.
+        documents: output of the stage `ingest`.
+        measurer: with the same settings and labels.
         settings: bounds.
         ingest: its classes and sources.
-        baseline: what earlier snapshots and releases held.
+        baseline: counts of the last snapshot and of the last release.
+        checker: runs the expectations.
     """
     columns = checker.check(columns_of(documents.columns), "columns", column_expectations())
     if not columns.success:
-        return Verdict(column_problems(documents.columns), None, results={_COLUMNS: columns})
+        return ValidationResult(
+            column_problems(documents.columns), None, results={_COLUMNS: columns}
+        )
     measured = (measurer.measure(batch) for batch in documents.batches())
     count = -(-documents.height // streams.BATCH)
     batches = track(measured, "validate: measuring", count, f"batches of {streams.BATCH}")
@@ -131,18 +134,20 @@ def judge(
     failed = [a for r in results.values() for a in described(r) if not a["success"]]
     if failed and not problems:
         names = ", ".join(sorted({f"{a['name']} ({a['column']})" for a in failed}))
-        problems = [f"Great Expectations finds fault that newsloop does not: {names}"]
-    return Verdict(problems, rows, summary_of(rows, labels, checks, repeats, results), results)
+        problems = [f"Great Expectations failed where newsloop passed: {names}"]
+    return ValidationResult(
+        problems, rows, summary_of(rows, labels, checks, repeats, results), results
+    )
 
 
 def _checks(
-    rows: Rows,
+    rows: SortedRows,
     documents: Batches,
     measurer: Measurer,
     settings: parameters.Validate,
     ingest: parameters.Ingest,
     baseline: Baseline,
-) -> tuple[list[Check], dict[str, int]]:
+) -> tuple[list[TableCheck], dict[str, int]]:
     good = rows.good
     by_class, by_source = counts_by_class(good, ingest.labels), counted(good["source"])
     sources = [source.name for source in ingest.sources]
@@ -164,8 +169,8 @@ def _checks(
 def _noise(
     good: pl.DataFrame, documents: Batches, measurer: Measurer, settings: parameters.Validate
 ) -> tuple[label_noise.Noise | None, str]:
-    """The estimate on a sample, or why there is none."""
-    # The same documents whatever their order: those with the smallest hashes.
+    """Estimates label noise on a sample; else None and the reason."""
+    # The smallest hashes select the same documents in any order of the rows.
     sample = good.sort("content", "row").head(settings.noise_documents).sort("row")
     classes = sample["label"].n_unique()
     needed = settings.noise_class_documents * max(classes, 2)
@@ -176,64 +181,68 @@ def _noise(
 
 
 def chosen(documents: Batches, measurer: Measurer, rows: pl.Series) -> Iterator[pl.DataFrame]:
-    """The documents with the numbers `rows`, in their order, mended if the settings say so."""
+    """Yields the documents with row numbers `rows`, in order, with encoding damage fixed."""
     wanted = rows.cast(pl.UInt32).sort().to_frame("row")
     start = 0
     for batch in documents.batches():
-        here = wanted.filter(pl.col("row").is_between(start, start + batch.height - 1))
-        mended, _ = measurer.mend(batch.select(pl.all().gather(here["row"] - start)))
-        yield mended
+        selected = wanted.filter(pl.col("row").is_between(start, start + batch.height - 1))
+        fixed, _ = measurer.mend(batch.select(pl.all().gather(selected["row"] - start)))
+        yield fixed
         start += batch.height
 
 
 def read_faults(value: object) -> dict[str, str]:
-    """id -> reason, from what faults.json holds.
+    """Parses the content of faults.json: id -> reason.
 
     Raises:
-        DataError: it is no list of {"id", "reason"}.
+        DataError: `value` is no list of {"id", "reason"}.
     """
     try:
         return {str(entry["id"]): str(entry["reason"]) for entry in value}  # type: ignore[attr-defined]
     except (TypeError, KeyError) as error:
         raise DataError(
             'Expected faults.json to be a list of {"id", "reason"}, got something else. Run '
-            "`dvc repro` to make it anew."
+            "`dvc repro` to write it again."
         ) from error
 
 
 def quarantined(
     documents: Batches, measurer: Measurer, bad: pl.DataFrame
 ) -> Iterator[pl.DataFrame]:
-    """The bad rows with their `reasons`, as `chosen`."""
+    """Yields the bad rows with their `reasons`, in order; leaking rows without text."""
     start = 0
     for batch in chosen(documents, measurer, bad["row"]):
         reasons = bad["reasons"][start : start + batch.height]
-        # What leaked goes no further, not even into quarantine.
+        # Unmasked personal data must not reach a file, not even the quarantine.
         text = pl.when(~pl.col("reasons").list.contains(LEAK)).then("text")
         yield batch.with_columns(reasons=reasons).with_columns(text=text)
         start += batch.height
 
 
 def again(settings: parameters.Scrub, key_folder: Path) -> Scrub:
-    """Scrubs mended texts; loads the scrubber when the first one comes.
+    """Makes a function that scrubs fixed texts; its first call loads the scrubber.
 
-    A text that the policy drops becomes empty, and so too short to go on.
+    A text that the policy drops becomes empty, and so fails the check of its length.
     """
-    made: list[Scrubber] = []
+    loaded: list[Scrubber] = []
 
     def scrub(texts: list[str]) -> list[str]:
-        if not made:
+        if not loaded:
             keyed = "pseudonym" in settings.entities.values()
-            made.append(Scrubber(settings, keys.pseudonym_key(key_folder) if keyed else None))
-        return [scrubbed.text for scrubbed in made[0].scrub_many(texts)]
+            loaded.append(Scrubber(settings, keys.pseudonym_key(key_folder) if keyed else None))
+        return [scrubbed.text for scrubbed in loaded[0].scrub_many(texts)]
 
     return scrub
 
 
 def run(params: Params, paths: Paths) -> None:
-    """The stage: reads, judges, writes; the report for people comes first, whatever the verdict."""
+    """Runs the stage: reads, validates, writes the report, then the tables.
+
+    Raises:
+        DataError: the table is refused; the report and the quarantine are written nonetheless.
+    """
     out = paths.validated
-    # Below DVC the folder is empty; run by hand, nothing of an earlier table may stay.
+    # DVC empties the folder; a run by hand must remove the output of an earlier table itself.
     for name in ("documents.parquet", "quarantine.parquet", "validation.json"):
         (out / name).unlink(missing_ok=True)
     documents = streams.Stored(paths.ingested / "documents.parquet")
@@ -243,24 +252,24 @@ def run(params: Params, paths: Paths) -> None:
         settings, ingest.labels, faults, again(ingest.scrub, paths.keys), leak_test.counter(params)
     )
     baseline = baselines.read(paths.baseline)
-    verdict = judge(documents, measurer, settings, ingest, baseline, Checker())
-    page = report.render(verdict.problems, verdict.summary, verdict.results)
+    result = judge(documents, measurer, settings, ingest, baseline, Checker())
+    page = report.render(result.problems, result.summary, result.results)
     shown = tables.write_text(page, paths.data_docs / "index.html")
-    if verdict.rows is not None:
-        bad = verdict.rows.bad
+    if result.rows is not None:
+        bad = result.rows.bad
         streams.write(
             quarantined(documents, measurer, bad), _QUARANTINE, out / "quarantine.parquet"
         )
-    if verdict.problems or verdict.rows is None:
+    if result.problems or result.rows is None:
         raise DataError(
-            f"Expected documents to learn from, got: {'. Also: '.join(verdict.problems)}. Look at "
-            f"{shown} and {out / 'quarantine.parquet'}, then mend the source, or ingest.labels and "
-            "validate in params.yaml."
+            f"Expected documents to learn from, got: {'. Also: '.join(result.problems)}. Look at "
+            f"{shown} and {out / 'quarantine.parquet'}, then correct the source, or ingest.labels "
+            "and validate in params.yaml."
         )
-    good = chosen(documents, measurer, verdict.rows.good["row"])
+    good = chosen(documents, measurer, result.rows.good["row"])
     streams.write(good, schema.DOCUMENT, out / "documents.parquet")
-    tables.write_json(verdict.summary, out / "validation.json")
+    tables.write_json(result.summary, out / "validation.json")
     say(
-        f"validate: {verdict.rows.good.height} documents go on, {verdict.rows.bad.height} in "
-        f"quarantine, {verdict.rows.unlabelled} without label; {shown}"
+        f"validate: {result.rows.good.height} documents go on, {result.rows.bad.height} in "
+        f"quarantine, {result.rows.unlabelled} without label; {shown}"
     )

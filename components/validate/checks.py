@@ -1,7 +1,7 @@
-"""What is asked of the documents as a whole: volume, classes, sources, repeats, age, label noise.
+"""Checks of the table as a whole: volume, classes, sources, repeats, age, label noise.
 
-Each check gives a number and its bounds; Great Expectations judges the number, and the page shows
-it. What cannot be asked says why: it never counts as passed.
+Each check computes a value and its bounds; Great Expectations compares them, and the report shows
+them. A check without a value holds the reason, and never counts as passed.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from components.label_noise import Noise
 
 V = parameters.Validate
 _DAY = 86_400.0  # seconds
-_AHEAD = 1.0  # days that a document's time may lie after the snapshot: zones, wrong clocks
+_AHEAD = 1.0  # days that a document's time may be after the snapshot: time zones, wrong clocks
 
 
 @dataclass(frozen=True)
-class Check:
-    """One number and its bounds.
+class TableCheck:
+    """A value and its bounds.
 
     Attributes:
-        name: in a word or two.
-        words: what is asked, in plain words, with the bounds.
-        value: None where it cannot be asked.
-        least, most: bounds; None: none. A value equal to one of them is good,
-        below: but not to `most` where this is true.
-        told: the value in words, or why there is none.
-        problem: what is said of a value outside the bounds.
+        name: of the check, in a word or two.
+        words: the question in plain words, with the bounds.
+        value: None where it cannot be computed.
+        least, most: inclusive bounds; None for no bound.
+        below: makes the bound `most` exclusive.
+        told: the value in words, or the reason why there is none.
+        problem: the message for a value outside the bounds.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Check:
 
     @property
     def passed(self) -> bool | None:
-        """None where it was not asked."""
+        """True for a value within the bounds; None without a value."""
         if self.value is None:
             return None
         if self.below and self.value == self.most:
@@ -57,22 +57,22 @@ class Check:
         return low and (self.most is None or self.value <= self.most)
 
 
-def volume(rows: int, last: Known | None, sources: Collection[str], settings: V) -> Check:
-    """The rows that came in against those of the last snapshot.
+def volume(rows: int, last: Known | None, sources: Collection[str], settings: V) -> TableCheck:
+    """Compares the number of ingested rows with that of the last snapshot.
 
     Args:
-        rows: now.
+        rows: of this snapshot.
         last: the last snapshot; not comparable if it had other sources.
-        sources: names of all sources now.
+        sources: names of all sources in params.yaml.
     """
     least, most = 1 - settings.max_volume_loss, settings.max_volume_growth
     words = f"Rows as a multiple of the last snapshot's: from {least:g} to {most:g}"
     if last is None or not last.rows:
-        return Check("volume", words, None, "there is no earlier snapshot")
+        return TableCheck("volume", words, None, "there is no earlier snapshot")
     if set(last.sources) != set(sources):
-        return Check("volume", words, None, "the last snapshot had other sources")
+        return TableCheck("volume", words, None, "the last snapshot had other sources")
     times = rows / last.rows
-    return Check(
+    return TableCheck(
         "volume", words, times, f"{rows} rows, {last.rows} before: {times:.2f} times as many",
         least, most,
         f"{rows} rows came in where the last snapshot had {last.rows} ({times:.2f} times as many, "
@@ -80,14 +80,19 @@ def volume(rows: int, last: Known | None, sources: Collection[str], settings: V)
     )  # fmt: skip
 
 
-def class_balance(now: Mapping[str, int], last: Known | None, settings: V) -> Check:
-    """Each class's share of the documents against the last release's.
+def class_balance(now: Mapping[str, int], last: Known | None, settings: V) -> TableCheck:
+    """Compares each class's share of the documents with its share in the last release.
 
-    The hypothesis is that no share moved by more than `max_class_shift`; it is given up, at the
-    level `class_shift_level` for all classes together (Bonferroni), where the confidence interval
-    of a difference lies beyond. A mere test for equality would refuse every large data set, and
-    the shift that a retraining is there to learn. The interval is Newcombe's (1998, Interval
-    estimation for the difference between independent proportions, method 10).
+    The null hypothesis is that no share moved by more than `max_class_shift`. It is rejected where
+    the confidence interval of a difference lies beyond that, at the level `class_shift_level` for
+    all classes together (Bonferroni). A test for equality would refuse every large data set, and
+    the shift that a retraining must learn. The interval is Newcombe's (1998, Interval estimation
+    for the difference between independent proportions, method 10).
+
+    Args:
+        now: class -> documents.
+        last: the last release; not comparable if it had other classes.
+        settings: bounds.
     """
     most, level = settings.max_class_shift, settings.class_shift_level
     words = (
@@ -95,19 +100,19 @@ def class_balance(now: Mapping[str, int], last: Known | None, settings: V) -> Ch
         f"{most:g} (test at level {level:g})"
     )
     if last is None:
-        return Check("class balance", words, None, "there is no earlier release")
+        return TableCheck("class balance", words, None, "there is no earlier release")
     if set(last.by_class) != set(now):
-        return Check("class balance", words, None, "the last release had other classes")
+        return TableCheck("class balance", words, None, "the last release had other classes")
     total, before = sum(now.values()), sum(last.by_class.values())
     if not total or not before:
-        return Check("class balance", words, None, "there are no documents to compare")
+        return TableCheck("class balance", words, None, "there are no documents to compare")
     shifts = {
         name: surely_apart((n, total), (last.by_class[name], before), level / len(now))
         for name, n in now.items()
     }
     name = max(shifts, key=lambda key: shifts[key])
     told = f"{name}: {now[name] / total:.1%} now, {last.by_class[name] / before:.1%} before"
-    return Check(
+    return TableCheck(
         "class balance", words, shifts[name], f"{shifts[name]:.3f} ({told})", None, most,
         f"the classes are not balanced as in the last release ({told}; surely moved by "
         f"{shifts[name]:.3f}, at most {most:g}, level {level:g}): see whether labels were mixed "
@@ -116,10 +121,14 @@ def class_balance(now: Mapping[str, int], last: Known | None, settings: V) -> Ch
 
 
 def surely_apart(new: tuple[int, int], old: tuple[int, int], level: float) -> float:
-    """How far two shares are apart at least, with error probability `level`; 0 if perhaps not.
+    """Lower confidence bound of the difference of two proportions (Newcombe 1998, method 10).
 
     Args:
         new, old: (hits, total).
+        level: error probability.
+
+    Returns:
+        The bound of the absolute difference, in [0, 1]; 0 where the interval contains 0.
 
     >>> round(surely_apart((300, 1000), (200, 1000), 0.01), 3)
     0.051
@@ -139,108 +148,114 @@ def source_share(
     sources: Collection[str],
     feedback: Collection[str],
     settings: V,
-) -> Check:
-    """Whether one source floods the others.
+) -> TableCheck:
+    """Compares the largest share of one source with `max_source_share`.
 
-    A source that had such a share in the last release already is no flood, and neither is the only
-    source beside feedback, which begins small. A flood comes with a new or a broken source.
+    The check looks for a new or a broken source that floods the others. It leaves out a source that
+    had such a share in the last release, and the only source beside feedback, which begins small.
 
     Args:
-        now: source -> documents that go on; without those that have none.
+        now: source -> good documents; without sources that have none.
         last: the last release.
         sources: names of all sources in params.yaml.
-        feedback: of these, the ones of that kind.
+        feedback: names of the sources of the kind feedback.
     """
     limit = settings.max_source_share
     words = f"The share of the documents that one source has: below {limit:g}"
     total = sum(now.values())
     before = last.by_source if last else {}
     base = sum(before.values())
-    # A source that had documents in the last release and has none now is flooded, too.
+    # A source of the last release that has no documents now may be flooded by the others.
     if len({*now, *(name for name in before if name in sources)}) < 2:  # noqa: PLR2004 - no rest
-        return Check("source share", words, None, "only one source has documents")
-    ours = [name for name in now if name not in feedback]
-    asked = {
+        return TableCheck("source share", words, None, "only one source has documents")
+    own = [name for name in now if name not in feedback]
+    shares = {
         name: n / total
         for name, n in now.items()
-        if not (base and before.get(name, 0) / base >= limit) and not (not base and ours == [name])
+        if not (base and before.get(name, 0) / base >= limit) and not (not base and own == [name])
     }
-    if not asked:
-        return Check("source share", words, None, "the largest source always was that large")
-    name = max(asked, key=lambda key: (asked[key], key))
-    return Check(
-        "source share", words, asked[name], f"{name} has {asked[name]:.1%}", None, limit,
-        f"the source {name} floods the others: it has {asked[name]:.1%} of the documents, expected "
-        f"less than {limit:.1%}. See what it sends, or raise validate.max_source_share",
+    if not shares:
+        return TableCheck("source share", words, None, "the largest source always was that large")
+    name = max(shares, key=lambda key: (shares[key], key))
+    return TableCheck(
+        "source share", words, shares[name], f"{name} has {shares[name]:.1%}", None, limit,
+        f"the source {name} floods the others: it has {shares[name]:.1%} of the documents, "
+        f"expected less than {limit:.1%}. See what it sends, or raise validate.max_source_share",
         below=True,
     )  # fmt: skip
 
 
-def repeats(good: pl.DataFrame, settings: V) -> tuple[Check, dict[str, int]]:
-    """Documents that repeat an earlier one word for word; and the counts for validation.json.
+def repeats(good: pl.DataFrame, settings: V) -> tuple[TableCheck, dict[str, int]]:
+    """Computes the share of documents that repeat an earlier one word for word.
 
     Args:
-        good: columns `content` and `label` are used.
+        good: good rows, with the columns `content` and `label`.
+        settings: bounds.
+
+    Returns:
+        The check; `exact` and `texts_with_several_labels` for validation.json.
     """
     texts = good["content"].n_unique()
-    again = good.height - texts
+    repeated = good.height - texts
     labels = good.group_by("content").agg(n=pl.col("label").n_unique())
-    counts = {"exact": again, "texts_with_several_labels": labels.filter(pl.col("n") > 1).height}
+    counts = {"exact": repeated, "texts_with_several_labels": labels.filter(pl.col("n") > 1).height}
     most = settings.max_duplicate_share
     words = f"The share of documents that repeat an earlier one word for word: at most {most:g}"
     if not good.height:
-        return Check("repeats", words, None, "no document goes on"), counts
-    share = again / good.height
-    return Check(
-        "repeats", words, share, f"{again} of {good.height}", None, most,
-        f"{again} of {good.height} documents repeat an earlier one word for word ({share:.1%}, at "
-        f"most {most:.1%}): see whether a source is read twice",
+        return TableCheck("repeats", words, None, "no document goes on"), counts
+    share = repeated / good.height
+    return TableCheck(
+        "repeats", words, share, f"{repeated} of {good.height}", None, most,
+        f"{repeated} of {good.height} documents repeat an earlier one word for word ({share:.1%}, "
+        f"at most {most:.1%}): see whether a source is read twice",
     ), counts  # fmt: skip
 
 
-def freshness(newest: datetime | None, baseline: Baseline, now_rows: int, settings: V) -> Check:
-    """The newest document's age in days when the snapshot was taken."""
+def freshness(
+    newest: datetime | None, baseline: Baseline, now_rows: int, settings: V
+) -> TableCheck:
+    """Computes the newest document's age in days when the snapshot was taken."""
     most = settings.max_age_days
     words = "The newest document's age in days when the snapshot was taken: " + (
         "no limit (validate.max_age_days)" if most is None else f"at most {most:g}"
     )
     if most is None:
         told = "no document has a time" if newest is None else f"the newest is of {newest:%Y-%m-%d}"
-        return Check("freshness", words, None, f"no limit is set; {told}")
+        return TableCheck("freshness", words, None, f"no limit is set; {told}")
     if not now_rows:
-        return Check("freshness", words, None, "no document goes on")
+        return TableCheck("freshness", words, None, "no document goes on")
     if newest is None or baseline.taken is None:
-        # A limit that cannot be checked is not kept: infinitely old.
+        # An age that is unknown fails the limit.
         missing = "no document has a time" if newest is None else "the snapshot has no time"
-        return Check(
+        return TableCheck(
             "freshness", words, float("inf"), missing, -_AHEAD, most,
             f"expected the newest document to be at most {most:g} days old, but {missing}: give "
             "the documents times, take a new snapshot, or set validate.max_age_days to null",
         )  # fmt: skip
     age = (baseline.taken - newest).total_seconds() / _DAY
-    return Check(
+    return TableCheck(
         "freshness", words, age, f"{age:.1f} days", -_AHEAD, most,
         f"the newest document was {age:.1f} days old when the snapshot was taken, expected at most "
         f"{most:g} and not from the future: see whether a source has stopped, or sends wrong times",
     )  # fmt: skip
 
 
-def label_noise(found: Noise | None, why_not: str, settings: V) -> Check:
-    """The estimated share of wrong labels; see components/label_noise.py."""
+def label_noise(noise: Noise | None, why_not: str, settings: V) -> TableCheck:
+    """Compares the estimated share of wrong labels; see components/label_noise.py."""
     most = settings.max_label_noise
     words = f"The estimated share of wrong labels: at most {most:g}"
-    if found is None:
-        return Check("label noise", words, None, f"cannot say: {why_not}")
+    if noise is None:
+        return TableCheck("label noise", words, None, f"cannot say: {why_not}")
     worst = ""
-    if found.worst is not None:
-        worst = f", most often documents of {found.worst[0]} that look like {found.worst[1]}"
-    return Check(
-        "label noise", words, found.share, f"{found.share:.1%}{worst}", None, most,
-        f"about {found.share:.1%} of the labels are wrong (at most {most:.1%}){worst}: look where "
+    if noise.worst is not None:
+        worst = f", most often documents of {noise.worst[0]} that look like {noise.worst[1]}"
+    return TableCheck(
+        "label noise", words, noise.share, f"{noise.share:.1%}{worst}", None, most,
+        f"about {noise.share:.1%} of the labels are wrong (at most {most:.1%}){worst}: look where "
         "the labels come from",
     )  # fmt: skip
 
 
 def counted(column: pl.Series) -> dict[str, int]:
-    """Value -> count, in the order of the alphabet; nulls are left out."""
+    """Counts each value of a column without nulls, in alphabetical order."""
     return dict(sorted(Counter(column.drop_nulls().to_list()).items()))

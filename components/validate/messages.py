@@ -1,4 +1,4 @@
-"""What validation says: why a table is refused, and the counts for validation.json."""
+"""Formats the reasons to refuse a table, and the counts of validation.json."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ import polars as pl
 from components.core import params as parameters
 from components.core import schema
 from components.core.streams import Batches
-from components.validate.checks import Check, counted
-from components.validate.rows import Rows
+from components.validate.checks import TableCheck, counted
+from components.validate.rows import SortedRows
 from components.validate.suite import described
 
 _SHOWN_LABELS = 5
-_KEPT_LABELS = 1000  # unknown ones that are counted: a column of texts must not fill the memory
-# A column that is no label at all may hold personal data, which no message may repeat.
+_MAX_LABELS = 1000  # unknown labels with a count: a column of texts must not fill the memory
+# A column that holds no labels may hold personal data, which no message may repeat.
 _LIKE_A_LABEL = re.compile(r"(?!.*\d{5})[\w &/.+-]{1,30}")
 
 
 def column_problems(columns: Mapping[str, pl.DataType]) -> list[str]:
-    """How `columns` differ from core/schema.py DOCUMENT."""
+    """Lists the differences between `columns` and core/schema.py DOCUMENT."""
     expected = {name: str(kind) for name, kind in schema.DOCUMENT.items()}
-    found = {name: str(kind) for name, kind in columns.items()}
+    actual = {name: str(kind) for name, kind in columns.items()}
     return [
-        f"column {name}: expected {expected.get(name, 'none')}, got {found.get(name, 'none')}"
-        for name in [*expected, *(name for name in found if name not in expected)]
-        if expected.get(name) != found.get(name)
+        f"column {name}: expected {expected.get(name, 'none')}, got {actual.get(name, 'none')}"
+        for name in [*expected, *(name for name in actual if name not in expected)]
+        if expected.get(name) != actual.get(name)
     ] or ["the columns did not pass Great Expectations"]
 
 
 def problems_of(
-    rows: Rows, documents: Batches, settings: parameters.Validate, labels: Sequence[str]
+    rows: SortedRows, documents: Batches, settings: parameters.Validate, labels: Sequence[str]
 ) -> list[str]:
-    """Why nothing may be learned from the rows, each taken by itself; empty if it may.
+    """Lists the reasons to refuse the rows without a comparison to other tables.
 
     Args:
-        rows: sorted out.
-        documents: for the labels that are not in the list.
+        rows: good and bad rows.
+        documents: source of the labels that are not in `labels`.
         settings: bounds.
         labels: the classes.
     """
@@ -51,13 +51,13 @@ def problems_of(
         return ["no documents came in"]
     problems = []
     if rows.bad.height / total > settings.max_bad_share:
-        told = "; ".join(
+        reasons = "; ".join(
             f"{reason}: {n}{_labels(documents, labels) if reason.startswith('label') else ''}"
             for reason, n in rows.reasons().items()
         )
         problems.append(
             f"{rows.bad.height} of {total} rows are bad ({rows.bad.height / total:.1%}, at most "
-            f"{settings.max_bad_share:.1%}): {told}"
+            f"{settings.max_bad_share:.1%}): {reasons}"
         )
     if good.height < settings.min_documents:
         left_out = f", and {rows.unlabelled} without label" if rows.unlabelled else ""
@@ -65,51 +65,51 @@ def problems_of(
             f"expected at least {settings.min_documents} good documents, got {good.height}"
             f"{left_out}"
         )
-    if good["label"].n_unique() < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
+    if good["label"].n_unique() < 2:  # noqa: PLR2004 - one class leaves nothing to classify
         problems.append(f"expected at least two classes, got {good['label'].n_unique()}")
-    least = settings.min_class_documents
-    few = {k: n for k, n in counts_by_class(good, labels).items() if n < least}
+    minimum = settings.min_class_documents
+    few = {k: n for k, n in counts_by_class(good, labels).items() if n < minimum}
     if few:
         problems.append(
-            f"expected at least {least} documents of each class, got "
+            f"expected at least {minimum} documents of each class, got "
             + ", ".join(f"{n} of {label}" for label, n in few.items())
         )
     return problems
 
 
 def _labels(documents: Batches, labels: Sequence[str]) -> str:
-    """A few of the labels that are not in the list, with their counts."""
+    """Formats the most frequent labels that are not in `labels`, with their counts."""
     counts: Counter[str] = Counter()
     others: Counter[str] = Counter()
     for batch in documents.batches():
         unknown = batch["label"].drop_nulls().filter(~batch["label"].drop_nulls().is_in(labels))
         for label, n in unknown.value_counts().sort("label").iter_rows():
-            if _LIKE_A_LABEL.fullmatch(label) and (label in counts or len(counts) < _KEPT_LABELS):
+            if _LIKE_A_LABEL.fullmatch(label) and (label in counts or len(counts) < _MAX_LABELS):
                 counts[label] += n
             else:
                 others["values"] += 1
-    like = counts.most_common(_SHOWN_LABELS)
-    shown = [f"{label!r} {n}" for label, n in like]
-    hidden = others["values"] + len(counts) - len(like)
+    frequent = counts.most_common(_SHOWN_LABELS)
+    shown = [f"{label!r} {n}" for label, n in frequent]
+    hidden = others["values"] + len(counts) - len(frequent)
     if hidden:
         shown.append(f"{hidden} other values")
     return f" ({', '.join(shown)})"
 
 
 def counts_by_class(good: pl.DataFrame, labels: Sequence[str]) -> dict[str, int]:
-    """Documents of each class, also of those that have none."""
+    """Counts the documents of each class; 0 for a class without documents."""
     counts = Counter(good["label"].to_list())
     return {label: counts[label] for label in labels}
 
 
 def summary_of(
-    rows: Rows,
+    rows: SortedRows,
     labels: Sequence[str],
-    checks: Sequence[Check],
+    checks: Sequence[TableCheck],
     repeats: Mapping[str, int],
     results: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The content of validation.json: counts and numbers, no text, no id."""
+    """Builds the content of validation.json: counts and numbers, no text, no id."""
     good, lengths = rows.good, rows.good["characters"]
     times = good["time"].drop_nulls()
     return {

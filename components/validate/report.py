@@ -1,7 +1,7 @@
-"""Great Expectations' Data Docs on one page that needs no other host.
+"""Renders the Data Docs of Great Expectations as one page that loads nothing from other hosts.
 
-Its own site loads styles and scripts from seven foreign hosts, and reads badly without them. So its
-renderer makes the content, and the shell around it is ours.
+The site that Great Expectations builds loads styles and scripts from seven hosts, and is hard to
+read without them. So its renderer makes the content, and a template of newsloop the page around it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 
 def render(problems: Sequence[str], summary: Mapping[str, Any], results: Mapping[str, Any]) -> str:
-    """The page.
+    """Renders the page as HTML.
 
     Args:
-        problems: why the table was refused; empty if it was not.
-        summary: as validation.json; empty where no row was looked at.
+        problems: reasons to refuse the table; empty if it is accepted.
+        summary: the content of validation.json; empty where no row was measured.
         results: title -> result of Great Expectations.
     """
     from great_expectations.render.renderer import ValidationResultsPageRenderer
@@ -27,9 +27,9 @@ def render(problems: Sequence[str], summary: Mapping[str, Any], results: Mapping
     page, section_view = ValidationResultsPageRenderer(), DefaultJinjaSectionView()
     parts = []
     for title, result in results.items():
-        # The first section tells of run times and of files that this page does not have.
+        # The first section holds run times and links to files that do not exist here.
         sections = page.render(result).to_json_dict()["sections"][1:]
-        # Its view escapes what it is given.
+        # The view escapes its input.
         content = Markup("").join(
             Markup(section_view.render({"section": section, "section_loop": {"index": 1}}))  # noqa: S704
             for section in sections

@@ -1,6 +1,6 @@
-"""Sorts rows into good and bad ones by numbers that are measured on each text.
+"""Sorts rows into good and bad ones by measures of each text.
 
-A text is in memory only while it is measured; what is kept of a row takes some 100 bytes.
+A text is in memory only while it is measured; the measures of a row take some 100 bytes.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from components.core import params as parameters
 from components.core.text_quality import SHORT, damage, language_of
 from components.near_duplicates import normalise
 
-# What is measured on a row.
+# The measures of a row.
 MEASURES: dict[str, pl.DataType] = {
-    "id": pl.UInt64(),  # hash of the id; null where there is none
-    "characters": pl.UInt32(),  # without outer white space; null where there is no text
+    "id": pl.UInt64(),  # hash of the id; null for a row without id
+    "characters": pl.UInt32(),  # without outer white space; null without text
     "label": pl.String(),  # one of ingest.labels, OTHER, or null
-    "source": pl.String(),  # null where there is none
+    "source": pl.String(),  # null for a row without source
     "time": pl.Datetime("us", "UTC"),
     "content": pl.UInt64(),  # hash of the text without case and white space; null without text
-    "language": pl.String(),  # ISO 639 code, or SHORT where it was not asked or not told
+    "language": pl.String(),  # ISO 639 code, or SHORT where it is not measured or uncertain
     "damage": pl.UInt32(),  # traces of a wrong decoding
-    "mended": pl.Boolean(),  # whether it had such traces and was mended
+    "mended": pl.Boolean(),  # whether a wrong decoding was fixed
     "leaks": pl.UInt32(),  # personal data that scrubbing left behind, see leak_test.py
-    "fault": pl.String(),  # why the row could not be read; null where it could
+    "fault": pl.String(),  # why the row could not be read; null for a readable row
 }
 LEAK = "the leak test found personal data that was not masked"
-OTHER = "(other)"  # any label that is not in ingest.labels: it may be anything, a name even
+OTHER = "(other)"  # any label that is not in ingest.labels: it may be personal data
 Scrub = Callable[[list[str]], list[str]]
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows that came in, sorted out; columns as MEASURES and `row`, their number.
+class SortedRows:
+    """The ingested rows, sorted into good and bad; columns as MEASURES, and the row number `row`.
 
     Attributes:
-        judged: all but the unlabelled ones.
-        good: what goes on.
-        bad: with a column `reasons`, a list of strings.
-        unlabelled: how many rows nobody has labelled.
+        judged: good and bad rows.
+        good: rows that pass every rule.
+        bad: other rows, with a column `reasons`, a list of strings.
+        unlabelled: number of rows without label, which are neither good nor bad.
     """
 
     judged: pl.DataFrame
@@ -53,21 +53,21 @@ class Rows:
     unlabelled: int
 
     def reasons(self) -> dict[str, int]:
-        """Reason -> how many rows have it, the commonest first."""
+        """Counts the rows by reason, the most frequent first."""
         counts = Counter(self.bad["reasons"].explode(empty_as_null=False).to_list())
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 class Measurer:
-    """Measures rows.
+    """Computes MEASURES of rows.
 
     Args:
         settings: bounds.
         labels: the classes.
         faults: id -> why the row could not be read.
-        scrub: searches mended texts again for personal data, which the damage may have hidden;
-            asked only where settings.damaged is "mend".
-        leaks: counts personal data in each of some texts; None: not looked for.
+        scrub: scrubs fixed texts again, since wrong decoding may have hidden personal data; called
+            only where settings.damaged is "mend".
+        leaks: counts the personal data in each of several texts; None to count 0.
     """
 
     def __init__(
@@ -83,19 +83,22 @@ class Measurer:
         self._language = (
             language_of(settings.language_characters, settings.language_score)
             if settings.languages
-            else _not_asked
+            else _short
         )
 
     @staticmethod
     def nothing() -> pl.DataFrame:
-        """The measures of no rows."""
+        """Builds an empty table of MEASURES."""
         return pl.DataFrame(schema=MEASURES)
 
     def mend(self, batch: pl.DataFrame) -> tuple[pl.DataFrame, list[bool]]:
-        """`batch` with damaged texts mended if the settings say so, and which were.
+        """Fixes wrong decoding of texts by ftfy, where settings.damaged is "mend".
+
+        Returns:
+            The batch with fixed and scrubbed texts; for each row, whether its text was fixed.
 
         Raises:
-            ScrubError: a mended text could not be scrubbed.
+            ScrubError: a fixed text could not be scrubbed.
         """
         texts: list[str | None] = batch["text"].to_list()
         unchanged = [False] * len(texts)
@@ -103,11 +106,11 @@ class Measurer:
             return batch, unchanged
         from ftfy import fix_encoding
 
-        least = self._settings.damage_marks
+        minimum = self._settings.damage_marks
         fixed = {
-            i: mended
+            i: clean
             for i, text in enumerate(texts)
-            if text and damage(text) >= least and (mended := fix_encoding(text)) != text
+            if text and damage(text) >= minimum and (clean := fix_encoding(text)) != text
         }
         if not fixed:
             return batch, unchanged
@@ -117,7 +120,7 @@ class Measurer:
         return changed, [i in fixed for i in range(len(texts))]
 
     def measure(self, batch: pl.DataFrame) -> pl.DataFrame:
-        """MEASURES of each row of `batch`, documents."""
+        """Computes MEASURES of each row of `batch`, a table of documents."""
         batch, mended = self.mend(batch)
         texts: list[str | None] = batch["text"].to_list()
         faults = [self._faults.get(id_) if id_ else None for id_ in batch["id"]]
@@ -149,27 +152,27 @@ class Measurer:
         )
 
 
-def _not_asked(text: str) -> str:
+def _short(text: str) -> str:
     del text
     return SHORT
 
 
 def content(text: str) -> int:
-    """64 bits of what a text says, without case and white space."""
+    """Hashes a text without case and white space to 64 bits (BLAKE2b)."""
     digest = hashlib.blake2b(normalise(text).encode("utf-8", "surrogatepass"), digest_size=8)
     return int.from_bytes(digest.digest(), "big")
 
 
-def sort_out(measures: pl.DataFrame, settings: parameters.Validate) -> Rows:
-    """Good rows, bad rows with their reasons, and how many have no label.
+def sort_out(measures: pl.DataFrame, settings: parameters.Validate) -> SortedRows:
+    """Sorts rows into good rows, bad rows with reasons, and a count of unlabelled rows.
 
     Args:
-        measures: of all rows, in their order.
+        measures: of all rows, in ingest order.
         settings: bounds.
     """
     numbered = measures.with_row_index("row")
     rules = _rules(settings)
-    found = numbered.with_columns(
+    marked = numbered.with_columns(
         pl.any_horizontal(
             pl.col("fault").is_not_null(),
             pl.col("language").is_in([*settings.languages, SHORT]).not_()
@@ -179,8 +182,8 @@ def sort_out(measures: pl.DataFrame, settings: parameters.Validate) -> Rows:
         ).alias("bad"),
         pl.col("id").is_duplicated().alias("twice"),
     )
-    judged = found.filter(pl.col("label").is_not_null() | pl.col("fault").is_not_null())
-    return Rows(
+    judged = marked.filter(pl.col("label").is_not_null() | pl.col("fault").is_not_null())
+    return SortedRows(
         judged=judged.drop("bad", "twice"),
         good=judged.filter(~pl.col("bad")).drop("bad", "twice"),
         bad=_with_reasons(judged.filter("bad"), settings, rules),
@@ -189,15 +192,15 @@ def sort_out(measures: pl.DataFrame, settings: parameters.Validate) -> Rows:
 
 
 def _rules(settings: parameters.Validate) -> dict[str, pl.Expr]:
-    """Reason -> which rows it concerns."""
+    """Builds the rules: reason -> expression that is true for a bad row."""
     read = pl.col("fault").is_null()
-    least, most = settings.min_characters, settings.max_characters
+    shortest, longest = settings.min_characters, settings.max_characters
     return {
         "no id": pl.col("id").is_null(),
         "id not unique": pl.col("id").is_duplicated() & pl.col("id").is_not_null(),
         "no text": read & pl.col("characters").is_null(),
-        f"text shorter than {least} characters": read & (pl.col("characters") < least),
-        f"text longer than {most} characters": read & (pl.col("characters") > most),
+        f"text shorter than {shortest} characters": read & (pl.col("characters") < shortest),
+        f"text longer than {longest} characters": read & (pl.col("characters") > longest),
         "label not in ingest.labels": pl.col("label") == OTHER,
         "no source": pl.col("source").is_null(),
         LEAK: pl.col("leaks") > 0,
@@ -208,17 +211,17 @@ def _rules(settings: parameters.Validate) -> dict[str, pl.Expr]:
 def _with_reasons(
     bad: pl.DataFrame, settings: parameters.Validate, rules: Mapping[str, pl.Expr]
 ) -> pl.DataFrame:
-    # Whether an id is there twice cannot be seen among the bad rows alone.
+    # The other row with the same id may be missing among the bad rows, so the rule uses `twice`.
     rules = {**rules, "id not unique": pl.col("twice") & pl.col("id").is_not_null()}
     wanted = ", ".join(settings.languages)
     foreign = pl.col("language").is_in([*settings.languages, SHORT]).not_()
-    told: list[Any] = [
+    messages: list[Any] = [
         pl.format("not readable: {}", pl.col("fault")),
         *[pl.when(rule).then(pl.lit(reason)) for reason, rule in rules.items()],
     ]
     if settings.languages:
-        told.append(
+        messages.append(
             pl.when(foreign).then(pl.format(f"language {{}}, expected {wanted}", "language"))
         )
-    reasons = pl.concat_list(told).list.drop_nulls()
+    reasons = pl.concat_list(messages).list.drop_nulls()
     return bad.with_columns(reasons=reasons).drop("bad", "twice")

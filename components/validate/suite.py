@@ -1,7 +1,7 @@
-"""What Great Expectations is asked of the documents, and how: counts come back, never a value.
+"""Expectations on the documents, and their results: counts, never a value.
 
-It sees lengths, codes and hashes. A check of what texts say, such as a search for personal data in
-them, must be made where the texts are, and come here as a number, like `damage`.
+Great Expectations gets lengths, codes and ranks. A check that needs the text, such as a search for
+personal data, is computed in rows.py and passed as a number, like `damage`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from components.core import params as parameters
 from components.core import schema
 from components.core.errors import DataError
 from components.core.text_quality import SHORT
-from components.validate.checks import Check
+from components.validate.checks import TableCheck
 
-# Times and authors are often unknown and never learned from.
+# Times and authors are often unknown, and no model is trained on them.
 _CHECKED = ("id", "characters", "label", "source")
 
 
 class Checker:
-    """Great Expectations with one context, made once: making it costs more than a check."""
+    """Runs expectations in one context, since a new context costs more than a check."""
 
     def __init__(self) -> None:
         import great_expectations as gx
@@ -39,10 +39,10 @@ class Checker:
         self._batches = asset.add_batch_definition_whole_dataframe("all")
 
     def check(self, table: pl.DataFrame, name: str, expectations: Sequence[Any]) -> Any:
-        """The result of `expectations` on `table`, without any value of it.
+        """Runs `expectations` on `table`; the result holds counts, no value of the table.
 
         Raises:
-            DataError: not every expectation was answered.
+            DataError: there are no expectations, or one of them has no result.
         """
         import great_expectations as gx
 
@@ -57,9 +57,9 @@ class Checker:
             )
         for answer in result.results:
             observed = answer.result.get("observed_value")
-            if hasattr(observed, "item"):  # its renderer knows no numbers of NumPy
+            if hasattr(observed, "item"):  # the renderer does not format NumPy scalars
                 answer.result["observed_value"] = observed.item()
-            if not answer.result:  # it raised; its traceback may hold values
+            if not answer.result:  # the expectation raised; its traceback may hold values
                 answer.exception_info = {
                     "raised_exception": True,
                     "exception_message": "This could not be checked.",
@@ -69,32 +69,32 @@ class Checker:
 
 
 def numbers(rows: pl.DataFrame) -> pl.DataFrame:
-    """What Great Expectations sees of rows that were measured: numbers and short codes, no text.
+    """Selects the columns for Great Expectations: numbers and short codes, no text.
 
     Args:
         rows: columns MEASURES of components/validate/rows.py.
     """
-    # A hash would lose digits on its way through pandas; its place among the others does not.
-    places = [pl.col(name).rank("dense").cast(pl.UInt32) for name in ("id", "source")]
+    # pandas would round a 64-bit hash to a float; the rank of the hash stays exact.
+    ranks = [pl.col(name).rank("dense").cast(pl.UInt32) for name in ("id", "source")]
     codes = [pl.col(name).cast(pl.Categorical) for name in ("label", "language")]
-    return rows.select(*places, "characters", *codes, "damage", "leaks")
+    return rows.select(*ranks, "characters", *codes, "damage", "leaks")
 
 
-def facts(checks: Sequence[Check]) -> pl.DataFrame:
-    """One row with the numbers of the checks that could be asked."""
+def facts(checks: Sequence[TableCheck]) -> pl.DataFrame:
+    """Builds one row with the values of the checks that have a value."""
     return pl.DataFrame({check.name: [check.value] for check in checks if check.value is not None})
 
 
 def columns_of(columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """An empty table whose columns are named "<name>: <type>" after `columns`.
+    """Builds an empty table whose columns are named "<name>: <type>" after `columns`.
 
-    So that Great Expectations judges the types before they meet pandas, which has fewer.
+    Great Expectations can so check the types before the conversion to pandas, which has fewer.
     """
     return pl.DataFrame({name: [] for name in _typed(columns)})
 
 
 def column_expectations() -> list[Any]:
-    """For `columns_of` the documents."""
+    """Builds the expectations on `columns_of` the documents."""
     import great_expectations.expectations as gxe
 
     wanted = _typed(schema.DOCUMENT)
@@ -108,11 +108,11 @@ def _typed(columns: Mapping[str, pl.DataType]) -> list[str]:
 def row_expectations(
     settings: parameters.Validate, labels: Sequence[str], mostly: float = 1
 ) -> list[Any]:
-    """For each row of `numbers`; a share of `mostly` must pass."""
+    """Builds the expectations on the rows of `numbers`; a share of `mostly` must pass."""
     import great_expectations.expectations as gxe
 
     between = gxe.ExpectColumnValuesToBeBetween
-    asked = [
+    expectations = [
         *[gxe.ExpectColumnValuesToNotBeNull(column=name, mostly=mostly) for name in _CHECKED],
         gxe.ExpectColumnValuesToBeUnique(column="id", mostly=mostly),
         between(
@@ -127,14 +127,14 @@ def row_expectations(
     ]
     if settings.languages:
         known = [*settings.languages, SHORT]
-        asked.append(
+        expectations.append(
             gxe.ExpectColumnValuesToBeInSet(column="language", value_set=known, mostly=mostly)
         )
-    return asked
+    return expectations
 
 
-def fact_expectations(checks: Sequence[Check]) -> list[Any]:
-    """For `facts`: each number within its bounds."""
+def fact_expectations(checks: Sequence[TableCheck]) -> list[Any]:
+    """Builds the expectations on `facts`: each value within its bounds."""
     import great_expectations.expectations as gxe
 
     return [
@@ -151,7 +151,7 @@ def fact_expectations(checks: Sequence[Check]) -> list[Any]:
 
 
 def table_expectations(settings: parameters.Validate, labels: Sequence[str]) -> list[Any]:
-    """For the documents that go on, together."""
+    """Builds the expectations on the good documents as a whole."""
     import great_expectations.expectations as gxe
     from great_expectations.expectations.row_conditions import Column
 
@@ -170,21 +170,21 @@ def table_expectations(settings: parameters.Validate, labels: Sequence[str]) -> 
 
 
 def described(result: Any) -> list[dict[str, Any]]:
-    """Each answer of Great Expectations: name, column, success, count of unexpected values."""
+    """Converts a result to JSON: name, column, success and unexpected count of each expectation."""
     answers = []
     for answer in result.results:
         config = answer.expectation_config
-        kwargs, found = config.kwargs, answer.result
-        told: dict[str, Any] = {
+        kwargs, outcome = config.kwargs, answer.result
+        entry: dict[str, Any] = {
             "name": config.type,
             "column": kwargs.get("column"),
             "success": answer.success is True,
-            "unexpected": found.get("unexpected_count"),
+            "unexpected": outcome.get("unexpected_count"),
         }
-        if isinstance(found.get("observed_value"), int | float):
-            told["observed"] = found["observed_value"]
+        if isinstance(outcome.get("observed_value"), int | float):
+            entry["observed"] = outcome["observed_value"]
         if kwargs.get("row_condition") is not None:
             condition = kwargs["row_condition"]
-            told["label"] = getattr(condition, "parameter", None)
-        answers.append(told)
+            entry["label"] = getattr(condition, "parameter", None)
+        answers.append(entry)
     return sorted(answers, key=lambda a: (a["name"], a["column"] or "", a.get("label") or ""))

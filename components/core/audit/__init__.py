@@ -1,8 +1,8 @@
-"""newsloop audit: is there personal data in our files, or anything that was planted?
+"""Searches files for personal data and for planted strings (canaries): `newsloop audit`.
 
-Counts and places come back, never a value. Two kinds of findings: planted strings (canaries), found
-in any encoding by exact search; and what the scrubber finds. Its structured entities (an e-mail
-address, a card number) are certain; persons are guessed by a language model, and told apart.
+A report holds counts and locations, never a value. Exact search finds canaries in any encoding.
+The scrubber finds personal data. Its structured entities (an e-mail address, a card number) are
+certain. Names of persons are the estimate of a convolutional tagger, and are counted separately.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from components.core.audit.readers import CHUNK, Piece
 from components.core.errors import UsageError
 from components.core.params import Params
 from components.core.progress import track
-from components.core.scrub import Finding
+from components.core.scrub import Finding, Scrubber
 
 __all__ = ["CANARY", "STATISTICAL", "Canaries", "Hit", "Report", "findings", "scan", "searcher"]
 
@@ -45,8 +45,9 @@ _UNREADABLE = (
 )  # fmt: skip
 _IN_MEMORY = 256 * 1024 * 1024  # bytes of an unpacked file; more goes to a nameless file
 _DEEPEST = 4  # archives in archives
-# What machines write and recognizers take for numbers of people: hashes, UUIDs, times, versions,
-# long fractions, a document's stand-in that has digits only. Our own placeholders are no findings.
+# Machine-written values that recognizers mistake for numbers of people: hashes, UUIDs, times, long
+# fractions, pseudonyms of documents that have digits only. Placeholders of the scrubber are no
+# findings either.
 _OF_MACHINES = re.compile(
     r"(?<![0-9A-Za-z])(?:anon-[0-9a-f]{16}|[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}"
     r"|(?=[0-9]*[a-f])[0-9a-f]{16}"
@@ -56,15 +57,15 @@ _OF_MACHINES = re.compile(
 )
 
 
-class Scrubber(Protocol):
-    """What is asked of components.core.scrub.Scrubber."""
+class PersonFinder(Protocol):
+    """The part of components.core.scrub.Scrubber that an audit calls."""
 
     def find_many(self, texts: Sequence[str]) -> list[list[Finding]]: ...
 
 
 @dataclass(frozen=True, order=True)
 class Hit:
-    """Something that was found, and how often in that place."""
+    """An entity or canary at one location of a file, and its number of occurrences there."""
 
     file: str
     where: str
@@ -74,12 +75,13 @@ class Hit:
 
 @dataclass
 class Report:
-    """What an audit found.
+    """The result of an audit.
 
     Attributes:
-        files, bytes: that were searched.
+        files, bytes: numbers of files and bytes that were searched.
         hits: in the order of the files.
-        unread: files that could not be read, with the reason: they count as found.
+        unread: files that could not be read, with the reason; with one of them the report is not
+            clean.
     """
 
     files: int = 0
@@ -88,11 +90,11 @@ class Report:
     unread: list[str] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
-        """Entity -> how many, the commonest first."""
-        found: Counter[str] = Counter()
+        """Entity -> number of occurrences, the most frequent first."""
+        counts: Counter[str] = Counter()
         for hit in self.hits:
-            found[hit.entity] += hit.count
-        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+            counts[hit.entity] += hit.count
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     @property
     def clean(self) -> bool:
@@ -102,7 +104,7 @@ class Report:
 def scan(
     places: Sequence[Path],
     canaries: Canaries,
-    scrubber: Scrubber | None = None,
+    scrubber: PersonFinder | None = None,
     *,
     leave_out: Sequence[Path] = (),
 ) -> Report:
@@ -112,20 +114,20 @@ def scan(
         places: files, or folders with everything below them; links are not followed.
         canaries: planted strings; may be none.
         scrubber: finds personal data; None to look for canaries only.
-        leave_out: files and folders that are passed over.
+        leave_out: files and folders that are not searched.
 
     Raises:
-        UsageError: a place does not exist.
-        ScrubError: the scrubber failed; nothing counts as clean then.
+        UsageError: one of `places` does not exist.
+        ScrubError: the scrubber failed, so that there is no report.
     """
     for place in places:
         if not place.exists():
-            raise UsageError(f"Expected a file or folder at {place}, found none. Mend the path.")
+            raise UsageError(f"Expected a file or folder at {place}, found none. Correct the path.")
     out = [path.resolve() for path in leave_out]
     files = [
         path
-        for path in dict.fromkeys(one for place in places for one in _files(place))
-        if not any(path.resolve().is_relative_to(one) for one in out)
+        for path in dict.fromkeys(path for place in places for path in _files(place))
+        if not any(path.resolve().is_relative_to(excluded) for excluded in out)
     ]
     report = Report()
     for path in track(files, "audit", total=len(files), unit="files"):
@@ -138,7 +140,7 @@ def scan(
             with path.open("rb") as file:
                 hits += _search(path, path.name, file, canaries, scrubber, 0)
         except FileNotFoundError:
-            continue  # it went while we looked: a write-ahead log, a page that expired
+            continue  # removed during the search: a write-ahead log, an expired page
         except _UNREADABLE as error:
             report.unread.append(f"{path}: {type(error).__name__}")
             continue
@@ -148,27 +150,27 @@ def scan(
     return report
 
 
-def searcher(params: Params, entities: Sequence[str]) -> Scrubber | None:
-    """The scrubber of these settings, for some of its entities; None for none.
+def searcher(params: Params, entities: Sequence[str]) -> PersonFinder | None:
+    """Loads a scrubber with the settings of `params` that finds only `entities`.
+
+    Returns:
+        The scrubber; None if `entities` is empty.
 
     Raises:
-        ScrubError: it cannot be loaded.
+        ScrubError: the scrubber cannot be loaded.
     """
     if not entities:
         return None
-    from components.core.scrub import Scrubber as Real
-
     masks = dict.fromkeys(entities, "mask")
-    return Real(params.ingest.scrub.model_copy(update={"entities": masks}))
+    return Scrubber(params.ingest.scrub.model_copy(update={"entities": masks}))
 
 
 def findings(text: str, found: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings that count: no address of this machine itself."""
-    for one in found:
-        value = text[one.start : one.end]
-        if one.entity == "IP_ADDRESS" and _is_own(value):
-            continue
-        yield one
+    """Drops loopback, unspecified and link-local IP addresses, which name no person."""
+    for finding in found:
+        value = text[finding.start : finding.end]
+        if finding.entity != "IP_ADDRESS" or not _is_own(value):
+            yield finding
 
 
 def _search(
@@ -176,10 +178,10 @@ def _search(
     name: str,
     file: IO[bytes],
     canaries: Canaries,
-    scrubber: Scrubber | None,
+    scrubber: PersonFinder | None,
     depth: int,
 ) -> Counter[tuple[str, str]]:
-    """(place, entity) -> count, in a file and in what is packed in it."""
+    """Counts (location, entity) in a file and in the members of an archive."""
     hits: Counter[tuple[str, str]] = Counter()
     if file.seekable():
         hits += _raw(file, canaries)
@@ -190,8 +192,8 @@ def _search(
             packed = True
             bare = inside.removesuffix(" unpacked").removesuffix(".gz")
             with _rewindable(member) as content:
-                found = _search(None, bare, content, canaries, scrubber, depth + 1)
-            for (where, entity), count in found.items():
+                inner = _search(None, bare, content, canaries, scrubber, depth + 1)
+            for (where, entity), count in inner.items():
                 hits[f"{inside}: {where}", entity] += count
         if file.seekable():
             file.seek(0)
@@ -211,12 +213,21 @@ def _take(
     pieces: Iterator[Piece],
     hits: Counter[tuple[str, str]],
     canaries: Canaries | None,
-    scrubber: Scrubber | None,
+    scrubber: PersonFinder | None,
     known: set[str],
     *,
     raw: bool = False,
 ) -> None:
-    """Searches pieces, many at a time; `known` are values that rows hold already."""
+    """Adds the findings in `pieces` to `hits`; the scrubber gets many pieces at a time.
+
+    Args:
+        pieces: of one file.
+        hits: (location, entity) -> count; changed in place.
+        canaries: None where the bytes of the file were searched for them.
+        scrubber: None to look for canaries only.
+        known: values that earlier pieces of the file hold; changed in place.
+        raw: the pieces are bytes of a database. A known value is a live row, any other one deleted.
+    """
     batch: list[Piece] = []
 
     def search() -> None:
@@ -224,13 +235,13 @@ def _take(
             return
         texts = [_OF_MACHINES.sub(_blank, piece.text) for piece in batch]
         for piece, text, found in zip(batch, texts, scrubber.find_many(texts), strict=True):
-            for one in findings(text, found):
-                value = text[one.start : one.end]
-                if (raw and value in known) or (not piece.certain and one.entity in STATISTICAL):
+            for finding in findings(text, found):
+                value, entity = text[finding.start : finding.end], finding.entity
+                if (raw and value in known) or (not piece.certain and entity in STATISTICAL):
                     continue
                 known.add(value)
-                place = piece.locate(one.start)
-                hits[f"{place} (deleted)" if raw else place, one.entity] += 1
+                location = piece.locate(finding.start)
+                hits[f"{location} (deleted)" if raw else location, entity] += 1
 
     for piece in pieces:
         if canaries is not None:
@@ -246,19 +257,19 @@ def _take(
 
 
 def _parts(piece: Piece) -> Iterator[Piece]:
-    """A piece in parts that are short enough for the scrubber."""
+    """Cuts a piece into overlapping parts of at most _LONGEST_PIECE characters."""
     step = _LONGEST_PIECE - _OVERLAP
     for start in range(0, max(len(piece.text) - _OVERLAP, 1), step):
         text = piece.text[start : start + _LONGEST_PIECE]
 
-        def locate(place: int, start: int = start) -> str:
-            return piece.locate(start + place)
+        def locate(offset: int, start: int = start) -> str:
+            return piece.locate(start + offset)
 
         yield Piece(text, locate, piece.certain)
 
 
 def _raw(file: IO[bytes], canaries: Canaries) -> Counter[tuple[str, str]]:
-    """Canaries in the bytes as they are: live, deleted or cut into pages alike."""
+    """Counts canaries in the undecoded bytes, which includes deleted rows of a database."""
     hits: Counter[tuple[str, str]] = Counter()
     offset, rest = 0, b""
     while len(canaries) and (chunk := file.read(CHUNK)):
@@ -271,7 +282,11 @@ def _raw(file: IO[bytes], canaries: Canaries) -> Counter[tuple[str, str]]:
 
 
 def _is_coded(file: IO[bytes]) -> str:
-    """Whether the bytes of the file are not those of its texts: sqlite, other, or empty for no."""
+    """Names the encoding of a file whose bytes differ from those of its texts.
+
+    Returns:
+        "sqlite", "other" (Parquet, or not seekable), or "" for plain text.
+    """
     if not file.seekable():
         return "other"
     head = file.read(16)
@@ -283,7 +298,7 @@ def _is_coded(file: IO[bytes]) -> str:
 
 @contextlib.contextmanager
 def _rewindable(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    """`file` where it can be read twice; unpacked, it may be larger than memory."""
+    """Copies a member of an archive to a seekable file: in memory, if large on disk."""
     if isinstance(file, io.BytesIO):
         yield file
         return
@@ -297,7 +312,7 @@ def _rewindable(file: IO[bytes]) -> Iterator[IO[bytes]]:
 def _files(place: Path) -> Iterator[Path]:
     if place.is_file():
         yield place
-        # A database's newest rows stand beside it.
+        # The newest rows of an SQLite database are in its write-ahead log.
         for ending in ("-wal", "-journal"):
             beside = place.with_name(place.name + ending)
             if beside.is_file():
@@ -308,8 +323,8 @@ def _files(place: Path) -> Iterator[Path]:
             yield path
 
 
-def _blank(found: re.Match[str]) -> str:
-    return " " * len(found[0])
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
 
 
 def _is_own(value: str) -> bool:

@@ -1,6 +1,6 @@
-"""Finds planted strings in bytes, also where they were encoded on the way.
+"""Finds planted strings in bytes, in plain and in encoded form.
 
-One pass of Hyperscan (Wang et al., NSDI 2019) over the bytes looks for every form of every string.
+Hyperscan (Wang et al., NSDI 2019) matches every form of every string in one pass over the bytes.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 LONGEST = 4096  # bytes of a form; longer strings are cut
-_SHORTEST_CODED = 8  # bytes: shorter pieces of base64 turn up by chance
-# Base64 of a string depends on how many bytes (mod 3) stand before it; these characters are theirs.
+_SHORTEST_CODED = 8  # bytes: shorter pieces of base64 occur by chance
+# Base64 of a string depends on the number of bytes before it (mod 3). That number -> the leading
+# characters that encode bits of those bytes.
 _FOREIGN = {0: 0, 1: 2, 2: 3}
 
 
 def forms(value: str) -> dict[bytes, str]:
-    """Every form in which `value` is looked for, and what it is called.
+    """Encodes `value` in every form that the search matches; form -> name of the encoding.
 
     >>> sorted(set(forms("a/b c@d.org").values()))
     ['HTML', 'JSON', 'UTF-16', 'UTF-32', 'UTF-8', 'base64', 'percent']
     """
     raw = value.encode("utf-8", "surrogatepass")
-    found: dict[bytes, str] = {raw: "UTF-8"}
+    encoded: dict[bytes, str] = {raw: "UTF-8"}
 
     def add(name: str, form: bytes) -> None:
-        found.setdefault(form, name)
+        encoded.setdefault(form, name)
 
     for name in ("UTF-16", "UTF-32"):
         for order in ("le", "be"):
@@ -44,20 +45,20 @@ def forms(value: str) -> dict[bytes, str]:
     for text in (html.escape(safe), safe.replace("@", "&#64;"), html.escape(safe, quote=False)):
         add("HTML", text.encode())
     for before, foreign in _FOREIGN.items():
-        whole = (before + len(raw)) * 8 // 6
+        end = (before + len(raw)) * 8 // 6  # characters that hold no padding bits
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            piece = encode(bytes(before) + raw)[foreign:whole]
+            piece = encode(bytes(before) + raw)[foreign:end]
             if len(piece) >= _SHORTEST_CODED:
                 add("base64", piece)
-    return {form[:LONGEST]: name for form, name in found.items() if form}
+    return {form[:LONGEST]: name for form, name in encoded.items() if form}
 
 
 class Canaries:
-    """Strings to look for.
+    """A compiled search for planted strings.
 
     Args:
         values: the strings.
-        whole_words: a form counts only where no letter or digit stands right before or after it.
+        whole_words: skip a form next to an ASCII letter or digit.
     """
 
     def __init__(self, values: Iterable[str], *, whole_words: bool = False) -> None:
@@ -65,7 +66,7 @@ class Canaries:
 
         self._forms: list[tuple[bytes, str]] = []
         known: set[bytes] = set()
-        for value in sorted({one.strip() for one in values if one.strip()}):
+        for value in sorted({value.strip() for value in values if value.strip()}):
             for form, name in forms(value).items():
                 if form not in known:
                     known.add(form)
@@ -94,17 +95,17 @@ class Canaries:
         return len(self._forms)
 
     def find(self, content: bytes, after: int = 0) -> Iterator[tuple[int, str]]:
-        """(offset, name of the form) of each occurrence in `content` that ends behind `after`."""
+        """Yields (offset, name of the encoding) of each occurrence that ends behind `after`."""
         if self._database is None or not content:
             return
-        found: list[tuple[int, int]] = []
+        matches: list[tuple[int, int]] = []  # (number of the form, end)
 
         def take(id_: int, start: int, end: int, flags: int, context: object) -> None:
             del start, flags, context
-            found.append((id_, end))
+            matches.append((id_, end))
 
         self._database.scan(content, match_event_handler=take)
-        for id_, end in found:
+        for id_, end in matches:
             form, name = self._forms[id_]
             start = end - len(form)
             if end > after and (not self._whole_words or _stands_alone(content, start, end)):

@@ -1,7 +1,7 @@
-"""What stands in a file of ours, piece by piece: text, JSON, HTML, tables, databases, archives.
+"""Reads the texts of a file in pieces: text, JSON, HTML, tables, databases, archives.
 
-Each piece is a text and a function from a character's place in it to a place in the file that a
-person can go to.
+Each piece is a text and a function from a character's offset in the text to a location in the
+file, such as a line or a row and column.
 """
 
 from __future__ import annotations
@@ -37,13 +37,12 @@ PARQUET, NUMPY = b"PAR1", b"\x93NUMPY"
 
 @dataclass(frozen=True)
 class Piece:
-    """A text, and where a character of it stands.
+    """A text, and a function that locates its characters in the file.
 
     Attributes:
-        certain: whether it was meant to be read: in bytes that only look like text, names of
-            people are not looked for.
-        pseudonym: whether it stands for an author. One in twenty thousand has sixteen digits that
-            pass for a card's; only its column tells.
+        certain: false for printable bytes of a binary file, where names of persons do not count.
+        pseudonym: true for a pseudonym in an author column. One pseudonym in twenty thousand has
+            sixteen digits that pass for a card number.
     """
 
     text: str
@@ -52,13 +51,13 @@ class Piece:
     pseudonym: bool = False
 
 
-def at(place: str) -> Locate:
-    """The same place for every character."""
-    return lambda _: place
+def at(location: str) -> Locate:
+    """Locates every character at the same location."""
+    return lambda _: location
 
 
 def members(name: str, file: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
-    """What an archive or packed file holds, opened; nothing for other files."""
+    """Opens the members of a ZIP or gzip file; yields nothing for other files."""
     head = _head(file)
     if head.startswith(GZIP):
         yield f"{name} unpacked", cast("IO[bytes]", gzip.GzipFile(fileobj=file))
@@ -75,12 +74,12 @@ def members(name: str, file: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def pieces(path: Path | None, name: str, file: IO[bytes]) -> Iterator[Piece]:
-    """What stands in a file.
+    """Yields the texts of a file.
 
     Args:
         path: of the file itself; None inside an archive.
-        name: of the file, for its ending.
-        file: its bytes; at the start, and read to its end.
+        name: of the file; its suffix chooses the reader of a text file.
+        file: opened at its start; read to its end.
     """
     head = _head(file)
     if head.startswith(PARQUET) and file.seekable():
@@ -100,16 +99,16 @@ def pieces(path: Path | None, name: str, file: IO[bytes]) -> Iterator[Piece]:
 
 
 def binary(file: IO[bytes]) -> Iterator[Piece]:
-    """Runs of printable characters, in UTF-8 and in UTF-16."""
+    """Yields runs of printable characters, decoded from UTF-8 and from UTF-16."""
     offset, rest = 0, b""
     while chunk := file.read(CHUNK):
         content = rest + chunk
-        # A run that reaches the end of the chunk may go on in the next one.
+        # A run at the end of the chunk may continue in the next chunk.
         keep = min(len(content), 4096) if len(chunk) == CHUNK else 0
         for pattern, encoding in ((_PRINTABLE, "utf-8"), (_WIDE, "utf-16-le")):
-            for found in pattern.finditer(content, 0, len(content) - keep or len(content)):
-                text = found[0].decode(encoding, "replace")
-                yield Piece(text, at(f"offset {offset - len(rest) + found.start()}"), certain=False)
+            for match in pattern.finditer(content, 0, len(content) - keep or len(content)):
+                text = match[0].decode(encoding, "replace")
+                yield Piece(text, at(f"offset {offset - len(rest) + match.start()}"), certain=False)
         rest = content[len(content) - keep :] if keep else b""
         offset += len(chunk)
 
@@ -126,13 +125,13 @@ def _parquet(file: IO[bytes]) -> Iterator[Piece]:
             continue
         for i, value in values:
             if value:
-                place = at(f"row {i}, column {column.name}")
+                locate = at(f"row {i}, column {column.name}")
                 author = column.name == "author" and pseudonyms.is_pseudonym(value)
-                yield Piece(value, place, pseudonym=author)
+                yield Piece(value, locate, pseudonym=author)
 
 
 def _sqlite(path: Path) -> Iterator[Piece]:
-    """The rows; what was deleted but is still in the file is found by `binary`."""
+    """Yields the cells of all tables; `binary` reads deleted rows that are still in the file."""
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
     try:
         database.text_factory = lambda raw: raw.decode("utf-8", "replace")
@@ -140,7 +139,7 @@ def _sqlite(path: Path) -> Iterator[Piece]:
         for (name,) in names:
             quoted = '"' + str(name).replace('"', '""') + '"'
             cursor = database.execute(f"SELECT * FROM {quoted}")  # noqa: S608 - quoted above
-            columns = [one[0] for one in cursor.description]
+            columns = [description[0] for description in cursor.description]
             for i, row in enumerate(cursor):
                 for column, value in zip(columns, row, strict=True):
                     text = _plain(value) if isinstance(value, str | bytes) else ""
@@ -177,25 +176,25 @@ def _json(file: IO[bytes]) -> Iterator[Piece]:
     yield from _strings(value, "$")
 
 
-def _strings(value: Any, place: str) -> Iterator[Piece]:
-    """Every string in a JSON value, keys too; numbers are no text."""
+def _strings(value: Any, location: str) -> Iterator[Piece]:
+    """Yields every string in a JSON value, including keys."""
     if isinstance(value, str):
-        yield Piece(value, at(place))
+        yield Piece(value, at(location))
     elif isinstance(value, dict):
         for i, (key, inner) in enumerate(value.items()):
-            # A key may be what is looked for: places tell its number.
-            yield Piece(str(key), at(f"{place}, key {i}"))
-            yield from _strings(inner, f"{place}.{key if str(key).isidentifier() else f'[{i}]'}")
+            # A key may itself be personal data, so its location is its number.
+            yield Piece(str(key), at(f"{location}, key {i}"))
+            yield from _strings(inner, f"{location}.{key if str(key).isidentifier() else f'[{i}]'}")
     elif isinstance(value, list):
         for i, inner in enumerate(value):
-            yield from _strings(inner, f"{place}[{i}]")
+            yield from _strings(inner, f"{location}[{i}]")
 
 
 def _html(file: IO[bytes]) -> Iterator[Piece]:
     text = file.read().decode("utf-8", "replace")
 
-    def blank(found: re.Match[str]) -> str:
-        return " " + "\n" * found[0].count("\n")
+    def blank(match: re.Match[str]) -> str:
+        return " " + "\n" * match[0].count("\n")
 
     shown = html.unescape(_NO_TEXT.sub(blank, _PLACEHOLDER.sub(" ", text)))
     yield from _blocks((line for line in shown.splitlines(keepends=True)), 1)
@@ -217,7 +216,7 @@ def _lines(file: IO[bytes], *, as_json: bool) -> Iterator[Piece]:
 
 
 def _blocks(lines: Iterator[str], first: int) -> Iterator[Piece]:
-    """Lines put together, since many short searches cost more than one long one."""
+    """Joins lines to blocks, since many short searches cost more than one long search."""
     block: list[str] = []
     start, size = first, 0
     for number, line in enumerate(lines, start=first):
@@ -232,18 +231,18 @@ def _blocks(lines: Iterator[str], first: int) -> Iterator[Piece]:
 
 def _block(lines: list[str], start: int) -> Piece:
     text = "".join(lines)
-    return Piece(text, lambda place: f"line {start + text.count(chr(10), 0, place)}")
+    return Piece(text, lambda offset: f"line {start + text.count(chr(10), 0, offset)}")
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, bytes):
-        runs = [found[0].decode("utf-8", "replace") for found in _PRINTABLE.finditer(value)]
+        runs = [match[0].decode("utf-8", "replace") for match in _PRINTABLE.finditer(value)]
         return "\n".join(runs)
     return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
 
 
 def _head(file: IO[bytes]) -> bytes:
-    """The first bytes; the file is back at its start."""
+    """Reads the first 1024 bytes and seeks back to the start; empty if not seekable."""
     if file.seekable():
         head = file.read(1024)
         file.seek(0)

@@ -14,7 +14,7 @@ from components.core.params import Limits, Source
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed
 from components.sources import RawDocument, SourceReader, feed_store, open_source
-from components.sources.feed_entries import Entry, entries, html_text
+from components.sources.feed_entries import FeedEntry, entries, html_text
 
 PROJECT = Path(__file__).parents[3] / "params.yaml"
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -211,7 +211,7 @@ def test_saved_feeds_that_changed_are_refused(paths: Paths) -> None:
 def test_an_erased_entry_is_gone_and_not_new_again(tmp_path: Path) -> None:
     path = tmp_path / "feeds.sqlite"
     store = feed_store.SeenEntries(path, "s")
-    told = [Entry(name, f"text of {name}", (), NOON, None) for name in ("anns-story", "other")]
+    told = [FeedEntry(name, f"text of {name}", (), NOON, None) for name in ("anns-story", "other")]
     store.add([(entry, Scrubbed(entry.text, {})) for entry in told], "http://h/", None, None)
     assert feed_store.forget(path, {"text of anns-story", "never seen"}) == 1
     assert [entry.id for _, entry in store.read()] == ["other"]

@@ -20,7 +20,7 @@ from components.core.paths import Paths
 from components.core.scrub import Scrubbed
 from components.core.scrub.cache import ScrubCache
 from components.core.workers.base import Task
-from components.ingest import Batch, Tally
+from components.ingest import Batch, IngestCounts
 from components.sources import RawDocument
 
 PROJECT = parameters.load(Path(__file__).parents[3] / "params.yaml")
@@ -143,7 +143,7 @@ def test_a_batch_becomes_columns_and_a_fault_a_row_without_text() -> None:
         "time": [None, NOON],
         "author": [None, ingest.pseudonym("Ann", b"key")],
     }
-    tally = Tally()
+    tally = IngestCounts()
     tally.add(batch, [Scrubbed("", {}), Scrubbed("clean", {"PERSON": 2})])
     tally.add(batch, [Scrubbed("", {}), Scrubbed("clean", {"EMAIL_ADDRESS": 1, "PERSON": 1})])
     assert tally.rows == 4
@@ -158,7 +158,7 @@ def test_a_document_that_the_policy_drops_has_no_row_and_is_counted() -> None:
     assert (list(found["id"]), list(found["text"])) == (["s/2"], ["clean"])
     none = ingest.columns(Batch("s", raws), [gone, gone], b"key")
     assert {name: list(values) for name, values in none.items()} == {key: [] for key in found}
-    tally = Tally()
+    tally = IngestCounts()
     tally.add(Batch("s", raws), [gone, stays])
     assert (tally.rows, tally.privacy) == (1, {"s": {"DROPPED_DOCUMENTS": 1, "US_SSN": 1}})
 

@@ -117,8 +117,8 @@ def test_lines_may_differ_and_stay_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("in.csv", b"", "Expected a column text, found none"),
-        ("in.csv", b"id;text\n1;a\n", "found id;text. Name the column"),
+        ("in.csv", b"", "Expected a column text, got none"),
+        ("in.csv", b"id;text\n1;a\n", "got id;text. Name the column"),
         ("in.csv", b"text,label\na,b\n", "Expected no column label"),
         ("in.csv", b"id,text\n1\n", "expected 2 cells, got 1"),
         ("in.csv", b"text\n\xff\n", "bytes that are no UTF-8"),

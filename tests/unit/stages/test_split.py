@@ -43,7 +43,7 @@ def many(count: int = 200, seed: int = 0) -> list[tuple[str, str]]:
     return [(" ".join(words(seed * 10_000 + i)), "ab"[i % 2]) for i in range(count)]
 
 
-def sides(found: split.Split) -> dict[str, str]:
+def sides(found: split.SplitResult) -> dict[str, str]:
     """Text -> side."""
     return {text: name for name, rows in found.sides.items() for text in rows["text"]}
 
@@ -257,7 +257,7 @@ def dated(rows: list[tuple[str, str]], days: list[float | None]) -> pl.DataFrame
     return table(rows).with_columns(time=pl.Series(times, dtype=schema.DOCUMENT["time"]))
 
 
-def eras_of(found: split.Split) -> tuple[Era, ...]:
+def eras_of(found: split.SplitResult) -> tuple[Era, ...]:
     """As they come back from a release, through JSON."""
     return tuple(
         Era(*(datetime.fromisoformat(era[key]) for key in ("validation", "test", "until")))

@@ -68,7 +68,7 @@ def verdict_on(
     scrub: Scrub = not_asked,
     faults: dict[str, str] | None = None,
     **settings: Any,
-) -> validate.Verdict:
+) -> validate.ValidationResult:
     return judge(
         table, checker, SETTINGS.model_copy(update=settings), labels=LABELS, faults=faults,
         scrub=scrub, sources={"s": "csv"},
