@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +17,7 @@ from components import release
 from components.core import bundle, tables
 from components.core import ledger as ledgers
 from components.core.errors import BundleError, ReleaseError
-from components.core.ledger import Ledger
+from components.core.ledger import Ledger, deployments
 from components.core.paths import Paths
 from components.release import journal
 from flows import versions
@@ -144,6 +144,31 @@ def test_versions_count_on_past_tags_of_others(paths: Paths, ledger: Ledger) -> 
     git(paths, "tag", "-a", "newsloop@v7.0.0", "-m", "bundle of somebody else")
     git(paths, "tag", "-a", "unrelated", "-m", "x")
     assert publish(paths, ledger).version == 8
+
+
+def test_tags_of_a_colleague_take_numbers_and_move_nothing(paths: Paths, ledger: Ledger) -> None:
+    """An annotated one on the champion's commit, a lightweight one, and names of other forms."""
+    first = publish(paths, ledger)
+    git(paths, "tag", "-a", "newsloop@v9.0.0", first.commit, "-m", "the same commit once more")
+    git(paths, "tag", "newsloop@v4.0.0", "HEAD")
+    for name in ("newsloop@v12.1.0", "newsloop@v13.0.0-rc1", "other@v14.0.0"):
+        git(paths, "tag", name, "HEAD")
+    assert [line.split()[0] for line in versions.disagreements(paths, ledger)] == [
+        "newsloop@v4.0.0",
+        "newsloop@v9.0.0",
+    ]
+    bundle.write(paths.bundle, {"second": True}, pl.DataFrame({"a": [1]}), paths.keys)
+    later = NOW + timedelta(hours=1)
+    second = release.publish(paths, ledger, {"id": "d"}, 17, later, "a test")
+    assert (second.version, second.tag) == (10, "newsloop@v10.0.0")
+    # The ledger says what served and where the way back leads; a tag is not asked.
+    for moment, tag in ((NOW, first.tag), (later, second.tag)):
+        served = deployments.at(ledger, moment)
+        assert served is not None
+        assert served["tag"] == tag
+    back = deployments.way_back(ledger, deployments.history(ledger), None)
+    assert back["tag"] == first.tag
+    assert git(paths, "rev-parse", "newsloop@v9.0.0^{commit}") == first.commit
 
 
 def test_an_altered_bundle_is_not_released(paths: Paths, ledger: Ledger) -> None:
