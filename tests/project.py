@@ -14,8 +14,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from components.core.params import edit
 from components.core.runtime.offline import FOLDERS, SWITCHES
 from flows.stack import free_ports
 from tests import tiny
@@ -165,16 +164,8 @@ class Project:
         self.git("commit", "--quiet", "-m", "start")
 
     def settle(self, changes: dict[str, Any]) -> None:
-        """Changes params.yaml; keys are written with dots, None takes a key away."""
-        path = self.root / "params.yaml"
-        values = yaml.safe_load(path.read_text())
-        for dotted, value in changes.items():
-            *parents, last = dotted.split(".")
-            place = values
-            for key in parents:
-                place = place[key]
-            place[last] = value
-        path.write_text(yaml.safe_dump(values, sort_keys=False))
+        """Changes params.yaml; keys are written with dots."""
+        edit.set_values(self.root / "params.yaml", changes)
 
     def git(self, *arguments: str) -> str:
         command = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", *arguments]

@@ -35,6 +35,9 @@ from flows.cli import (
     ledger as cli_ledger,
 )
 from flows.cli import (
+    params as cli_params,
+)
+from flows.cli import (
     versions as cli_versions,
 )
 from flows.cli.common import Json
@@ -254,6 +257,7 @@ predict.add(app, _project, _ledger)
 challenger.add(app, _project, _ledger)
 cli_versions.add(app, _project, _ledger)
 tune.add(app, _project)
+cli_params.add(app, _project)
 gate.add(app, _project, _ledger)
 decisions.add(app, _project, _ledger)
 
