@@ -194,7 +194,13 @@ def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: S
         if champion:
             pipeline.checkout(paths)
             pipeline.verify(paths)
-        params, fitted = params_migration.load(paths.params, paths.sources / paths.params.name)
+        resolved = None
+        if champion and pipeline.SETTINGS in pipeline.stages(paths):
+            pipeline.repro(pipeline.SETTINGS, paths)  # by the champion's own code and defaults
+            resolved = paths.resolved
+        params, fitted = params_migration.load(
+            paths.params, paths.sources / paths.params.name, resolved
+        )
         for line in fitted:
             say(f"settings: {line}")
         try:
@@ -209,7 +215,8 @@ def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: 
     _timed(summary, "snapshot", take_snapshot, params, paths, ledger)
     changed: set[str] | None = pipeline.changed_stages(paths)
     if not changed and _is_champion(paths, ledger, summary):
-        summary.stages += [(stage, "unchanged", 0.0) for stage in (*pipeline.STAGES, *_DECIDING)]
+        listed = (*pipeline.stages(paths), *_DECIDING)
+        summary.stages += [(stage, "unchanged", 0.0) for stage in listed]
         return
 
     def attempt(candidate: Candidate) -> gate.Decision | None:
@@ -279,10 +286,11 @@ def _train(candidate: Candidate, paths: Paths, summary: Summary, changed: set[st
     """
     if snapshot.choose(candidate, paths) or changed is None:
         changed = pipeline.changed_stages(paths)
-    for stage in pipeline.STAGES:
+    stages = pipeline.stages(paths)
+    for stage in stages:
         if stage in changed:
             # What stands below it has to be looked at again.
-            changed = {*pipeline.STAGES}
+            changed = {*stages}
             _timed(summary, stage, run_stage, stage, paths)
         else:
             summary.stages.append((stage, "unchanged", 0.0))

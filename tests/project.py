@@ -14,9 +14,8 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from components.core import keys
+from components.core.params import edit
 from components.core.paths import Paths
 from components.core.runtime.offline import FOLDERS, SWITCHES
 from flows import control_plane
@@ -175,16 +174,8 @@ class Project:
                 _copy(Path(cache_from_source(code / name)), Path(compiled))
 
     def settle(self, changes: dict[str, Any]) -> None:
-        """Changes params.yaml; keys are written with dots, None takes a key away."""
-        path = self.root / "params.yaml"
-        values = yaml.safe_load(path.read_text())
-        for dotted, value in changes.items():
-            *parents, last = dotted.split(".")
-            place = values
-            for key in parents:
-                place = place[key]
-            place[last] = value
-        path.write_text(yaml.safe_dump(values, sort_keys=False))
+        """Changes params.yaml; keys are written with dots."""
+        edit.set_values(self.root / "params.yaml", changes)
 
     def git(self, *arguments: str) -> str:
         command = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", *arguments]

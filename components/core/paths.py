@@ -82,6 +82,14 @@ class Paths:
 
     # One folder a stage.
     @property
+    def settings(self) -> Path:
+        return self.data / "00_settings"
+
+    @property
+    def resolved(self) -> Path:
+        return self.settings / "params.json"
+
+    @property
     def ingested(self) -> Path:
         return self.data / "01_ingested"
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -111,7 +110,7 @@ class Search:
     @property
     def study(self) -> str:
         """The study's name: architecture, and a hash of what its trials depend on."""
-        settings = self.params.train.model_dump() | {"folds": self.params.tune.folds}
+        settings = self.params.train.read_by(self.name) | {"folds": self.params.tune.folds}
         searched = self.params.tune.space[self.name]
         settings[self.name] = {k: v for k, v in settings[self.name].items() if k not in searched}
         about = [
@@ -235,43 +234,11 @@ def with_values(params: Params, name: Single, values: dict[str, Any]) -> Params:
     return parameters.parse(whole, f"a trial of {name}")
 
 
-def write(text: str, name: Single, values: dict[str, Any], where: str) -> str:
-    """params.yaml with `values` in train.`name`, which becomes the first candidate.
-
-    Only these lines change; comments stay.
-
-    Args:
-        text: of params.yaml.
-        where: names the file in messages.
-
-    Raises:
-        ParamsError: the file is laid out in a way that this cannot change.
-    """
-    section = re.search(rf"^train:\n(?:.*\n)*?  {name}:.*\n((?:    .*\n)+)", text, re.MULTILINE)
-    listed = re.search(r"^  candidates: \[([^\]]*)\]", text, re.MULTILINE)
-    if section is None or listed is None:
-        raise ParamsError(_by_hand(where, name, values))
-    lines = section[1]
-    for key, value in values.items():
-        told = json.dumps(value)
-        lines, count = re.subn(
-            rf"^(    {key}: )(?:\[[^\]]*\]|[^ \n#]+)( *)",
-            rf"\g<1>{told}\2",
-            lines,
-            flags=re.MULTILINE,
-        )
-        if count != 1:
-            raise ParamsError(_by_hand(where, name, values))
-    others = [one.strip() for one in listed[1].split(",") if one.strip() != name]
-    written = text[: section.start(1)] + lines + text[section.end(1) :]
-    return written.replace(listed[0], f"  candidates: [{', '.join([name, *others])}]", 1)
-
-
-def _by_hand(where: str, name: str, values: dict[str, Any]) -> str:
-    return (
-        f"Expected {where} to have a line for each setting under train.{name}, and candidates in "
-        f"one line; found another layout. Write these by hand: {json.dumps(values)}."
-    )
+def as_settings(params: Params, name: Single, values: dict[str, Any]) -> dict[str, Any]:
+    """A trial as keys of params.yaml; its architecture becomes the first candidate."""
+    others = [candidate for candidate in params.train.candidates if candidate != name]
+    chosen = {f"train.{name}.{key}": value for key, value in values.items()}
+    return {"train.candidates": [name, *others], **chosen}
 
 
 def _suggest(trial: Any, key: str, one: Range | Choice) -> Any:

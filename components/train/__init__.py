@@ -269,7 +269,7 @@ def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) ->
     parts = {
         "candidate": name,
         "text": params.text.model_dump(),
-        "train": params.train.model_dump(),
+        "train": params.train.read_by(name),
         "labels": params.ingest.labels,
         "versions": {one: version(one) for one in ("keras", "numpy", "tensorflow")},
         "device": devices.describe(where),

@@ -9,14 +9,23 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import yaml
+
 from components.core import tables
 from components.core.errors import GateRefused, NewsloopError, ReleaseError
 from components.core.paths import Paths
 from flows.dvc import lockfile, process
 from flows.dvc.process import StageFailed
 
-STAGES = ("ingest", "validate", "split", "train", "evaluate", "package")
+SETTINGS = "settings"  # resolves params.yaml with the defaults
+STAGES = (SETTINGS, "ingest", "validate", "split", "train", "evaluate", "package")
 _LOG = logging.getLogger(__name__)
+
+
+def stages(paths: Paths) -> list[str]:
+    """Those of STAGES that the project has, in order: a release before 0.3 has no `settings`."""
+    text = (paths.root / "dvc.yaml").read_text(encoding="utf-8")
+    return [stage for stage in STAGES if stage in yaml.safe_load(text)["stages"]]
 
 
 def changed_stages(paths: Paths) -> set[str]:
@@ -25,7 +34,7 @@ def changed_stages(paths: Paths) -> set[str]:
     Raises:
         StageFailed: DVC cannot read the project.
     """
-    answer = process.ask(paths, "status", "--json", *STAGES)
+    answer = process.ask(paths, "status", "--json", *stages(paths))
     return set(json.loads(answer or "{}"))
 
 

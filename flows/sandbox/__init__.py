@@ -14,14 +14,13 @@ from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
-import yaml
 
 from components import ingest
 from components.core import git, keys, tables
 from components.core import ledger as ledgers
 from components.core.errors import StackError
 from components.core.ledger import Ledger
-from components.core.params import Params
+from components.core.params import Params, edit
 from components.core.paths import Paths
 from components.core.runtime import interrupts
 from flows import control_plane, stack
@@ -157,22 +156,18 @@ class Sandbox:
             git.run(self.root, *arguments)
 
     def _settle(self) -> None:
-        path = self.root / "params.yaml"
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        settings["ingest"]["sources"] = [
+        sources = [
             {"name": "newsroom", "kind": "parquet", "path": "newsroom.parquet"},
             {"name": "feedback", "kind": "feedback"},
         ]
-        for dotted, value in self._changes.items():
-            *parents, last = dotted.split(".")
-            place = settings
-            for key in parents:
-                place = place[key]
-            place[last] = value
-        # It is its own only client.
-        settings["serve"] |= {"host": "127.0.0.1", "ask_keys": "remote"}
-        settings["serve"]["port"], settings["flow"]["server_port"] = self._ports
-        path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+        own = {
+            "serve.host": "127.0.0.1",
+            "serve.port": self._ports[0],
+            "serve.ask_keys": "remote",  # it is its own only client
+            "flow.server_port": self._ports[1],
+        }
+        values = {"ingest.sources": sources, **self._changes, **own}
+        edit.set_values(self.root / "params.yaml", values)
         (self.root / "data" / "sources.json").unlink(missing_ok=True)
         (self.root / "dvc.lock").unlink(missing_ok=True)
         with (self.root / ".gitignore").open("a") as file:

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 import polars as pl
 import psutil
 import sqlalchemy as sa
-import yaml
 
+from components.core import params as parameters
 from components.core import tables
 from components.core.errors import DrillFailed, UsageError
 from components.core.ledger import PREDICTIONS, RUNS, Ledger
 from components.core.ledger.decisions import GOOD
-from components.core.params import Params
+from components.core.params import Params, edit
 from components.core.paths import Paths
 from flows import stack
 from flows.sandbox import Sandbox, Traffic, raw_texts, send, wait
@@ -67,11 +67,8 @@ def bad_model(scene: Scene) -> Promises:
     before = scene.serves()
     path = scene.sandbox.root / "params.yaml"
     recipe = path.read_text(encoding="utf-8")
-    values = yaml.safe_load(recipe)
-    values["train"] |= {"epochs": 1}
-    for name in values["train"]["candidates"]:
-        values["train"][name] |= {"learning_rate": 1e-9}
-    path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    rates = {f"train.{name}.learning_rate": 1e-9 for name in parameters.load(path).train.candidates}
+    edit.set_values(path, {"train.epochs": 1, **rates})
     try:
         done = scene.sandbox.command("run", "--reason", "a drill")
     finally:

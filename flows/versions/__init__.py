@@ -59,6 +59,13 @@ class Recorded:
         files = self._library.files(self.outs[folder]) if folder in self.outs else None
         return self._library.read(files[name]) if files and name in files else None
 
+    def settings(self) -> Any:
+        """All settings with the defaults of then; before 0.3 params.yaml held all of them."""
+        resolved = self.data("data/00_settings/params.json")
+        return (
+            json.loads(resolved) if resolved else yaml.safe_load(self.pinned("params.yaml") or "{}")
+        )
+
     def table(self, path: str) -> pl.DataFrame | None:
         content = self.data(path)
         return None if content is None else pl.read_parquet(io.BytesIO(content))
@@ -125,9 +132,7 @@ def diff(paths: Paths, one: dict[str, Any], two: dict[str, Any]) -> dict[str, An
         "versions": [one["tag"], two["tag"]],
         "sources": changed(*(_pins(version.pinned("data/sources.json")) for version in (a, b))),
         "data": {side: _side(a, b, side) for side in SIDES},
-        "params": changed(
-            *(flat(yaml.safe_load(version.pinned("params.yaml") or "{}")) for version in (a, b))
-        ),
+        "params": changed(*(flat(version.settings()) for version in (a, b))),
         "metrics": changed(flat(one["metrics"]), flat(two["metrics"])),
         "answers": _answers(a, b),
     }

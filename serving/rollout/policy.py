@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.core.ledger.counts import Counts
-from components.core.params.challenger import Challenger
+from components.core.params.serving import Challenger
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import sqlalchemy as sa
-import yaml
 
 from components.core.errors import StackError
 from components.core.ledger import LABELS, PREDICTIONS, TEXTS, Champion, trials
@@ -23,7 +22,7 @@ from components.core.ledger.tables import SHADOWS
 from serving.client import Client
 from serving.http.answers import FeedbackCounts
 from tests import tiny
-from tests.served import PROJECT, Project, wait_for
+from tests.served import Project, wait_for
 
 SWAPS = int(os.environ.get("NEWSLOOP_SWAPS", "40"))
 CLIENTS = 4
@@ -63,14 +62,13 @@ def collector() -> Iterator[ThreadingHTTPServer]:
 def service(
     tmp_path_factory: pytest.TempPathFactory, collector: ThreadingHTTPServer
 ) -> Iterator[Project]:
-    values = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
     with pytest.MonkeyPatch.context() as patch:
         endpoint = f"http://127.0.0.1:{collector.server_port}"
         patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
         patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")  # milliseconds between two sendings
         project = Project(
             tmp_path_factory.mktemp("project"),
-            challenger={**values["serve"]["challenger"], **TRIED},
+            challenger=TRIED,
         )
     project.second = tiny.make_champion(project.paths, seed=1)  # type: ignore[attr-defined]
     yield project

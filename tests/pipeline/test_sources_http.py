@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from components.core.errors import ScrubError, SourceError
-from components.core.params import Limits, Source
+from components.core.params import ENTITIES, Limits, Source
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed
 from components.sources import RawDocument, SourceReader, open_source
@@ -424,7 +424,8 @@ def test_the_projects_own_scrubber_and_settings_are_used(
     paths: Paths, web: Web, masks: Masks
 ) -> None:
     values = yaml.safe_load((paths.root / "params.yaml").read_text())
-    values["ingest"]["scrub"]["entities"] = {"EMAIL_ADDRESS": "mask"}
+    keep = dict.fromkeys(ENTITIES, "keep")
+    values["ingest"]["scrub"]["entities"] = keep | {"EMAIL_ADDRESS": "mask"}
     (paths.root / "params.yaml").write_text(yaml.safe_dump(values))
     web.answer = lambda _: (200, {}, feed(1).replace(b"lines", b"lines to ann@example.org"))
     opened = open_source(source(web, kind="feed"), paths)

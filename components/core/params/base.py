@@ -1,4 +1,4 @@
-"""What every section of params.yaml is made of."""
+"""Types and the base class that every section of params.yaml is made of."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Between = Annotated[float, Field(gt=0, lt=1)]  # 0 and 1 excluded
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Port = Annotated[int, Field(gt=0, lt=65536)]
 
 
 class Settings(BaseModel):
-    """Base of every section: frozen, strict about types, closed to unknown keys."""
+    """Base of every section: frozen, strict about types, closed to unknown keys.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    A field has a default, and a description with its unit or reason; docs/params.md is made of
+    both. A default is validated too, so that 10 stands for 10.0 wherever a number comes from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)

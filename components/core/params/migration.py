@@ -1,32 +1,35 @@
 """The settings of an earlier release, read by newer code.
 
-A scheduled run learns by the champion's params.yaml, in whose place nobody may write. The code that
-judges and releases is that of the checkout, and may ask for settings that are younger than the
-champion, or know some no more.
+A scheduled run learns by the champion's settings, in whose place nobody may write. The code that
+judges and releases is that of the checkout: it may know settings that are younger than the
+champion, may know some no more, and may have other defaults.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from components.core import params as parameters
-from components.core.params import Params
+from components.core import tables
+from components.core.params import Params, Settings
 
-_NOTHING = object()
 
-
-def load(path: Path, newer: Path) -> tuple[Params, list[str]]:
+def load(path: Path, newer: Path, resolved: Path | None = None) -> tuple[Params, list[str]]:
     """The settings at `path`, fitted to this code where they are of another release.
 
-    A key that is missing is taken from `newer`; one that is not known any more is left out. Entries
-    of lists, such as sources, are never fitted.
+    A key that is missing is taken from `newer` if it stands there, else it has its default; one
+    that is not known any more is left out. Entries of lists, such as sources, are never fitted.
 
     Args:
         path: the champion's params.yaml.
         newer: the checkout's; where it is the same file, nothing is fitted.
+        resolved: all values of the champion, as its own stage `settings` wrote them: its defaults
+            count, not those of this code. Releases before 0.3 have none: their params.yaml holds
+            every key.
 
     Returns:
         The settings, and a line for each key that was fitted.
@@ -36,41 +39,56 @@ def load(path: Path, newer: Path) -> tuple[Params, list[str]]:
     """
     if path == newer:  # a checkout itself, in which an unknown key is a mistake
         return parameters.load(path), []
-    values = parameters.read(path)
+    if resolved and resolved.is_file():
+        values = tables.read_json(resolved)
+    else:
+        values = parameters.read(path)
+    lines: list[str] = []
+    if isinstance(values, dict):
+        values, lines = _with_newer(values, parameters.read(newer), Params, path, newer)
+    for key in _unknown(values):
+        values = _without(values, key)
+        lines.append(f"{'.'.join(key)} in {path} is not used any more")
+    return parameters.parse(values, str(path)), lines
+
+
+def _with_newer(
+    values: Mapping[str, Any], others: Any, model: type[Settings], old: Path, new: Path,
+    prefix: str = "",
+) -> tuple[dict[str, Any], list[str]]:  # fmt: skip
+    """`values`, and what `others` holds beside them, section by section."""
+    found, lines = dict(values), []
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if not isinstance(others, dict) or key not in others:
+            continue
+        if key not in values:
+            found[key] = others[key]
+            lines.append(f"{prefix}{key} is not in {old}, it is taken from {new}")
+        elif isinstance(values[key], dict) and parameters.is_section(field.annotation):
+            found[key], inner = _with_newer(
+                values[key], others[key], field.annotation, old, new, f"{prefix}{key}."
+            )
+            lines += inner
+    return found, lines
+
+
+def _unknown(values: Any) -> list[tuple[str, ...]]:
+    """The keys that are not known any more, outside of lists."""
     try:
-        return Params.model_validate(values), []
+        Params.model_validate(values)
     except ValidationError as error:
-        faults = [(fault["type"], fault["loc"]) for fault in error.errors()]
-    others = parameters.read(newer)
-    said = []
-    for kind, place in faults:
-        key = ".".join(map(str, place))
-        found = _at(others, place)
-        if kind == "missing" and found is not _NOTHING:
-            values = _with(values, place, found)
-            said.append(f"{key} is not in {path}, it is taken from {newer}")
-        elif kind == "extra_forbidden" and not _in_list(place):
-            values = _with(values, place, _NOTHING)
-            said.append(f"{key} in {path} is not used any more")
-    return parameters.parse(values, str(path)), said
+        return [
+            tuple(map(str, fault["loc"]))
+            for fault in error.errors()
+            if fault["type"] == "extra_forbidden"
+            and not any(isinstance(part, int) for part in fault["loc"])
+        ]
+    return []
 
 
-def _at(values: Any, place: tuple[int | str, ...]) -> Any:
-    for key in place:
-        if not isinstance(values, dict) or key not in values:
-            return _NOTHING
-        values = values[key]
-    return values
-
-
-def _in_list(place: tuple[int | str, ...]) -> bool:
-    return any(isinstance(key, int) for key in place)
-
-
-def _with(values: Any, place: tuple[int | str, ...], value: Any) -> Any:
-    """`values` with `value` at that place, or without the place."""
-    key, *rest = place
+def _without(values: Any, key: tuple[str, ...]) -> Any:
+    first, *rest = key
     if rest:
-        return {**values, key: _with(values[key], tuple(rest), value)}
-    others = {name: one for name, one in values.items() if name != key}
-    return others if value is _NOTHING else {**others, key: value}
+        return {**values, first: _without(values[first], tuple(rest))}
+    return {name: value for name, value in values.items() if name != first}

@@ -39,46 +39,48 @@ _OWN = frozenset().union(*TAKES.values())
 
 
 class Limits(Settings):
-    """How much a source may cost, so that no archive or server fills the memory or hangs a run.
+    """What a source may cost, so that no archive or server fills the memory or hangs a run.
 
-    Attributes:
-        document_mib: of one text or line; a longer one is a bad row.
-        unpacked_mib: of what one zip, gz or tar holds, unpacked.
-        unpacked_ratio: unpacked to packed size of one archive.
-        answer_mib: of one answer of a server, unpacked.
-        answer_seconds: until such an answer is complete.
-        pages: of one HTTP API.
-        timeout_seconds: to wait for a connection, or for the next byte.
-        attempts: of one request, the first included.
-        longest_wait_seconds: between two attempts, also where the server asks for more.
+    `ingest.limits` holds for all sources; a source may have `limits` of its own.
     """
 
-    document_mib: Positive
-    unpacked_mib: Positive
-    unpacked_ratio: Positive
-    answer_mib: Positive
-    answer_seconds: Rate
-    pages: Positive
-    timeout_seconds: Rate
-    attempts: Positive
-    longest_wait_seconds: Rate
+    document_mib: Positive = Field(
+        16, description="MiB of one text or line; a longer one is a bad row"
+    )
+    unpacked_mib: Positive = Field(
+        65536, description="MiB of all that one zip, gz or tar holds, unpacked: 64 GiB"
+    )
+    unpacked_ratio: Positive = Field(
+        200,
+        description="unpacked to packed size of one archive; text packs 3 to 20 times, a bomb "
+        "1000 times",
+    )
+    answer_mib: Positive = Field(64, description="MiB of one answer of a server, unpacked")
+    answer_seconds: Rate = Field(600, description="until such an answer is complete")
+    pages: Positive = Field(100_000, description="of one HTTP API")
+    timeout_seconds: Rate = Field(30, description="without a connection, or without a byte")
+    attempts: Positive = Field(5, description="of one request, the first included")
+    longest_wait_seconds: Rate = Field(
+        60, description="between two attempts, also where the server asks for more"
+    )
 
 
 class Pages(Settings):
-    """How an HTTP API says where its next page is.
+    """How an HTTP API names its next page."""
 
-    Attributes:
-        by: `link`: the answer holds its address; `cursor`: the answer holds a word that the next
-            request sends back; `number`: pages are counted, and an empty one is behind the last.
-        path: dotted path to the link or cursor; without it, `link` reads the Link header.
-        parameter: of the query that carries the number or cursor.
-        first: number of the first page.
-    """
-
-    by: Literal["link", "cursor", "number"]
-    path: str | None = None
-    parameter: str | None = None
-    first: Annotated[int, Field(ge=0)] = 1
+    by: Literal["link", "cursor", "number"] = Field(
+        description="link: the answer holds the address of the next page; cursor: the answer holds "
+        "a word that the next request sends back; number: pages are counted, an empty one is "
+        "behind the last"
+    )
+    path: str | None = Field(
+        None,
+        description="dotted path to the link or cursor; without it, `link` reads the Link header",
+    )
+    parameter: str | None = Field(
+        None, description="of the query that carries the number or cursor"
+    )
+    first: Annotated[int, Field(ge=0)] = Field(1, description="number of the first page")
 
     @model_validator(mode="after")
     def complete(self) -> Pages:
@@ -90,53 +92,64 @@ class Pages(Settings):
 
 
 class Source(Settings):
-    """One place that documents come from.
+    """An entry of ingest.sources: one place that documents come from."""
 
-    Attributes:
-        name: what the documents' `source` column says; unique.
-        kind: which connector of components/sources/ reads it.
-        path: of the folder or file, relative to the project, or s3://, gs://, az://; inside the
-            package for `package`.
-        inside: the file or folder inside a zip or tar; the default is all of it.
-        package: the installed package, for `package`.
-        url: of the feed or API, http or https.
-        url_env: environment variable with the database's SQLAlchemy URL, which may hold a password.
-        table, query: one of both, for `sql`.
-        watermark: column or key that grows: numbers, times or texts. Rows above the pinned value
-            are not read.
-        header, header_env: a header that each request sends, and the environment variable with its
-            value.
-        items: dotted path to the list of items in an answer; without it the answer is the list.
-        pages: how to get the next page; without it there is one.
-        text, label, id, time, author: columns, keys or dotted paths; `text` and `label` are
-            required in the data, the others may be absent.
-        fixed_label: the label of all documents of this source, instead of a column.
-        label_names: from the source's own labels to the classes; others stay as they are.
-        limits: instead of ingest.limits. None only where settings are made in code: no limits.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    path: str | None = None
-    inside: str | None = None
-    package: str | None = None
-    url: str | None = None
-    url_env: str | None = None
-    table: str | None = None
-    query: str | None = None
-    watermark: str | None = None
-    header: str | None = None
-    header_env: str | None = None
-    items: str | None = None
-    pages: Pages | None = None
-    text: str = "text"
-    label: str = "label"
-    id: str = "id"
-    time: str = "time"
-    author: str = "author"
-    fixed_label: str | None = None
-    label_names: dict[str, str] = Field(default_factory=dict)
-    limits: Limits | None = None
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = Field(
+        description="value of the documents' column `source`; unique"
+    )
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(
+        description="connector of components/sources/: package, folder, csv, jsonl, parquet, sql, "
+        "feed, http_json or feedback"
+    )
+    path: str | None = Field(
+        None,
+        description="of the folder or file, relative to the project, or s3://, gs://, az://; for "
+        "`package` inside the package",
+    )
+    inside: str | None = Field(
+        None, description="file or folder inside a zip or tar; null: all of it"
+    )
+    package: str | None = Field(None, description="installed package, for `package`")
+    url: str | None = Field(None, description="of the feed or API, http or https")
+    url_env: str | None = Field(
+        None,
+        description="environment variable with the database's SQLAlchemy URL, which may hold a "
+        "password",
+    )
+    table: str | None = Field(None, description="for `sql`: this or query")
+    query: str | None = Field(None, description="for `sql`: this or table")
+    watermark: str | None = Field(
+        None,
+        description="column or key that grows: numbers, times or texts; rows above the pinned "
+        "value are not read",
+    )
+    header: str | None = Field(None, description="header that each request sends")
+    header_env: str | None = Field(None, description="environment variable with its value")
+    items: str | None = Field(
+        None,
+        description="dotted path to the list of items in an answer; null: the answer is the list",
+    )
+    pages: Pages | None = Field(
+        None, description="how to get the next page; null: there is one page"
+    )
+    text: str = Field("text", description="column, key or dotted path; required in the data")
+    label: str = Field("label", description="column, key or dotted path; required in the data")
+    id: str = Field("id", description="column, key or dotted path; may be absent in the data")
+    time: str = Field("time", description="column, key or dotted path; may be absent in the data")
+    author: str = Field(
+        "author", description="column, key or dotted path; may be absent in the data"
+    )
+    fixed_label: str | None = Field(
+        None, description="label of all documents of this source, instead of a column"
+    )
+    label_names: dict[str, str] = Field(
+        default_factory=dict,
+        description="from the source's own labels to the classes; others stay as they are",
+    )
+    limits: Limits | None = Field(
+        None,
+        description="instead of ingest.limits, key by key",
+    )  # None only where settings are made in code: no limits
 
     @model_validator(mode="after")
     def complete(self) -> Source:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from components.core import params as parameters
-from components.core import tables
 from components.core.errors import Busy, UsageError
 from components.core.params import Params
 from components.core.params.architectures import Single
@@ -57,6 +56,7 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
         interrupts.keeps("finished trials are kept; the same command goes on")
         params, paths = project()
         from components import train
+        from components.core.params import edit
         from components.experiments import tuning
 
         name: Any = architecture or params.train.candidates[0]
@@ -82,9 +82,7 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
         ranked = [trial for trial in search.trials() if trial.state == "complete"]
         applied = bool(ranked) and _wanted(params, name, ranked[0], apply, as_json)
         if applied:
-            text = paths.params.read_text(encoding="utf-8")
-            changed = tuning.write(text, name, ranked[0].values, str(paths.params))
-            tables.write_text(changed, paths.params)
+            edit.set_values(paths.params, tuning.as_settings(params, name, ranked[0].values))
             parameters.load(paths.params)
         lines = [f"{search.study}, the best of {len(search.trials())} trials:"]
         lines += [_line(trial) for trial in ranked[:_SHOWN]]
@@ -101,13 +99,15 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
 
 def _keep(paths: Paths, search: Search, trial: Trial) -> None:
     """A trial as an experiment of DVC."""
+    from components.core.params import edit
     from components.experiments import dvc_experiment, tuning
 
+    chosen = tuning.as_settings(search.params, search.name, trial.values)
     text = paths.params.read_text(encoding="utf-8")
     dvc_experiment.save(
         paths,
         dvc_experiment.name(search.study, trial.number),
-        tuning.write(text, search.name, trial.values, str(paths.params)),
+        edit.with_values(text, chosen, str(paths.params)),
         search.folder(trial.number),
         {"state": trial.state, "accuracy": trial.accuracy, "loss": trial.loss},
     )

@@ -32,8 +32,18 @@ def test_the_projects_own_settings_are_valid() -> None:
 @pytest.mark.parametrize(
     ("keys", "value", "words"),
     [
-        (("train", "epoch"), 3, "train.epoch is no key that newsloop knows"),
-        (("trains",), {}, "trains is no key that newsloop knows"),
+        (
+            ("train", "epoch"),
+            3,
+            "train.epoch is no key that newsloop knows, the nearest is train.epochs.",
+        ),
+        (
+            ("train", "crop"),
+            0.5,
+            "train.crop is no key that newsloop knows, the nearest is train.fitting.crop.",
+        ),
+        (("trains",), {}, "trains is no key that newsloop knows, the nearest is train."),
+        (("train", "xyz"), 1, "train.xyz is no key that newsloop knows."),
         (("train", "epochs"), "3", "train.epochs: Input should be a valid integer, got '3'"),
         (("train", "epochs"), 0, "train.epochs: Input should be greater than 0, got 0"),
         (("train", "candidates"), ["svm"], "train.candidates.0"),
@@ -56,8 +66,8 @@ def test_a_wrong_key_is_named(keys: tuple[str, ...], value: Any, words: str) -> 
 
 def test_a_missing_section_is_named() -> None:
     values = yaml.safe_load(PROJECT.read_text())
-    del values["gate"]
-    with pytest.raises(ParamsError, match="gate is missing"):
+    del values["ingest"]
+    with pytest.raises(ParamsError, match="ingest is missing"):
         params.parse(values, "params.yaml")
 
 

@@ -12,7 +12,9 @@ import pytest
 
 from components import train
 from components.core import params as parameters
+from components.core.paths import Paths
 from components.core.tokenizers import words as word_tokenizer
+from components.core.training import devices
 
 PROJECT = parameters.load(Path(__file__).parents[3] / "params.yaml")
 
@@ -107,3 +109,24 @@ def test_calibration_is_honest_and_abstains_where_it_must() -> None:
     assert 0.5 < found.abstain_below < 0.98
     never, everything = train.calibrate(said, labels, classes, answered_accuracy=0.0)
     assert (never.abstain_below, everything) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"candidates": ["linear"]}, True),
+        ({"bilstm": parameters.BiLstm(units=3)}, True),
+        ({"epochs": 3}, False),
+        ({"textcnn": parameters.TextCnn(bag=3)}, False),
+    ],
+)
+def test_a_checkpoint_is_of_what_its_training_reads(
+    tmp_path: Path, change: dict[str, Any], same: bool
+) -> None:
+    paths, where = Paths(tmp_path, tmp_path), devices.strategy("cpu")
+    for side in ("train", "validation"):
+        (paths.split / f"{side}.parquet").parent.mkdir(parents=True, exist_ok=True)
+        (paths.split / f"{side}.parquet").touch()
+    other = PROJECT.model_copy(update={"train": PROJECT.train.model_copy(update=change)})
+    keys = [train.checkpoint_key("textcnn", one, paths, where) for one in (PROJECT, other)]
+    assert (keys[0] == keys[1]) is same

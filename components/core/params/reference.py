@@ -1,0 +1,137 @@
+"""Every key with its default and its unit or reason: docs/params.md, and `newsloop params`.
+
+python -m components.core.params.reference > docs/params.md
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import yaml
+from pydantic.fields import FieldInfo
+
+from components.core.params import ENTITIES, Params, Settings, Source, effective, is_section
+from components.core.params.sources import Pages
+
+_REASONS = {"ingest.scrub.entities": ENTITIES}  # of the keys of a setting that is a mapping
+_ENTRIES: dict[str, type[Settings]] = {
+    "An entry of `ingest.sources`": Source,
+    "`pages` of such an entry": Pages,
+}
+_ONE_LINE = 1 << 20
+_HEAD = """# Settings
+
+`params.yaml` shows the settings that people turn. A key that is not in the file has its default.
+`newsloop params` prints what is in effect in a project, and `newsloop params --changed` what
+differs from the defaults.
+
+`python -m components.core.params.reference > docs/params.md` makes this page from the classes in
+`components/core/params/`; a test compares both.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One key.
+
+    Attributes:
+        key: with dots, from the top of params.yaml.
+        required: it has no default.
+        default: None where it is required, too.
+        value: what is in effect; the default where no project was asked.
+        reason: its unit or reason.
+        about: of the mapping that the key stands in; "" for a key of newsloop's own.
+    """
+
+    key: str
+    required: bool
+    default: Any
+    value: Any
+    reason: str
+    about: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """It differs from the default, or there is none."""
+        return self.required or self.value != self.default
+
+
+def in_effect(params: Params) -> list[Row]:
+    """All keys of a project, in the order of the classes."""
+    return list(rows(Params, effective.plain(params)))
+
+
+def rows(model: type[Settings], values: Mapping[str, Any], prefix: str = "") -> Iterator[Row]:
+    """All keys below `model`; those of a mapping, such as entities, one by one."""
+    for name, field in model.model_fields.items():
+        part = field.alias or name
+        key, reason = f"{prefix}{part}", field.description or ""
+        if is_section(field.annotation):
+            yield from rows(field.annotation, values.get(part, {}), f"{key}.")
+            continue
+        default = _default(field)
+        value = values.get(part, default)
+        if isinstance(default, dict) and default:
+            reasons = _REASONS.get(key, {})
+            for one in {**default, **value}:
+                given = default.get(one), value.get(one), reasons.get(one, "")
+                yield Row(f"{key}.{one}", False, *given, reason)
+        else:
+            yield Row(key, field.is_required(), default, value, reason)
+
+
+def shown(value: Any) -> str:
+    """A value as params.yaml has it, in one line.
+
+    >>> shown([2, 3]), shown(None), shown(True), shown({"low": 0.1}), shown("0 3 * * 1")
+    ('[2, 3]', 'null', 'true', '{low: 0.1}', '0 3 * * 1')
+    """
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=_ONE_LINE)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def markdown() -> str:
+    """docs/params.md: a table for each section."""
+    parts = [_HEAD]
+    for title, listed in groupby(rows(Params, {}), lambda row: row.key.rpartition(".")[0]):
+        level = "###" if "." in title else "##"
+        parts.append(_table(f"{level} `{title}`", listed))
+    parts += [_table(f"## {title}", rows(model, {})) for title, model in _ENTRIES.items()]
+    return "\n".join(parts)
+
+
+def _table(heading: str, listed: Iterable[Row]) -> str:
+    listed = list(listed)
+    about = listed[0].about
+    lines = [heading, "", *([_cell(about), ""] if about else [])]
+    lines += ["| key | default | unit or reason |", "| --- | --- | --- |"]
+    for row in listed:
+        default = "required" if row.required else f"`{shown(row.default)}`"
+        lines.append(f"| `{row.key.rpartition('.')[2]}` | {default} | {_cell(row.reason)} |")
+    return "\n".join([*lines, ""])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _default(field: FieldInfo) -> Any:
+    if field.is_required():
+        return None
+    return _plain(field.get_default(call_default_factory=True))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return value
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

@@ -1,0 +1,29 @@
+"""Resolves params.yaml with the defaults into one file a stage, which that stage depends on.
+
+    params.yaml, data/candidate.json -> data/00_settings/<stage>.json  the values that it reads
+                                        data/00_settings/params.json   all values
+
+A stage runs again exactly when an effective value that it reads is another one, whether it was
+turned in params.yaml, its default was changed, or another candidate is trained.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from components.core import stage, tables
+from components.core.params import Params, effective
+from components.core.paths import Paths
+
+
+def run(params: Params, paths: Paths) -> None:
+    """The stage: resolves, writes."""
+    candidate = tables.read_json(paths.candidate)["architecture"]
+    for name in effective.READ_BY:
+        values = effective.of_stage(name, params, candidate)
+        tables.write_json(values, paths.settings / f"{name}.json")
+    tables.write_json(effective.plain(params), paths.resolved)
+
+
+if __name__ == "__main__":
+    sys.exit(stage.main(run))
