@@ -1,6 +1,6 @@
-"""Where documents come from: one connector a file, chosen by `kind` in params.yaml.
+"""Connectors to the sources of documents, one in each file, chosen by `kind` in params.yaml.
 
-A new source is one file with a `SourceReader` and one entry in READERS.
+A new kind of source needs one file with a `SourceReader` and one entry in READERS.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ READERS: dict[str, type[SourceReader]] = {
 
 
 def open_source(source: Source, paths: Paths) -> SourceReader:
-    """The reader for `source`; nothing is read before its methods are called.
+    """Returns the reader of `source`, which reads nothing before a method is called.
 
     Raises:
         ParamsError: no such kind.

@@ -1,8 +1,8 @@
-"""Entries of RSS and Atom feeds: saved files, or an address that is asked for each snapshot.
+"""Reads entries of RSS and Atom feeds, from saved files or from a URL.
 
-A feed forgets: what it held last week is gone. Saved files are kept by those who saved them, and
-are pinned by their content. What comes from an address is scrubbed when it is seen, and only that
-is kept on this machine (feed_store.py); the pin says up to which entry. Reading asks no server.
+A feed drops its old entries. Saved files are pinned by their content. A URL is requested for each
+snapshot; its new entries are scrubbed at once and stored (feed_store.py), and the pin holds the
+sequence number of the last entry. Reading a pin sends no request.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _SUFFIXES = (".xml", ".rss", ".atom")
 
 
 class Scrubs(Protocol):
-    """What is needed of a scrubber."""
+    """The part of a scrubber that a feed calls."""
 
     def scrub_many(self, texts: list[str]) -> list[Scrubbed]: ...
 
 
 class FeedReader(StoredReader):
-    """An entry is a document; one that comes again, in another file or answer, is not.
+    """Makes one document of each entry; a repeated entry of another file or answer is dropped.
 
     Args:
         source: its entry in params.yaml.
         paths: of the project.
-        scrubber: makes the scrubber, from params.yaml; only for an address with new entries.
+        scrubber: path of params.yaml -> scrubber; called only for new entries of a URL.
     """
 
     def __init__(self, source: Source, paths: Paths, scrubber: Any = Scrubber.from_params) -> None:
@@ -79,26 +79,29 @@ class FeedReader(StoredReader):
             )
 
     def _look(self) -> None:
-        """Asks the server, and keeps what is new, scrubbed."""
+        """Requests the feed, and stores its new entries scrubbed."""
         url, seen = self.source.url or "", self._seen()
         with getter(self.source, self._error) as http:
             answer = http.get(url, seen.conditions(url))
         if answer.unchanged:
             return
-        found = self._entries(answer.body, shown(url), answer.headers.get("content-type", ""))
-        fresh = seen.unknown(found)
+        current = self._entries(answer.body, shown(url), answer.headers.get("content-type", ""))
+        fresh = seen.unknown(current)
         clean: list[Scrubbed] = []
         if fresh:
             scrubber: Scrubs = self._scrubber(self.paths.params)
             clean = scrubber.scrub_many([entry.text for entry in fresh])
-        kept = [self._without_names(entry) for entry in fresh]
+        nameless = [self._without_names(entry) for entry in fresh]
         headers = answer.headers
         seen.add(
-            zip(kept, clean, strict=True), url, headers.get("etag"), headers.get("last-modified")
+            zip(nameless, clean, strict=True),
+            url,
+            headers.get("etag"),
+            headers.get("last-modified"),
         )
 
     def _without_names(self, entry: FeedEntry) -> FeedEntry:
-        """Without text and author, and with those tags only that params.yaml has as well."""
+        """Removes text and author, and tags that params.yaml does not name."""
         tags = tuple(tag for tag in entry.tags if tag in self._known)
         return replace(entry, text="", tags=tags, author=None)
 
@@ -107,7 +110,7 @@ class FeedReader(StoredReader):
 
     @cached_property
     def _known(self) -> frozenset[str]:
-        """Categories that params.yaml names."""
+        """The labels and label names of params.yaml."""
         place = self.paths.params
         settings, _ = params_migration.load(place, self.paths.sources / place.name)
         labels = settings.ingest.labels
@@ -137,7 +140,7 @@ class FeedReader(StoredReader):
         )
 
     def _saved(self) -> tuple[Store, list[str], bytearray]:
-        """Names of the saved feeds in their order, and the marks of their content."""
+        """Lists the names of the saved feeds in order, and the marks of their content."""
         store = self._store
         with self._reading():
             what = store.what()
@@ -154,9 +157,9 @@ class FeedReader(StoredReader):
 
     def _from_saved(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
         store, names, marks = self._saved()
-        found = _over(names, marks)
-        if found != pin.get("fingerprint"):
-            raise self._not_as_pinned(found, pin.get("fingerprint"))
+        current = _over(names, marks)
+        if current != pin.get("fingerprint"):
+            raise self._not_as_pinned(current, pin.get("fingerprint"))
         seen: set[str] = set()
         for place, name in enumerate(names):
             where = f"{store.shown}/{name}".rstrip("/")

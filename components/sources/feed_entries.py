@@ -1,4 +1,4 @@
-"""From the bytes of an RSS or Atom feed to its entries, as plain text."""
+"""Parses an RSS or Atom feed into entries with plain text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 from typing import Any
 from xml.sax import SAXParseException
 
-_ID_LENGTH = 16  # hexadecimal characters: 64 bits, enough that two entries never meet
+_ID_LENGTH = 16  # hexadecimal characters: 64 bits, so that collisions are improbable
 _UNSEEN = frozenset({"script", "style", "template", "noscript", "head", "iframe", "object", "svg"})
 # What Expat says of an end that comes too early.
 _CUT_SHORT = frozenset({"no element found", "unclosed token", "partial character",
@@ -28,13 +28,13 @@ _INLINE = frozenset(
 
 @dataclass(frozen=True)
 class FeedEntry:
-    """One entry as the feed has it: not scrubbed.
+    """An entry of a feed, not scrubbed.
 
     Attributes:
-        id: a hash of the entry's own id or address, either of which may name a person.
-        text: title and body, without markup; empty where it has neither.
-        tags: its categories, in their order.
-        time: when it was published, or else changed, UTC; None where unknown.
+        id: hash of the entry's id or URL, either of which may name a person.
+        text: title and body, without markup; empty without both.
+        tags: categories, in the order of the feed.
+        time: of publication, or else of the last change, UTC; None where unknown.
         author: None where unknown.
     """
 
@@ -46,20 +46,20 @@ class FeedEntry:
 
 
 def entries(content: bytes, content_type: str = "") -> Iterator[FeedEntry]:
-    """The entries of a feed, in its own order.
+    """Yields the entries of a feed, in its own order.
 
     Args:
         content: of the feed. References to other files or addresses in it are not followed.
-        content_type: as the server said, for its character set.
+        content_type: header of the server's answer, for the character set.
 
     Raises:
-        ValueError: it is no feed; the text says why.
+        ValueError: `content` is no feed; the message gives the reason.
     """
     import feedparser
 
     # Bytes alone would be taken for a file's name.
     feed = feedparser.parse(
-        io.BytesIO(_REFERENCE.sub(_whole, content)),
+        io.BytesIO(_REFERENCE.sub(_without_surrogate, content)),
         response_headers={"content-type": content_type or "application/xml"},
         resolve_relative_uris=False,
     )
@@ -74,8 +74,8 @@ def entries(content: bytes, content_type: str = "") -> Iterator[FeedEntry]:
         yield _entry(entry)
 
 
-def _whole(reference: re.Match[bytes]) -> bytes:
-    """Halves of characters, such as &#xD800;, stop feedparser: they become U+FFFD."""
+def _without_surrogate(reference: re.Match[bytes]) -> bytes:
+    """Replaces a reference to a surrogate (&#xD800;), on which feedparser stops, by U+FFFD."""
     code = int(reference[1], 16) if reference[1] else int(reference[2])
     return b"&#xFFFD;" if code in _HALVES else reference[0]
 
@@ -96,7 +96,7 @@ def _entry(entry: Any) -> FeedEntry:
 
 
 def _utc(moment: Any) -> datetime | None:
-    """feedparser's own form, which is UTC already."""
+    """Converts feedparser's time tuple, which is in UTC; None for an invalid time."""
     try:
         return datetime.fromtimestamp(calendar.timegm(moment), UTC)
     except (ValueError, OverflowError, OSError):
@@ -109,7 +109,7 @@ def _plain(detail: Any) -> str:
 
 
 def html_text(html: str) -> str:
-    """What a person would read of `html`; scripts, styles and comments are left out.
+    """Extracts the visible text of `html`, without scripts, styles and comments.
 
     >>> html_text("<p>one &amp; <b>t</b>wo<script>x</script></p><p>three")
     'one & two\\nthree'
@@ -150,5 +150,5 @@ class _Text(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self._unseen:
-            # A line end in the source is a space; lines are ours.
+            # In HTML, a line end is a space; only tags make lines.
             self.parts.append(re.sub(r"\s+", " ", data))

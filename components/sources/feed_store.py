@@ -1,9 +1,9 @@
-"""The entries that were seen in feeds, scrubbed, because a feed forgets them.
+"""Stores the scrubbed entries of feeds, since a feed drops its old entries.
 
     <home>/feeds.sqlite   entries: text (scrubbed), tags that params.yaml names, time; no author
-                          polls: what a server wants to hear to say "nothing new"
+                          polls: ETag and Last-Modified for conditional requests
 
-Rows are only ever added, so that "everything up to sequence number n" names the same ones.
+Rows are only added, so that a sequence number always pins the same entries.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _ROWS = 1000  # fetched at a time
 
 
 class SeenEntries:
-    """What was seen of one source.
+    """The stored entries of one source.
 
     Args:
         path: of the SQLite file.
-        source: its name.
+        source: name of the source.
     """
 
     def __init__(self, path: Path, source: str) -> None:
         self._path, self._source = path, source
 
     def conditions(self, url: str) -> dict[str, str]:
-        """Headers by which the server answers only what is new since the last time."""
+        """Returns the headers of a conditional request (If-None-Match, If-Modified-Since)."""
         if not self._path.is_file():
             return {}
         query = "SELECT tag, modified FROM polls WHERE source = ? AND address = ?"
@@ -53,7 +53,7 @@ class SeenEntries:
         return {name: value for name, value in zip(names, row or (), strict=False) if value}
 
     def unknown(self, entries: Iterable[FeedEntry]) -> list[FeedEntry]:
-        """Those that were not seen yet, each once, in their order."""
+        """Filters entries that are not stored yet, each once, in order."""
         fresh: dict[str, FeedEntry] = {}
         for entry in entries:
             fresh.setdefault(entry.id, entry)
@@ -73,9 +73,14 @@ class SeenEntries:
         tag: str | None,
         modified: str | None,
     ) -> None:
-        """Keeps entries, scrubbed, and what the server said: all or nothing.
+        """Stores entries, ETag and Last-Modified in one transaction.
 
-        Of an entry that the policy drops only the id is kept, so that it is not new again.
+        An entry that the policy drops is stored as its id, so that it is not new again.
+
+        Args:
+            entries: (entry, its scrubbed text).
+            url: of the feed.
+            tag, modified: the headers ETag and Last-Modified; None without.
         """
         rows = [
             (self._source, entry.id, None, "[]", None)
@@ -98,7 +103,7 @@ class SeenEntries:
             database.execute("COMMIT")
 
     def read(self, until: int | None = None) -> Iterator[tuple[int, FeedEntry]]:
-        """(sequence number, entry) of all that was seen, up to a number, in that order."""
+        """Yields (sequence number, entry) in order, up to the number `until` (None for all)."""
         if not self._path.is_file():
             return
         query = (
@@ -134,9 +139,9 @@ class SeenEntries:
 
 
 def forget(path: Path, texts: Iterable[str]) -> int:
-    """Empties the entries that hold one of these scrubbed texts; how many there were.
+    """Empties the entries that hold one of these scrubbed texts; returns their number.
 
-    Of such an entry a hash of its id is kept, so that it is not new when the feed shows it again.
+    A hash of the id stays, so that the entry is not new when the feed shows it again.
 
     Raises:
         sqlite3.Error: the file cannot be used.
@@ -157,7 +162,7 @@ def forget(path: Path, texts: Iterable[str]) -> int:
 
 
 def forgotten(name: str) -> str:
-    """What stands for the id of an entry that was erased."""
+    """Returns the stored id of an erased entry: a hash of its id."""
     return f"erased:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
@@ -166,5 +171,5 @@ def _iso(time: datetime | None) -> str | None:
 
 
 def _hash(url: str) -> str:
-    """Of an address, whose query may hold a key."""
+    """Hashes a URL, whose query may hold a key."""
     return hashlib.sha256(url.encode()).hexdigest()

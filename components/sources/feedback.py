@@ -1,4 +1,4 @@
-"""Labels that people gave to predictions, joined to the scrubbed texts in the ledger."""
+"""Reads labels that people gave to predictions, with the scrubbed texts of the ledger."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from components.sources.reader import Pin, RawDocument, SourceReader
 
 
 class FeedbackReader(SourceReader):
-    """Pinned by a watermark: rows of the ledger are only ever added, so it names the same ones."""
+    """Pins a watermark, which always names the same labels, since the ledger only adds rows."""
 
     def _state(self) -> Pin:
         if not self._exists():
             return {"watermark": 0}
         with closing(self._open()) as book:
             mark = book.feedback_watermark()
-            # Texts that expired or were erased are gone from the same rows: another snapshot.
+            # Expiry and erasure remove texts of the same rows, which changes the snapshot.
             gone = book.feedback_without_text(mark)
             return {"watermark": mark} | ({"without_text": gone} if gone else {})
 
@@ -31,9 +31,9 @@ class FeedbackReader(SourceReader):
             raise self._not_as_pinned("a ledger", "without a watermark")
         if pinned == 0:
             return
-        found = self._state()["watermark"]
-        if found < pinned:
-            raise self._not_as_pinned(f"a ledger up to {found}", f"labels up to {pinned}")
+        current = self._state()["watermark"]
+        if current < pinned:
+            raise self._not_as_pinned(f"a ledger up to {current}", f"labels up to {pinned}")
         with closing(self._open()) as book:
             rows = book.feedback(until=pinned)
         for row in rows:
@@ -48,7 +48,7 @@ class FeedbackReader(SourceReader):
         return ledger.Ledger(ledger.url(self.paths.ledger))
 
     def _exists(self) -> bool:
-        """False only for an SQLite file that is not there: connecting would make it."""
+        """Tests for the SQLite file, which a connection would create; true for other databases."""
         target = sa.make_url(ledger.url(self.paths.ledger))
         if target.get_backend_name() != "sqlite":
             return True

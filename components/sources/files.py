@@ -1,4 +1,4 @@
-"""Files of rows, on this machine or in an object store, plain, in gz or in zip."""
+"""Base classes of connectors to files, on this machine or in an object store, plain, gz or zip."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NO_LIMIT = 2**62  # bytes
 
 
 class StoredReader(SourceReader):
-    """Base of the connectors to files: where they lie, and what is said about them."""
+    """Base of the connectors to files: opens the store, and makes the errors."""
 
     @cached_property
     def _store(self) -> Store:
@@ -39,13 +39,13 @@ class StoredReader(SourceReader):
 
     @property
     def _longest(self) -> int:
-        """Bytes of one document."""
+        """The maximum number of bytes of a document."""
         limits = self.source.limits
         return limits.document_mib * MIB if limits else _NO_LIMIT
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """What goes wrong with the file inside is said in our words."""
+        """Turns errors of the file inside `with` into SourceErrors."""
         try:
             yield
         except TooLarge as error:

@@ -1,4 +1,4 @@
-"""Texts in a folder, one folder a label: <path>/<label>/**/*.txt; or in a zip or tar of such.
+"""Reads texts in a folder for each label, <path>/<label>/**/*.txt, or in a zip or tar of these.
 
 Files outside a label's folder, and files or folders whose names begin with a dot, are no documents.
 """
@@ -19,7 +19,7 @@ _SUFFIXES = (".txt",)
 
 
 class _TextFiles(StoredReader):
-    """What a folder and an archive of texts have in common: one file is one document."""
+    """Base of a folder and an archive of texts: makes one document of each file."""
 
     def _document(self, name: str, content: bytes | None) -> RawDocument:
         # A file name need not be UTF-8, an id must.
@@ -72,7 +72,7 @@ class FolderReader(_TextFiles):
             yield self._document(name, self._content(store, name, expected))
 
     def _names(self, store: Store) -> tuple[list[str], bytearray]:
-        """Sorted names of the texts, and the marks of their content."""
+        """Lists the names of the texts, sorted, and the marks of their content."""
         if self.source.inside:
             raise self._error(
                 "`inside` for an archive only",
@@ -99,7 +99,7 @@ class FolderReader(_TextFiles):
     def _labelled(
         self, store: Store, names: list[str], marks: bytearray
     ) -> tuple[list[str], bytearray]:
-        """Without the files that lie in no label's folder."""
+        """Removes the files outside the folders of labels."""
         top = [place for place, name in enumerate(names) if "/" not in name]
         for place in reversed(top):
             del names[place]

@@ -1,4 +1,4 @@
-"""GET requests that wait, try again and stay within limits. Keys go to one server only."""
+"""GET requests with retries and limits; keys go to one server only."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from components.sources.packed import MIB
 _AGENT = "newsloop"
 _REDIRECTS = 5  # of one request, one after the other
 _FIRST_WAIT = 0.5  # seconds before the second attempt; doubled each time
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # may be better next time
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # worth a retry
 _NOT_MODIFIED = 304
 
 
 class Complaint(Protocol):
-    """Makes the error of a source from what was expected, what came, and what to do."""
+    """Makes the error of a source: expected, got, and what to do."""
 
     def __call__(self, expected: str, came: str, todo: str) -> SourceError: ...
 
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What a server answered.
+    """The response of a server.
 
     Attributes:
-        body: unpacked; empty where nothing has changed.
-        headers: names without regard to case.
+        body: decompressed; empty if unchanged.
+        headers: case-insensitive names.
         url: after redirects.
         links: of the Link header, by relation.
-        unchanged: 304, to a conditional request.
+        unchanged: status 304 to a conditional request.
     """
 
     body: bytes
@@ -52,7 +52,7 @@ class HttpAnswer:
 
 
 class _NextTime(Exception):
-    """A failure that may pass; `seconds` is what the server asks to wait."""
+    """A failure worth a retry; `seconds` is the wait that the server asks for (Retry-After)."""
 
     def __init__(self, came: str, seconds: float | None = None) -> None:
         super().__init__(came)
@@ -60,13 +60,13 @@ class _NextTime(Exception):
 
 
 class Getter:
-    """Gets addresses for one source.
+    """Sends GET requests for one source.
 
     Args:
-        source: its url, header and limits.
-        complain: makes its errors.
+        source: with url, header and limits.
+        complain: makes the errors.
         client: sends the requests.
-        sleep: waits so many seconds.
+        sleep: waits for a number of seconds.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Getter:
         self._secret: dict[str, str] = {}
         if source.header and source.header_env:
             value = os.environ.get(source.header_env, "")
-            # A line end in a header would begin another one.
+            # A line end in the value would inject another header.
             if not value.strip() or not value.isprintable() or not value.isascii():
                 raise complain(
                     f"the header {source.header} in the environment variable {source.header_env}",
@@ -94,7 +94,7 @@ class Getter:
             self._secret = {source.header: value.strip()}
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
-        """The answer of `url`; tried again where the failure may pass.
+        """Requests `url`, with retries of failures that may pass.
 
         Raises:
             SourceError: no answer in all attempts, a refusal, a body above the limit, or an
@@ -152,7 +152,7 @@ class Getter:
         )
 
     def _allow(self, target: httpx.URL) -> None:
-        """The key goes to the source's own server only, and nothing leaves https again."""
+        """Refuses to send the key to another server, and to downgrade https to http."""
         foreign = bool(self._secret) and _origin(target) != self._home
         less = self._home[0] == "https" and target.scheme != "https"
         if foreign or less or target.scheme not in ("http", "https"):
@@ -196,8 +196,8 @@ class Getter:
 def getter(
     source: Source, complain: Complaint, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Getter]:
-    """A Getter with a client of its own. Proxies come from the usual environment variables."""
-    # Its log lines hold whole addresses, whose queries may hold keys.
+    """Opens a Getter with its own client; proxies come from the usual environment variables."""
+    # httpx logs complete URLs, whose queries may hold keys.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     seconds = source.limits.timeout_seconds if source.limits else None
     with httpx.Client(timeout=seconds) as client:
@@ -205,7 +205,7 @@ def getter(
 
 
 def shown(url: str) -> str:
-    """`url` for a message: without its query, which may hold a key.
+    """Formats `url` for a message, without user, password and query, which may hold a key.
 
     >>> shown("https://example.org/news?key=secret")
     'https://example.org/news'
@@ -218,7 +218,7 @@ def _origin(url: httpx.URL) -> tuple[str, str]:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for (RFC 9110): a number, or a time."""
+    """Parses a Retry-After header (RFC 9110), a number or a time, to seconds; None if invalid."""
     if not value:
         return None
     if value.strip().isdecimal():

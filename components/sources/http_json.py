@@ -1,4 +1,4 @@
-"""Items of an HTTP API that answers JSON, page after page."""
+"""Reads the items of a paginated HTTP API in JSON."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _COLUMNS = ("text", "label", "id", "time", "author")
 
 
 class HttpJsonReader(SourceReader):
-    """An item is a document.
+    """Makes one document of each item.
 
-    The pin is a fingerprint of all items, so they are fetched twice: for the snapshot, and to be
-    read. With a `watermark`, items above the pinned one are left for the next snapshot, and items
-    that have none are not read: the pin counts them. Without, one new item is another content.
-    Nothing is resumed: a page that does not come fails the whole.
+    The pin is a fingerprint of all items, so they are fetched twice: for the snapshot and for
+    reading. With `watermark`, items above the pinned one wait for the next snapshot; items without
+    watermark are not read, and the pin counts them. Without `watermark`, a new item changes the
+    fingerprint. A page that fails after all retries fails the read.
     """
 
     def _state(self) -> Pin:
@@ -57,7 +57,7 @@ class HttpJsonReader(SourceReader):
             )
 
     def _items(self) -> Iterator[tuple[Any, Any]]:
-        """(watermark, item) of all pages; the watermark is None where there is none."""
+        """Yields (watermark, item) of all pages; None for an item without watermark."""
         seen = False
         missing = {getattr(self.source, key): key for key in needed(self.source)}
         last_page: set[bytes] = set()
@@ -66,7 +66,7 @@ class HttpJsonReader(SourceReader):
             if page and page == last_page:
                 raise self._stuck("the same page twice")
             for item in items:
-                # While new items come in, old ones move over to the next page.
+                # New items that arrive meanwhile shift old items to the next page.
                 if last_page and _digest(item) in last_page:
                     continue
                 if isinstance(item, dict):
@@ -97,18 +97,18 @@ class HttpJsonReader(SourceReader):
         usable = isinstance(value, int | str | datetime) and not isinstance(value, bool)
         return value if usable and value != "" else None
 
-    def _same(self, one: Any, other: Any) -> Any:
-        """`one`, if it can be compared with `other`."""
-        if type(one) is not type(other):
+    def _same(self, value: Any, other: Any) -> Any:
+        """Returns `value` if its type is that of `other`, so that both are comparable."""
+        if type(value) is not type(other):
             raise self._error(
                 f"watermarks of one type in {self.source.watermark!r}",
-                f"{type(one).__name__} and {type(other).__name__}",
+                f"{type(value).__name__} and {type(other).__name__}",
                 "Name another key by `watermark:`, or take it away.",
             )
-        return one
+        return value
 
     def _pages(self) -> Iterator[list[Any]]:
-        """The items of each page."""
+        """Yields the items of each page."""
         source, pages = self.source, self.source.pages
         with getter(source, self._error) as http:
             first = str(source.url)
@@ -150,7 +150,7 @@ class HttpJsonReader(SourceReader):
         return items
 
     def _next(self, answer: HttpAnswer, value: Any, items: list[Any], count: int) -> str | None:
-        """The address of the page behind this one, or None behind the last."""
+        """Returns the URL of the next page; None after the last page."""
         pages, url = self.source.pages, str(self.source.url)
         if pages is None:
             return None
@@ -180,7 +180,7 @@ class HttpJsonReader(SourceReader):
 
 
 def dig(value: Any, path: str) -> Any:
-    """What lies at the dotted `path`; None where nothing does. Numbers count in lists, from 0.
+    """Looks up the value at the dotted `path`; None if missing. Numbers index lists, from 0.
 
     >>> dig({"a": {"b": [10, 20]}}, "a.b.1"), dig({"a.b": 1}, "a.b"), dig({}, "a.b")
     (20, 1, None)
@@ -206,9 +206,9 @@ def _with(url: str, pages: Pages, value: str | int) -> str:
 
 
 def _moment(text: str) -> datetime | None:
-    """The time in `text`, in UTC, or None; one without a zone means UTC."""
+    """Parses an ISO 8601 time to UTC, which is the default zone; None for other texts."""
     try:
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

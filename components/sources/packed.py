@@ -1,4 +1,4 @@
-"""Zip, gz and tar: read in the stream, never unpacked to a disk, within limits."""
+"""Reads zip, gz and tar as streams, within limits, and never unpacks them to a disk."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class TooLarge(Exception):
 
 
 def allowed(packed: int, limits: Limits | None) -> int:
-    """Bytes that an archive of `packed` bytes may hold."""
+    """Computes the bytes that an archive of `packed` bytes may hold."""
     if limits is None:
         return sys.maxsize
     return min(limits.unpacked_mib * MIB, max(limits.unpacked_ratio * packed, _SMALL))
 
 
 def limited(file: IO[bytes], most: int) -> io.BufferedReader:
-    """`file`, which raises TooLarge behind its byte number `most`."""
+    """Wraps `file` to raise TooLarge after byte number `most`."""
 
     def watch(_bytes: memoryview, place: int) -> None:
         if place > most:
@@ -53,7 +53,7 @@ def limited(file: IO[bytes], most: int) -> io.BufferedReader:
 
 
 def gunzipped(file: IO[bytes], packed: int, limits: Limits | None) -> io.BufferedReader:
-    """The content of a gz file of `packed` bytes; of several in a row, all."""
+    """Opens the content of a gz file of `packed` bytes, with all its members."""
     return limited(
         cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb")), allowed(packed, limits)
     )
@@ -135,7 +135,7 @@ class _Member(tarfile.TarInfo):
 
 
 def wanted_name(name: str, inside: str, suffixes: tuple[str, ...]) -> str | None:
-    """The part of `name` below the folder `inside`, or None where nobody wants that file.
+    """Returns the part of `name` below the folder `inside`; None for a file to skip.
 
     >>> wanted_name("bbc/tech/1.txt", "bbc", (".txt",)), wanted_name("__MACOSX/a.txt", "", ("",))
     ('tech/1.txt', None)

@@ -1,4 +1,4 @@
-"""What every connector is: it pins what is there now, and reads exactly what was pinned."""
+"""The base class of connectors, which pin the content of a source and read the pinned content."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class RawDocument(NamedTuple):
     Attributes:
         id: "<source>/<name in the source>".
         text: raw; empty where `fault` is set.
-        label: None where nobody has said.
-        time: when it was published, UTC; None where unknown.
+        label: None where unknown.
+        time: of publication, UTC; None where unknown.
         author: as the source names them; None where unknown.
         fault: why this row could not be read, without any of its content; None for a good row.
     """
@@ -50,9 +50,9 @@ class SourceReader(ABC):
         self.paths = paths
 
     def pin(self) -> Pin:
-        """What is there now, for the snapshot: name, kind, and a fingerprint or a watermark.
+        """Pins the current content for the snapshot: name, kind, and a fingerprint or a watermark.
 
-        The same content gives the same pin on any machine: no absolute path, no time of a file.
+        The same content gives the same pin on any machine: no absolute path, no file time.
 
         Raises:
             SourceError: the source is missing or unreadable.
@@ -60,10 +60,10 @@ class SourceReader(ABC):
         return {"name": self.source.name, "kind": self.source.kind, **self._state()}
 
     def read(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
-        """The documents of `pin`, one by one, always in the same order.
+        """Yields the documents of `pin`, always in the same order.
 
         Raises:
-            SourceError: what is there now is not what the pin says, or cannot be read. A source
+            SourceError: the current content differs from the pin, or cannot be read. A source
                 that changes while it is read raises at the latest after the last document.
         """
         for key in ("name", "kind"):
@@ -73,11 +73,11 @@ class SourceReader(ABC):
 
     @abstractmethod
     def _state(self) -> Pin:
-        """The part of the pin that depends on the content."""
+        """Computes the part of the pin that depends on the content."""
 
     @abstractmethod
     def _documents(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
-        """As `read`, for a pin of this source."""
+        """Yields the documents as `read` does, for a pin of this source."""
 
     def _id(self, name: str) -> str:
         return f"{self.source.name}/{name}"
@@ -94,20 +94,20 @@ class SourceReader(ABC):
 
 
 class Fingerprint:
-    """SHA-256 over documents in their order, for sources that have no bytes of their own to hash.
+    """SHA-256 over documents in order, for sources that are no files.
 
     Attributes:
-        documents: how many were added.
+        documents: number of added documents.
     """
 
     def __init__(self) -> None:
         self._digest, self.documents = hashlib.sha256(), 0
 
     def add(self, document: RawDocument) -> RawDocument:
-        """Takes `document` in and gives it back."""
+        """Adds `document` to the hash and returns it."""
         time = document.time.isoformat() if document.time else None
         parts = (document.id, document.text, document.label, time, document.author, document.fault)
-        # Lengths keep ("ab", "c") and ("a", "bc") apart, and a null from an empty text.
+        # The lengths distinguish ("ab", "c") from ("a", "bc"), and null from an empty text.
         for part in parts:
             content = b"" if part is None else part.encode("utf-8", "surrogatepass")
             self._digest.update(b"%d:" % (-1 if part is None else len(content)))
@@ -120,7 +120,7 @@ class Fingerprint:
 
 
 def fingerprint(hashes: Mapping[str, str]) -> str:
-    """SHA-256 over the sorted pairs of relative name and SHA-256 of content, in hexadecimal."""
+    """Hashes sorted pairs of relative name and SHA-256 of content by SHA-256, in hexadecimal."""
     digest = hashlib.sha256()
     for name, content in sorted(hashes.items()):
         digest.update(f"{content}  {name}\n".encode("utf-8", "surrogateescape"))
@@ -128,7 +128,7 @@ def fingerprint(hashes: Mapping[str, str]) -> str:
 
 
 def printable(name: str, most: int = 40) -> str:
-    """`name` on one line, at most `most` characters, fit for a message.
+    """Formats `name` for a message: on one line, cut to `most` characters.
 
     >>> printable("tit\\nle")
     "'tit\\\\nle'"

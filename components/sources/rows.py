@@ -1,4 +1,4 @@
-"""From one row (of a file, a query, an API) to a document; a bad row says why."""
+"""Converts a row of a file, query or API to a document, with a `fault` for a bad row."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from components.sources.reader import RawDocument
 
 
 def needed(source: Source) -> tuple[str, ...]:
-    """The keys of `source` whose columns must be there."""
+    """Returns the keys of `source` whose columns are required."""
     return ("text",) if source.fixed_label is not None else ("text", "label")
 
 
-def named_label(found: str | None, source: Source) -> str | None:
-    """The class for the label that the source has, by `fixed_label` and `label_names`."""
+def named_label(label: str | None, source: Source) -> str | None:
+    """Maps a label of the source to a class by `fixed_label` and `label_names`."""
     if source.fixed_label is not None:
         return source.fixed_label
-    return source.label_names.get(found, found) if found is not None else None
+    return source.label_names.get(label, label) if label is not None else None
 
 
 def document(row: Mapping[str, Any], number: int, source: Source, prefix: str = "") -> RawDocument:
-    """The document in `row`.
+    """Converts `row` to a document.
 
     Args:
         row: column -> value; absent, null and empty mean the same, except in the text.
-        number: of the row in its file, from 1; its name where the row has no id.
-        source: whose settings name the columns.
-        prefix: of that name.
+        number: of the row in its file, from 1; the id of a row without id.
+        source: settings that name the columns.
+        prefix: of that number.
 
     Returns:
         A document; with `fault` and without text where the row has no text that is a string, or
@@ -56,12 +56,12 @@ def document(row: Mapping[str, Any], number: int, source: Source, prefix: str = 
 
 
 def faulty(name: str, fault: str, source: Source) -> RawDocument:
-    """A row that could not be read, to be counted and kept in quarantine."""
+    """Makes the document of an unreadable row, which goes to quarantine."""
     return RawDocument(f"{source.name}/{name}", text="", fault=fault)
 
 
 def text_fault(text: str) -> str | None:
-    """Why `text` is no text, or None.
+    """Returns the reason why `text` is invalid; None for a valid text.
 
     >>> text_fault("a good text"), text_fault("\\ud800 half a character")
     (None, 'the text is not valid UTF-8')
@@ -74,15 +74,15 @@ def text_fault(text: str) -> str | None:
 
 
 class _RowError(ValueError):
-    """Why a row is no document."""
+    """A column of a row that cannot be read."""
 
 
 def _scalar(row: Mapping[str, Any], column: str) -> str | None:
-    """A short value as text; whole numbers are taken, so that ids and labels may be numbers."""
+    """Reads an id, label or author as text; whole numbers are allowed."""
     value = row.get(column)
     if value is None or value == "":
         return None
-    # Nearly all are such, and each look costs as much as the parser needs for the row.
+    # The fast path for nearly all values: further tests cost as much as parsing the row.
     if type(value) is str and value.isascii() and "\0" not in value:
         return value
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -94,7 +94,7 @@ def _scalar(row: Mapping[str, Any], column: str) -> str | None:
 
 
 def _time(row: Mapping[str, Any], column: str) -> datetime | None:
-    """A time in UTC; one without a zone means UTC."""
+    """Reads a time in UTC, which is the default zone."""
     value = row.get(column)
     if value is None or value == "":
         return None
@@ -113,8 +113,8 @@ def _time(row: Mapping[str, Any], column: str) -> datetime | None:
 
 
 def _encodable(text: str) -> bool:
-    """Whether `text` has no lone surrogates, which are halves of characters or undecoded bytes."""
-    if text.isascii():  # known without looking at it
+    """Tests that `text` has no lone surrogates: halves of characters, or undecoded bytes."""
+    if text.isascii():  # CPython stores this as a flag
         return True
     try:
         text.encode("utf-8")

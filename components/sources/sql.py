@@ -1,7 +1,7 @@
-"""Rows of a table or query of any database that SQLAlchemy knows, up to a watermark.
+"""Reads rows of a table or query of any database that SQLAlchemy supports, up to a watermark.
 
-The address of the database comes from an environment variable, because it may hold a password.
-Nothing of it gets into a pin or a message.
+The URL of the database comes from an environment variable, because it may hold a password. No
+secret of the URL gets into a pin or a message.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _AT, _LAST = "newsloop_watermark", "newsloop_id"  # names of ours, for the colum
 
 
 class SqlReader(SourceReader):
-    """A row is a document. The pin says up to which (watermark, id), how many, and a fingerprint.
+    """Makes one document of each row; the pin holds the last (watermark, id), count, fingerprint.
 
     Rows are ordered by watermark, then id, so that rows with the same watermark have one order.
     Rows without a watermark or id have no place in it: they are not read, and the pin counts them.
@@ -79,7 +79,7 @@ class SqlReader(SourceReader):
     def _rows(
         self, connection: sa.Connection, table: sa.Subquery, which: sa.ColumnElement[bool]
     ) -> Iterator[tuple[tuple[Any, Any], RawDocument]]:
-        """((watermark, id), document) of the rows for which `which` holds, in their order."""
+        """Yields ((watermark, id), document) of the rows that satisfy `which`, in order."""
         query = sa.select(table).where(which).order_by(table.c[_AT], table.c[_LAST])
         before = None
         options = {"stream_results": True, "yield_per": _ROWS}
@@ -97,7 +97,7 @@ class SqlReader(SourceReader):
                 yield here, document(values, number, self.source)
 
     def _table(self, connection: sa.Connection) -> sa.Subquery:
-        """What is read: the wanted columns that are there, the watermark and the id."""
+        """Builds the subquery of the wanted columns that exist, the watermark and the id."""
         source = self.source
         inner: sa.FromClause
         if source.table is not None:
@@ -129,7 +129,7 @@ class SqlReader(SourceReader):
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
-        """A connection that only reads. What the database says goes on without its secrets.
+        """Opens a read-only connection; turns database errors into SourceErrors without secrets.
 
         Raises:
             SourceError: no address, no driver, no database, no right, or no such table.
@@ -210,7 +210,7 @@ def _only_read_sqlite(connection: Any, record: object) -> None:
 
 
 def _ordered(table: sa.Subquery) -> sa.ColumnElement[bool]:
-    """Whether a row has a place in the order."""
+    """Builds the condition that a row has a watermark and an id."""
     return sa.and_(table.c[_AT].is_not(None), table.c[_LAST].is_not(None))
 
 
@@ -220,7 +220,7 @@ def _count(connection: sa.Connection, table: sa.Subquery, which: sa.ColumnElemen
 
 
 def _readable(value: Any) -> Any:
-    """Values of a database that mean a text or whole number, as such."""
+    """Converts a UUID to text, and a Decimal without fraction to an integer."""
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, Decimal) and value == value.to_integral_value():
@@ -251,7 +251,7 @@ def _plain(value: Any, what: str, error: Any) -> list[str] | None:
 
 
 def _value(plain: Any) -> Any:
-    """The value that `_plain` wrote."""
+    """Parses a value that `_plain` wrote."""
     kind, text = plain
     read: Any = {
         "int": int, "str": str, "uuid": UUID, "decimal": Decimal,

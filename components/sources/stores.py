@@ -1,4 +1,4 @@
-"""Where files lie: on this machine, or in an object store by fsspec (s3://, gs://, az://)."""
+"""Stores of files: this machine, or an object store through fsspec (s3://, gs://, az://)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Store(ABC):
 
     @abstractmethod
     def mark(self, name: str = "") -> str:
-        """Tells this content from another, in hexadecimal: its SHA-256, or that of its tag."""
+        """Identifies the content, in hexadecimal: its SHA-256, or the SHA-256 of its tag."""
 
     @abstractmethod
     def names(self, suffixes: tuple[str, ...]) -> tuple[list[str], bytearray]:
@@ -195,7 +195,7 @@ class _Remote(Tap):
 
 
 def content_hash(file: IO[bytes]) -> str:
-    """SHA-256 of what is left in `file`, in hexadecimal; closes it."""
+    """Hashes the rest of `file` by SHA-256, in hexadecimal; closes it."""
     with file:
         return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
@@ -208,7 +208,7 @@ def _call(work: Callable[[], Any]) -> Any:
 
 
 def _refusal(error: Exception) -> OSError:
-    """What a store raised, as an OSError. Other messages than those may hold a signed address."""
+    """Converts an error of a store to an OSError; other messages may hold a signed URL."""
     if isinstance(error, OSError):
         return error
     return StoreError(f"{type(error).__name__}: see that the store can be reached and its keys fit")

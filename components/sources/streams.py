@@ -1,4 +1,4 @@
-"""Bytes on their way: watched, counted, limited, cut into lines. Nothing is kept."""
+"""Byte streams: observers, limits, lines of limited length. Nothing is buffered beyond a block."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO, Any, cast
 
-BLOCK = 1024 * 1024  # bytes that are read at once
+BLOCK = 1024 * 1024  # bytes of one read
 
 
 class Tap(io.RawIOBase):
-    """Passes the bytes of `inner` on and shows them to `watch`.
+    """Reads `inner`, and passes each block that is read to `watch`.
 
     Args:
         inner: an open binary file.
-        watch: called with the bytes that were read and the position behind them.
-        owns: whether `inner` is closed with this one.
+        watch: called with the bytes of a read and the position after them.
+        owns: close `inner` with this stream.
     """
 
     def __init__(
@@ -54,18 +54,18 @@ class Tap(io.RawIOBase):
 def tapped(
     inner: IO[bytes], watch: Callable[[memoryview, int], object], owns: bool = False
 ) -> io.BufferedReader:
-    """`inner` through a `Tap`, in large blocks."""
+    """Wraps `inner` in a `Tap` that reads large blocks."""
     return io.BufferedReader(Tap(inner, watch, owns), BLOCK)
 
 
 def drain(file: IO[bytes]) -> None:
-    """Reads on to the end."""
+    """Reads `file` to its end."""
     while file.read(BLOCK):
         pass
 
 
 def lines(file: IO[bytes], most: int) -> Iterator[bytes | None]:
-    """The lines of `file`; None for one of more than `most` bytes, which is passed over.
+    """Yields the lines of `file`; None for a line of more than `most` bytes, which is skipped.
 
     >>> list(lines(io.BytesIO(b"a\\nlong\\nb"), most=3))
     [b'a\\n', None, b'b']

@@ -1,1 +1,1 @@
-"""The process itself: quick imports, offline switches, processes that were left behind."""
+"""The process: fast imports, offline switches, interrupts, stale processes."""

@@ -1,4 +1,4 @@
-"""Large libraries, imported in less time: TensorFlow, Great Expectations, Evidently, Prefect."""
+"""Imports large libraries faster: TensorFlow, Great Expectations, Evidently, Prefect."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from collections.abc import Iterator
 
 from components.core.runtime import noise
 
-# While it is set, TensorFlow does not import Keras with itself. It means TensorFlow's older Keras,
-# which is looked for when somebody asks for tf.keras: by then it is not set any more.
+# While this variable is set, `import tensorflow` does not import Keras. TensorFlow reads it as a
+# request for its legacy Keras, which only an access to tf.keras would import; by then it is unset.
 _WITHOUT_KERAS = "TF_USE_LEGACY_KERAS"
-_YOUNG = 50_000  # new objects that are looked through together, some 5 MB; Python's default is 700
-# What collect_seldom() does, for code that can import nothing of ours.
+_YOUNG = 50_000  # new objects before a garbage collection, some 5 MB; Python's default is 700
+# The code of collect_seldom(), for processes that cannot import newsloop.
 _SELDOM = f"import atexit, gc; gc.set_threshold({_YOUNG}); atexit.register(gc.freeze)"
 
 
 def collect_seldom() -> None:
-    """For processes that import much and end soon: a command, a stage.
+    """Runs the cyclic garbage collector less often, for short processes that import much.
 
-    What is no longer used goes at once, as ever. Only what refers to itself waits longer, and what
-    is still there in the end is not looked through: the system takes all of it back.
+    Reference counting still frees objects at once; only cycles wait longer. At exit, the remaining
+    objects are frozen, so that no collection visits them.
     """
     gc.set_threshold(_YOUNG)
     atexit.register(gc.freeze)
 
 
 def dvc() -> list[str]:
-    """The command that is DVC, collecting seldom, too: `python -m dvc`, but cheaper.
+    """Returns the command for `python -m dvc` with less garbage collection.
 
-    It names no module of ours: it is run in clones whose code may be older.
+    The command imports no module of newsloop, since it runs in clones whose code may be older.
     """
     code = f"{_SELDOM}; import sys; from dvc.cli import main; sys.exit(main())"
     return [sys.executable, "-c", code]
 
 
 def dvc_server() -> list[str]:
-    """A DVC that obeys commands: one more argument is the descriptor to read them from.
+    """Returns the command of a DVC server: add the number of the descriptor to read requests from.
 
-    A command is a line, its arguments as JSON. What it says ends with NUL on stdout and stderr; on
-    stdout its status and a line's end follow.
+    A request is a line, the arguments of `dvc` as a JSON list. Its output ends with NUL on stdout
+    and stderr; on stdout, the exit status and a line end follow.
     """
     code = f"""
 import json, os, sys
@@ -59,10 +59,10 @@ with os.fdopen(int(sys.argv[1])) as commands:
 
 
 def tensorflow() -> None:
-    """Imports TensorFlow without its lines about GPUs that are not there, and without Keras.
+    """Imports TensorFlow without its log lines about missing GPUs, and without Keras.
 
-    A saved model needs no Keras. Whoever trains imports it by its own name.
-    TF_CPP_MIN_LOG_LEVEL does not reach those lines (tensorflow/tensorflow#100442).
+    A saved model needs no Keras; training imports `keras` itself.
+    TF_CPP_MIN_LOG_LEVEL does not suppress those lines (tensorflow/tensorflow#100442).
     """
     if "tensorflow" not in sys.modules:
         with noise.left_out(), switched_on(_WITHOUT_KERAS), absent("pandas"):
@@ -70,10 +70,9 @@ def tensorflow() -> None:
 
 
 def keras() -> None:
-    """Imports Keras without what it would wrap, draw with or read from if it were there.
+    """Imports Keras without its optional imports of scikit-learn, Matplotlib and pandas.
 
-    Keras takes scikit-learn, Matplotlib and pandas for optional; importing them takes nine times
-    what the rest of it takes, where TensorFlow is there already.
+    With TensorFlow imported already, these take nine times as long as the rest of Keras.
     """
     if "keras" not in sys.modules:
         tensorflow()
@@ -83,9 +82,9 @@ def keras() -> None:
 
 @contextlib.contextmanager
 def absent(*names: str) -> Iterator[None]:
-    """An import of these packages fails meanwhile, unless they were imported before.
+    """Makes imports of these packages fail inside `with`, unless they were imported before.
 
-    None in sys.modules is how Python is told so ("The import system", 5.3.1).
+    None in sys.modules makes an import fail ("The import system", 5.3.1).
     """
     hidden = [name for name in names if name not in sys.modules]
     for name in hidden:
@@ -100,7 +99,7 @@ def absent(*names: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def switched_on(switch: str) -> Iterator[None]:
-    """The environment's `switch` is 1; a value that a person set is kept."""
+    """Sets the environment variable `switch` to 1 inside `with`; a value of the user stays."""
     if switch in os.environ:
         yield
         return

@@ -1,4 +1,4 @@
-"""What TensorFlow prints while it is imported, before anybody can ask it to be quiet."""
+"""Filters the log lines of TensorFlow's import, which no setting of TensorFlow suppresses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STDERR = 2  # the file of the process; TensorFlow's C++ does not know sys.stder
 
 
 def is_noise(line: str) -> bool:
-    """Whether TensorFlow said it about itself.
+    """Tests if `line` is a log line of TensorFlow.
 
     >>> is_noise("I0000 00:00:1.2 3 cudart_stub.cc:31] Could not find cuda drivers"), is_noise("x")
     (True, False)
@@ -24,18 +24,18 @@ def is_noise(line: str) -> bool:
 
 @contextlib.contextmanager
 def left_out() -> Iterator[None]:
-    """Keeps noise off this process' stderr; what else is written to it comes when `with` ends."""
+    """Drops TensorFlow's lines from this process' stderr; writes other lines when `with` ends."""
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as captured:
         stderr = os.dup(_STDERR)
-        os.dup2(said.fileno(), _STDERR)
+        os.dup2(captured.fileno(), _STDERR)
         try:
             yield
         finally:
             sys.stderr.flush()
             os.dup2(stderr, _STDERR)
             os.close(stderr)
-            said.seek(0)
-            for line in said:
+            captured.seek(0)
+            for line in captured:
                 if not is_noise(line.decode(errors="replace")):
                     os.write(_STDERR, line)

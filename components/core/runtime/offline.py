@@ -1,4 +1,4 @@
-"""What keeps every library at home: no telemetry, no downloads, no files in the user's home."""
+"""Switches off telemetry and downloads of libraries; keeps their files out of the user's home."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ SWITCHES = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_CLIENT_ENABLE_LIFESPAN_HOOKS": "true",
     "KERAS_BACKEND": "tensorflow",
-    "TF_CPP_MIN_LOG_LEVEL": "3",  # it shouts about every GPU that is not there
-    "TF_ENABLE_ONEDNN_OPTS": "0",  # its sums depend on the number of threads: no equal hashes
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # it logs every missing GPU as an error
+    "TF_ENABLE_ONEDNN_OPTS": "0",  # its sums depend on the number of threads, and so would hashes
 }
 
-# Where libraries keep settings and caches that they would otherwise put into the user's home.
+# Folders for settings and caches that libraries would write to the user's home.
 FOLDERS = {"KERAS_HOME": "keras", "MPLCONFIGDIR": "matplotlib"}
 
 
 def stay_home(state: Path | None = None) -> None:
-    """Tells this process and its children, before they import. A value that a person set is kept.
+    """Sets environment variables of this process and its children; call it before other imports.
+
+    A value that the user has set stays.
 
     Args:
-        state: the project's, where libraries may write; None: there is no project.
+        state: the project's folder for state, where libraries may write; None without a project.
     """
     for name, value in SWITCHES.items():
         os.environ.setdefault(name, value)

@@ -1,8 +1,8 @@
-"""Processes that a killed learning run left behind.
+"""Finds and kills processes that a killed learning run left behind.
 
-Each child process that works on a project's data carries the project's folder in its environment,
-and so do the children that it starts, whatever process group they are in. Who holds the learning
-lock knows that a process with this mark belongs to a run that is gone.
+Each child process that works on a project's data has the project's folder in its environment, and
+so have its own children, in any process group. For the holder of the learning lock, a process with
+this mark belongs to a dead run.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from pathlib import Path
 import psutil
 
 MARK = "NEWSLOOP_WORKS_IN"
-_PATIENCE_SECONDS = 10  # for the kernel to take a killed process away
+_PATIENCE_SECONDS = 10  # for the kernel to remove a killed process
 
 
 def marked(root: Path) -> dict[str, str]:
-    """This process's environment with the mark of the project at `root`."""
+    """Returns this process's environment with the mark of the project at `root`."""
     return {**os.environ, MARK: str(root)}
 
 
 def find(roots: Sequence[Path]) -> list[psutil.Process]:
-    """Living processes with the mark of one of the projects, without this one and its parents."""
+    """Lists live processes with the mark of a project, without this process and its parents."""
     return list(_find({str(root) for root in roots}))
 
 
 def end(roots: Sequence[Path]) -> list[str]:
-    """Kills what `find` finds, until nothing is found; the command lines.
+    """Kills the processes of `find` until there is none; returns their command lines.
 
-    A process may start another one while it is looked at: that one is found the next time.
+    The loop also kills a process that started during the previous search.
     """
     ended = []
     while processes := find(roots):
@@ -42,9 +42,9 @@ def end(roots: Sequence[Path]) -> list[str]:
 
 
 def _find(marks: set[str]) -> Iterator[psutil.Process]:
-    ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    ancestry = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():
-        if process.pid in ours:
+        if process.pid in ancestry:
             continue
         try:
             if process.environ().get(MARK) in marks:

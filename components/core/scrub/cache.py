@@ -1,7 +1,7 @@
-"""Remembers scrubbed texts, so that no document is scrubbed twice under the same policy and key.
+"""Caches scrubbed texts, so that no document is scrubbed twice under the same policy and key.
 
-Keys are keyed hashes of the raw text: without the secret nobody can ask whether a known text is
-here. A text in which nothing was found is kept as its hash alone. One process writes.
+A key is a keyed hash of the raw text: without the secret, nobody can test if a known text is in the
+cache. A text without findings is stored as its hash alone. One process writes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ScrubCache:
         secret: key of the hashes.
 
     Raises:
-        ScrubError: from every method, when the file cannot be used.
+        ScrubError: from every method, if the file cannot be used.
     """
 
     def __init__(self, path: Path, policy: str, secret: bytes) -> None:
@@ -70,7 +70,7 @@ class ScrubCache:
         self.close()
 
     def get(self, text: str) -> Scrubbed | None:
-        """What `text` was scrubbed to, or None."""
+        """Returns the scrubbed form of `text`; None if it is not cached."""
         return self.get_many([text])[0]
 
     def get_many(self, texts: Sequence[str]) -> list[Scrubbed | None]:
@@ -95,9 +95,9 @@ class ScrubCache:
         ]
 
     def put(self, pairs: Iterable[tuple[str, Scrubbed]]) -> None:
-        """Remembers (raw text, scrubbed) pairs; of the raw text only its keyed hash is kept.
+        """Stores (raw text, scrubbed) pairs; of a raw text, only its keyed hash.
 
-        What the scrubber gave is scrubbed: it is remembered too, as a text that stays as it is.
+        The output of the scrubber is stored as a key too, as a text that scrubbing does not change.
         """
         rows: list[tuple[bytes, str | None, str | None]] = []
         for raw, scrubbed in pairs:
@@ -131,10 +131,10 @@ def _restored(raw: str, text: str | None, facts: str | None) -> Scrubbed:
 
 
 def forget(path: Path, texts: Iterable[str]) -> int:
-    """Deletes the rows that hold one of these scrubbed texts; how many there were.
+    """Deletes the rows that hold one of these scrubbed texts; returns their number.
 
-    The file is written anew, so that no free page holds them. A text in which nothing was found is
-    here as a keyed hash alone, which stays.
+    The file is rewritten, so that no free page holds them. The keyed hash of a text without
+    findings stays.
 
     Raises:
         sqlite3.Error: the file is no cache of this version.

@@ -1,7 +1,7 @@
-"""Stand-ins for people: pseudonyms, and names of documents that tell nothing about anybody.
+"""Pseudonyms of persons, and ids and labels that name nobody.
 
 A keyed hash (HMAC-SHA256, RFC 2104) is the same for the same person, and nobody can compute it
-without the key. Cut to 64 bits it is still so long that two people never meet.
+without the key. It is cut to 64 bits, where collisions are improbable.
 """
 
 from __future__ import annotations
@@ -55,18 +55,18 @@ def keyed_value(value: str, secret: bytes) -> str:
 
 
 def pseudonym(author: str | None, secret: bytes) -> str | None:
-    """A stable stand-in for a person, which nobody can compute without the secret."""
+    """Computes the pseudonym of a person, which is stable under one secret."""
     return None if author is None else keyed_value(author, secret)[:_LENGTH]
 
 
 def pseudonyms_of(author: str, secret: bytes) -> set[str]:
-    """All pseudonyms that stored data may hold for a person: today's, and that of 0.1.0."""
+    """Returns the pseudonyms that stored data may hold: the current one, and that of 0.1.0."""
     today = keyed_value(author, secret)[:_LENGTH]
     return {today, keyed(author.strip().casefold(), secret)[:_LENGTH]}
 
 
 def is_pseudonym(value: str) -> bool:
-    """Whether `value` looks as `pseudonym` gives it."""
+    """Tests if `value` has the form of a pseudonym."""
     return _PSEUDONYM.fullmatch(value) is not None
 
 
@@ -89,15 +89,15 @@ def redact(message: str) -> str:
     'Expected text in /desk/tech/<name withheld>.txt, and in /desk/tech/012.txt.'
     """
 
-    def withhold(found: re.Match[str]) -> str:
-        return found[0] if is_plain(found[1]) else "/<name withheld>.txt"
+    def withhold(match: re.Match[str]) -> str:
+        return match[0] if is_plain(match[1]) else "/<name withheld>.txt"
 
     message = _TEXT_FILE.sub(withhold, message)
     return _LONG_NUMBER.sub("<NUMBER>", EMAIL.sub("<EMAIL_ADDRESS>", message))
 
 
 def is_plain(name: str) -> bool:
-    """Whether a part of an id, a file name or a label says nothing about a person.
+    """Tests if a part of an id, a file name or a label names nobody.
 
     >>> [is_plain(name) for name in ("012.txt", "T-1234", "sports", "john_smith", "a@example.org")]
     [True, True, True, False, False]

@@ -1,12 +1,12 @@
-"""Who was erased, and must never be taken in again: a list of keyed hashes, never of names.
+"""The suppression list: keyed hashes of erased subjects, whose documents ingest leaves out.
 
-    .newsloop/suppression.json  what this installation knows; every run obeys it, in any clone
-    data/suppression.json       the same in git, so that DVC runs ingest anew when it grows, and a
-                                clone of the repository knows it too
+    .newsloop/suppression.json  the list of this installation; every run uses it, in any clone
+    data/suppression.json       the same in git, so that DVC runs ingest again when it grows, and a
+                                clone of the repository has it too
 
-The hashes have a key of their own, keys/suppression.key, which is never rotated: a list cannot be
-written anew under another key, because nobody knows any more who is on it. Where the list names
-people and the key is another one, ingest refuses: it could not tell whom to leave out.
+The hashes have their own key, keys/suppression.key, which is never rotated: the list cannot be
+hashed again under another key, because it holds no names. With a list of another key, ingest fails,
+since it cannot match subjects.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KEY_ID = "newsloop suppression list"
 
 
 class Document(Protocol):
-    """What is asked of a raw document; components.sources.RawDocument is one."""
+    """The fields of a raw document that suppression reads; see components.sources.RawDocument."""
 
     id: str
     text: str
@@ -43,7 +43,7 @@ D = TypeVar("D", bound=Any)
 
 @dataclass(frozen=True)
 class Subject:
-    """Somebody, or a document, as the command names it.
+    """An erased person or document, as the command names it.
 
     Attributes:
         kind: author (as the source names them), email (an address), document (an id).
@@ -55,7 +55,7 @@ class Subject:
 
     @classmethod
     def of(cls, key: str, kind: str | None = None) -> Subject:
-        """The subject that `key` names; without a kind an address is one, "a/b" a document's id.
+        """Makes a subject; without `kind`, an e-mail address is an email, "a/b" a document's id.
 
         Raises:
             UsageError: `key` is empty, or `kind` is none of KINDS.
@@ -77,24 +77,24 @@ class Subject:
         return cls(chosen, key)
 
     def hash(self, secret: bytes) -> str:
-        """What stands in the list for it: 64 hexadecimal characters."""
-        # An id is exact; names and addresses are written in many ways.
+        """Computes the entry of the list: 64 hexadecimal characters."""
+        # An id has one spelling; names and addresses have many.
         value = self.key if self.kind == "document" else pseudonyms.normal(self.key)
         return pseudonyms.keyed(f"{self.kind}\0{value}", secret)
 
     def hashes(self, secret: bytes) -> set[str]:
-        """All hashes that the list may hold for it: today's, and that of 0.1.0."""
+        """Returns the hashes that the list may hold: the current one, and that of 0.1.0."""
         value = unicodedata.normalize("NFKC", self.key).strip().casefold()
         return {self.hash(secret), pseudonyms.keyed(f"{self.kind}\0{value}", secret)}
 
 
 class Guard:
-    """Stands before ingest: who is on the list stays out, who comes in comes in without a name.
+    """Filters documents of erased subjects, and pseudonymises ids and labels of the others.
 
     Args:
         subjects: keyed hashes, by kind.
         suppression_key: of these hashes.
-        pseudonym_key: of the stand-ins for ids and labels that are not plain.
+        pseudonym_key: of the pseudonyms of ids and labels that are not plain.
         labels: the known classes.
     """
 
@@ -113,7 +113,7 @@ class Guard:
 
     @classmethod
     def load(cls, paths: Paths, labels: Iterable[str]) -> Guard:
-        """The guard of this installation.
+        """Loads the guard of this installation.
 
         Raises:
             DataError: as `read`.
@@ -122,7 +122,7 @@ class Guard:
         return cls(found, keys.suppression_key(paths.keys), keys.pseudonym_key(paths.keys), labels)
 
     def admit(self, raw: D) -> D | None:
-        """`raw` with an id and a label that name nobody; None if it must stay out.
+        """Returns `raw` with an id and a label that name nobody; None for an erased subject.
 
         Args:
             raw: a named tuple with the fields of `Document`; its text is not changed.
@@ -138,7 +138,7 @@ class Guard:
         return replaced
 
     def admit_all(self, raws: Iterable[D]) -> Iterator[D]:
-        """Those of `raws` that are admitted."""
+        """Yields the admitted documents of `raws`."""
         for raw in raws:
             admitted = self.admit(raw)
             if admitted is not None:
@@ -166,7 +166,7 @@ def pinned_file(root: Path) -> Path:
 
 
 def read(paths: Paths) -> dict[str, Any]:
-    """The list: what this installation knows and what git brings, together.
+    """Reads the union of the list of this installation and the list in git.
 
     Returns:
         `key` (which key made the hashes; None while there is none), `rotations` (how often the
@@ -204,7 +204,7 @@ def read(paths: Paths) -> dict[str, Any]:
 
 
 def pin(paths: Paths) -> bool:
-    """Brings both files up to what both know. True if the one in git changed."""
+    """Writes the union of both lists to both files; returns True if the one in git changed."""
     known = read(paths)
     if known != EMPTY and (
         not home_file(paths).exists() or tables.read_json(home_file(paths)) != known
@@ -218,7 +218,7 @@ def pin(paths: Paths) -> bool:
 
 
 def add(paths: Paths, subject: Subject, now: datetime) -> bool:
-    """Puts `subject` on the list, in both files. True if it was not there yet."""
+    """Adds `subject` to both files; returns True if it is new."""
     known = read(paths)
     secret = keys.suppression_key(paths.keys)
     hash_ = subject.hash(secret)
@@ -233,7 +233,7 @@ def add(paths: Paths, subject: Subject, now: datetime) -> bool:
 
 
 def note_rotation(paths: Paths) -> None:
-    """Counts that the pseudonym key was replaced, so that ingest runs anew."""
+    """Counts a rotation of the pseudonym key, so that ingest runs again."""
     known = read(paths)
     tables.write_json({**known, "rotations": known["rotations"] + 1}, home_file(paths))
     pin(paths)

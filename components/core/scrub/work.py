@@ -1,4 +1,4 @@
-"""Scrubbing as map work: what a worker process, here or on a cluster, does with a batch."""
+"""Scrubs a batch in a worker process, on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class ScrubWork:
 
     Attributes:
         settings: ingest.scrub, as JSON.
-        policy: its `scrub.policy_hash` where the work was made. A process elsewhere whose rules or
-            libraries differ would scrub otherwise: it refuses.
+        policy: `scrub.policy_hash` in the process that made the work. A worker with other rules or
+            libraries would scrub differently, so it raises an error.
         secret: key of the pseudonyms; None where the policy has none, so that it need not travel.
     """
 
@@ -48,7 +48,7 @@ _one_at_a_time = threading.Lock()
 
 @cache
 def _loaded(work: ScrubWork) -> tuple[Scrubber, Any]:
-    """The scrubber, and the libraries of linear algebra that came with it."""
+    """Loads the scrubber, and a controller of the thread pools of linear algebra libraries."""
     from threadpoolctl import ThreadpoolController
 
     settings = parameters.Scrub.model_validate_json(work.settings)

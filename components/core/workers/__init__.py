@@ -1,11 +1,11 @@
-"""Map work: batches in, results out, on this process, on others, or on a Dask cluster.
+"""Maps a function over batches in this process, in several processes, or on a Dask cluster.
 
     in this process              workers is 1
     processes of this machine    workers is more than 1
     a Dask cluster               NEWSLOOP_DASK_SCHEDULER names it; see core/workers/dask.py
 
-Whoever hands batches in asks for their results in the same order, so results never depend on which
-worker was quick. A worker that dies takes nothing with it: its batches are done again.
+The caller takes results in the order in which it submitted the batches, so results never depend on
+the speed of a worker. The batches of a worker that dies run again.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from components.core.workers.processes import InProcess, Processes
 
 
 def open_workers(work: Work[R], count: int, attempts: int, seconds: float) -> Workers[R]:
-    """The workers for `work`.
+    """Opens the workers for `work`.
 
     Args:
-        work: what is done with a batch, in its order; a function or object that pickle can name.
-        count: processes of this machine, 1 for this process; a Dask cluster has its own number.
-        attempts: how often a batch is tried on local processes before their dying is an error.
-        seconds: how long to wait for a Dask cluster that has no worker.
+        work: batch -> results in the same order; a function or object that pickle can store.
+        count: processes of this machine; 1 for this process. A Dask cluster has its own number.
+        attempts: deaths of local processes without a result in between before an error.
+        seconds: time limit for a Dask cluster to get a worker.
 
     Raises:
         ScrubError: the Dask cluster cannot be reached or would write raw texts to a disk.

@@ -1,4 +1,4 @@
-"""The interface that all workers share: a task, and where its results are asked for."""
+"""The interface of all workers: tasks and their results."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from components.core.errors import ScrubError
 SCHEDULER = "NEWSLOOP_DASK_SCHEDULER"
 R = TypeVar("R")
 Work = Callable[[Sequence[str]], list[R]]  # must be picklable, and the same on every call
-AHEAD = 2  # batches a worker: one in hand, one waiting, so that nobody idles
+AHEAD = 2  # batches for each worker: one in work, one in the queue, so that no worker idles
 
 
 @dataclass(eq=False)
 class Task(Generic[R]):
-    """One batch that was handed in; its `handle` belongs to the workers that took it."""
+    """A submitted batch; only the workers that took it read its `handle`."""
 
     batch: Sequence[str]
     handle: Any = None
 
 
 class Workers(Protocol[R]):
-    """Who does the work. `with` ends them; what was not asked for is thrown away."""
+    """Workers, as a context manager: its end stops them and discards open tasks."""
 
     @property
     def ahead(self) -> int:
-        """How many batches to hand in before the first result is asked for."""
+        """The number of batches to submit before the first call of `result`."""
 
     def submit(self, batch: Sequence[str]) -> Task[R]:
-        """Hands a batch in; returns at once."""
+        """Submits a batch; returns at once."""
 
     def result(self, task: Task[R]) -> list[R]:
         """Waits for a task's results.
@@ -45,10 +45,8 @@ class Workers(Protocol[R]):
 
 
 def failed(error: Exception, name: str = "") -> ScrubError:
-    """What is said of a batch that failed; the error's own message may hold a text, so it is not
-    repeated.
-    """
+    """Makes the error of a failed batch without the message of its cause, which may hold a text."""
     return ScrubError(
         f"Expected a batch of texts to be scrubbed, got {name or type(error).__name__}. Nothing of "
-        "it was kept; what was scrubbed before is remembered, so run again."
+        "it was kept; texts that were scrubbed before are cached, so run again."
     )

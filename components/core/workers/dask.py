@@ -1,9 +1,8 @@
-"""Map work on a Dask cluster, whose scheduler NEWSLOOP_DASK_SCHEDULER names.
+"""Maps batches on a Dask cluster, whose scheduler NEWSLOOP_DASK_SCHEDULER names.
 
-Raw texts travel to its workers and lie in their memory and the scheduler's, nowhere else: a worker
-that may write to a disk is refused, and neither a failing task nor a log shows a text. Dask's nodes
-talk in pickles, so whoever reaches the scheduler runs code on every node: docs/scale.md says how to
-keep it private.
+Raw texts are in the memory of workers and scheduler, nowhere else. A worker that may spill to disk
+is refused, and neither a failed task nor a log shows a text. Dask's nodes exchange pickles, so a
+client of the scheduler can run code on every node; docs/scale.md describes how to protect it.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ _LOOK_EVERY = 10.0  # seconds between two counts of the cluster's threads
 
 
 class DaskWorkers(Generic[R]):
-    """Works on the cluster at `address`, such as "tls://10.0.0.5:8786".
+    """Runs batches on the cluster at `address`, such as "tls://10.0.0.5:8786".
 
-    Dask itself does the batches of a worker that died again, on another one.
+    Dask itself runs the batches of a dead worker again, on another worker.
 
     Args:
         work: as in `open_workers`; the cluster's machines need the same newsloop installed.
         address: of the scheduler.
-        seconds: how long to wait for the scheduler, and for a first or another worker.
+        seconds: time limit for the scheduler to answer, and for a worker to come.
 
     Raises:
         ScrubError: the scheduler does not answer, has no worker, or one that writes to a disk.
@@ -53,7 +52,7 @@ class DaskWorkers(Generic[R]):
 
         try:
             security = Security()  # from Dask's settings
-            # Dask's own client would notice these two, and then not end for a long time.
+            # With either of these faults, Dask's own client would hang for a long time.
             if not _ADDRESS.fullmatch(self._address):
                 raise ValueError("no address of the form tls://host:port or tcp://host:port")
             if self._address.startswith("tls:") and not _has_certificate(security):
@@ -137,7 +136,7 @@ def _has_certificate(security: Any) -> bool:
 
 
 class Sealed:
-    """A batch on its way; Dask prints a task's arguments when it logs, and this prints none."""
+    """A batch whose repr shows no text, since Dask logs the arguments of a task."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
@@ -148,11 +147,11 @@ class Sealed:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a batch failed. It comes back as a result: Dask would log an exception with its text.
+    """The error of a batch, returned as a result, since Dask would log an exception and its text.
 
     Attributes:
         name: the exception's type.
-        message: its words, where it is an error of ours, which hold no text; else empty.
+        message: of a NewsloopError, which holds no text; empty for other exceptions.
     """
 
     name: str
@@ -160,7 +159,7 @@ class Failure:
 
 
 def _guarded(work: Work[R], sealed: Sealed) -> list[R] | Failure:
-    """Runs on a worker. Those that joined late were not asked before, so each task asks."""
+    """Runs a batch on a worker; checks the worker, which may have joined after the client."""
     from distributed import get_worker
 
     try:
@@ -168,13 +167,13 @@ def _guarded(work: Work[R], sealed: Sealed) -> list[R] | Failure:
         if _spills(worker):
             raise _would_spill(worker.address)
         return work(sealed.texts)
-    except Exception as error:  # noqa: BLE001 - it is given back, and raised there
+    except Exception as error:  # noqa: BLE001 - the client raises it
         message = str(error) if isinstance(error, NewsloopError) else ""
         return Failure(type(error).__name__, message)
 
 
 def _spills(dask_worker: Any) -> bool:
-    """Whether the worker keeps what it holds anywhere but in its memory."""
+    """Tests if the worker stores results outside of its memory."""
     return type(dask_worker.data) is not dict
 
 

@@ -1,9 +1,9 @@
-"""A worker of the Dask cluster, started so that raw texts never reach its disk.
+"""Starts a worker of the Dask cluster that writes no raw text to its disk.
 
     python -m components.core.workers.dask_node tls://10.0.0.5:8786 [any option of `dask worker`]
 
-It is `dask worker` with the settings that scrubbing needs: no spilling, one thread a process, no
-dashboard, its folder under NEWSLOOP_HOME. Options given on the command line come later and win.
+The command is `dask worker` with the settings that scrubbing needs: no spilling, one thread in each
+process, no dashboard, a folder under NEWSLOOP_HOME. Options of the command line override them.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ MEMORY_ONLY = {
 
 
 def options(folder: str) -> list[str]:
-    """The options of `dask worker` that come before a person's own."""
-    # One thread: the scrubber's models take one text at a time. --nworkers makes it more.
+    """Returns the options of `dask worker` before those of the command line."""
+    # One thread, since the scrubber's models take one batch at a time; --nworkers adds processes.
     return ["--nthreads", "1", "--no-dashboard", "--local-directory", folder]
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs until the scheduler goes or a signal comes."""
+    """Runs the worker until its scheduler ends or a signal comes."""
     stay_home()
     os.environ.update(MEMORY_ONLY)
     # Dask reads the environment when it is imported.

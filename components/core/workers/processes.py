@@ -1,4 +1,4 @@
-"""Map work on this process, or on several processes of this machine."""
+"""Maps batches in this process, or in several processes of this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.core.workers.base import AHEAD, R, Task, Work, failed
 
 
 class InProcess(Generic[R]):
-    """Works here, when a result is asked for: nothing is copied to another process."""
+    """Runs a batch in this process when its result is requested."""
 
     ahead = 1
 
@@ -41,15 +41,15 @@ class InProcess(Generic[R]):
 
 
 class Processes(Generic[R]):
-    """Works on `count` processes of this machine.
+    """Runs batches in `count` processes of this machine.
 
-    A process that dies (killed, out of memory) breaks its whole pool. The pool is made anew and
-    gets every batch again whose result is not there yet.
+    A process that dies (killed, out of memory) breaks its pool. A new pool then gets every batch
+    without a result again.
     """
 
     def __init__(self, work: Work[R], count: int, attempts: int) -> None:
         self._work, self._count, self._attempts = work, count, attempts
-        self._open: list[Task[R]] = []  # handed in, not yet asked for, in order
+        self._open: list[Task[R]] = []  # submitted, result not yet taken, in order
         self._deaths = 0  # since the last result
         self._pool = self._new_pool()
 
@@ -115,7 +115,7 @@ def _has_result(future: Future[Any] | None) -> bool:
 
 
 def _end_with_parent() -> None:
-    """A worker whose parent was killed waits for work for ever; a thread watches for that."""
+    """Ends this worker when its parent is killed; without this it would wait for work forever."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
