@@ -47,7 +47,7 @@ def add(app: typer.Typer, project: Project) -> None:
     ) -> None:
         """Search for better settings on the validation side; the test side is not looked at.
 
-        What is tried stands in params.yaml under tune. Ctrl-C ends it; call it again to go on.
+        The setting tune.space says what is tried. Ctrl-C ends it; call it again to go on.
         `dvc exp show --only-changed` lists the trials. The winner becomes the first candidate, if
         you say so; `newsloop run` then trains it.
         """
