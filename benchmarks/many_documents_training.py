@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,13 +23,13 @@ from pathlib import Path
 
 import polars as pl
 import psutil
-import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import many_documents
 
 from components.core import tables
+from components.core.params import edit
 from components.core.runtime.offline import SWITCHES
 
 ROOT = Path(__file__).parents[1]
@@ -52,10 +53,9 @@ def write(path: Path, start: int, stop: int) -> None:
 
 def project(root: Path, documents: int, architecture: str) -> None:
     """All that the stage reads: settings, the candidate, both sides."""
-    settings = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
-    settings["train"] |= {"epochs": 1}
-    settings["train"]["textcnn"]["batch_size"] = 256
-    (root / "params.yaml").write_text(yaml.safe_dump(settings), "utf-8")
+    shutil.copy(ROOT / "params.yaml", root)
+    settings = {"train.epochs": 1, "train.textcnn.batch_size": 256}
+    edit.set_values(root / "params.yaml", settings)
     (root / "dvc.yaml").write_text("stages: {}\n")
     tables.write_json({"architecture": architecture}, root / "data" / "candidate.json")
     held = max(documents // 20, 100)

@@ -36,7 +36,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import httpx
 import numpy as np
 import psutil
-import yaml
 
 from benchmarks import load, serving_peers
 from components.core import bundle as bundles
@@ -45,6 +44,7 @@ from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.ledger import Ledger
 from components.core.networks import assembly
+from components.core.params import edit
 from components.core.paths import Paths
 from components.core.tokenizers import words as word_tokenizer
 
@@ -119,9 +119,8 @@ def two_versions(
         ROOT, place, PLACE / names[0], PLACE / "keys", names[0], port
     )
     shutil.copytree(PLACE / names[1], place / "home" / "bundles" / names[1])
-    values = yaml.safe_load((place / "params.yaml").read_text(encoding="utf-8"))
-    values["serve"] |= {"keep_seconds": keep_seconds, "follow_seconds": 0.1}
-    (place / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    times = {"serve.keep_seconds": keep_seconds, "serve.follow_seconds": 0.1}
+    edit.set_values(place / "params.yaml", times)
     ledger = Ledger(ledgers.url(Paths(place, place / "home").ledger))
     row = {**ledger.versions()[0], "version": 2, "bundle": names[1], "tag": "newsloop@v2.0.0"}
     ledger.add_version(row, "a benchmark")

@@ -10,10 +10,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
-
 from components.core import ledger as ledgers
 from components.core.ledger import Ledger
+from components.core.params import edit
 from components.core.paths import Paths
 
 Started = tuple[list[str], dict[str, str]]  # a command line and its environment
@@ -103,9 +102,8 @@ def ours(code: Path, place: Path, bundle: Path, key_folder: Path, name: str, por
     """The service of the checkout at `code`, in a project of its own whose champion is `bundle`."""
     paths = Paths(place, place / "home")
     place.mkdir()
-    values = yaml.safe_load((code / "params.yaml").read_text(encoding="utf-8"))
-    values["serve"]["port"] = port
-    (place / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    shutil.copy(code / "params.yaml", place)
+    edit.set_values(place / "params.yaml", {"serve.port": port})
     (place / "dvc.yaml").write_text("stages: {}\n", encoding="utf-8")
     shutil.copytree(bundle, paths.bundles / name)
     shutil.copytree(key_folder, paths.keys)

@@ -289,9 +289,10 @@ def _train(candidate: Candidate, paths: Paths, summary: Summary, changed: set[st
     stages = pipeline.stages(paths)
     for stage in stages:
         if stage in changed:
-            # What stands below it has to be looked at again.
-            changed = {*stages}
             _timed(summary, stage, run_stage, stage, paths)
+            # What stands below it has to be looked at again: one by one, because each may change
+            # the next; all at once below the settings, which change few of them.
+            changed = pipeline.changed_stages(paths) if stage == pipeline.SETTINGS else {*stages}
         else:
             summary.stages.append((stage, "unchanged", 0.0))
     pipeline.verify(paths)

@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 import sqlalchemy as sa
-import yaml
 
 from components.core import params as parameters
 from components.core.ledger import TEXTS, Champion, Ledger
+from components.core.params import edit
 from components.core.paths import Paths
 from serving.client import Client
 from serving.http import api_keys
@@ -42,15 +42,10 @@ def free_port() -> int:
 
 def settings(port: int, **serve: object) -> str:
     """params.yaml for a service at `port`, with other changes to its section `serve`."""
-    values = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
-    values["serve"] |= {
-        "port": port,
-        "max_texts": MAX_TEXTS,
-        "max_characters": MAX_CHARACTERS,
-        "follow_seconds": 0.05,
-    }
-    values["serve"] |= serve
-    return yaml.safe_dump(values)
+    limits = {"max_texts": MAX_TEXTS, "max_characters": MAX_CHARACTERS, "follow_seconds": 0.05}
+    values = {f"serve.{key}": value for key, value in ({"port": port} | limits | serve).items()}
+    text = (PROJECT / "params.yaml").read_text(encoding="utf-8")
+    return edit.with_values(text, values, "params.yaml")
 
 
 class Server:

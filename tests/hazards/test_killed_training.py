@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
 
 from components.core import tables
+from components.core.params import edit
 from components.core.runtime.offline import SWITCHES
 from tests.project import LABELS, ROOT, articles
 
@@ -26,11 +26,17 @@ SMALL = {"words": 48, "members": 1, "filters": 8, "bag": 4, "batch_size": 8}
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A split of 60 real articles, and a small recipe with all that could go on wrongly."""
     root = tmp_path_factory.mktemp("killed")
-    settings = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
-    settings["train"] |= {"epochs": EPOCHS, "patience": EPOCHS, "embedding": "random"}
-    settings["train"]["textcnn"] |= SMALL
-    settings["train"]["fitting"] |= {"schedule": "cosine", "crop": 0.5, "weight_decay": 0.01}
-    (root / "params.yaml").write_text(yaml.safe_dump(settings), "utf-8")
+    shutil.copy(ROOT / "params.yaml", root)
+    settings = {
+        "train.epochs": EPOCHS,
+        "train.patience": EPOCHS,
+        "train.embedding": "random",
+        "train.fitting.schedule": "cosine",
+        "train.fitting.crop": 0.5,
+        "train.fitting.weight_decay": 0.01,
+    }
+    small = {f"train.textcnn.{key}": value for key, value in SMALL.items()}
+    edit.set_values(root / "params.yaml", settings | small)
     (root / "dvc.yaml").write_text("stages: {}\n")
     tables.write_json({"architecture": "textcnn"}, root / "data" / "candidate.json")
     for side, start, stop in (("train", 0, 9), ("validation", 9, 12)):

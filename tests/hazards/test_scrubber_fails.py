@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-import yaml
 
 from components import ingest, snapshot
 from components.core import params as parameters
 from components.core.errors import ScrubError
 from components.core.ledger import PREDICTIONS, TEXTS, Ledger
+from components.core.params import edit
 from components.core.paths import Paths
 from serving.http.answers import Prediction
 from serving.models.predictions import Answer
@@ -130,9 +130,8 @@ def test_a_service_whose_scrubber_cannot_be_loaded_keeps_no_text(
     tmp_path: Path, broken: str
 ) -> None:
     """The real process, with settings that no recognizer can serve."""
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    values["ingest"]["scrub"] |= BROKEN[broken]
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    edit.set_values(tmp_path / "params.yaml", {"ingest.scrub.entities": BROKEN[broken]["entities"]})
     assert recorded(tmp_path, scrubbing.command(tmp_path / "params.yaml")) == [None]
     assert not holds_secret(tmp_path)
 

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from components.core.errors import ScrubError, SourceError
-from components.core.params import ENTITIES, Limits, Source
+from components.core.params import ENTITIES, Limits, Source, edit
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed
 from components.sources import RawDocument, SourceReader, open_source
@@ -423,10 +422,8 @@ def test_an_entry_that_the_policy_drops_is_seen_and_not_kept(
 def test_the_projects_own_scrubber_and_settings_are_used(
     paths: Paths, web: Web, masks: Masks
 ) -> None:
-    values = yaml.safe_load((paths.root / "params.yaml").read_text())
-    keep = dict.fromkeys(ENTITIES, "keep")
-    values["ingest"]["scrub"]["entities"] = keep | {"EMAIL_ADDRESS": "mask"}
-    (paths.root / "params.yaml").write_text(yaml.safe_dump(values))
+    found = dict.fromkeys(ENTITIES, "keep") | {"EMAIL_ADDRESS": "mask"}
+    edit.set_values(paths.params, {"ingest.scrub.entities": found})
     web.answer = lambda _: (200, {}, feed(1).replace(b"lines", b"lines to ann@example.org"))
     opened = open_source(source(web, kind="feed"), paths)
     (found,) = opened.read(opened.pin())
