@@ -1,7 +1,7 @@
 """Everything of BentoML and uvicorn that the service uses without a promise of theirs.
 
 BentoML's worker calls `to_asgi` and starts uvicorn by itself, so limits on connections can only be
-put into uvicorn's registry of protocols. tests/unit/test_bentoml_adapter.py lists each assumption:
+put into uvicorn's registry of protocols. tests/unit/serving/test_bentoml_adapter.py lists each assumption:
 after an upgrade of either package its failures name what has to change here.
 """
 
@@ -13,7 +13,6 @@ from typing import Any
 
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
-from bentoml._internal.utils import circus
 from starlette.applications import Starlette
 from uvicorn.config import HTTP_PROTOCOLS, WS_PROTOCOLS
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -40,25 +39,25 @@ def install(protocol: type) -> None:
     WS_PROTOCOLS["auto"] = None  # an upgrade is a request like any other
 
 
-class PrivateArbiter(circus.Arbiter):  # type: ignore[misc]
-    """BentoML's supervisor (Circus), with sockets that only its own user reaches.
+def close_supervisor() -> None:
+    """Lets BentoML's next supervisor (Circus) listen at sockets that only its own user reaches.
 
     It obeys commands, such as to start a program. BentoML lets it listen at two TCP ports of the
     loopback, whose protocol (ZeroMQ) knows no password: any user of the machine could command it.
+    BentoML has no setting for this.
     """
+    from bentoml._internal.utils import circus  # the worker does without it
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        # mkdtemp's folder has the mode 0700. A socket's path may have 107 bytes, so the folder is
-        # not in NEWSLOOP_HOME, whose path may be long.
-        folder = tempfile.mkdtemp(prefix="newsloop-")
-        options["endpoint"] = f"ipc://{folder}/control"
-        options["pubsub_endpoint"] = f"ipc://{folder}/events"
-        super().__init__(*arguments, **options)
-        self.exit_stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    class PrivateArbiter(circus.Arbiter):  # type: ignore[misc]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            # mkdtemp's folder has the mode 0700. A socket's path may have 107 bytes, so the folder
+            # is not in NEWSLOOP_HOME, whose path may be long.
+            folder = tempfile.mkdtemp(prefix="newsloop-")
+            options["endpoint"] = f"ipc://{folder}/control"
+            options["pubsub_endpoint"] = f"ipc://{folder}/events"
+            super().__init__(*arguments, **options)
+            self.exit_stack.callback(shutil.rmtree, folder, ignore_errors=True)
 
-
-def close_supervisor() -> None:
-    """Makes BentoML's next supervisor a private one; BentoML has no setting for this."""
     circus.Arbiter = PrivateArbiter
 
 

@@ -166,8 +166,8 @@ def test_tags_of_a_colleague_take_numbers_and_move_nothing(paths: Paths, ledger:
         served = deployments.at(ledger, moment)
         assert served is not None
         assert served["tag"] == tag
-    back = deployments.way_back(ledger, deployments.history(ledger), None)
-    assert back["tag"] == first.tag
+    champion, back = deployments.way_back(ledger)
+    assert (champion.tag, back["tag"]) == (second.tag, first.tag)
     assert git(paths, "rev-parse", "newsloop@v9.0.0^{commit}") == first.commit
 
 
