@@ -1,8 +1,8 @@
 """Everything of BentoML and uvicorn that the service uses without a promise of theirs.
 
 BentoML's worker calls `to_asgi` and starts uvicorn by itself, so limits on connections can only be
-put into uvicorn's registry of protocols. tests/unit/serving/test_bentoml_adapter.py lists each assumption:
-after an upgrade of either package its failures name what has to change here.
+put into uvicorn's registry of protocols. tests/unit/serving/test_bentoml_adapter.py lists each
+assumption: after an upgrade of either package its failures name what has to change here.
 """
 
 from __future__ import annotations
