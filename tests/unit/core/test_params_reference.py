@@ -14,7 +14,7 @@ from components.core import params
 from components.core.errors import UsageError
 from components.core.params import reference
 from components.core.paths import Paths
-from flows.cli import params as cli_params
+from flows.cli.administer import params as cli_params
 
 ROOT = Path(__file__).parents[3]
 TURNED = params.parse(
