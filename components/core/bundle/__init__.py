@@ -106,11 +106,11 @@ class Model:
 
     @property
     def explains(self) -> bool:
-        """Whether `explain` can be asked; bundles of before it cannot."""
+        """True if `explain` works; bundles of early releases have no explanation."""
         return self._runtime.explains
 
     def explain(self, texts: Sequence[str]) -> list[Explanation]:
-        """Which words carried the label of each text, in their order; see bundle/explanation.py.
+        """Explains the label of each text by its words, in their order; see bundle/explanation.py.
 
         Raises:
             BundleError: this bundle was made before newsloop could do that.

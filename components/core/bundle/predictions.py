@@ -45,7 +45,7 @@ class Predictions:
         return Predictions(labels, **{name: getattr(self, name)[rows] for name in arrays})
 
     def signals(self) -> pl.DataFrame:
-        """What monitoring watches: label, confidence, words, unknown_share, feature_0, ..."""
+        """Signals for monitoring: label, confidence, words, unknown_share, feature_0, ..."""
         import polars as pl
 
         columns: dict[str, Any] = {

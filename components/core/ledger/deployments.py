@@ -98,7 +98,7 @@ def roll_back(
 
 
 def way_back(ledger: Ledger, version: int | None = None) -> tuple[Champion, dict[str, Any]]:
-    """Who serves, and the deployment that `roll_back` would let stand again.
+    """Finds the champion, and the deployment that `roll_back` would restore.
 
     Raises:
         NoWayBack: there is none.

@@ -88,7 +88,7 @@ def load(path: Path) -> Params:
 
 
 def read(path: Path) -> Any:
-    """What the file at `path` holds, not checked yet.
+    """Reads the file at `path` without checking its values.
 
     Raises:
         ParamsError: no such file, or no YAML.

@@ -1,4 +1,4 @@
-"""How a network is fitted: section `train.fitting` of params.yaml, and `train.hardware`."""
+"""Settings for fitting a network: section `train.fitting` of params.yaml, and `train.hardware`."""
 
 from __future__ import annotations
 
