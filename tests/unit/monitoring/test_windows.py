@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from components.core.ledger import PREDICTIONS, TEXTS, WINDOWS, Ledger
+from components.core.ledger import windows as ledger_windows
 from monitoring import windows
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
@@ -73,6 +75,35 @@ def test_the_clock_does_not_matter(ledger: Ledger) -> None:
     ledger.insert(PREDICTIONS, [prediction(n, time=time) for n, time in enumerate(times, 1)])
     ledger.insert(TEXTS, [text(n) for n in range(1, 4)])
     assert windows.pick(ledger, A, 10).texts == ["1", "2", "3"]
+
+
+def test_under_overload_each_prediction_has_the_same_chance(ledger: Ledger) -> None:
+    """One caller floods and is sampled thinly; the window must not over-represent the others."""
+    draw = random.Random(3)
+    predictions, texts = [], []
+    for number in range(8_000):
+        caller, share = ("flood", 0.1) if number % 4 else ("steady", 0.8)
+        id_ = f"{draw.getrandbits(128):032x}"
+        predictions.append(prediction(number, id=id_, source=caller))
+        kept = ledger_windows.position(id_) < share
+        row = {"prediction_id": id_, "text": caller if kept else None, "share": share}
+        texts.append(row if number % 100 else row | {"text": None, "share": None})  # lost
+    ledger.insert(PREDICTIONS, predictions)
+    ledger.insert(TEXTS, texts)
+    window = windows.pick(ledger, A, 10_000)
+    assert window.share == 0.1
+    assert window.lost == 80 - (window.until < 8_000 - 100)
+    assert window.rows == pytest.approx(792, rel=0.1)
+    assert window.by_source()["steady"] / window.rows == pytest.approx(0.25, abs=0.04)
+    # By itself the steady caller keeps what is known of it.
+    assert windows.pick(ledger, A, 10_000, "steady").share == 0.8
+
+
+def test_few_predictions_of_a_short_overload_do_not_thin_the_window() -> None:
+    rows = [ledger_windows.Sampled(i, i / 100, 1.0 if i % 25 else 0.01, True) for i in range(100)]
+    assert windows.even(rows, 0.05) == (list(range(100)), 1.0)
+    assert windows.even(rows) == ([0], 0.01)
+    assert windows.even([]) == ([], 1.0)
 
 
 def test_only_scrubbed_texts_are_judged(ledger: Ledger) -> None:
