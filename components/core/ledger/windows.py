@@ -114,6 +114,55 @@ def counts(
     return {"within": found.get(False, 0), "later": found.get(True, 0)}
 
 
+class TextCounts(NamedTuple):
+    """Counts of predictions by what became of their texts.
+
+    Attributes:
+        kept: scrubbed and in the ledger.
+        sampled_out: left out under overload, by a sample that is even within each caller.
+        lost: given up by the scrubber or the full queue, or lost with a service that was killed.
+        waiting: not scrubbed yet.
+    """
+
+    kept: int
+    sampled_out: int
+    lost: int
+    waiting: int
+
+    def summary(self) -> str:
+        """Describes what was not kept; empty if all was.
+
+        >>> TextCounts(90, 9, 1, 0).summary()
+        '90 of 100 texts kept, 9 left out by the sample under overload, 1 lost'
+        """
+        if not self.sampled_out + self.lost:
+            return ""
+        parts = [f"{self.kept} of {sum(self)} texts kept"]
+        if self.sampled_out:
+            parts.append(f"{self.sampled_out} left out by the sample under overload")
+        if self.lost:
+            parts.append(f"{self.lost} lost")
+        return ", ".join(parts)
+
+
+def text_counts(ledger: Ledger, since: datetime) -> TextCounts:
+    """Counts the predictions since `since`, of all bundles, by what became of their texts."""
+    state = sa.case(
+        (TEXTS.c.prediction_id.is_(None), "waiting"),
+        (TEXTS.c.text.is_not(None), "kept"),
+        (TEXTS.c.share.is_not(None), "sampled_out"),
+        else_="lost",
+    ).label("state")
+    rows = ledger.query(
+        sa.select(state, sa.func.count().label("n"))
+        .select_from(PREDICTIONS)
+        .join(TEXTS, TEXTS.c.prediction_id == PREDICTIONS.c.id, isouter=True)
+        .where(PREDICTIONS.c.time > since)
+        .group_by(state)
+    )
+    return TextCounts(**dict.fromkeys(TextCounts._fields, 0) | {r["state"]: r["n"] for r in rows})
+
+
 def texts(ledger: Ledger, seqs: Sequence[int]) -> list[dict[str, Any]]:
     """`seq`, `id`, `text` (scrubbed), `source` of these predictions, in the order of `seqs`."""
     found: dict[int, dict[str, Any]] = {}

@@ -145,3 +145,19 @@ def test_before_a_window_come_the_newest_and_long_before_the_oldest(
             ledger.insert(WINDOWS, [{**row, "verdict": verdict, "details": {}}])
     found = windows.past(ledger, windows.Window(A, until, until), most, early)
     assert (found.before.texts, found.quiet, found.early.texts) == expected
+
+
+def test_texts_are_counted_by_what_became_of_them(ledger: Ledger) -> None:
+    rows = [prediction(number) for number in range(1, 6)]
+    rows.append(prediction(6, time=NOW - timedelta(days=2)))
+    ledger.insert(PREDICTIONS, rows)
+    ledger.insert(TEXTS, [text(1) | {"share": 0.5}])
+    ledger.insert(TEXTS, [text(2), text(6)])
+    ledger.insert(TEXTS, [text(3) | {"text": None, "share": 0.5}])
+    ledger.insert(TEXTS, [text(4) | {"text": None}])
+    counts = ledger_windows.text_counts(ledger, NOW - timedelta(days=1))
+    assert counts == (2, 1, 1, 1)
+    assert counts.summary() == (
+        "2 of 5 texts kept, 1 left out by the sample under overload, 1 lost"
+    )
+    assert ledger_windows.TextCounts(5, 0, 0, 1).summary() == ""
