@@ -36,6 +36,12 @@ from components.core.ledger.tables import (
     UtcTime,
     last_labels,
 )
+from components.core.ledger.verdicts import (
+    CircuitVerdict,
+    DecisionKind,
+    GateVerdict,
+    GovernorVerdict,
+)
 
 __all__ = [
     "DECISIONS",
@@ -313,7 +319,10 @@ class Ledger:
         self.insert(DECISIONS, [row])
 
     def decisions(
-        self, kind: str, verdict: str | None = None, limit: int = 1
+        self,
+        kind: DecisionKind,
+        verdict: GateVerdict | GovernorVerdict | CircuitVerdict | None = None,
+        limit: int = 1,
     ) -> list[dict[str, Any]]:
         """The newest decisions of a kind, the newest first."""
         statement = sa.select(DECISIONS).where(DECISIONS.c.kind == kind)
