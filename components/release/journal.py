@@ -16,7 +16,7 @@ from components.core.errors import ReleaseError
 from components.core.paths import Paths
 
 
-class Step(StrEnum):
+class ReleaseStep(StrEnum):
     """The steps in their order; each is written when it is done, BEGUN before the first."""
 
     BEGUN = "begun"
@@ -53,14 +53,14 @@ class Entry:
     decision: dict[str, Any]
     dvc_lock: str
     snapshot: str
-    step: Step = Step.BEGUN
+    step: ReleaseStep = ReleaseStep.BEGUN
     commit: str = ""
 
     @property
     def complete(self) -> bool:
         """Whether the release can be finished without the workspace's data."""
-        steps = list(Step)
-        return steps.index(self.step) >= steps.index(Step.STORED)
+        steps = list(ReleaseStep)
+        return steps.index(self.step) >= steps.index(ReleaseStep.STORED)
 
 
 def write(entry: Entry, paths: Paths) -> Entry:
@@ -78,7 +78,7 @@ def read(paths: Paths) -> Entry | None:
         return None
     try:
         row = tables.read_json(paths.journal)
-        return Entry(**{**row, "step": Step(row["step"])})
+        return Entry(**{**row, "step": ReleaseStep(row["step"])})
     except (TypeError, KeyError, ValueError) as error:
         raise ReleaseError(
             f"Expected {paths.journal} to be written by this version of newsloop, got: {error}. "

@@ -166,7 +166,7 @@ def _retire(
         row = rows[version]
         if version not in retired:
             deeds.once("ledger", f"{row['tag']} retired", row["bundle"])
-        ledger.retire(version, row["bundle"], now, f"erasure {plan.id}")
+        ledger.retire(version, row["bundle"], now, f"erasure {plan.id}", plan.id)
     if replacement is not None:
         tag = rows[replacement]["tag"]
         ledger.deploy(replacement, now, f"erasure {plan.id}: {tag} instead")

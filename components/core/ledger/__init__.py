@@ -210,16 +210,18 @@ class Ledger:
         """Makes an earlier version the champion."""
         self.insert(DEPLOYMENTS, [{"version": version, "time": time, "reason": reason}])
 
-    def retire(self, version: int, bundle: str, time: datetime, reason: str) -> bool:
+    def retire(
+        self, version: int, bundle: str, time: datetime, reason: str, erasure: str | None = None
+    ) -> bool:
         """Marks a version that must not serve again. True the first time, False after that."""
         if version in self.retired():
             return False
         row = {"version": version, "bundle": bundle, "time": time, "reason": reason}
-        self.insert(RETIRED, [row])
+        self.insert(RETIRED, [{**row, "erasure": erasure}])
         return True
 
     def retired(self) -> dict[int, dict[str, Any]]:
-        """Version -> its row (version, bundle, time, reason), of those that must not serve."""
+        """Version -> its row, with the id of the `erasure` if one retired it; none may serve."""
         return {row["version"]: row for row in self.query(sa.select(RETIRED))}
 
     # Feedback

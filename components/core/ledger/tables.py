@@ -210,6 +210,7 @@ RETIRED = sa.Table(
     sa.Column("bundle", sa.String(64), nullable=False),
     sa.Column("time", UtcTime, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
+    sa.Column("erasure", sa.String(12), nullable=True),  # its id
     sqlite_autoincrement=True,
 )
 # The trial of a version beside the champion: its last row says how it stands. `step` counts in
