@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from components.core.errors import NewsloopError
+from components.core.errors import NewsloopError, cause_and_remedy
 from components.core.runtime import imports, interrupts
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -45,7 +45,7 @@ def _other(error: BaseException) -> int:
         error.show()
         return int(error.exit_code)
     if isinstance(error, OSError):
-        _say(f"Expected to read and write files, got: {error}.")
+        _say(f"Expected to read and write files, got: {cause_and_remedy(error)}")
         return 1
     raise error
 

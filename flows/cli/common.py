@@ -14,6 +14,7 @@ from components.core.errors import (
     LedgerError,
     NewsloopError,
     UsageError,
+    cause_and_remedy,
 )
 from components.core.ledger import Champion, Ledger
 from components.core.params import Params
@@ -35,8 +36,7 @@ def project() -> tuple[Params, Paths]:
         environment.settle(params, paths)
     except OSError as error:
         raise NewsloopError(
-            f"Expected to write in {paths.home}, got: {error.strerror}. Give this user the right "
-            "to write there, or set NEWSLOOP_HOME to a folder of its own."
+            f"Expected to write in {paths.home}, got: {cause_and_remedy(error)}"
         ) from error
     environment.quiet_console()
     return params, paths

@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from components.core.errors import LedgerError
+from components.core.errors import NO_ROOM, LedgerError, cause_and_remedy
 from components.core.ledger import migrations
 from components.core.ledger.tables import (
     DECISIONS,
@@ -62,7 +62,7 @@ __all__ = [
 ]
 
 # What SQLite says where it cannot write; it calls a full disk either.
-_NO_ROOM = ("disk I/O error", "database or disk is full")
+_WITHOUT_ROOM = ("disk I/O error", "database or disk is full")
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ class Ledger:
             try:
                 Path(target.database).parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
+                told = cause_and_remedy(error)
                 raise LedgerError(
-                    f"Expected to write the ledger {target.database}, got: {error.strerror}. Give "
-                    "this user the right to write there, or set NEWSLOOP_HOME."
+                    f"Expected to write the ledger {target.database}, got: {told}"
                 ) from error
         self.name = target.render_as_string(hide_password=True)
         try:
@@ -399,8 +399,8 @@ def _explained(error: SQLAlchemyError, name: str) -> LedgerError:
     # str(error) repeats the parameters, which may be a text: only the cause is shown.
     cause = str(getattr(error, "orig", None) or type(error).__name__)
     todo = "See that the database runs and that this user may write to it."
-    if cause in _NO_ROOM:
-        todo = "The disk is full or damaged: make room on it, or have it checked."
+    if cause in _WITHOUT_ROOM:
+        todo = NO_ROOM
     return LedgerError(f"Expected to reach the ledger at {name}, got: {cause}. {todo}")
 
 
