@@ -121,11 +121,7 @@ def ask_as_person(ledger: Ledger, params: Params, now: datetime, why: str) -> tu
     Raises:
         LedgerError: no champion, or a retraining is asked for already.
     """
-    champion = ledger.champion()
-    if champion is None:
-        raise LedgerError(
-            "Expected a champion to retrain, none was released yet. Run `newsloop run` first."
-        )
+    champion = ledger.need_champion("to retrain")
     decision_id, decision = decide(ledger, params, champion, now, Asker.PERSON, why)
     if decision.verdict != GovernorVerdict.RETRAIN:
         raise LedgerError(

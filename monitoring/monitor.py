@@ -21,7 +21,6 @@ import polars as pl
 from components.core import bundle, tables, text_quality
 from components.core.bundle import Model
 from components.core.bundle import reference as references
-from components.core.errors import LedgerError
 from components.core.ledger import Champion, Ledger
 from components.core.ledger import windows as ledger_windows
 from components.core.ledger.verdicts import DecisionKind, GovernorVerdict
@@ -161,11 +160,7 @@ def run(
         LedgerError: there is no champion, the ledger cannot be reached, or another run was faster.
         BundleError: the champion's bundle is missing or altered.
     """
-    champion = ledger.champion()
-    if champion is None:
-        raise LedgerError(
-            "Expected a champion to watch, found none in the ledger. `newsloop run` makes one."
-        )
+    champion = ledger.need_champion("to watch")
     reference = bundle.read_reference(paths.bundles / champion.bundle, champion.bundle, paths.keys)
     settings = params.monitor
     window = windows.pick(ledger, champion.bundle, settings.max_rows)

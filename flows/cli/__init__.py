@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-
 from components.core.errors import NewsloopError, cause_and_remedy
-from components.core.runtime import imports, interrupts
+from components.core.runtime import imports, interrupts, noise
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -14,7 +12,7 @@ def main() -> int:
     """Runs the command line; every error of ours is one paragraph on stderr."""
     imports.collect_seldom()
     interrupts.install()
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    noise.quiet_http()
     try:
         from flows.cli import app  # a second's work, in which Ctrl-C is heard already
 

@@ -177,6 +177,23 @@ class Ledger:
         history = self.deployments(limit=1)
         return history[0] if history else None
 
+    def need_champion(self, purpose: str) -> Champion:
+        """The version that serves.
+
+        Args:
+            purpose: completes "Expected a champion".
+
+        Raises:
+            LedgerError: none was released yet.
+        """
+        champion = self.champion()
+        if champion is None:
+            raise LedgerError(
+                f"Expected a champion {purpose} in the ledger {self.name}, none was released yet. "
+                "Run `newsloop run` first."
+            )
+        return champion
+
     def deployments(self, limit: int | None = None) -> list[Champion]:
         """Who served when, the newest first."""
         statement = (
