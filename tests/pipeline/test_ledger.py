@@ -116,7 +116,7 @@ def test_an_erasure_of_before_is_known_by_its_id(ledger: Ledger) -> None:
     for number, reason in ((1, "erasure 0123456789ab"), (2, "erasure"), (3, "a person")):
         ledger.add_version({**version(number), "bundle": f"b{number}"}, "first")
         ledger.retire(number, f"b{number}", NOON, reason)
-    migrations.downgrade(ledger.engine, "0005")  # which had the reason only
+    migrations.downgrade(ledger.engine, "0006")  # which had the reason only
     migrations.upgrade(ledger.engine)
     assert {number: row["erasure"] for number, row in ledger.retired().items()} == {
         1: "0123456789ab", 2: None, 3: None,
