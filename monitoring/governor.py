@@ -21,6 +21,21 @@ class Asker(StrEnum):
     PERSON = "person"
 
 
+class Rule(StrEnum):
+    """The rules that may stop a retraining."""
+
+    BAD_DATA = "bad_data"
+    CANNOT_SAY = "cannot_say"
+    NO_REASON = "no_reason"
+    UNDER_WAY = "under_way"
+    CIRCUIT = "circuit"
+    TOO_FEW_WINDOWS = "too_few_windows"
+    COOLDOWN = "cooldown"
+    BUDGET = "budget"
+    TOO_FEW_LABELS = "too_few_labels"
+    QUIET_HOURS = "quiet_hours"
+
+
 @dataclass(frozen=True)
 class WindowVerdict:
     """Monitoring's finding about a window.
@@ -73,13 +88,13 @@ class GovernorDecision:
     Attributes:
         verdict: retrain, wait or alert; an alert needs a person.
         reasons: a sentence each; the last one is the governor's.
-        rule: name of the rule that decided.
+        rule: that decided; the asker, where no rule stopped it.
         moved: True if this window moved, False if not; None if unknown.
     """
 
     verdict: GovernorVerdict
     reasons: list[str]
-    rule: str = ""
+    rule: Rule | Asker
     moved: bool | None = None
 
 
@@ -141,10 +156,10 @@ def decide(
     case = _Case(verdict, history, params, now)
     reasons = [*verdict.reasons, *case.drops()]
     moved = moves(verdict, params)
-    for rule in _RULES[by]:
-        if decided := rule(case):
+    for rule in _ASKED[by]:
+        if decided := _RULES[rule](case):
             answer, sentence = decided
-            return GovernorDecision(answer, [*reasons, sentence], rule.__name__.strip("_"), moved)
+            return GovernorDecision(answer, [*reasons, sentence], rule, moved)
     return GovernorDecision(GovernorVerdict.RETRAIN, [*reasons, *_grounds(case, by)], by, moved)
 
 
@@ -291,11 +306,20 @@ def _grounds(case: _Case, by: Asker) -> list[str]:
     ]
 
 
-_RULES: dict[Asker, tuple[Callable[[_Case], _RuleAnswer], ...]] = {
-    Asker.MONITORING: (
-        _bad_data, _cannot_say, _no_reason, _under_way, _circuit, _too_few_windows, _cooldown,
-        _budget, _too_few_labels, _quiet_hours,
-    ),
-    Asker.SCHEDULE: (_under_way, _circuit, _cooldown, _budget),
-    Asker.PERSON: (_under_way,),
-}  # fmt: skip
+_RULES: dict[Rule, Callable[[_Case], _RuleAnswer]] = {
+    Rule.BAD_DATA: _bad_data,
+    Rule.CANNOT_SAY: _cannot_say,
+    Rule.NO_REASON: _no_reason,
+    Rule.UNDER_WAY: _under_way,
+    Rule.CIRCUIT: _circuit,
+    Rule.TOO_FEW_WINDOWS: _too_few_windows,
+    Rule.COOLDOWN: _cooldown,
+    Rule.BUDGET: _budget,
+    Rule.TOO_FEW_LABELS: _too_few_labels,
+    Rule.QUIET_HOURS: _quiet_hours,
+}
+_ASKED: dict[Asker, tuple[Rule, ...]] = {  # in the order that they are asked
+    Asker.MONITORING: tuple(_RULES),
+    Asker.SCHEDULE: (Rule.UNDER_WAY, Rule.CIRCUIT, Rule.COOLDOWN, Rule.BUDGET),
+    Asker.PERSON: (Rule.UNDER_WAY,),
+}
