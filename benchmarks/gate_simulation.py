@@ -22,9 +22,10 @@ import polars as pl
 from scipy.stats import norm
 
 from components.core import params
+from components.core.ledger.verdicts import GateVerdict
 from components.core.metrics import wilson
 from components.gate import comparison
-from components.gate.checks import RELEASE, against_champion, verdict
+from components.gate.checks import against_champion, verdict
 
 CLASSES = 5
 SIZES = (100, 200, 400, 1000, 2000)
@@ -91,7 +92,7 @@ def tries(
 
 def show(title: str, found: Counter[str]) -> None:
     count = found.total()
-    bound = wilson(found[RELEASE], count, 0.95)
+    bound = wilson(found[GateVerdict.RELEASE], count, 0.95)
     told = ", ".join(f"{name} {found[name] / count:.1%}" for name in ("release", "keep", "refuse"))
     print(f"{title:<52} {told:<44} released: {bound.low:.1%} to {bound.high:.1%}")
 

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import many_documents
 
-from components.core import tables
+from components.core import streams, tables
 from components.core.params import edit
 from components.core.runtime.offline import SWITCHES
 
@@ -40,7 +40,7 @@ _LOOK_EVERY = 0.1  # seconds between two looks at the memory
 
 def write(path: Path, start: int, stop: int) -> None:
     """Short documents number `start` to `stop` - 1 as a Parquet table."""
-    with tables.TableWriter(path, {"text": pl.String(), "label": pl.String()}) as writer:
+    with streams.TableWriter(path, {"text": pl.String(), "label": pl.String()}) as writer:
         for first in range(start, stop, _AT_ONCE):
             found: dict[str, list[str]] = {"text": [], "label": []}
             for one in many_documents.documents(first, min(first + _AT_ONCE, stop)):

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from components.core.bundle.reference import ACTUAL, LANGUAGE, PROBABILITIES
+from components.core.ledger.verdicts import WindowFinding
 from components.core.metrics import Interval
 from components.core.params import Monitor, Params
 from monitoring import accuracy_estimate, data_quality, drift
@@ -19,7 +20,7 @@ from monitoring.drift import Drift, by_source, what_moved
 from monitoring.drift.by_source import SourceDrift
 from monitoring.drift.what_moved import Moved
 from monitoring.governor import WindowVerdict
-from monitoring.windows import Window
+from monitoring.windows import Window, WindowState
 
 # A smaller level needs too many permutations. The level only falls below it if the day's budget is
 # far too small for the number of windows.
@@ -104,20 +105,20 @@ def level(spent: float, settings: Monitor) -> float:
 def unready(window: Window, allowed: float, settings: Monitor) -> WindowVerdict | None:
     """Returns the verdict "cannot say" for a window that cannot be judged, else None."""
     state = window.state(settings.min_rows, settings.max_lost_share)
-    if state == "unvalidated":
+    if state == WindowState.UNVALIDATED:
         return WindowVerdict(
-            "cannot say",
+            WindowFinding.CANNOT_SAY,
             (
                 f"The scrubber lost {window.lost} of {window.lost + window.rows} texts, at most "
                 f"{settings.max_lost_share:.0%} may be: nobody knows what they said. See the "
                 "service's log.",
             ),
         )
-    if state != "complete":
+    if state != WindowState.COMPLETE:
         return drift.too_few(window.rows, settings)
     if allowed < LEAST_LEVEL:
         return WindowVerdict(
-            "cannot say",
+            WindowFinding.CANNOT_SAY,
             (
                 "So many windows were judged within 24 hours that one more would raise more false "
                 "alarms than monitor.false_alarms_a_day allows. Look less often, or allow more.",
@@ -245,8 +246,8 @@ def estimate(
     own = accuracy(shown)
     together = accuracy(every) if every.window.rows > shown.window.rows else own
     agree = own.drop.low <= together.drop.value <= own.drop.high
-    trusted = found.verdict.finding == "none"
-    if found.verdict.finding == "drift":
+    trusted = found.verdict.finding == WindowFinding.NONE
+    if found.verdict.finding == WindowFinding.DRIFT:
         trusted = not _little_known(reference, classes, own.shares) and not _moved_otherwise(
             reference, shown.table, classes, own.shares, found.level, settings
         )

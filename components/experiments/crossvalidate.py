@@ -65,13 +65,22 @@ def documents(paths: Paths) -> pl.DataFrame:
     Raises:
         DataError: there is no split yet.
     """
-    files = [paths.split / f"{side}.parquet" for side in ("train", "validation", "test")]
+    return pl.concat(sides(paths, "train", "validation", "test")).sort("id")
+
+
+def sides(paths: Paths, *names: str) -> list[pl.DataFrame]:
+    """These sides of the split.
+
+    Raises:
+        DataError: there is no split yet.
+    """
+    files = [paths.split / f"{name}.parquet" for name in names]
     if not all(file.exists() for file in files):
         raise DataError(
             f"Expected the documents of a learning run in {paths.split}, found none. Run "
             "`newsloop run` first."
         )
-    return pl.concat([tables.read_table(file) for file in files]).sort("id")
+    return [tables.read_table(file) for file in files]
 
 
 def groups(texts: Sequence[str], settings: Split) -> Array:

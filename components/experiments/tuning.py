@@ -24,8 +24,7 @@ import polars as pl
 
 from components import train
 from components.core import params as parameters
-from components.core import tables
-from components.core.errors import DataError, ParamsError
+from components.core.errors import ParamsError
 from components.core.params import Params
 from components.core.params.architectures import Single
 from components.core.params.tune import Choice, Range
@@ -208,13 +207,7 @@ def sides(params: Params, paths: Paths) -> Sides:
     Raises:
         DataError: there is no split yet.
     """
-    files = [paths.split / f"{side}.parquet" for side in ("train", "validation")]
-    if not all(file.exists() for file in files):
-        raise DataError(
-            f"Expected the documents of a learning run in {paths.split}, found none. Run "
-            "`newsloop run` first."
-        )
-    learned, held = (tables.read_table(file) for file in files)
+    learned, held = crossvalidate.sides(paths, "train", "validation")
     if params.tune.folds == 1:
         return [(learned, held)]
     table = pl.concat([learned, held]).sort("id")

@@ -22,12 +22,10 @@ from components.core import bundle, params, tables
 from components.core.errors import DataError
 from components.core.ledger import Champion, Ledger, decisions
 from components.core.ledger import gate as ledger_gate
+from components.core.ledger.verdicts import DecisionKind, GateVerdict
 from components.core.paths import Paths
 from components.gate import comparison, report
 from components.gate.checks import (
-    KEEP,
-    RELEASE,
-    UNCHANGED,
     Check,
     against_champion,
     floors,
@@ -55,7 +53,7 @@ class Decision:
     """
 
     id: str
-    verdict: str
+    verdict: GateVerdict
     candidate: str
     champion: str | None
     architecture: str
@@ -65,7 +63,7 @@ class Decision:
 
     @property
     def released(self) -> bool:
-        return self.verdict == RELEASE
+        return self.verdict == GateVerdict.RELEASE
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; each check says whether it passed."""
@@ -176,18 +174,20 @@ def _documents(params_: params.Params, predictions: list[str]) -> list[str]:
 
 def _leaks(paths: Paths) -> int:
     """Documents in which validate's leak test found personal data, and that went on."""
-    expectations = tables.read_json(paths.validated / "validation.json")["expectations"]
-    found = [
-        row["unexpected"]
-        for row in expectations["Documents that go on"]
-        if row["column"] == "leaks"
-    ]
-    if not found:
+    validation = tables.read_json(paths.validated / "validation.json")
+    leaks = validation["leaks"] if "leaks" in validation else _leaks_of_0_1(validation)
+    if leaks is None:
         raise DataError(
             f"Expected the leak test's result in {paths.validated}, it has none. Run `dvc repro "
             "--force validate`."
         )
-    return sum(found)
+    return int(leaks)
+
+
+def _leaks_of_0_1(validation: dict[str, Any]) -> int | None:
+    """The same from a file of 0.1.0, as a champion of that version makes it in the workspace."""
+    rows = validation["expectations"].get("Documents that go on", [])
+    return next((row["unexpected"] for row in rows if row["column"] == "leaks"), None)
 
 
 def _decide(
@@ -200,9 +200,9 @@ def _decide(
     reasons: list[str],
     found: Comparison | None,
 ) -> Decision:
-    said = verdict(checks) if checks else UNCHANGED
+    said = verdict(checks) if checks else GateVerdict.UNCHANGED
     failed = [check.told() for check in checks if not check.passed]
-    if found is not None and said == KEEP:
+    if found is not None and said == GateVerdict.KEEP:
         failed.insert(0, _cannot_say(found.sides))
     basis = [
         candidate,
@@ -243,7 +243,7 @@ def record(decision: Decision, paths: Paths, ledger: Ledger, now: datetime) -> N
     ledger.add_decision(
         {
             "id": decision.id,
-            "kind": "gate",
+            "kind": DecisionKind.GATE,
             "time": now,
             "verdict": decision.verdict,
             "reasons": decision.reasons,

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from components.core import params
+from components.core.ledger.verdicts import GateVerdict
 from components.gate.comparison import Comparison
 
-RELEASE, KEEP, REFUSE, UNCHANGED = "release", "keep", "refuse", "unchanged"
-FLOOR, REHEARSAL, CHAMPION = "floor", "rehearsal", "champion"
+
+class CheckKind(StrEnum):
+    FLOOR = "floor"
+    REHEARSAL = "rehearsal"
+    CHAMPION = "champion"  # the comparison with it
+
+
+FLOOR, REHEARSAL, CHAMPION = CheckKind
 
 
 @dataclass(frozen=True)
@@ -18,14 +26,13 @@ class Check:
     """One condition: `value` must not lie below `limit`, or above it if it is a `ceiling`.
 
     Attributes:
-        kind: FLOOR, REHEARSAL or CHAMPION.
         proof: a failure says that something is not proven, not that something is bad.
     """
 
     name: str
     value: float
     limit: float
-    kind: str = FLOOR
+    kind: CheckKind = FLOOR
     ceiling: bool = False
     proof: bool = False
 
@@ -135,9 +142,10 @@ def against_champion(found: Comparison, settings: params.Gate) -> list[Check]:
     return checks
 
 
-def verdict(checks: Collection[Check]) -> str:
+def verdict(checks: Collection[Check]) -> GateVerdict:
     """RELEASE, KEEP or REFUSE."""
     failed = [check for check in checks if not check.passed]
     if not failed:
-        return RELEASE
-    return KEEP if all(check.proof for check in failed) else REFUSE
+        return GateVerdict.RELEASE
+    unproven = all(check.proof for check in failed)
+    return GateVerdict.KEEP if unproven else GateVerdict.REFUSE

@@ -19,7 +19,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from components.core import git, keys
-from components.core.errors import Busy, GitError, NewsloopError, ReleaseError
+from components.core.errors import Busy, GitError, NewsloopError, ReleaseError, cause_and_remedy
 from components.core.ledger import Champion
 from components.core.paths import Paths
 from components.core.scrub import suppression
@@ -64,8 +64,7 @@ def settle(paths: Paths) -> None:
             configure_dvc(paths, paths.root / ".dvc" / "cache")
     except OSError as error:
         raise NewsloopError(
-            f"Expected to write {error.filename or paths.home}, got: {error.strerror}. Give this "
-            "user the right to write there, or set NEWSLOOP_HOME."
+            f"Expected to write {error.filename or paths.home}, got: {cause_and_remedy(error)}"
         ) from error
 
 

@@ -25,6 +25,7 @@ from components.core.audit import Canaries, scan
 from components.core.errors import LedgerError, UsageError
 from components.core.ledger import Ledger, decisions
 from components.core.ledger import retention as ledger_retention
+from components.core.ledger.verdicts import DecisionKind, GovernorVerdict
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.scrub import cache as scrub_cache
@@ -165,7 +166,7 @@ def _retire(
         row = rows[version]
         if version not in retired:
             deeds.once("ledger", f"{row['tag']} retired", row["bundle"])
-        ledger.retire(version, row["bundle"], now, f"erasure {plan.id}")
+        ledger.retire(version, row["bundle"], now, f"erasure {plan.id}", plan.id)
     if replacement is not None:
         tag = rows[replacement]["tag"]
         ledger.deploy(replacement, now, f"erasure {plan.id}: {tag} instead")
@@ -251,9 +252,9 @@ def _ask_for_retraining(ledger: Ledger, plan: Plan, now: datetime) -> str | None
         ledger.add_decision(
             {
                 "id": id_,
-                "kind": "governor",
+                "kind": DecisionKind.GOVERNOR,
                 "time": now,
-                "verdict": "retrain",
+                "verdict": GovernorVerdict.RETRAIN,
                 "reasons": [reason],
                 "details": {"bundle": champion.bundle, "erasure": plan.id},
             }

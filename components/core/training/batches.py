@@ -69,21 +69,12 @@ def blocks(documents: pl.DataFrame | Path, rows: int) -> Iterator[pl.DataFrame]:
     Raises:
         DataError: the file is missing or no Parquet file.
     """
-    import polars as pl
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from components.core import streams
 
-    if isinstance(documents, pl.DataFrame):
+    if isinstance(documents, Path):
+        yield from streams.Stored(documents, rows).batches(["text", "label"])
+    else:
         yield from documents.select("text", "label").iter_slices(rows)
-        return
-    try:
-        with pq.ParquetFile(documents) as file:
-            for batch in file.iter_batches(rows, columns=["text", "label"]):
-                yield pl.DataFrame(pl.from_arrow(batch))
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(
-            f"Expected a Parquet table at {documents}, got: {error}. Run `dvc repro` to make it."
-        ) from error
 
 
 def encode(

@@ -11,6 +11,7 @@ import pytest
 from components import gate
 from components.core import bundle, params, tables
 from components.core import ledger as ledgers
+from components.core.errors import DataError
 from components.core.ledger import Ledger
 from components.core.ledger import windows as ledger_windows
 from components.core.paths import Paths
@@ -203,10 +204,27 @@ def test_labels_that_the_queue_asked_for_prove_nothing(case: judged.Case, ledger
     assert decision.verdict == "keep"
 
 
+@pytest.mark.parametrize("leaks", [0, 2])
+def test_leaks_are_read_by_their_key_also_from_an_older_report(
+    case: judged.Case, ledger: Ledger, leaks: int
+) -> None:
+    file = case.paths.validated / "validation.json"
+    rows = [{"column": "leaks", "unexpected": n} for n in (9, leaks)]
+    older = {"Rows that came in": rows[:1], "Documents that go on": rows[1:]}
+    for validation in ({"leaks": leaks, "expectations": {}}, {"expectations": older}):
+        tables.write_json(validation, file)
+        checks = {one.name: one for one in gate.judge(case.params, case.paths, ledger).checks}
+        assert checks["documents that leak personal data"].value == leaks
+    tables.write_json({"expectations": {}}, file)
+    with pytest.raises(DataError, match="Expected the leak test's result"):
+        gate.judge(case.params, case.paths, ledger)
+    tables.write_json({"leaks": 0}, file)
+
+
 def test_a_text_that_is_repeated_counts_once(case: judged.Case, tmp_path: Path) -> None:
-    paths = Paths(tmp_path)
+    paths = Paths(tmp_path, tmp_path / "home")
     test = judged.documents().head(12)
-    twice = pl.concat([test, test.with_columns("again/" + pl.col("id"))])
+    twice = pl.concat([test, test.with_columns(id="again/" + pl.col("id"))])
     tables.write_table(twice, paths.split / "test.parquet")
     answers = twice.select("id", predicted="label")
     tables.write_table(answers, paths.evaluated / "predictions.parquet")

@@ -100,9 +100,9 @@ class FastTextCnn:
     def __init__(self, held: Mapping[str, Array]) -> None:
         import numpy as np
 
-        from components.core.bundle.fast_textcnn import kernels
+        from components.core.bundle.fast_textcnn.compilation import kernels
 
-        self._kernels = kernels
+        self._kernels = kernels()
         words = held["words"].tobytes().decode().split("\n")
         self._tokenizer = Tokenizer(words, int(held["length"]), held["unit"].item().decode())
         self._temperature, self._abstain_below = held["calibration"]

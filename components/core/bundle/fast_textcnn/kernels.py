@@ -1,7 +1,7 @@
 """Loops that Numba compiles, for core/bundle/fast_textcnn. They run without Python's lock.
 
-All threads that predict may call them at once. Compiling takes some 2 seconds; what is compiled is
-kept in the project's state, of a bento beside its code.
+All threads that predict may call them at once. Nothing is compiled on import: the functions come
+from `compilation.kernels()`.
 
 Texts come as code points. Words are looked up in an open-addressed hash table: `slots` holds
 numbers of words, -1 where there is none, and is a power of two long; word i is the code points
@@ -10,50 +10,10 @@ spelled[begins[i] : begins[i + 1]].
 
 from __future__ import annotations
 
-import hashlib
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numba
 import numpy as np
-
-from components.core.paths import state_of
-
-
-def _kept() -> bool:
-    """Tells Numba where to keep what it compiles, never in the user's home; False: nowhere."""
-    code = Path(__file__).resolve().parents[4]
-    place = Path(__file__).parent
-    if "NEWSLOOP_HOME" in os.environ or (code / "dvc.yaml").is_file():
-        place = state_of(code) / "numba"
-        os.environ.setdefault("NUMBA_CACHE_DIR", str(place))
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(place, os.W_OK)
-
-
-_KEPT = _kept()
-
-import numba  # noqa: E402 - it reads the environment when it is imported
-from numba.core.caching import UserProvidedCacheLocator  # noqa: E402
-
-
-class ByContent(UserProvidedCacheLocator):
-    """What is compiled is kept by the code's content, not by its place.
-
-    So a checkout, its workspace clone and the bentos that were built from them compile once.
-    """
-
-    @classmethod
-    def get_suitable_cache_subpath(cls, py_file: str) -> str:
-        return hashlib.sha256(Path(py_file).read_bytes()).hexdigest()
-
-
-numba.config.CACHE_LOCATOR_CLASSES = (  # type: ignore[attr-defined]
-    f"{__name__}.{ByContent.__name__},InTreeCacheLocator"
-)
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -61,11 +21,15 @@ if TYPE_CHECKING:
 # FNV-1a, with a code point in place of a byte.
 _FNV_START, _FNV_TIMES = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 # No number here is NaN: core/bundle/fast_textcnn looks at all of the table when it is made.
-_COMPILED: Any = {
-    "nogil": True,
-    "error_model": "numpy",
-    "fastmath": {"nnan", "nsz"},
-    "cache": _KEPT,
+_COMPILED: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"nnan", "nsz"}}
+# The types of the arguments; None: those of the first call.
+SIGNATURES = {
+    "index": "void(uint32[::1], int64[::1], int32[::1])",
+    "read": "void(uint32[::1], int64[::1], boolean[::1], int32[::1], uint32[::1], int64[::1],"
+    " int64, int32, int32, int32[::1], int64[::1], int32[::1], int32[::1])",
+    "largest": "void(int32[::1], int64[::1], float32[:, ::1], int64, int64[::1], float32[:, ::1],"
+    " float32[:, ::1])",
+    "attributed": None,
 }
 
 
@@ -96,18 +60,14 @@ def _slot(
     return slot  # type: ignore[no-any-return]
 
 
-@numba.njit("void(uint32[::1], int64[::1], int32[::1])", **_COMPILED)
+@numba.njit(**_COMPILED)  # type: ignore[untyped-decorator]
 def index(spelled: Array, begins: Array, slots: Array) -> None:
     """Fills `slots`, all -1 and more than there are words; see the file's head."""
     for i in range(len(begins) - 1):
         slots[_slot(spelled, begins[i], begins[i + 1], slots, spelled, begins)] = i
 
 
-@numba.njit(
-    "void(uint32[::1], int64[::1], boolean[::1], int32[::1], uint32[::1], int64[::1],"
-    " int64, int32, int32, int32[::1], int64[::1], int32[::1], int32[::1])",
-    **_COMPILED,
-)
+@numba.njit(**_COMPILED)  # type: ignore[untyped-decorator]
 def read(
     points: Array, ends: Array, letters: Array, slots: Array, spelled: Array, begins: Array,
     length: int, first: int, unknown: int, ids: Array, starts: Array, words: Array, unknowns: Array,
@@ -158,11 +118,7 @@ def _end(begun: Array, widths: Array, words: int, best: Array) -> None:
         first += widths[j]
 
 
-@numba.njit(
-    "void(int32[::1], int64[::1], float32[:, ::1], int64, int64[::1], float32[:, ::1],"
-    " float32[:, ::1])",
-    **_COMPILED,
-)
+@numba.njit(**_COMPILED)  # type: ignore[untyped-decorator]
 def largest(  # noqa: PLR0912 - a loop that is a function of its own costs as much as it does
     ids: Array, starts: Array, table: Array, filters: int, widths: Array, begun: Array, found: Array
 ) -> None:

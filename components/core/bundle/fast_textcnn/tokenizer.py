@@ -27,13 +27,13 @@ class Tokenizer:
     def __init__(self, words: Sequence[str], length: int, unit: words_of.Unit) -> None:
         import numpy as np
 
-        from components.core.bundle.fast_textcnn import kernels
+        from components.core.bundle.fast_textcnn.compilation import kernels
 
-        self._kernels, self._length, self._unit = kernels, length, unit
+        self._kernels, self._length, self._unit = kernels(), length, unit
         spelled = _points(words)
         begins = np.concatenate([[0], np.cumsum([len(word) for word in words], dtype=np.int64)])
         slots = np.full(2 ** (2 * len(words)).bit_length(), -1, np.int32)
-        kernels.index(spelled, begins, slots)
+        self._kernels.index(spelled, begins, slots)
         letters = words_of.letters() if unit == "words" else np.arange(_LAST_POINT + 1) != _END
         self._known = (letters, slots, spelled, begins)
 
