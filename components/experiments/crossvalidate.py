@@ -47,7 +47,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FoldComparison:
     """Whether two candidates differ by more than their folds do.
 
     Attributes:
@@ -106,7 +106,7 @@ def assign(group: Array, folds: int, seed: int) -> Array:
     return place[np.searchsorted(names, group)]
 
 
-def corrected_t(differences: Sequence[float], tested: float) -> Comparison:
+def corrected_t(differences: Sequence[float], tested: float) -> FoldComparison:
     """The corrected resampled t-test (Nadeau and Bengio 2003, "Inference for the Generalization
     Error"): folds share their learning documents, so a plain t-test would be too sure.
 
@@ -119,9 +119,9 @@ def corrected_t(differences: Sequence[float], tested: float) -> Comparison:
     mean = statistics.mean(differences)
     variance = statistics.variance(differences)
     if not variance:
-        return Comparison(mean, 1.0 if mean == 0 else 0.0)
+        return FoldComparison(mean, 1.0 if mean == 0 else 0.0)
     statistic = mean / ((1 / len(differences) + tested) * variance) ** 0.5
-    return Comparison(mean, float(2 * t.sf(abs(statistic), len(differences) - 1)))
+    return FoldComparison(mean, float(2 * t.sf(abs(statistic), len(differences) - 1)))
 
 
 class Silent:

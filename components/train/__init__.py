@@ -19,7 +19,7 @@ from components.core.bundle import calibration
 from components.core.bundle.calibration import Calibration
 from components.core.networks import assembly, presets, word_vectors
 from components.core.params import Candidate, Params
-from components.core.params.architectures import Pretrained, Reader
+from components.core.params.architectures import Pretrained, ReaderSettings
 from components.core.params.fitting import Fitting
 from components.core.paths import Paths
 from components.core.progress import say
@@ -94,7 +94,7 @@ def principal_directions(features: Array, count: int) -> tuple[Array, Array]:
     return centre, (directions / np.maximum(spread, 1e-6)[:, None]).T
 
 
-def make_encoder(settings: Reader, words: Sequence[str], unit: word_tokenizer.Unit) -> Any:
+def make_encoder(settings: ReaderSettings, words: Sequence[str], unit: word_tokenizer.Unit) -> Any:
     """What turns raw strings into the ids that the architecture of `settings` reads."""
     if isinstance(settings, Pretrained):
         return wordpiece.make_encoder(settings, words, unit)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from components.core.networks import assembly
 from components.core.networks.assembly import Solution
 from components.core.params import Params
-from components.core.params.architectures import Reader
+from components.core.params.architectures import ReaderSettings
 from components.core.progress import say
 from components.core.training import batches, loop
 from components.core.training import tfidf as tfidf_tables
@@ -49,7 +49,7 @@ class Standard:
 
 def fit(
     model: Any,
-    settings: Reader,
+    settings: ReaderSettings,
     side: Side,
     held: Side,
     params: Params,

@@ -28,32 +28,32 @@ Share = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximu
 Count = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 0})]
 
 
-class _Request(pydantic.BaseModel):
+class _RequestBody(pydantic.BaseModel):
     """A body with these fields and no other. The service checks it in request_parsing.py."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class ClassifyRequest(_Request):
+class ClassifyRequest(_RequestBody):
     """Texts to classify."""
 
     texts: list[str]
 
 
-class ExplainRequest(_Request):
+class ExplainRequest(_RequestBody):
     """A text whose label is to be explained."""
 
     text: str
 
 
-class Label(_Request):
+class Label(_RequestBody):
     """The right label of a prediction, as a person gives it."""
 
     prediction_id: str
     label: str
 
 
-class FeedbackRequest(_Request):
+class FeedbackRequest(_RequestBody):
     """Labels of predictions that the service gave before."""
 
     labels: list[Label]

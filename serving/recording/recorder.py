@@ -40,7 +40,7 @@ LAST_WORDS = 5.0  # seconds for the rows without text, after the time to drain i
 ORPHANED_AFTER = timedelta(hours=1)
 
 
-class Scrubber(Protocol):
+class TextScrubber(Protocol):
     """What the recorder needs of serving.recording.scrubbing.ScrubbingProcess."""
 
     def start(self) -> object: ...
@@ -71,7 +71,7 @@ class Recorder:
     def __init__(
         self,
         ledger: Database,
-        scrubber: Scrubber,
+        scrubber: TextScrubber,
         *,
         spool: Spool | None = None,
         now: Callable[[], datetime] = utc_now,

@@ -41,7 +41,7 @@ class Solution:
 
 
 def build(
-    settings: architectures.Reader,
+    settings: architectures.ReaderSettings,
     embedding: np.ndarray[Any, Any],
     classes: int,
     seed: int,
@@ -85,7 +85,7 @@ def build(
     return keras.Model(ids, _given(seen, said), name=type(settings).__name__.lower())
 
 
-def solved(settings: architectures.Reader) -> bool:
+def solved(settings: architectures.ReaderSettings) -> bool:
     """Whether nothing learns but a linear answer, which has one best solution: it is computed."""
     if isinstance(settings, architectures.Pretrained):
         return settings.trained_layers == 0

@@ -17,13 +17,13 @@ Single = Literal["textcnn", "bilstm", "transformer", "pretrained", "linear"]
 Candidate = Literal[Single, "ensemble"]
 
 
-class Reader(Settings):
+class ReaderSettings(Settings):
     """Settings of every architecture that is trained by itself."""
 
     words: Positive
 
 
-class Network(Reader):
+class Network(ReaderSettings):
     """Settings of the architectures that learn step by step."""
 
     dropout: Share
@@ -153,7 +153,7 @@ class Pretrained(Network):
         return self
 
 
-class Linear(Reader):
+class Linear(ReaderSettings):
     """`train.linear`: logistic regression over TF-IDF weights of phrases."""
 
     words: Positive = Field(

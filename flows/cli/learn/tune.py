@@ -21,7 +21,7 @@ from flows.cli.common import Json, Project
 
 if TYPE_CHECKING:
     from components.core.paths import Paths
-    from components.experiments.tuning import Search, Trial
+    from components.experiments.tuning import Search, TuningTrial
 
 
 _SHOWN = 5  # best trials
@@ -97,7 +97,7 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
         output.lines(lines, found, as_json)
 
 
-def _keep(paths: Paths, search: Search, trial: Trial) -> None:
+def _keep(paths: Paths, search: Search, trial: TuningTrial) -> None:
     """A trial as an experiment of DVC."""
     from components.core.params import edit
     from components.experiments import dvc_experiment, tuning

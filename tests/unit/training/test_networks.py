@@ -39,7 +39,7 @@ TABLE[0] = 0
 IDS = np.array([[2, 3, 4, 5, 0, 0], [6, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]], np.int32)
 
 
-def drawn(settings: architectures.Reader) -> keras.Model:
+def drawn(settings: architectures.ReaderSettings) -> keras.Model:
     """A network of which every weight has been drawn, for those that start from nothing."""
     model, rng = assembly.build(settings, TABLE, 3, seed=1), np.random.default_rng(3)
     model.set_weights([abs(one + rng.normal(0, 0.3, one.shape)) for one in model.get_weights()])
