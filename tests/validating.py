@@ -13,9 +13,9 @@ from components import validate
 from components.core import params as parameters
 from components.core import schema
 from components.core.baseline import Baseline
-from components.core.streams import InMemory
 from components.validate import suite
 from components.validate.rows import Measurer, Scrub
+from components.validate.streams import InMemory
 from tests.project import LABELS, ROOT, bbc
 
 PARAMS = parameters.load(ROOT / "params.yaml")

@@ -36,6 +36,7 @@ from components.core.networks import assembly
 from components.core.params.architectures import Candidate
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
+from components.core.target import SingleLabel
 from components.core.training import energy
 from components.experiments import crossvalidate
 from components.train import ensemble
@@ -52,7 +53,7 @@ def row(name: str, peer: peers.Peer, sides: Sides, labels: list[str]) -> dict[st
         "milliseconds": peer.milliseconds, "co2_grams": peer.grams, "settings": peer.settings,
     }  # fmt: skip
     for side, said in (("validation", peer.validation), ("test", peer.said)):
-        counts = metrics.confusion(sides[side]["label"].to_list(), said, labels)
+        counts = SingleLabel(labels).confusion(sides[side]["label"].to_list(), said)
         hits = int(counts.trace())
         found[side] = metrics.wilson(hits, len(said), 0.95).rounded()
         found[side] |= {"macro_f1": float(metrics.by_class(counts)[:, 2].mean()), "hits": hits}

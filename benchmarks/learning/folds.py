@@ -40,6 +40,7 @@ from components.core.networks import assembly
 from components.core.params.architectures import Single
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
+from components.core.target import SingleLabel
 from components.experiments import crossvalidate
 from components.train import inference
 
@@ -89,7 +90,7 @@ def folds(
 
 
 def score(said: list[str], asked: pl.DataFrame, labels: list[str]) -> dict[str, float]:
-    counts = metrics.confusion(asked["label"].to_list(), said, labels)
+    counts = SingleLabel(labels).confusion(asked["label"].to_list(), said)
     return {
         "errors": len(said) - int(counts.trace()),
         "macro_f1": float(metrics.by_class(counts)[:, 2].mean()),

@@ -46,6 +46,7 @@ from components.core import params as parameters
 from components.core import tables
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
+from components.core.target import SingleLabel
 from monitoring import accuracy_estimate
 
 ROWS, FRESH, SEED = (1000, 5000), 100, 5
@@ -145,7 +146,7 @@ def estimator_of(corpus: Corpus, reference: Any) -> accuracy_estimate.Estimator:
             "probabilities": corpus.probabilities[reference].tolist(),
         }
     )
-    return accuracy_estimate.Estimator(table, labels, 1, SEED)
+    return accuracy_estimate.Estimator(table, SingleLabel(labels), 1, SEED)
 
 
 def informed_of(corpus: Corpus, reference: Any, chosen: Any) -> float:
@@ -214,7 +215,7 @@ def held(world: World, validation: int, windows: int, monitor: Any) -> dict[str,
     actual = np.array([world.labels.index(name) for name in test["actual"]])
     rng, inside = np.random.default_rng(SEED), 0
     estimator = accuracy_estimate.Estimator(
-        reference, world.labels, monitor.resamples, monitor.seed
+        reference, SingleLabel(world.labels), monitor.resamples, monitor.seed
     )
     for _ in range(windows):
         shares = rng.dirichlet(np.ones(len(world.labels)))
@@ -239,7 +240,7 @@ def held_by_fresh(world: World, rows: int, windows: int, monitor: Any) -> float:
         )
         truth = (window["label"] == window["actual"]).mean()
         estimator = accuracy_estimate.Estimator(
-            reference, world.labels, monitor.resamples, monitor.seed
+            reference, SingleLabel(world.labels), monitor.resamples, monitor.seed
         )
         found = ours(estimator, window, monitor)
         inside += found.low <= truth <= found.high

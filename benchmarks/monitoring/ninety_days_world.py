@@ -19,6 +19,7 @@ from components.core import tables
 from components.core.bundle.reference import ACTUAL
 from components.core.params import Params
 from components.core.paths import Paths
+from components.core.target import SingleLabel
 from monitoring import drift, window_evaluation
 from monitoring.drift import Drift
 from monitoring.window_evaluation import Answered, Estimate
@@ -140,7 +141,9 @@ class Simulated:
         self._rare, self._common = np.flatnonzero(rare), np.flatnonzero(~rare)
         self._estimator = cache(
             lambda share, run: window_evaluation.estimator_of(
-                self._reference(share, run), self.model(share).classes, self.params.monitor
+                self._reference(share, run),
+                SingleLabel(self.model(share).classes),
+                self.params.monitor,
             )
         )
         self._said: dict[tuple[Any, ...], tuple[Drift, Estimate | None]] = {}
@@ -226,5 +229,5 @@ class Simulated:
         estimator = self._estimator(share, run)
         assert estimator is not None
         return found, window_evaluation.estimate(
-            estimator, reference, shown, all_, model.classes, found, self.params.monitor
+            estimator, reference, shown, all_, found, self.params.monitor
         )

@@ -23,10 +23,12 @@ from scipy.stats import norm
 
 from components.core import params
 from components.core.metrics import wilson
+from components.core.target import SingleLabel
 from components.gate import comparison
 from components.gate.checks import RELEASE, against_champion, verdict
 
 CLASSES = 5
+TARGET = SingleLabel([str(i) for i in range(CLASSES)])
 SIZES = (100, 200, 400, 1000, 2000)
 CORRELATIONS = (0.5, 0.7, 0.85, 0.95)
 CHAMPIONS = (0.85, 0.98)  # lowest and highest true accuracy of a champion
@@ -84,7 +86,7 @@ def tries(
             generator.uniform(CHAMPIONS[0], CHAMPIONS[1] - max(leads[1], 0)),
             generator.uniform(*leads),
         )
-        checks = against_champion(comparison.compare(rows, settings), settings)
+        checks = against_champion(comparison.compare(rows, TARGET, settings), settings)
         verdicts[verdict(checks)] += 1
     return verdicts
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from components import near_duplicates, svm_baseline, train
-from components.core import metrics, tables
+from components.core import tables
+from components.core import target as targets
 from components.core.errors import DataError
 from components.core.networks import assembly
 from components.core.params import Candidate, Params, Split
@@ -162,8 +163,8 @@ def answer(
     # Of these documents nobody knows the class.
     table = pl.DataFrame({"text": list(asked), "label": params.ingest.labels[0]})
     found, _ = inference.outputs(candidate, model, encoder, params, table, kept)
-    said = found[assembly.PROBABILITIES]
-    return [params.ingest.labels[i] for i in said.argmax(axis=1)]
+    target = targets.of(params)
+    return target.decode(target.decide(found[assembly.PROBABILITIES])[0])
 
 
 def run(
@@ -184,7 +185,7 @@ def run(
         repeats: of the whole, each with other folds.
         answer_: see `answer`.
     """
-    group = groups(table["text"].to_list(), params.split)
+    group, target = groups(table["text"].to_list(), params.split), targets.of(params)
     for repeat in range(repeats):
         fold = assign(group, folds, params.split.seed + repeat)
         for number in range(folds):
@@ -192,16 +193,15 @@ def run(
             asked = table.filter(held)
             for name in candidates:
                 said = answer_(name, params, table.filter(~held), asked["text"].to_list())
-                counts = metrics.confusion(asked["label"].to_list(), said, params.ingest.labels)
-                hits = int(counts.trace())
+                scored = target.score(asked["label"].to_list(), said, params.evaluate)
                 yield Fold(
                     name,
                     repeat,
                     number,
-                    hits / len(asked),
-                    float(metrics.by_class(counts)[:, 2].mean()),
-                    len(asked) - hits,
-                    len(asked),
+                    scored["accuracy"]["value"],
+                    scored["macro_f1"]["value"],
+                    scored["errors"],
+                    scored["documents"],
                 )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import polars as pl
 
 from components.core import bundle, params, tables
+from components.core import target as targets
 from components.core.errors import DataError
 from components.core.ledger import Champion, Ledger, decisions
 from components.core.ledger import gate as ledger_gate
@@ -117,7 +118,8 @@ def _against(
     rows = compared(paths, model, newest, _documents(params_, ledger_gate.asked_for(ledger)))
     if rows.is_empty():
         return None, [f"no test document is left on which {champion.tag} could be compared"]
-    return comparison.compare(rows, params_.gate, params_.evaluate.length_bounds), []
+    target, bounds = targets.of(params_), params_.evaluate.length_bounds
+    return comparison.compare(rows, target, params_.gate, bounds), []
 
 
 def stood(params_: params.Params, paths: Paths, candidate: str) -> bool:

@@ -78,7 +78,7 @@ def _occlude(
     clock: Callable[[], float],
 ) -> dict[str, float]:
     """Word -> weight, from the first word on, until `end`."""
-    label = int(whole.probabilities[0].argmax())
+    label = bundle.labels.index(whole.labels[0])
     weights: dict[str, float] = {}
     for i in range(0, len(distinct), TRIED_TOGETHER):
         if clock() >= end:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from components.core import tables
 from components.core.bundle import fast_textcnn, saved_model
-from components.core.bundle.calibration import Calibration
 from components.core.bundle.explanation import weigh
 from components.core.bundle.layout import FACTS, REFERENCE
 from components.core.bundle.signing import sign
+from components.core.target.calibration import Calibration
 
 if TYPE_CHECKING:
     import numpy as np

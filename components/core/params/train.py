@@ -29,6 +29,11 @@ class Train(Settings):
         description="tried in this order until the gate lets one pass: linear, textcnn, bilstm, "
         "transformer, pretrained, ensemble; docs/learning.md says when to choose which",
     )
+    target: str = Field(
+        "single_label",
+        description="how labels are encoded, decided and scored; single_label: a document has one "
+        "class",
+    )
     embedding: Literal["glove", "random"] = Field(
         "glove", description="glove (6B, 50 dimensions, from its package) or random"
     )

@@ -12,9 +12,9 @@ from components.core import params as parameters
 from components.core import schema
 from components.core.baseline import Baseline
 from components.core.errors import ScrubError
-from components.core.streams import Batches
 from components.validate import leak_test
 from components.validate.rows import LEAK, Measurer
+from components.validate.streams import Batches
 from components.validate.suite import Checker
 from tests.validating import InMemory, not_asked
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from components.core.bundle import fast_textcnn
-from components.core.bundle.calibration import Calibration
 from components.core.networks import assembly, parts, tfidf
 from components.core.params import architectures
+from components.core.target.calibration import Calibration
 
 COMMON = {"words": 8, "dropout": 0.0, "batch_size": 4, "learning_rate": 0.01, "word_dropout": 0.0}
 SMALL = {

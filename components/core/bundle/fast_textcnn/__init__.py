@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.core.bundle import explanation
-from components.core.bundle.calibration import Calibration
 from components.core.bundle.fast_textcnn.tokenizer import Tokenizer
+from components.core.target.calibration import Calibration
 from components.core.tokenizers import words as words_of
 
 if TYPE_CHECKING:
