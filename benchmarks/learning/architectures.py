@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -33,7 +33,7 @@ from components import train
 from components.core import bundle, metrics, tables
 from components.core import params as parameters
 from components.core.networks import assembly
-from components.core.params.architectures import Candidate
+from components.core.params.architectures import candidates
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
 from components.core.target import SingleLabel
@@ -125,7 +125,7 @@ def shown(value: float | None, digits: int) -> str:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    names = get_args(Candidate)
+    names = candidates()
     parser.add_argument("--only", nargs="+", choices=names, default=list(names))
     parser.add_argument("--epochs", type=int, help="at most; default: as params.yaml")
     parser.add_argument("--documents", type=int, help="of each side; default: all")

@@ -25,7 +25,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -37,7 +37,7 @@ from components import train
 from components.core import metrics
 from components.core import params as parameters
 from components.core.networks import assembly
-from components.core.params.architectures import Single
+from components.core.params.architectures import ARCHITECTURES, Single
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
 from components.core.target import SingleLabel
@@ -123,7 +123,7 @@ class Kept:
         common = {one: train_[one] for one in ("embedding", "seed", "label_smoothing", "fitting")}
         common |= {one: train_[one] for one in ("epochs", "patience")}
         settings = {"own": train_[name], **common} if name in train_ else {}
-        if name in train_ and not assembly.solved(self._params.train.architecture(name)):  # type: ignore[arg-type]
+        if name in train_ and not self._params.train.architecture(name).has_closed_form:  # type: ignore[arg-type]
             settings["fitting"] = {k: v for k, v in train_["fitting"].items() if k != "strengths"}
         about = {"name": name, "text": self._params.text.model_dump(), **settings, **self._corpus}
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
@@ -195,7 +195,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("corpus", choices=("bbc", "newsgroups"))
     parser.add_argument("--path", type=Path, help="of 20 Newsgroups, .jsonl.gz")
-    names = get_args(Single)
+    names = list(ARCHITECTURES)
     parser.add_argument(
         "--candidates", nargs="+", choices=names, default=["textcnn", "linear", "pretrained"]
     )

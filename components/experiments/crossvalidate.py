@@ -21,7 +21,7 @@ from components.core import tables
 from components.core import target as targets
 from components.core.errors import DataError
 from components.core.networks import assembly
-from components.core.params import Candidate, Params, Split
+from components.core.params import Params, Split
 from components.core.paths import Paths
 from components.core.runtime import imports
 from components.train import inference
@@ -157,12 +157,11 @@ def answer(
     if name == BASELINE:
         return svm_baseline.predict(learned["text"].to_list(), learned["label"].to_list(), asked)
     imports.keras()  # the networks import it
-    candidate: Candidate = name  # type: ignore[assignment]
     sides = learn_and_stop(learned, params)
-    model, encoder, _ = train.fit(candidate, params, *sides, Silent(), kept=kept)
+    model, encoder, _ = train.fit(name, params, *sides, Silent(), kept=kept)
     # Of these documents nobody knows the class.
     table = pl.DataFrame({"text": list(asked), "label": params.ingest.labels[0]})
-    found, _ = inference.outputs(candidate, model, encoder, params, table, kept)
+    found, _ = inference.outputs(name, model, encoder, params, table, kept)
     target = targets.of(params)
     return target.decode(target.decide(found[assembly.PROBABILITIES])[0])
 

@@ -28,7 +28,7 @@ from components.core import tables
 from components.core.errors import DataError, ParamsError
 from components.core.params import Params
 from components.core.params.architectures import Single
-from components.core.params.tune import Choice, Range
+from components.core.params.base import Choice, Range
 from components.core.paths import Paths
 from components.core.runtime import imports
 from components.experiments import crossvalidate

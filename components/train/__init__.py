@@ -18,7 +18,8 @@ from components.core import bundle, tables
 from components.core import target as targets
 from components.core.networks import assembly, presets, word_vectors
 from components.core.params import Candidate, Params
-from components.core.params.architectures import Pretrained, ReaderSettings
+from components.core.params.architectures import ReaderSettings
+from components.core.params.architectures.pretrained import Pretrained
 from components.core.params.fitting import Fitting
 from components.core.paths import Paths
 from components.core.progress import say
@@ -148,7 +149,7 @@ def fit(
         f"train: {name} on {devices.describe(where)}, {len(side)} documents, {len(words)} words "
         f"({covered:.0%} of them in GloVe), {model.count_params():,} weights"
     )
-    if assembly.solved(settings):
+    if settings.has_closed_form:
         state = linear_head.fit(model, settings, side, held, params, live, kept)
     else:
         own = checkpoint.of(name) if checkpoint else None
@@ -161,7 +162,7 @@ def fit(
         "words": len(words),
         "words_in_glove": round(covered, 4),
         "weights": int(model.count_params()),
-        "tried": "strengths" if assembly.solved(settings) else "epochs",
+        "tried": "strengths" if settings.has_closed_form else "epochs",
         "epochs": state.epochs,
         "best_epoch": state.best,
         "validation_accuracy": round(best["validation/accuracy"], 6),
@@ -250,8 +251,9 @@ def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) ->
         "versions": {one: version(one) for one in ("keras", "numpy", "tensorflow")},
         "device": devices.describe(where),
     }
-    if "pretrained" in params.train.trained(name):
-        parts["pretrained"] = presets.fingerprint(params.train.pretrained)
+    for one in map(params.train.architecture, params.train.trained(name)):
+        if isinstance(one, Pretrained):
+            parts["pretrained"] = presets.fingerprint(one)
     return checkpoints.key(parts, [*sides, *code])
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from components.core import target as targets
 from components.core.networks import assembly, presets
 from components.core.params import Candidate, Params
-from components.core.params.architectures import Pretrained
+from components.core.params.architectures.pretrained import Pretrained
 from components.core.training import batches, feature_cache, loop
 from components.core.training.batches import Side
 
@@ -69,7 +69,7 @@ def _of_one(net: Any, settings: Any, side: Side, params: Params, kept: Path | No
     import numpy as np
     import tensorflow as tf
 
-    if not (isinstance(settings, Pretrained) and assembly.solved(settings)):
+    if not (isinstance(settings, Pretrained) and settings.has_closed_form):
         look = loop.make_look(net, NAMES)
         return loop.outputs(net, look, side, params.train.fitting.padding_step)
     from components.core.networks import pretrained

@@ -16,7 +16,7 @@ from components.core import bundle
 from components.core import params as parameters
 from components.core import target as targets
 from components.core.networks import assembly, presets
-from components.core.params.architectures import Pretrained
+from components.core.params.architectures.pretrained import Pretrained
 from components.experiments.crossvalidate import Silent
 from components.train import inference
 
