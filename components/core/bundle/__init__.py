@@ -6,7 +6,7 @@
     card.md         the model card; card.html is the same
     model/          SavedModel: raw strings -> probabilities, whether they suffice for an answer,
                     features, words, unknown share; and which words carried the label. A faster
-                    runtime may have a file beside it, see bundle/runtime.py
+                    runtime may have a file beside it, see bundle/runtimes/__init__.py
     reference.parquet  signals and sketches of texts held back, see bundle/reference.py;
                     monitoring compares traffic with them
     words.parquet   in how many of those texts each common word occurs
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.core import tables
 from components.core import target as targets
-from components.core.bundle import runtime
+from components.core.bundle import runtimes
 from components.core.bundle.explanation import Explanation, gather
 from components.core.bundle.export import save_model, write
 from components.core.bundle.layout import (
@@ -67,7 +67,7 @@ class Model:
     def __init__(self, folder: Path, labels: Sequence[str], target: str = targets.DEFAULT) -> None:
         self.target = targets.make(target, labels)
         self.labels = self.target.classes
-        self._runtime = runtime.load(folder)
+        self._runtime = runtimes.load(folder)
         # At the end of the process the system takes all of it back.
         weakref.finalize(self, self._runtime.close).atexit = False
 
@@ -187,9 +187,9 @@ def words(folder: Path) -> pl.DataFrame | None:
     return tables.read_table(path) if path.exists() else None
 
 
-def model_format(folder: Path) -> runtime.Format | None:
+def model_format(folder: Path) -> runtimes.Format | None:
     """The format of the model of the bundle at `folder`; None if `load` will find none."""
-    return runtime.find(folder / MODEL)
+    return runtimes.find(folder / MODEL)
 
 
 def load(folder: Path, key_folder: Path) -> Bundle:

@@ -68,7 +68,7 @@ def _phrases(vectors: Any, words: Any, settings: TextCnn, member: int) -> Any:
 
 
 def weights(net: keras.Model) -> dict[str, Any]:
-    """Arrays that core/bundle/fast_textcnn needs of a trained network, without its answers.
+    """Arrays that the runtime fast_textcnn needs of a trained network, without its answers.
 
     `members` (M,) and `widths` (W,), their numbers; for each member `vectors_<i>` (V, E), for each
     of its widths `kernel_<i>_<width>` (width, E, filters) and `bias_<i>_<width>` (filters,); the

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from components.core.bundle.fast_textcnn import kernels
+from components.core.bundle.runtimes.fast_textcnn import kernels
 
 
 def test_the_same_code_elsewhere_is_not_compiled_again(tmp_path: Path) -> None:

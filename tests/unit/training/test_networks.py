@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.core.bundle import fast_textcnn
+from components.core.bundle.runtimes import fast_textcnn
 from components.core.networks import assembly, parts, tfidf
 from components.core.params.architectures import ReaderSettings
 from components.core.params.architectures.bilstm import BiLstm
@@ -83,7 +83,7 @@ def test_fast_textcnn_gives_the_same(name: str, tmp_path: Path) -> None:
         words = [f"w{i}" for i in range(2, len(TABLE))]
         centre = rng.normal(size=FEATURES[name])
         settings = (words, 6, "words", centre, np.eye(FEATURES[name]), Calibration())
-        fast_textcnn.save(tmp_path, weights, *settings)
+        fast_textcnn.write(tmp_path, weights, *settings)
         short = fast_textcnn.load(tmp_path)
         texts = ["", "w7", "?", "w3 new w2", "w2 w3 w4 w5 w6 w7 w8", "w11 w11 w11 w11 w11 w11"]
         ids = [[0] * 6, [7] + [0] * 5, [0] * 6, [3, 1, 2, 0, 0, 0], list(range(2, 8)), [11] * 6]

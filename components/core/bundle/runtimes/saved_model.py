@@ -1,4 +1,4 @@
-"""SavedModels: loaded to be asked; and equal ones get equal bytes, whoever saved them."""
+"""SavedModels: raw strings in, answers out; equal ones get equal bytes, whoever saved them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import ctypes
 import gc
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.core.bundle.explanation import weigh
+from components.core.bundle.runtimes.base import Trained
 from components.core.runtime import imports
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+PREFERENCE = 0  # any network
 _GRAPH = "saved_model.pb"
 # In the name of each operation of TensorFlow Text that cuts words into pieces; see wordpiece.py.
 _CUTS = b"Wordpiece"
@@ -29,7 +32,7 @@ _CAPTURED = "_user_specified_name"  # of what a function captured: the same coun
 
 
 class SavedModel:
-    """A SavedModel in memory, as `bundle.save_model` makes it; see core/bundle/runtime.py.
+    """A SavedModel in memory, as `save` makes it; see core/bundle/runtimes/__init__.py.
 
     Args:
         module: what TensorFlow loaded. It is kept: its signatures need it.
@@ -73,6 +76,65 @@ class SavedModel:
     def close(self) -> None:
         self._module = None
         give_back_memory()
+
+
+def save(folder: Path, trained: Trained) -> None:
+    """Writes the SavedModel that takes raw strings."""
+    import tensorflow as tf
+
+    from components.core.networks.assembly import FEATURES, PROBABILITIES, textcnn_weights
+
+    network, encoder, calibration = trained.network, trained.encoder, trained.calibration
+
+    def tempered(probabilities: Any) -> Any:
+        powers = tf.pow(probabilities, 1 / calibration.temperature)
+        return powers / tf.reduce_sum(powers, axis=1, keepdims=True)
+
+    def answer(
+        read: tuple[Any, Any, Any], outputs: Callable[[Any], dict[str, Any]]
+    ) -> dict[str, Any]:
+        ids, words, unknown_share = read
+        found = outputs(ids)
+        probabilities = tempered(found[PROBABILITIES])
+        return {
+            "probabilities": probabilities,
+            "abstained": tf.reduce_max(probabilities, axis=1) < calibration.abstain_below,
+            "features": tf.matmul(found[FEATURES] - module.centre, module.directions),
+            "words": words,
+            "unknown_share": unknown_share,
+        }
+
+    texts = tf.TensorSpec([None], tf.string, name="texts")
+
+    # Nothing here depends on a tensor's value in Python's own words, so nothing is to be rewritten.
+    class Module(tf.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = encoder
+            self.network = network
+            self.centre = tf.constant(trained.centre, tf.float32)
+            self.directions = tf.constant(trained.directions, tf.float32)
+
+        @tf.function(input_signature=[texts], autograph=False)
+        def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML's use
+            return answer(encoder(texts), lambda ids: self.network(ids, training=False))
+
+        @tf.function(input_signature=[texts], autograph=False)
+        def explain(self, texts):  # type: ignore[no-untyped-def]
+            def probabilities(ids: Any) -> Any:
+                return tempered(self.network(ids, training=False)[PROBABILITIES])
+
+            ids = self.encoder(texts)[0]
+            if cropped:  # it does not matter how far a text is padded
+                ids = ids[:, : tf.maximum(tf.reduce_max(tf.math.count_nonzero(ids, axis=1)), 1)]
+            weighed = weigh(self.network, probabilities, ids, self.encoder.lengths)
+            return {**weighed, "words": self.encoder.read(texts)}
+
+    cropped = textcnn_weights(network) is not None
+    module = Module()
+    signatures = {"serving_default": module.predict, "explain": module.explain}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    make_canonical(folder)
 
 
 def accepts(folder: Path) -> bool:

@@ -1,22 +1,38 @@
-"""The seam for model runtimes: what loads a model and computes its answers.
-
-Another runtime is another module of this package with `accepts`, `import_libraries` and `load`, and
-its entry in FORMATS. Nobody outside this package knows which runtime a bundle has.
-"""
+"""What a model runtime is: the functions of its module, and what its `load` gives."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from components.core.bundle import fast_textcnn, saved_model
-from components.core.errors import BundleError
+from components.core.target.calibration import Calibration
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gives, and every format is made of.
+
+    Attributes:
+        network: as core/networks/assembly.py builds it.
+        encoder: tf.Module from strings (B,) to ids, words, unknown share, whose `read` gives the
+            words at the places of the ids, and `lengths` how many; see core/tokenizers/words.py.
+        centre: (F,) mean of the features.
+        directions: (F, D) columns along which the features are kept.
+        calibration: what is done to the network's probabilities; see core/target/calibration.py.
+    """
+
+    network: Any
+    encoder: Any
+    centre: Array
+    directions: Array
+    calibration: Calibration
 
 
 class Runtime(Protocol):
@@ -50,7 +66,17 @@ class Runtime(Protocol):
 
 
 class Format(Protocol):
-    """A module that reads one format of models."""
+    """A module of this package: writes and reads one format of models.
+
+    Attributes:
+        PREFERENCE: of several formats that accept a model the one with the largest is used.
+    """
+
+    PREFERENCE: int
+
+    def save(self, folder: Path, trained: Trained) -> None:
+        """Writes a trained model to `folder`; does nothing where this format cannot hold it."""
+        ...
 
     def accepts(self, folder: Path) -> bool:
         """The model in `folder` has this format."""
@@ -63,29 +89,3 @@ class Format(Protocol):
     def load(self, folder: Path) -> Runtime:
         """The model in `folder`; raises OSError, ValueError or KeyError if it cannot be read."""
         ...
-
-
-# A model may lie there in several formats: the first one that accepts it is used, so the fast ones
-# stand first.
-FORMATS: tuple[Format, ...] = (fast_textcnn, saved_model)
-
-
-def find(folder: Path) -> Format | None:
-    """The format that reads the model in `folder`; None if no format does."""
-    return next((one for one in FORMATS if one.accepts(folder)), None)
-
-
-def load(folder: Path) -> Runtime:
-    """The model in `folder`, by the first of FORMATS that accepts it.
-
-    Raises:
-        BundleError: none of them does.
-        OSError, ValueError, KeyError: it cannot be read.
-    """
-    found = find(folder)
-    if found is None:
-        raise BundleError(
-            f"Expected a model in {folder} in a format that this version of newsloop reads, found "
-            "none. Release another version, or install the newsloop that made this bundle."
-        )
-    return found.load(folder)

@@ -1,4 +1,4 @@
-"""Loops that Numba compiles, for core/bundle/fast_textcnn. They run without Python's lock.
+"""Loops that Numba compiles, for core/bundle/runtimes/fast_textcnn. They run without Python's lock.
 
 All threads that predict may call them at once. Compiling takes some 2 seconds; what is compiled is
 kept in the project's state, of a bento beside its code.
@@ -22,7 +22,7 @@ from components.core.paths import state_of
 
 def _kept() -> bool:
     """Tells Numba where to keep what it compiles, never in the user's home; False: nowhere."""
-    code = Path(__file__).resolve().parents[4]
+    code = Path(__file__).resolve().parents[5]
     place = Path(__file__).parent
     if "NEWSLOOP_HOME" in os.environ or (code / "dvc.yaml").is_file():
         place = state_of(code) / "numba"
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 # FNV-1a, with a code point in place of a byte.
 _FNV_START, _FNV_TIMES = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
-# No number here is NaN: core/bundle/fast_textcnn looks at all of the table when it is made.
+# No number here is NaN: all of the table is looked at when it is made.
 _COMPILED: Any = {
     "nogil": True,
     "error_model": "numpy",
@@ -171,7 +171,7 @@ def largest(  # noqa: PLR0912 - a loop that is a function of its own costs as mu
     Args:
         ids: (N,) of the words of all texts, one text after the other.
         starts: (B + 1,) where each text begins, and the end of the last.
-        table: (V, T + bag) as core/bundle/fast_textcnn has it; its row 0 is 0.
+        table: (V, T + bag) as core/bundle/runtimes/fast_textcnn has it; its row 0 is 0.
         filters: of each width.
         widths: words that the filters see, of all members.
         begun: (sum(widths), filters), room for sums of phrases that are not complete.

@@ -27,7 +27,7 @@ class Tokenizer:
     def __init__(self, words: Sequence[str], length: int, unit: words_of.Unit) -> None:
         import numpy as np
 
-        from components.core.bundle.fast_textcnn import kernels
+        from components.core.bundle.runtimes.fast_textcnn import kernels
 
         self._kernels, self._length, self._unit = kernels, length, unit
         spelled = _points(words)

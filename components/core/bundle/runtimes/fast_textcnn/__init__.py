@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.core.bundle import explanation
-from components.core.bundle.fast_textcnn.tokenizer import Tokenizer
+from components.core.bundle.runtimes.base import Trained
+from components.core.bundle.runtimes.fast_textcnn.tokenizer import Tokenizer
 from components.core.target.calibration import Calibration
 from components.core.tokenizers import words as words_of
 
@@ -28,12 +29,25 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+PREFERENCE = 1  # faster than TensorFlow
 FILE = "shortcut.npz"  # released bundles have this name
 _POINTS = 48  # of an explanation's path
 _LEAST = 1e-12  # probability that still has a logarithm in float32
 
 
-def save(
+def save(folder: Path, trained: Trained) -> None:
+    """Writes FILE into `folder` if the network is a `textcnn`."""
+    from components.core.networks import assembly
+
+    weights, encoder = assembly.textcnn_weights(trained.network), trained.encoder
+    if weights:
+        write(
+            folder, weights, encoder.vocabulary(), encoder.lengths[0], encoder.unit,
+            trained.centre, trained.directions, trained.calibration,
+        )  # fmt: skip
+
+
+def write(
     folder: Path,
     weights: Mapping[str, Array],
     words: Sequence[str],
@@ -50,7 +64,7 @@ def save(
         words: the vocabulary.
         length: words of a text that are read.
         unit: what a word is; see core/tokenizers/words.py.
-        centre, directions, calibration: as `bundle.save_model` has them.
+        centre, directions, calibration: as `Trained` has them.
     """
     import numpy as np
 
@@ -88,7 +102,7 @@ def load(folder: Path) -> FastTextCnn:
 
 
 class FastTextCnn:
-    """The model of the loaded weights; see core/bundle/runtime.py.
+    """The model of the loaded weights; see core/bundle/runtimes/__init__.py.
 
     F counts the features: `filters` of each width of each member, then the bag's. M counts the
     members, the bag among them, C the classes.
@@ -100,7 +114,7 @@ class FastTextCnn:
     def __init__(self, held: Mapping[str, Array]) -> None:
         import numpy as np
 
-        from components.core.bundle.fast_textcnn import kernels
+        from components.core.bundle.runtimes.fast_textcnn import kernels
 
         self._kernels = kernels
         words = held["words"].tobytes().decode().split("\n")
