@@ -30,8 +30,8 @@ from components.gate.checks import (
     RELEASE,
     UNCHANGED,
     Check,
-    against_champion,
-    floors,
+    Evidence,
+    examine,
     rehearsed,
     verdict,
 )
@@ -88,9 +88,7 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
     if champion is not None and champion.bundle == candidate:
         return _decide(params_, paths, candidate, champion, measured, [], [], None)
     size = sum(file.stat().st_size for file in paths.bundle.rglob("*") if file.is_file())
-    checks = floors(measured, _leaks(paths), size / _MIB, settings)
-    rehearsal = _rehearsal(paths, candidate)
-    checks += rehearsed(rehearsal, settings)
+    leaks, rehearsal = _leaks(paths), _rehearsal(paths, candidate)
     reasons: list[str] = []
     if settings.rehearse and rehearsal and rehearsal["problem"]:
         reasons.append(rehearsal["problem"])
@@ -99,9 +97,10 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
     found = None
     if champion is not None:
         found, remarks = _against(params_, paths, ledger, champion)
-        checks += against_champion(found, settings) if found else []
         reasons += remarks
-    return _decide(params_, paths, candidate, champion, measured, checks, reasons, found)
+    evidence = Evidence(measured, leaks, size / _MIB, rehearsal, found)
+    every = examine(evidence, settings)
+    return _decide(params_, paths, candidate, champion, measured, every, reasons, found)
 
 
 def _against(
