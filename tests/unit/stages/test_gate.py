@@ -204,9 +204,9 @@ def test_labels_that_the_queue_asked_for_prove_nothing(case: judged.Case, ledger
 
 
 def test_a_text_that_is_repeated_counts_once(case: judged.Case, tmp_path: Path) -> None:
-    paths = Paths(tmp_path)
+    paths = Paths(tmp_path, tmp_path / "home")
     test = judged.documents().head(12)
-    twice = pl.concat([test, test.with_columns("again/" + pl.col("id"))])
+    twice = pl.concat([test, test.with_columns(id="again/" + pl.col("id"))])
     tables.write_table(twice, paths.split / "test.parquet")
     answers = twice.select("id", predicted="label")
     tables.write_table(answers, paths.evaluated / "predictions.parquet")
