@@ -387,7 +387,7 @@ def failing(error: BaseException) -> Callable[[Params, Paths], None]:
         (DataError("no\ndata"), 1, "error: no data\n"),
         (ParamsError("wrong key"), 2, "error: wrong key\n"),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (OSError(28, "No space left on device", "/data/x"), 1, "/data/x: No space left on device"),
+        (OSError(28, "No space left on device", "/data/x"), 1, "No space left on device (/data/x)"),
         (PermissionError(13, "Permission denied"), 1, "Permission denied"),
     ],
 )
