@@ -262,7 +262,7 @@ def _look(
         answered(past.early).table if past.early.rows else None,
         reference,
         bundle.words(folder),
-        model.labels,
+        model.target,
         ledger_windows.usual_sources(ledger, champion.bundle, _USUAL),
         allowed,
         params,

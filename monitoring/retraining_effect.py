@@ -15,6 +15,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from components.core import bundle, metrics
+from components.core import target as targets
 from components.core.bundle import Model
 from components.core.errors import BundleError
 from components.core.ledger import LABELS, OUTCOMES, PREDICTIONS, TEXTS, WINDOWS, Champion, Ledger
@@ -23,6 +24,7 @@ from components.core.ledger.tables import last_labels
 from components.core.ledger.verdicts import RunOutcome
 from components.core.params import Gate, Params
 from components.core.paths import Paths
+from components.core.target import Target
 
 FEWEST = 20  # least labelled texts of a comparison
 
@@ -87,16 +89,19 @@ def run(
         }
     else:
         earlier = model.predict(answers["text"].to_list())
-        found |= compare(answers.with_columns(before=pl.Series(earlier.labels)), params.gate)
+        found |= compare(
+            answers.with_columns(before=pl.Series(earlier.labels)), targets.of(params), params.gate
+        )
     ledger_decisions.add_details(ledger, row["id"], {"effect": found})
     return found
 
 
-def compare(answers: pl.DataFrame, settings: Gate) -> dict[str, Any]:
+def compare(answers: pl.DataFrame, target: Target, settings: Gate) -> dict[str, Any]:
     """Compares the answers of both models.
 
     Args:
         answers: a row a text: `before`, `label` (the answer after), `actual` (null: not labelled).
+        target: that decides which answers are right.
         settings: `level`, `resamples`, `seed`.
 
     Returns:
@@ -107,7 +112,7 @@ def compare(answers: pl.DataFrame, settings: Gate) -> dict[str, Any]:
     labelled = answers.filter(pl.col("actual").is_not_null())
     found: dict[str, Any] = {
         "texts": len(answers),
-        "same": int((answers["before"] == answers["label"]).sum()) / max(len(answers), 1),
+        "same": int(target.right(answers["before"], answers["label"]).sum()) / max(len(answers), 1),
         "labelled": len(labelled),
     }
     if len(labelled) < FEWEST:
@@ -117,7 +122,7 @@ def compare(answers: pl.DataFrame, settings: Gate) -> dict[str, Any]:
         )
         return {**found, "answer": Effect.CANNOT_SAY, "text": text}
     right = {
-        name: (labelled[column] == labelled["actual"]).to_numpy()
+        name: target.right(labelled["actual"], labelled[column]).to_numpy()
         for name, column in (("before", "before"), ("after", "label"))
     }
     gap = metrics.paired_difference(

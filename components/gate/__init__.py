@@ -19,6 +19,7 @@ from typing import Any
 import polars as pl
 
 from components.core import bundle, params, tables
+from components.core import target as targets
 from components.core.errors import DataError
 from components.core.ledger import Champion, Ledger, decisions
 from components.core.ledger import gate as ledger_gate
@@ -27,8 +28,8 @@ from components.core.paths import Paths
 from components.gate import comparison, report
 from components.gate.checks import (
     Check,
-    against_champion,
-    floors,
+    Evidence,
+    examine,
     rehearsed,
     verdict,
 )
@@ -85,9 +86,7 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
     if champion is not None and champion.bundle == candidate:
         return _decide(params_, paths, candidate, champion, measured, [], [], None)
     size = sum(file.stat().st_size for file in paths.bundle.rglob("*") if file.is_file())
-    checks = floors(measured, _leaks(paths), size / _MIB, settings)
-    rehearsal = _rehearsal(paths, candidate)
-    checks += rehearsed(rehearsal, settings)
+    leaks, rehearsal = _leaks(paths), _rehearsal(paths, candidate)
     reasons: list[str] = []
     if settings.rehearse and rehearsal and rehearsal["problem"]:
         reasons.append(rehearsal["problem"])
@@ -96,9 +95,10 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
     found = None
     if champion is not None:
         found, remarks = _against(params_, paths, ledger, champion)
-        checks += against_champion(found, settings) if found else []
         reasons += remarks
-    return _decide(params_, paths, candidate, champion, measured, checks, reasons, found)
+    evidence = Evidence(measured, leaks, size / _MIB, rehearsal, found)
+    every = examine(evidence, settings)
+    return _decide(params_, paths, candidate, champion, measured, every, reasons, found)
 
 
 def _against(
@@ -115,7 +115,8 @@ def _against(
     rows = compared(paths, model, newest, _documents(params_, ledger_gate.asked_for(ledger)))
     if rows.is_empty():
         return None, [f"no test document is left on which {champion.tag} could be compared"]
-    return comparison.compare(rows, params_.gate, params_.evaluate.length_bounds), []
+    target, bounds = targets.of(params_), params_.evaluate.length_bounds
+    return comparison.compare(rows, target, params_.gate, bounds), []
 
 
 def stood(params_: params.Params, paths: Paths, candidate: str) -> bool:

@@ -34,8 +34,8 @@ from components.core.scrub.suppression import Subject
 from components.sources import feed_store
 from flows.dvc import workspace
 from flows.dvc.stores import (
+    DvcStore,
     Library,
-    Store,
     open_stores,
     remove_tree,
 )
@@ -227,7 +227,7 @@ def _clean_scrub_cache(path: Path, texts: set[str]) -> str:
     return f"{count} rows deleted" if count else ""
 
 
-def _purge(plan: Plan, stores: list[Store], deeds: Deeds) -> None:
+def _purge(plan: Plan, stores: list[DvcStore], deeds: Deeds) -> None:
     """Removes the objects from every store."""
     for store in stores:
         for id_ in sorted(plan.objects & store.ids()):
@@ -263,7 +263,7 @@ def _ask_for_retraining(ledger: Ledger, plan: Plan, now: datetime) -> str | None
 
 
 def _search(
-    params: Params, paths: Paths, subject: Subject, plan: Plan, stores: list[Store]
+    params: Params, paths: Paths, subject: Subject, plan: Plan, stores: list[DvcStore]
 ) -> list[str]:
     """Looks for everything that should be gone; the places where it still is."""
     traces = plan.traces

@@ -1,6 +1,6 @@
 """Rows 1, 3, 8 and 14: killed anywhere, the next run needs no hand and gives the same bundle.
 
-`benchmarks/kills.py` does the same to whole real runs, 20 times.
+`benchmarks/operations/kills.py` does the same to whole real runs, 20 times.
 """
 
 from __future__ import annotations

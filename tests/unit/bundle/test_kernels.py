@@ -6,13 +6,13 @@ import os
 import shutil
 from pathlib import Path
 
-from components.core.bundle.fast_textcnn import compilation
-from components.core.bundle.fast_textcnn import kernels as loops
+from components.core.bundle.runtimes.fast_textcnn import compilation
+from components.core.bundle.runtimes.fast_textcnn import kernels as loops
 from tests import fresh
 
 # NUMBA_DEBUG_CACHE would print each look into the folder; the counts say the same.
 USE = """
-from components.core.bundle.fast_textcnn import compilation, kernels
+from components.core.bundle.runtimes.fast_textcnn import compilation, kernels
 places = [*sorted(kernels.SIGNATURES)]
 before = [len(getattr(kernels, name).signatures) for name in places]
 compiled = compilation.kernels()

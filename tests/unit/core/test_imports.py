@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.core.bundle import fast_textcnn
+from components.core.bundle.runtimes import fast_textcnn
 from components.core.runtime import imports
 from tests import fresh, tiny
 

@@ -24,7 +24,7 @@ from components.gate.checks import (
     verdict,
 )
 from tests import judged, tiny
-from tests.unit.stages.test_gate_comparison import rows
+from tests.unit.stages.test_gate_comparison import TARGET, rows
 
 SETTINGS = params.load(Path(__file__).parents[3] / "params.yaml").gate
 
@@ -119,7 +119,7 @@ def test_against_the_champion(
     """Of 400 documents, without a look at parts."""
     settings = SETTINGS.model_copy(update={"rule": rule, "slice_documents": 1000})
     table = rows(400 - gained - lost, gained, lost, recent=recent)
-    found = comparison.compare(table, settings)
+    found = comparison.compare(table, TARGET, settings)
     assert verdict(against_champion(found, settings)) == expected
 
 
@@ -127,14 +127,14 @@ def test_a_part_that_is_surely_lost_is_refused_though_the_whole_is_better() -> N
     table = pl.concat([rows(200, 60, 0), rows(30, 0, 10)]).with_columns(
         source=pl.Series(["archive"] * 260 + ["wire"] * 40), length=pl.lit(7)
     )
-    checks = against_champion(comparison.compare(table, SETTINGS), SETTINGS)
+    checks = against_champion(comparison.compare(table, TARGET, SETTINGS), SETTINGS)
     assert failing(checks) == ["chance that losing source wire is luck"]
     assert verdict(checks) == "refuse"
 
 
 def test_lost_newest_labels_are_refused_though_the_test_side_is_better() -> None:
     table = pl.concat([rows(30, 0, 20, recent=50), rows(300, 60, 0)])
-    checks = against_champion(comparison.compare(table, SETTINGS), SETTINGS)
+    checks = against_champion(comparison.compare(table, TARGET, SETTINGS), SETTINGS)
     assert "accuracy less the champion's, upper bound, newest labels" in failing(checks)
     assert verdict(checks) == "refuse"
 
