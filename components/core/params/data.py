@@ -54,6 +54,12 @@ class Scrub(Settings):
     tagger_threshold: Between = Field(
         0.3, description="probability from which a word belongs to a name or an address"
     )
+    unknown_language: Literal["rules", "quarantine", "mask_all"] = Field(
+        "rules",
+        description="texts in a language that no tagger knows: rules (names and addresses are not "
+        "searched, and each report counts these texts), quarantine (they are not used), mask_all "
+        "(the tagger for English masks what looks like a name, which destroys most of the text)",
+    )
     workers: Positive = Field(2, description="processes")
     batch: Positive = Field(64, description="documents that a process takes at a time")
 
