@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from components.core import keys, schema, stage, streams, tables
+from components.core import keys, schema, stage, tables
 from components.core import params as parameters
 from components.core.errors import SourceError
 from components.core.params import Params
@@ -29,6 +29,7 @@ from components.core.scrub.cache import ScrubCache
 from components.core.scrub.pseudonyms import pseudonym
 from components.core.scrub.suppression import Guard
 from components.core.scrub.work import ScrubWork
+from components.core.tables import streams
 from components.core.workers import open_workers
 from components.core.workers.base import Task, Work, Workers
 from components.sources import RawDocument, open_source
