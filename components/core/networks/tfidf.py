@@ -18,6 +18,7 @@ _LEAST = 1e-9  # squared length of a document without terms
 def phrase(shorter: Any, ids: Any, n: int, buckets: int) -> Any:
     """Rows of n-grams, (B, L - n + 1) in [0, buckets), from the rows of those one word shorter.
 
+    >>> import keras
     >>> phrase(keras.ops.array([[2, 3, 4]]), keras.ops.array([[2, 3, 4]]), 2, 10_000).tolist()
     [[2021, 3031]]
     """

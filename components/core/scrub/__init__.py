@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.core import params as parameters
-from components.core import text_quality
 from components.core.errors import NewsloopError, ScrubError
-from components.core.scrub import recognizers
+from components.core.scrub import languages, recognizers
 from components.core.scrub.confusables import normalize
 from components.core.scrub.pseudonyms import keyed_value
 from components.core.scrub.recognizers import Span
@@ -29,9 +28,10 @@ from components.core.scrub.recognizers.presidio import PresidioRules
 from components.core.scrub.taggers import cnn as tagger
 
 PERSON, ADDRESS = "PERSON", "STREET_ADDRESS"
+# Beside the entities in counts of documents; the language follows in capitals.
+_UNSEARCHED = "NAMES_NOT_SEARCHED_"
 _TAGGED = {"PERSON": PERSON, "ADDRESS": ADDRESS}  # kind of the tagger's marks -> entity
-_DEFAULT_LANGUAGE = "en"  # of texts that are too short to tell, or that no language fits
-_LANGUAGE_CHARACTERS, _LANGUAGE_SCORE = 20, 0.5  # see text_quality.language_of
+_DEFAULT_LANGUAGE = "en"  # of texts whose language is unknown
 _TOKEN_LENGTH = 12  # hexadecimal characters of a pseudonym: 48 bits
 _TITLE = re.compile(  # a title belongs to the name: it tells the gender, at least
     r"(?<!\w)(?:mr|mrs|ms|miss|mx|dr|prof|professor|sir|dame|lord|lady|rev|fr|sr|sra|herr|frau|mme|mlle)"
@@ -100,7 +100,7 @@ class Scrubber:
             self._taggers: dict[str, tagger.Tagger] = {}
             if PERSON in self._policy:
                 self._taggers = {code: tagger.Tagger(file) for code, file in _weights().items()}
-                self._language = text_quality.language_of(_LANGUAGE_CHARACTERS, _LANGUAGE_SCORE)
+                self._language = languages.detector(_DEFAULT_LANGUAGE)
         except NewsloopError:
             raise
         except Exception as error:
@@ -111,7 +111,7 @@ class Scrubber:
 
     @classmethod
     def from_params(cls, path: Path | None = None) -> Scrubber:
-        """Makes a scrubber with the settings of the params.yaml at `path` (default: the project's)."""
+        """Makes a scrubber by the params.yaml at `path`; default: the project's."""
         from components.core import keys
         from components.core.paths import Paths, state_of
 
@@ -144,7 +144,7 @@ class Scrubber:
         return scrubbed
 
     def _search_many(self, texts: Sequence[str]) -> list[tuple[list[Finding], str]]:
-        """Finds the personal data in each text, and names its language if names are not searched."""
+        """Returns the findings in each text, and its language if names are not searched in it."""
         try:
             return self._found(texts)
         except Exception as error:  # noqa: BLE001 - any error: nothing passes
@@ -157,9 +157,9 @@ class Scrubber:
     def _found(self, texts: Sequence[str]) -> list[tuple[list[Finding], str]]:
         normalized = [normalize(text) for text in texts]
         spans = [self._by_rules(plain.text) for plain in normalized]
-        languages = [self._tagger_of(plain.text) for plain in normalized] if self._taggers else []
+        codes = [self._tagger_of(plain.text) for plain in normalized] if self._taggers else []
         for language, model in self._taggers.items():
-            chosen = [i for i, code in enumerate(languages) if code == language]
+            chosen = [i for i, code in enumerate(codes) if code == language]
             plain_texts = [normalized[i].text for i in chosen]
             marked = model.mark(plain_texts, self._settings.tagger_threshold) if chosen else []
             for i, plain_text, marks in zip(chosen, plain_texts, marked, strict=True):
@@ -177,7 +177,7 @@ class Scrubber:
             else []  # most documents, without persons
             for plain, own in zip(normalized, spans, strict=True)
         ]
-        unsearched = ["" if code in self._taggers else code for code in languages]
+        unsearched = ["" if code in self._taggers else code for code in codes]
         return list(zip(findings, unsearched or [""] * len(texts), strict=True))
 
     def _tagger_of(self, text: str) -> str:
@@ -185,7 +185,7 @@ class Scrubber:
         language = self._language(text)
         if language in self._taggers:
             return language
-        if language == text_quality.SHORT or self._settings.unknown_language == "mask_all":
+        if language == languages.UNKNOWN or self._settings.unknown_language == "mask_all":
             return _DEFAULT_LANGUAGE
         return language
 
@@ -244,8 +244,8 @@ def replace(
 ) -> Scrubbed:
     """Replaces each finding in `text` by `<ENTITY>` or `<ENTITY_pseudonym>`.
 
-    >>> replace("Call Ann now", [Finding(5, 8, "PERSON", 0.9)], {}, None)
-    Scrubbed(text='Call <PERSON> now', counts={'PERSON': 1}, dropped=False)
+    >>> replace("Call Ann now", [Finding(5, 8, "PERSON", 0.9)], {}, None).text
+    'Call <PERSON> now'
     """
     findings = sorted(findings)
     if not findings:
@@ -276,6 +276,45 @@ def _full_names(names: Sequence[str]) -> dict[str, str]:
     return {surname: next(iter(same)) for surname, same in full.items() if len(same) == 1}
 
 
+def counts_of(scrubbed: Scrubbed) -> dict[str, int]:
+    """Counts findings by entity, and a document in which names were not searched.
+
+    >>> counts_of(Scrubbed("", {"EMAIL_ADDRESS": 2}, unsearched="de"))
+    {'EMAIL_ADDRESS': 2, 'NAMES_NOT_SEARCHED_DE': 1}
+    """
+    if not scrubbed.unsearched:
+        return scrubbed.counts
+    return {**scrubbed.counts, f"{_UNSEARCHED}{scrubbed.unsearched.upper()}": 1}
+
+
+def separated(counts: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """Separates sums of `counts_of` into findings by entity, and unsearched documents by language.
+
+    >>> separated({"EMAIL_ADDRESS": 2, "NAMES_NOT_SEARCHED_DE": 1})
+    ({'EMAIL_ADDRESS': 2}, {'de': 1})
+    """
+    unsearched = {
+        name.removeprefix(_UNSEARCHED).lower(): number
+        for name, number in counts.items()
+        if name.startswith(_UNSEARCHED)
+    }
+    entities = {name: n for name, n in counts.items() if not name.startswith(_UNSEARCHED)}
+    return entities, unsearched
+
+
+def unsearched_note(documents: Mapping[str, int]) -> str:
+    """Describes the number of documents in which names were not searched, by language.
+
+    >>> unsearched_note({"nl": 1, "de": 20})
+    'Names and addresses were not searched in texts in de (20), nl (1): no tagger knows these.'
+    """
+    if not documents:
+        return ""
+    ordered = sorted(documents.items(), key=lambda item: (-item[1], item[0]))
+    parts = ", ".join(f"{language} ({number})" for language, number in ordered)
+    return f"Names and addresses were not searched in texts in {parts}: no tagger knows these."
+
+
 def policy_hash(settings: parameters.Scrub) -> str:
     """Hashes all that a scrubbed text depends on but text and key: settings, rules, weights."""
     from importlib.metadata import version
@@ -297,7 +336,7 @@ def _code() -> str:
     """Hashes the files that decide what is found."""
     folder = Path(__file__).parent
     files = [
-        *(folder / name for name in ("__init__.py", "confusables.py")),
+        *(folder / name for name in ("__init__.py", "confusables.py", "languages.py")),
         *sorted((folder / "taggers").glob("*.py")),
         *sorted((folder / "recognizers").glob("*.py")),
         *_weights().values(),

@@ -34,3 +34,11 @@ def test_spans_lie_in_the_original() -> None:
     assert shown.span(2, 4) == (2, 5)  # with the hidden character between them
     assert shown.span(4, 5) == (5, 6)  # half of the ligature is all of it
     assert normalize("ab").span(0, 1) == (0, 1)
+
+
+def test_vowel_signs_belong_to_the_letter_before_them() -> None:
+    """They have no character of their own in the normalized text."""
+    normalized = normalize("कु ab")
+    assert normalized.text == "क ab"
+    assert normalized.span(0, 1) == (0, 2)
+    assert normalized.span(2, 4) == (3, 5)

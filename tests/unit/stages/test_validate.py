@@ -314,6 +314,9 @@ def run(paths: Paths, table: pl.DataFrame, faults: object = (), **settings: Any)
     tables.write_json(
         list(faults) if isinstance(faults, tuple) else faults, paths.ingested / "faults.json"
     )
+    tables.write_json(
+        {"s": {"PERSON": 2, "NAMES_NOT_SEARCHED_DE": 1}}, paths.ingested / "privacy.json"
+    )
     validate.run(params, paths)
 
 
@@ -334,6 +337,7 @@ def test_run_writes_the_same_bytes_twice_and_a_page_without_foreign_hosts(paths:
     page = (paths.data_docs / "index.html").read_text()
     assert "Passed" in page and "must be unique" in page
     assert "word for word" in page and "there is no earlier release" in page
+    assert "not searched in texts in de (1)" in page
     assert not re.findall(r"(?:src|href)=|https?://|url\(", page)
     assert SECRET not in page
 
