@@ -39,6 +39,7 @@ class Pinned:
 
     def __init__(self, served: Served) -> None:
         self.current: Served | None = served
+        self.ledger_away = False  # it is read once, at the start
 
     def start(self) -> None:
         """Nothing to follow."""

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from components.core.errors import LedgerError
 from components.core.ledger import migrations
+from components.core.ledger.database_file import DatabaseFile
 from components.core.ledger.tables import (
     DECISIONS,
     DEPLOYMENTS,
@@ -104,14 +105,9 @@ class Ledger:
 
     def __init__(self, database: str, *, create: bool = True) -> None:
         target = _target(database)
-        if target.get_backend_name() == "sqlite" and target.database:
-            try:
-                Path(target.database).parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise LedgerError(
-                    f"Expected to write the ledger {target.database}, got: {error.strerror}. Give "
-                    "this user the right to write there, or set NEWSLOOP_HOME."
-                ) from error
+        self._file, self._create = DatabaseFile.of(target), create
+        if self._file is not None and create:
+            self._file.make()
         self.name = target.render_as_string(hide_password=True)
         try:
             self.engine = sa.create_engine(target, pool_pre_ping=True)
@@ -122,21 +118,32 @@ class Ledger:
             ) from error
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _tune_sqlite)
+        if self._file is not None:
+            sa.event.listen(self.engine, "do_connect", self._file.connect)
         if create:
             try:
-                migrations.upgrade(self.engine)
-            except SQLAlchemyError as error:
-                raise _explained(error, self.name) from error
+                self._upgrade()
             except LedgerError:
                 self.close()
                 raise
+
+    def _upgrade(self) -> None:
+        try:
+            migrations.upgrade(self.engine)
+        except SQLAlchemyError as error:
+            raise _explained(error, self.name) from error
 
     def close(self) -> None:
         self.engine.dispose()
 
     def transaction(self) -> Transaction:
-        """A transaction whose failures are LedgerErrors; gives a connection."""
-        return Transaction(self.engine, self.name)
+        """A transaction whose failures are LedgerErrors; gives a connection.
+
+        A SQLite file that was replaced, such as by a backup, is opened anew.
+        """
+        if self._file is not None and self._file.follow(self.engine) and self._create:
+            self._upgrade()
+        return Transaction(self.engine, self.name, self._file)
 
     @contextlib.contextmanager
     def sole_writer(self, table: sa.Table) -> Iterator[sa.Connection]:
@@ -343,19 +350,22 @@ class Ledger:
         """True for the first run that takes up a decision to retrain, False for all later ones."""
         row = {"decision_id": decision_id, "flow_run": flow_run, "time": time}
         try:
-            with self.engine.begin() as connection:
+            with self.transaction() as connection:
                 connection.execute(sa.insert(RUNS), [row])
-        except sa.exc.IntegrityError:
-            return False
+        except LedgerError as error:
+            if isinstance(error.__cause__, sa.exc.IntegrityError):
+                return False
+            raise
         return True
 
 
 class Transaction:
     """A database transaction whose failures are LedgerErrors."""
 
-    def __init__(self, engine: sa.Engine, name: str) -> None:
+    def __init__(self, engine: sa.Engine, name: str, file: DatabaseFile | None) -> None:
         self._context = engine.begin()
-        self.name = name
+        self.name, self._file = name, file
+        self._identity = file.identity() if file is not None else None
 
     def __enter__(self) -> sa.Connection:
         try:
@@ -370,6 +380,11 @@ class Transaction:
             raise _explained(failure, self.name) from failure
         if isinstance(error, SQLAlchemyError):
             raise _explained(error, self.name) from error
+        if error is None and self._file is not None and self._file.identity() != self._identity:
+            raise LedgerError(
+                f"Expected the ledger at {self.name} to stay the same file, it was replaced while "
+                "it was written. Try again."
+            )
 
 
 def _target(database: str) -> sa.URL:
