@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import py_compile
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -10,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from components.core.errors import LedgerError
+from components.core import bundle, keys
+from components.core.errors import BundleError, LedgerError, NewsloopError
 from components.core.ledger import PREDICTIONS, Ledger
+from tests import tiny
 from tests.served import Project, wait_for
 
 NOTICED_SECONDS = 5
@@ -116,3 +120,96 @@ def test_an_empty_file_in_its_place_is_no_ledger(project: Project) -> None:
     assert "an empty file is in its place" in project.log.read_text()
     Path(copy).rename(project.paths.ledger)
     wait_for("delivery", lambda: ids <= set(in_ledger(project)), 30)
+
+
+# What is lost, empty or smuggled in.
+
+
+@pytest.fixture
+def bundled(tmp_path: Path) -> tuple[Path, Path]:
+    """A signed bundle and the folder of its keys."""
+    folder, key_folder = tmp_path / "bundle", tmp_path / "keys"
+    tiny.make_bundle(folder, key_folder)
+    bundle.verify(folder, key_folder)
+    return folder, key_folder
+
+
+def test_a_private_key_that_is_lost_is_not_replaced(bundled: tuple[Path, Path]) -> None:
+    _, key_folder = bundled
+    (key_folder / keys.SIGNING).unlink()
+    with pytest.raises(BundleError, match=r"it is gone. Restore it from a backup"):
+        keys.ensure(key_folder)
+    assert not (key_folder / keys.SIGNING).exists()
+    assert len(keys.pseudonym_key(key_folder)) == 32  # the other keys are used on
+
+
+@pytest.mark.parametrize("name", [keys.SIGNING, keys.PUBLIC, keys.PSEUDONYM, keys.SUPPRESSION])
+@pytest.mark.parametrize("content", [b"", b"half a k"])
+def test_an_empty_or_damaged_key_is_not_used(
+    bundled: tuple[Path, Path], name: str, content: bytes
+) -> None:
+    folder, key_folder = bundled
+    (key_folder / name).write_bytes(content)
+    uses = {
+        keys.SIGNING: lambda: bundle.sign(folder, key_folder),
+        keys.PUBLIC: lambda: bundle.verify(folder, key_folder),
+        keys.PSEUDONYM: lambda: keys.pseudonym_key(key_folder),
+        keys.SUPPRESSION: lambda: keys.suppression_key(key_folder),
+    }
+    with pytest.raises(NewsloopError, match=name.replace(".", r"\.")) as refused:
+        uses[name]()
+    assert "half a k" not in str(refused.value)
+    assert (key_folder / name).read_bytes() == content
+
+
+def test_halves_of_two_pairs_sign_nothing(bundled: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, key_folder = bundled
+    other = keys.ensure(tmp_path / "other")
+    shutil.copy(other / keys.SIGNING, key_folder)
+    with pytest.raises(BundleError, match="halves of one pair"):
+        bundle.sign(folder, key_folder)
+
+
+def test_folders_that_no_manifest_names_are_refused(
+    bundled: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder, key_folder = bundled
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a").write_text("x")
+    for make in (lambda path: path.mkdir(), lambda path: path.symlink_to(outside)):
+        for path in (folder / "more", folder / bundle.MODEL / "more"):
+            make(path)
+            with pytest.raises(BundleError, match=r"one that is (a link|empty): .*more"):
+                bundle.verify(folder, key_folder)
+            path.unlink() if path.is_symlink() else path.rmdir()
+    # The files of a bundle behind a link, though they are the signed ones.
+    model = folder / bundle.MODEL
+    model.rename(outside / "model")
+    model.symlink_to(outside / "model")
+    with pytest.raises(BundleError, match="a link"):
+        bundle.verify(folder, key_folder)
+
+
+def test_a_cache_of_other_code_beside_signed_code_is_refused(tmp_path: Path) -> None:
+    code, key_folder = tmp_path / "src", keys.ensure(tmp_path / "keys")
+    code.mkdir()
+    source = code / "service.py"
+    source.write_text("answer = 1\n")
+    bundle.sign(code, key_folder)
+    for optimize in (0, 1, 2):
+        py_compile.compile(str(source), optimize=optimize)
+    bundle.verify(code, key_folder)  # what Python itself wrote there
+    cache = Path(importlib.util.cache_from_source(str(source)))
+    honest, other = cache.read_bytes(), tmp_path / "other.py"
+    other.write_text("answer = 2\n")
+    py_compile.compile(str(other), str(tmp_path / "other.pyc"))
+    forged = honest[:16] + (tmp_path / "other.pyc").read_bytes()[16:]
+    for content in (forged, honest[:-3], b"", honest[:16] + b"\xff" * 9):
+        cache.write_bytes(content)
+        with pytest.raises(BundleError, match=r"Remove the folder .*__pycache__"):
+            bundle.verify(code, key_folder)
+    cache.write_bytes(honest)
+    (code / "__pycache__" / "more.so").write_bytes(b"x")
+    with pytest.raises(BundleError, match="__pycache__"):
+        bundle.verify(code, key_folder)
