@@ -29,6 +29,7 @@ from starlette.staticfiles import StaticFiles
 from components.core.errors import LedgerError
 from components.core.ledger import Ledger, trials
 from components.core.runtime.offline import stay_home
+from components.core.runtime.private import keep_private
 from serving import bentoml_adapter, runtime, telemetry
 from serving.errors import Refused
 from serving.http import (
@@ -145,6 +146,7 @@ class Newsloop:
     @staticmethod
     def check() -> None:
         """Once, before any worker starts."""
+        keep_private()
         # The value of `bentoml serve --host`; the gateway also checks where each request came to.
         context = click.get_current_context(silent=True)
         bentoml_adapter.close_supervisor()
@@ -152,6 +154,7 @@ class Newsloop:
         runtime.check(host=context.params.get("host") if context is not None else None)
 
     def __init__(self) -> None:
+        keep_private()
         stay_home()
         logging.getLogger("newsloop").setLevel(logging.INFO)
         found = runtime.find()

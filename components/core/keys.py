@@ -133,6 +133,11 @@ def prefect_password(folder: Path) -> str:
     return password
 
 
+def has_prefect_password(folder: Path) -> bool:
+    """Tests that the password was made; `prefect_password` would make it."""
+    return (folder / PREFECT).exists()
+
+
 def rotate_pseudonym_key(folder: Path) -> None:
     """Replaces the pseudonym key; the old one is overwritten first, then gone.
 

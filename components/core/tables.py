@@ -21,12 +21,15 @@ _ZSTD_LEVEL = 1  # of a streamed table: level 3 packs a sixth tighter and takes 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
     """Calls `write` with a temporary path beside `path`, then renames it into place.
 
-    A crash or a full disk leaves either the old file or the new one, never half of one.
+    A crash or a full disk leaves either the old file or the new one, never half of one. A file that
+    was there keeps its mode.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         write(temporary)
+        with contextlib.suppress(FileNotFoundError):
+            temporary.chmod(path.stat().st_mode & 0o777)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)

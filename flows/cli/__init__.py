@@ -6,12 +6,14 @@ import logging
 
 from components.core.errors import NewsloopError
 from components.core.runtime import imports, interrupts
+from components.core.runtime.private import keep_private
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def main() -> int:
     """Runs the command line; every error of ours is one paragraph on stderr."""
+    keep_private()
     imports.collect_seldom()
     interrupts.install()
     logging.getLogger("httpx").setLevel(logging.WARNING)

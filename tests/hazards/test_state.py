@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import py_compile
 import shutil
 import sqlite3
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,19 +19,36 @@ import pytest
 from components.core import bundle, keys
 from components.core.errors import BundleError, LedgerError, NewsloopError
 from components.core.ledger import PREDICTIONS, Ledger
+from components.core.params import edit
+from components.core.runtime.private import close_state
 from tests import tiny
-from tests.served import Project, wait_for
+from tests.modes import readable_by_others
+from tests.served import PROJECT, Project, wait_for
 
 NOTICED_SECONDS = 5
 TEXT = {"texts": ["the film and the singer"]}
 
 
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
+
+
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    running = Project(tmp_path_factory.mktemp("state"), follow_seconds=0.5)
-    yield running
-    running.stop()
-    running.ledger.close()
+def project() -> Iterator[Project]:
+    """A service that was started with a umask that takes nothing from anybody.
+
+    pytest's own folders are closed; this one may be entered by all users.
+    """
+    root = Path(tempfile.mkdtemp(prefix="newsloop-state-"))
+    root.chmod(0o755)
+    try:
+        running = Project(root, ["sh", "-c", 'umask 000; exec "$@"', "sh"], follow_seconds=0.5)
+        try:
+            yield running
+        finally:
+            running.stop()
+            running.ledger.close()
+    finally:
+        shutil.rmtree(root)
 
 
 def classify(project: Project, count: int = 5) -> set[str]:
@@ -120,6 +141,94 @@ def test_an_empty_file_in_its_place_is_no_ledger(project: Project) -> None:
     assert "an empty file is in its place" in project.log.read_text()
     Path(copy).rename(project.paths.ledger)
     wait_for("delivery", lambda: ids <= set(in_ledger(project)), 30)
+
+
+# Who may read.
+
+
+def run(project: Project, *module: str) -> None:
+    """Runs a module in the project as a process of its own, with umask 000."""
+    root, home = str(project.paths.root), str(project.paths.home)
+    environment = os.environ | {"NEWSLOOP_HOME": home, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(
+        [sys.executable, "-m", *module], cwd=root, env=environment, umask=0, check=False,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_another_user_of_the_machine_reads_nothing_of_the_state(project: Project) -> None:
+    root, paths = project.paths.root, project.paths
+    text = root / "texts" / "tech" / "1.txt"
+    text.parent.mkdir(parents=True)
+    text.write_text("A computer and the internet, and software for both of them.")
+    sources = [{"name": "texts", "kind": "folder", "path": "texts"}]
+    edit.set_values(paths.params, {"ingest.sources": sources, "ingest.scrub.workers": 1})
+    # What an earlier version left open.
+    left = [paths.logs / "service.log", root / ".dvc" / "cache" / "files" / "md5" / "aa" / "b",
+            root / "data" / "05_evaluated" / "report.html"]  # fmt: skip
+    for file in left:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("text of a person")
+        file.chmod(0o644)
+    (root / "data").chmod(0o755)
+    paths.home.chmod(0o755)
+    run(project, "components.snapshot")
+    run(project, "components.ingest")
+    run(project, "flows.cli", "status")
+    assert (paths.ingested / "documents.parquet").is_file() and paths.scrub_cache.is_file()
+    assert (paths.spool.parent / "ledger.sqlite-wal").is_file()
+    assert readable_by_others(root, paths.home) == []
+    if os.geteuid() == 0:
+        search = ["find", *map(str, (root, paths.home, root / "data")), "-type", "f", "-readable"]
+        done = subprocess.run([*NOBODY, *search], capture_output=True, text=True, check=False)
+        readable = {Path(line).relative_to(root).parts[0] for line in done.stdout.splitlines()}
+        assert "params.yaml" in readable  # the search itself works
+        assert readable.isdisjoint({"home", "data", ".dvc"})
+
+
+def test_a_folder_that_is_not_ours_alone_keeps_its_rights(tmp_path: Path) -> None:
+    home = tmp_path / "shared"
+    (home / "keys").mkdir(parents=True)
+    (home / "of-others").mkdir()
+    for folder in (home, home / "keys", home / "of-others"):
+        folder.chmod(0o755)
+    close_state(tmp_path, home)
+    modes = [folder.stat().st_mode & 0o777 for folder in (home, home / "keys", home / "of-others")]
+    assert modes == [0o755, 0o700, 0o755]
+
+
+READING = [
+    ["status"], ["models"], ["decisions"], ["alerts"], ["gate"], ["challenger", "status"],
+    ["params"], ["ledger", "status"], ["api-key", "list"], ["why", "0" * 32], ["diff", "v1", "v2"],
+    ["at", "2026-01-01Z"], ["predict", "a.csv", "b.csv"], ["restore", "v1", "elsewhere"],
+]  # fmt: skip
+
+
+def test_commands_that_read_make_nothing(tmp_path: Path) -> None:
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(PROJECT / name, tmp_path)
+    environment = {name: value for name, value in os.environ.items() if "NEWSLOOP" not in name}
+    # In one process after the other would take a second each: they are its children.
+    forks = (
+        "import os, sys, flows.cli, flows.cli.app\n"
+        f"for words in {READING!r}:\n"
+        "    if os.fork() == 0:\n"
+        "        sys.argv[1:] = words\n"
+        "        status = flows.cli.main()\n"
+        "        sys.stderr.flush()\n"
+        "        os._exit(status)\n"
+        "    print(words[0], os.waitstatus_to_exitcode(os.wait()[1]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", forks], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env=environment | {"PYTHONPATH": str(PROJECT), "HOME": str(tmp_path / "nowhere")},
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.split()[-1].isdecimal()]
+    assert {line.rsplit(" ", 1)[1] for line in lines} <= {"0", "1", "2"}
+    assert "status 0" in lines and "models 0" in lines
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["dvc.yaml", "params.yaml"]
 
 
 # What is lost, empty or smuggled in.

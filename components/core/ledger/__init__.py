@@ -53,9 +53,11 @@ __all__ = [
     "Champion",
     "Ledger",
     "UtcTime",
+    "existing",
     "url",
 ]
 
+_IN_MEMORY = "sqlite://"
 # What SQLite says where it cannot write; it calls a full disk either.
 _NO_ROOM = ("disk I/O error", "database or disk is full")
 
@@ -87,6 +89,16 @@ class Champion:
 def url(ledger_file: Path) -> str:
     """NEWSLOOP_DATABASE_URL, or SQLite at `ledger_file`."""
     return os.environ.get("NEWSLOOP_DATABASE_URL") or f"sqlite:///{ledger_file}"
+
+
+def existing(database: str) -> Ledger:
+    """Opens a ledger to read it; an empty one in memory in place of a file that is not there.
+
+    Raises:
+        LedgerError: as Ledger; or the file is gone while released bundles lie beside it.
+    """
+    file = DatabaseFile.of(_target(database))
+    return Ledger(_IN_MEMORY if file is not None and file.never_made() else database)
 
 
 class Ledger:

@@ -52,8 +52,7 @@ class DatabaseFile:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE_FOLDER)
             if not self._path.exists():
-                if any((folder / _BUNDLES).glob("[!.]*/manifest.json")):
-                    raise self._gone("released bundles lie beside it")
+                self.never_made()
                 os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, _PRIVATE))
             for path in (self._path, *(self._beside(end) for end in _LOGS)):
                 restrict(path)
@@ -63,6 +62,18 @@ class DatabaseFile:
                 f"Expected to write the ledger {self._path}, got: {error.strerror}. Give this user "
                 "the right to write there, or set NEWSLOOP_HOME."
             ) from error
+
+    def never_made(self) -> bool:
+        """Tests that there is no file, and never was.
+
+        Raises:
+            LedgerError: there was: released bundles lie beside it.
+        """
+        if self._path.exists():
+            return False
+        if any((self._path.parent / _BUNDLES).glob("[!.]*/manifest.json")):
+            raise self._gone("no file, though released bundles lie beside it")
+        return True
 
     def connect(self, _dialect: Any, _record: Any, arguments: list[Any], options: Any) -> None:
         """Listens to SQLAlchemy's `do_connect`: a connection makes no file."""
