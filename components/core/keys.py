@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from components.core.errors import BundleError, NewsloopError
+from components.core.errors import BundleError, NewsloopError, cause_and_remedy
 
 SIGNING, PUBLIC = "signing.pem", "signing.pub.pem"
 PSEUDONYM, SUPPRESSION = "pseudonym.key", "suppression.key"
@@ -121,9 +121,7 @@ def prefect_password(folder: Path) -> str:
         password = path.read_text(encoding="ascii").strip()
     except OSError as error:
         raise NewsloopError(
-            f"Expected to keep the password of the Prefect server in {path}, got: "
-            f"{error.strerror}. Give this user the right to read and write there, or set "
-            "NEWSLOOP_HOME to a folder of its own."
+            f"Expected to keep the password of the Prefect server, got: {cause_and_remedy(error)}"
         ) from error
     if not password:
         raise NewsloopError(
@@ -155,8 +153,8 @@ def rotate_pseudonym_key(folder: Path) -> None:
         path.unlink()
     except OSError as error:
         raise NewsloopError(
-            f"Expected to replace {path}, got: {error.strerror}. The old key may still be there; "
-            "give this user the right to write it, then rotate again."
+            f"Expected to replace {path}, got: {cause_and_remedy(error)} Then rotate again: the "
+            "old key may still be there."
         ) from error
     ensure(folder)
 
@@ -169,8 +167,7 @@ def _kept_in(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise NewsloopError(
-            f"Expected to keep the keys in {folder}, got: {error.strerror}. Give this user the "
-            "right to read and write there, or set NEWSLOOP_HOME to a folder of its own."
+            f"Expected to keep the keys in {folder}, got: {cause_and_remedy(error)}"
         ) from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import logging
 import os
 import time
 import zlib
@@ -18,6 +17,7 @@ import tenacity
 
 from components.core.errors import SourceError
 from components.core.params import Limits, Source
+from components.core.runtime import noise
 from components.sources.addresses import Guard, GuardedTransport
 from components.sources.budget import MIB, Layer, TooLarge
 from components.sources.decoding import ACCEPTED, UnknownEncoding, decoded
@@ -219,8 +219,7 @@ def getter(
     Raises:
         LeadsInside: within `with`, where a redirect or link leads; see addresses.py.
     """
-    # httpx logs complete URLs, whose queries may hold keys.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    noise.quiet_http()
     seconds = source.limits.timeout_seconds if source.limits else None
     guard = Guard(httpx.URL(source.url or ""), source.allow_private_addresses)
     with httpx.Client(timeout=seconds, transport=GuardedTransport(guard)) as client:

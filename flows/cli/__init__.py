@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-
-from components.core.errors import NewsloopError
-from components.core.runtime import imports, interrupts
+from components.core.errors import NewsloopError, cause_and_remedy
+from components.core.runtime import imports, interrupts, noise
 from components.core.runtime.private import keep_private
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -16,7 +14,7 @@ def main() -> int:
     keep_private()
     imports.collect_seldom()
     interrupts.install()
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    noise.quiet_http()
     try:
         from flows.cli import app  # a second's work, in which Ctrl-C is heard already
 
@@ -47,7 +45,7 @@ def _other(error: BaseException) -> int:
         error.show()
         return int(error.exit_code)
     if isinstance(error, OSError):
-        _say(f"Expected to read and write files, got: {error}.")
+        _say(f"Expected to read and write files, got: {cause_and_remedy(error)}")
         return 1
     raise error
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from components.core.errors import LedgerError
+from components.core.errors import LedgerError, cause_and_remedy
 
 Identity = tuple[int, int]
 _PRIVATE, _PRIVATE_FOLDER = 0o600, 0o700
@@ -59,8 +59,7 @@ class DatabaseFile:
             self._known = _identity(self._path)
         except OSError as error:
             raise LedgerError(
-                f"Expected to write the ledger {self._path}, got: {error.strerror}. Give this user "
-                "the right to write there, or set NEWSLOOP_HOME."
+                f"Expected to write the ledger {self._path}, got: {cause_and_remedy(error)}"
             ) from error
 
     def never_made(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -166,6 +166,10 @@ class Source(Settings):
     allow_outside_files: bool = Field(
         False,
         description="read links and mounted folders that lead out of the source's folder",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="settings of a connector that newsloop does not bring; its class has them",
     )
     limits: Limits | None = Field(
         None,
