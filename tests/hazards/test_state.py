@@ -175,7 +175,7 @@ def test_another_user_of_the_machine_reads_nothing_of_the_state(project: Project
     paths.home.chmod(0o755)
     run(project, "components.snapshot")
     run(project, "components.ingest")
-    run(project, "flows.cli", "status")
+    run(project, "flows.cli", "decisions")
     assert (paths.ingested / "documents.parquet").is_file() and paths.scrub_cache.is_file()
     assert (paths.spool.parent / "ledger.sqlite-wal").is_file()
     assert readable_by_others(root, paths.home) == []
@@ -209,7 +209,7 @@ def test_commands_that_read_make_nothing(tmp_path: Path) -> None:
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(PROJECT / name, tmp_path)
     environment = {name: value for name, value in os.environ.items() if "NEWSLOOP" not in name}
-    # In one process after the other would take a second each: they are its children.
+    # Processes that are forked after the imports, which take a second.
     forks = (
         "import os, sys, flows.cli, flows.cli.app\n"
         f"for words in {READING!r}:\n"
@@ -218,16 +218,18 @@ def test_commands_that_read_make_nothing(tmp_path: Path) -> None:
         "        status = flows.cli.main()\n"
         "        sys.stderr.flush()\n"
         "        os._exit(status)\n"
-        "    print(words[0], os.waitstatus_to_exitcode(os.wait()[1]))\n"
+        "    status = os.waitstatus_to_exitcode(os.wait()[1])\n"
+        "    print('EXIT', words[0], status, flush=True)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", forks], cwd=tmp_path, capture_output=True, text=True, check=False,
         env=environment | {"PYTHONPATH": str(PROJECT), "HOME": str(tmp_path / "nowhere")},
     )  # fmt: skip
     assert "Traceback" not in done.stderr
-    lines = [line for line in done.stdout.splitlines() if line.split()[-1].isdecimal()]
-    assert {line.rsplit(" ", 1)[1] for line in lines} <= {"0", "1", "2"}
-    assert "status 0" in lines and "models 0" in lines
+    ends = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("EXIT")]
+    assert [words[0] for words in READING] == [name for name, _ in ends]
+    assert {status for _, status in ends} <= {"0", "1", "2"}
+    assert ["status", "0"] in ends and ["models", "0"] in ends
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["dvc.yaml", "params.yaml"]
 
 

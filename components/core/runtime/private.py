@@ -63,7 +63,7 @@ def close_state(root: Path, home: Path) -> None:
     """
     for name in STATE:
         _close(home / name)
-    if home.is_dir() and STATE.issuperset(entry.name for entry in os.scandir(home)):
+    if home.is_dir() and STATE.issuperset(path.name for path in home.iterdir()):
         _restrict(home)
     for name in ("data", ".dvc/cache", ".dvc/tmp"):
         _close(root / name)
