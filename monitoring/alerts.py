@@ -15,10 +15,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from components.core import tables
 from components.core.errors import UsageError
 from components.core.ledger import Ledger
 from components.core.ledger import decisions as ledger_decisions
@@ -117,6 +119,33 @@ def tell(
     if _within(settings.timeout_seconds, send or _apprise, where, title, body):
         ledger_decisions.mark_alerts(ledger, seqs, Told.TOLD)
     return new
+
+
+def tell_once(
+    alert: Alert, memory: Path, where: Sequence[str], settings: Alerts, now: datetime,
+    send: Send | None = None,
+) -> bool:  # fmt: skip
+    """Sends an alert without the ledger, once in `repeat_hours`.
+
+    Args:
+        alert: to be sent.
+        memory: file with the time of the last one.
+        where, settings, now, send: as for `tell`.
+
+    Returns:
+        True if it was sent.
+    """
+    if memory.exists():
+        last = datetime.fromisoformat(tables.read_json(memory)["time"])
+        if now - last < timedelta(hours=settings.repeat_hours):
+            return False
+    title = f"newsloop: {alert.kind}"
+    if not where or not _within(
+        settings.timeout_seconds, send or _apprise, where, title, f"{alert.kind}: {alert.text}"
+    ):
+        return False
+    tables.write_json({"time": now.isoformat()}, memory)
+    return True
 
 
 def _paragraph(row: dict[str, Any], now: datetime) -> str:
