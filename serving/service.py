@@ -52,6 +52,7 @@ from serving.recording.recorder import Recorder, utc_now
 from serving.recording.scrubbing import ScrubbingProcess, command
 from serving.recording.spool import Spool
 from serving.rollout.challenger import ChallengerWatcher
+from serving.rollout.comparison import LabelledTexts
 from serving.rollout.controller import RolloutController
 from serving.rollout.counters import Counters
 from serving.rollout.router import Router
@@ -180,13 +181,18 @@ class Newsloop:
         """The challenger beside the champion, and the rollout controller over both."""
         limits = self._limits
         newest = functools.partial(trials.newest, ledger)
+
+        def busy() -> bool:
+            return self._router.waiting > 0
+
         self._router.challenger = ChallengerWatcher(
-            newest, model_cache, counters, lambda: self._router.waiting > 0, limits.follow_seconds,
+            newest, model_cache, counters, busy, limits.follow_seconds,
             limits.challenger.queue_texts,
         )  # fmt: skip
         controller = RolloutController(
-            ledger, self._models, self._router.challenger, counters, limits, utc_now
-        )
+            ledger, self._models, self._router.challenger, counters,
+            LabelledTexts(ledger, model_cache, busy), limits, utc_now,
+        )  # fmt: skip
         self._router.challenger.start()
         controller.start()
         return [controller, self._router.challenger]

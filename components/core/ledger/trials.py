@@ -23,8 +23,24 @@ from components.core.ledger.tables import (
     VERSIONS,
     last_labels,
 )
+from components.core.ledger.windows import QUEUE
+
+_LABELLED_TEXTS = 2000  # that two models are compared by; by then all but the smallest gap shows
 
 Event = Literal["start", "step", "passed", "promoted", "failed", "stopped"]
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """The last label of a prediction.
+
+    Attributes:
+        seq: sequence number of the prediction.
+        label: what people say.
+    """
+
+    seq: int
+    label: str
 
 
 @dataclass(frozen=True)
@@ -180,6 +196,27 @@ def labelled(ledger: Ledger, bundle: str, since: datetime | None = None) -> tupl
         .join(LABELS, LABELS.c.seq == last.c.seq)
     )[0]
     return int(row["right"] or 0), int(row["n"])
+
+
+def labelled_texts(ledger: Ledger, since: datetime) -> list[LabelledText]:
+    """The labels of predictions that were made since then, in the order in which they were given.
+
+    Those that the label queue asked for are left out: it asks for what the champion is least sure
+    of. Of very many the first ones decide.
+    """
+    last = last_labels(LABELS.c.time >= since)
+    rows = ledger.query(
+        sa.select(PREDICTIONS.c.seq, LABELS.c.label)
+        .join(last, last.c.prediction_id == PREDICTIONS.c.id)
+        .join(LABELS, LABELS.c.seq == last.c.seq)
+        .where(
+            PREDICTIONS.c.time >= since,
+            sa.or_(LABELS.c.origin.is_(None), LABELS.c.origin != QUEUE),
+        )
+        .order_by(LABELS.c.seq)
+        .limit(_LABELLED_TEXTS)
+    )
+    return [LabelledText(**row) for row in rows]
 
 
 def add_shadows(ledger: Ledger, rows: list[dict[str, Any]]) -> None:

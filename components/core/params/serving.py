@@ -57,10 +57,12 @@ class Challenger(Settings):
         0.2, description="share of texts with another label than the champion's"
     )
     min_labels: Positive = Field(
-        20, description="labels from people, on each side, to compare accuracies"
+        20, description="texts that people labelled, to compare two models on them"
     )
     level: Between = Field(
-        0.01, description="error probability of `less accurate` (Fisher's exact test)"
+        0.01,
+        description="probability that a version which is not less accurate goes because of labels, "
+        "over its whole time on trial (a sequential test)",
     )
 
     @model_validator(mode="after")
