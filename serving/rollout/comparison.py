@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from components.core.ledger import Ledger
 from components.core.ledger import windows as ledger_windows
 from components.core.ledger.trials import LabelledText
 from serving.models.model_cache import ModelCache
-from serving.rollout.paired_test import log_evidence
+from serving.rollout.paired_test import log_evidence_of_callers
 
 LOG = logging.getLogger("newsloop.serving")
 NICENESS = 10
@@ -38,12 +38,58 @@ class Comparison:
         labels: different texts that people labelled and both models answered.
         right, other_right: on how many of them each model is right.
         log_evidence: that the model is worse; see serving/rollout/paired_test.py.
+        plausible: the other model is right on most of them, those of any one caller aside.
     """
 
     labels: int = 0
     right: int = 0
     other_right: int = 0
     log_evidence: float = 0.0
+    plausible: bool = False
+
+
+@dataclass
+class _Votes:
+    """What the texts say that one caller labelled."""
+
+    labels: int = 0
+    right: int = 0
+    other_right: int = 0
+    both: int = 0
+
+    @property
+    def pairs(self) -> tuple[int, int]:
+        """Texts that the model lost, and that it won."""
+        return self.other_right - self.both, self.right - self.both
+
+
+def counted(said: Iterable[tuple[str | None, bool, bool]]) -> Comparison:
+    """Counts texts.
+
+    Args:
+        said: of each text, who labelled it (None: who may decide alone), and which model is right.
+    """
+    votes: dict[str | None, _Votes] = {None: _Votes()}
+    for caller, is_right, other_is_right in said:
+        one = votes.setdefault(caller, _Votes())
+        one.labels += 1
+        one.right += is_right
+        one.other_right += other_is_right
+        one.both += is_right and other_is_right
+    labels = sum(one.labels for one in votes.values())
+    right = sum(one.right for one in votes.values())
+    other_right = sum(one.other_right for one in votes.values())
+    callers = [one for caller, one in votes.items() if caller is not None]
+    return Comparison(
+        labels,
+        right,
+        other_right,
+        log_evidence_of_callers(votes[None].pairs, [one.pairs for one in callers]),
+        any(
+            2 * (other_right - one.other_right) > labels - one.labels
+            for one in (_Votes(), *callers)
+        ),
+    )
 
 
 class LabelledTexts:
@@ -84,23 +130,24 @@ class LabelledTexts:
         """Compares two bundles on the texts whose answers are known, and has the others computed.
 
         Args:
-            rows: labelled predictions. A text that several of them hold counts once, by the first.
+            rows: labelled predictions. A text that several of them hold counts once, for the caller
+                who labelled it first.
             bundle, other: names.
         """
         self._compute([row.seq for row in rows], (bundle, other))
-        labels = {
-            digest: row.label for row in reversed(rows) if (digest := self._digests.get(row.seq))
-        }
-        said = [
-            (label, self._labels[bundle, digest], self._labels[other, digest])
-            for digest, label in labels.items()
-            if (bundle, digest) in self._labels and (other, digest) in self._labels
-        ]
-        right = sum(label == ours for label, ours, _ in said)
-        other_right = sum(label == theirs for label, _, theirs in said)
-        both = sum(label == ours == theirs for label, ours, theirs in said)
-        evidence = float(log_evidence(other_right - both, right - both))
-        return Comparison(len(said), right, other_right, evidence)
+        texts: dict[bytes, LabelledText] = {}
+        for row in rows:
+            digest = self._digests.get(row.seq)
+            if digest and (bundle, digest) in self._labels and (other, digest) in self._labels:
+                texts.setdefault(digest, row)
+        return counted(
+            (
+                row.caller,
+                self._labels[bundle, digest] == row.label,
+                self._labels[other, digest] == row.label,
+            )
+            for digest, row in texts.items()
+        )
 
     def wait(self) -> None:
         """Waits until what was asked for is computed."""

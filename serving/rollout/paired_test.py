@@ -9,12 +9,17 @@ model is not worse. The stake is spread over p in (1/2, 1] by a Beta distributio
 stake ever reaches 1 / level with a probability of `level` at most. So the test may be asked after
 each label and as often as one likes.
 
+A caller may lie. The evidence has to stand whoever is left out, so that one caller alone sends no
+model back; and one caller who calls everything right must not hide what the others say, so a half
+of the stake is bet as if each of the others, one after the other, had said nothing either.
+
 References: Robbins 1970, Statistical Methods Related to the Law of the Iterated Logarithm (mixture
 martingales); Waudby-Smith and Ramdas 2024, Estimating Means of Bounded Random Variables by Betting.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,3 +52,32 @@ def log_evidence(lost: Any, won: Any) -> Array:
         above = np.log(betaincc(a, b, 0.5)) - np.log(betaincc(_A, _B, 0.5))
     found: Array = (lost + won) * np.log(2) + betaln(a, b) - betaln(_A, _B) + above
     return found
+
+
+def log_evidence_of_callers(alone: tuple[int, int], others: Sequence[tuple[int, int]]) -> float:
+    """The evidence that is left whichever of the other callers lies.
+
+    Args:
+        alone: texts lost and won by the labels of those who may decide alone.
+        others: the same of each other caller.
+
+    >>> others = [[(100, 0)], [(9, 0), (9, 0)], [(5, 0)] * 3, [(5, 0)] * 3 + [(0, 99)]]
+    >>> [log_evidence_of_callers((0, 0), one) > 4.6 for one in others]
+    [False, True, True, True]
+    """
+    import numpy as np
+    from scipy.special import logsumexp
+
+    if not others:
+        return float(log_evidence(*alone))
+    total = np.sum([alone, *others], axis=0)  # (2,)
+    kinds, counts = np.unique(np.asarray(others), axis=0, return_counts=True)  # (K, 2), (K,)
+    left = total - kinds  # (K, 2) without one caller of that kind
+    found = log_evidence(left[:, 0], left[:, 1])  # (K,)
+    if len(others) > 1:
+        without_two = np.maximum(left[:, None] - kinds[None], 0)  # (K, K, 2)
+        weights = (counts - np.eye(len(kinds))) / (len(others) - 1)  # (K, K)
+        pairs = log_evidence(without_two[..., 0], without_two[..., 1])
+        hidden = logsumexp(pairs, b=weights, axis=1)
+        found = np.logaddexp(found, hidden) - np.log(2)
+    return float(found.min())

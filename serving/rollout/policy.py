@@ -88,6 +88,6 @@ def less_accurate(labelled: Comparison, limits: Challenger) -> bool:
     """
     return (
         labelled.labels >= limits.min_labels
-        and 2 * labelled.other_right > labelled.labels
+        and labelled.plausible
         and labelled.log_evidence >= -math.log(limits.level)
     )

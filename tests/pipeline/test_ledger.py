@@ -25,6 +25,7 @@ from components.core.ledger import (
     migrations,
     transfer,
 )
+from components.core.ledger.tables import LABELS
 from tests.postgres import new_database
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -71,7 +72,9 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
 
 def test_the_steps_make_the_tables_that_the_code_names(ledger: Ledger) -> None:
     with ledger.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "version_table": migrations.VERSION_TABLE,
+                "include_name": lambda name, *_: name != "alembic_version"}  # fmt: skip
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, METADATA) == []
         assert migrations.revision(connection) == migrations.HEAD
 
@@ -101,6 +104,7 @@ def test_a_ledger_of_before_the_steps_is_taken_over_with_its_rows(database: str)
     migrations.upgrade(engine, migrations.FIRST)
     with engine.begin() as connection:
         connection.execute(sa.text("DROP TABLE alembic_version"))
+        connection.execute(sa.text("DROP TABLE ledger_step"))
     engine.dispose()
     old = Ledger(database, create=False)
     old.insert(PREDICTIONS, [prediction("a")])
@@ -114,9 +118,30 @@ def test_a_ledger_of_before_the_steps_is_taken_over_with_its_rows(database: str)
 
 def test_a_ledger_of_a_newer_newsloop_is_left_alone(ledger: Ledger, database: str) -> None:
     with ledger.engine.begin() as connection:
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(sa.text("UPDATE ledger_step SET version_num = '9999'"))
     with pytest.raises(LedgerError, match="got 9999: a newer newsloop wrote it"):
         Ledger(database)
+
+
+def test_code_of_before_step_0006_goes_on_reading_and_writing(ledger: Ledger) -> None:
+    """It looks into alembic_version only, and names the columns that it knows."""
+    seen = sa.select(sa.column("version_num")).select_from(sa.table("alembic_version"))
+    assert [row["version_num"] for row in ledger.query(seen)] == [migrations.OLDEST]
+    migrations.downgrade(ledger.engine, "0003")
+    assert [row["version_num"] for row in ledger.query(seen)] == ["0003"]
+    with ledger.engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE ledger_step"))
+    migrations.upgrade(ledger.engine)  # as code of before left it
+    assert [row["version_num"] for row in ledger.query(seen)] == [migrations.OLDEST]
+    ledger.insert(PREDICTIONS, [prediction("a")])
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            sa.text("INSERT INTO labels (prediction_id, label, time) VALUES ('a', 'tech', :now)"),
+            {"now": NOON.replace(tzinfo=None)},
+        )
+    assert ledger.query(sa.select(LABELS.c.caller, LABELS.c.trusted)) == [
+        {"caller": None, "trusted": None}
+    ]
 
 
 @pytest.mark.parametrize("step", ["base", "9999", ""])

@@ -22,6 +22,7 @@ from components.core.ledger.tables import (
     SHADOWS,
     VERSIONS,
     last_labels,
+    untrusted,
 )
 from components.core.ledger.windows import QUEUE
 
@@ -32,15 +33,17 @@ Event = Literal["start", "step", "passed", "promoted", "failed", "stopped"]
 
 @dataclass(frozen=True)
 class LabelledText:
-    """The last label of a prediction.
+    """The last label that one caller gave to a prediction.
 
     Attributes:
         seq: sequence number of the prediction.
         label: what people say.
+        caller: who sent it; None: it counts alone.
     """
 
     seq: int
     label: str
+    caller: str | None = None
 
 
 @dataclass(frozen=True)
@@ -199,16 +202,21 @@ def labelled(ledger: Ledger, bundle: str, since: datetime | None = None) -> tupl
 
 
 def labelled_texts(ledger: Ledger, since: datetime) -> list[LabelledText]:
-    """The labels of predictions that were made since then, in the order in which they were given.
+    """The labels of predictions that were made since then, in the order in which they were sent.
 
     Those that the label queue asked for are left out: it asks for what the champion is least sure
     of. Of very many the first ones decide.
     """
-    last = last_labels(LABELS.c.time >= since)
+    newest = (
+        sa.select(sa.func.max(LABELS.c.seq).label("seq"))
+        .where(LABELS.c.time >= since)
+        .group_by(LABELS.c.prediction_id, LABELS.c.caller)
+        .subquery()
+    )
     rows = ledger.query(
-        sa.select(PREDICTIONS.c.seq, LABELS.c.label)
-        .join(last, last.c.prediction_id == PREDICTIONS.c.id)
-        .join(LABELS, LABELS.c.seq == last.c.seq)
+        sa.select(PREDICTIONS.c.seq, LABELS.c.label, untrusted())
+        .join(LABELS, LABELS.c.prediction_id == PREDICTIONS.c.id)
+        .join(newest, LABELS.c.seq == newest.c.seq)
         .where(
             PREDICTIONS.c.time >= since,
             sa.or_(LABELS.c.origin.is_(None), LABELS.c.origin != QUEUE),

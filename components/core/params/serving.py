@@ -73,6 +73,19 @@ class Challenger(Settings):
         return self
 
 
+class Feedback(Settings):
+    """`serve.feedback`: how many labels one caller may send; docs/feedback.md."""
+
+    labels_per_hour: Positive = Field(
+        300,
+        description="labels of one caller in an hour: as many as a person can read texts for; more "
+        "get 429",
+    )
+    trusted_labels_per_hour: Positive = Field(
+        20_000, description="the same of a key with the scope `label`, which a program may use"
+    )
+
+
 class Serve(Settings):
     """`serve`: docs/serving.md."""
 
@@ -137,4 +150,5 @@ class Serve(Settings):
     log: Literal["json", "text"] = Field(
         "json", description="of the service: json, a line an event, or text"
     )
+    feedback: Feedback = Feedback()
     challenger: Challenger = Challenger()

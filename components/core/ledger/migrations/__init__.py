@@ -2,6 +2,11 @@
 
 Alembic does the work; each step is a file in versions/. A step that was taken is never edited:
 what changes afterwards is a new file, and HEAD names the newest.
+
+A scheduled run works by the code of the champion's release, which may be older than the ledger.
+That code looks into alembic_version and refuses a step that it does not know. So that table stays
+at OLDEST, the newest step of the code that reads it; the true step is in ledger_step. Each step
+after OLDEST only adds tables, and columns that may be null: old code does not see them.
 """
 
 from __future__ import annotations
@@ -17,19 +22,25 @@ from components.core.errors import LedgerError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
+OLDEST = "0005"
 FIRST = "0001"  # the tables of the ledgers that were made before there were steps
 _LOCK = 0x6E6C6F6F70  # "nloop": PostgreSQL's advisory locks are numbers
 _ONE = threading.Lock()  # Alembic knows one migration at a time in a process
-_VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
+VERSION_TABLE = "ledger_step"
+_VERSION, _SEEN_BY_OLD = (
+    sa.Table(name, sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True))
+    for name in (VERSION_TABLE, "alembic_version")
+)
 
 
 def revision(connection: sa.Connection) -> str | None:
     """The step at which the tables are; None in an empty database."""
     tables = sa.inspect(connection)
-    if tables.has_table(_VERSION.name):
-        found: str | None = connection.execute(sa.select(_VERSION.c.version_num)).scalar()
-        return found
+    for table in (_VERSION, _SEEN_BY_OLD):
+        if tables.has_table(table.name):
+            found: str | None = connection.execute(sa.select(table.c.version_num)).scalar()
+            return found
     return FIRST if tables.has_table("predictions") else None
 
 
@@ -60,6 +71,7 @@ def upgrade(engine: sa.Engine, target: str = HEAD) -> None:
             if not sa.inspect(connection).has_table(_VERSION.name):
                 command.stamp(config, found)
         command.upgrade(config, target)
+        _show_old(connection, target)
 
 
 def downgrade(engine: sa.Engine, target: str) -> None:
@@ -79,7 +91,10 @@ def downgrade(engine: sa.Engine, target: str) -> None:
                 f"Expected a step of the ledger's tables to go back to, one of {steps}, got "
                 f"{target}. Nothing was changed."
             )
+        if not sa.inspect(connection).has_table(_VERSION.name):
+            command.stamp(config, revision(connection) or FIRST)
         command.downgrade(config, target)
+        _show_old(connection, target)
 
 
 def _config(connection: sa.Connection) -> Config:
@@ -90,6 +105,13 @@ def _config(connection: sa.Connection) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
+
+
+def _show_old(connection: sa.Connection, step: str) -> None:
+    """Writes the step that code of before OLDEST is to see."""
+    _SEEN_BY_OLD.create(connection, checkfirst=True)
+    connection.execute(sa.delete(_SEEN_BY_OLD))
+    connection.execute(sa.insert(_SEEN_BY_OLD).values(version_num=min(step, OLDEST)))
 
 
 def _alone(connection: sa.Connection) -> None:
