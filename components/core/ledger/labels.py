@@ -6,17 +6,26 @@ forget to leave it out; `take_back` moves it back with the number that it had.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 
 from components.core.ledger import Ledger
-from components.core.ledger.tables import LABELS, SET_ASIDE
+from components.core.ledger.tables import (
+    LABELS,
+    PREDICTIONS,
+    SET_ASIDE,
+    TEXTS,
+    last_labels,
+    untrusted,
+)
 
 LOOPBACK = "loopback"  # a caller of this machine without a key
+T = TypeVar("T")
 Why = Literal["withdrawn", "suspect"]
 _TOGETHER = 400  # values in one statement; SQLite takes 999 at least
 
@@ -45,32 +54,6 @@ def sent(ledger: Ledger, caller: str, since: datetime) -> int:
     ]
     total = sa.select((counts[0].scalar_subquery() + counts[1].scalar_subquery()).label("n"))
     return int(ledger.query(total)[0]["n"])
-
-
-def by_caller(ledger: Ledger, *where: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
-    """Labels that count, by caller: `caller`, `trusted`, `labels`, `first`, `last`.
-
-    Args:
-        where: conditions on LABELS.
-    """
-    return ledger.query(
-        sa.select(
-            LABELS.c.caller,
-            LABELS.c.trusted,
-            sa.func.count().label("labels"),
-            sa.func.min(LABELS.c.time).label("first"),
-            sa.func.max(LABELS.c.time).label("last"),
-        )
-        .where(*where)
-        .group_by(LABELS.c.caller, LABELS.c.trusted)
-        .order_by(sa.func.min(LABELS.c.seq))
-    )
-
-
-def chosen(ledger: Ledger, *where: sa.ColumnElement[bool]) -> list[int]:
-    """Sequence numbers of the labels that count and fulfil these conditions on LABELS."""
-    rows = ledger.query(sa.select(LABELS.c.seq).where(*where).order_by(LABELS.c.seq))
-    return [row["seq"] for row in rows]
 
 
 def aside(ledger: Ledger, why: Why | None = None) -> list[dict[str, Any]]:
@@ -109,5 +92,71 @@ def take_back(ledger: Ledger, seqs: Sequence[int]) -> int:
     return count
 
 
-def _parts(values: Sequence[int]) -> list[Sequence[int]]:
+def withdraw_suspects(ledger: Ledger, seqs: Sequence[int]) -> int:
+    """A person agrees that these labels are wrong; how many."""
+    return sum(
+        ledger.execute(
+            sa.update(SET_ASIDE).where(SET_ASIDE.c.seq.in_(part)).values(why="withdrawn")
+        )
+        for part in _parts(seqs)
+    )
+
+
+def texts(ledger: Ledger, predictions: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Prediction -> `text` (scrubbed; None: there is none) and `predicted`, the model's label."""
+    found: dict[str, dict[str, Any]] = {}
+    for part in _parts(predictions):
+        rows = ledger.query(
+            sa.select(PREDICTIONS.c.id, PREDICTIONS.c.label.label("predicted"), TEXTS.c.text)
+            .join(TEXTS, TEXTS.c.prediction_id == PREDICTIONS.c.id, isouter=True)
+            .where(PREDICTIONS.c.id.in_(part))
+        )
+        found |= {row["id"]: row for row in rows}
+    return found
+
+
+def learnable(ledger: Ledger, until: int) -> list[dict[str, Any]]:
+    """The last label of each prediction up to a sequence number, whether its text is there or not.
+
+    Returns:
+        Rows of `seq`, `prediction_id`, `label` and `caller` (None: it counts alone), by `seq`.
+    """
+    last = last_labels(LABELS.c.seq <= until)
+    return ledger.query(
+        sa.select(LABELS.c.seq, LABELS.c.prediction_id, LABELS.c.label, untrusted())
+        .join(last, LABELS.c.seq == last.c.seq)
+        .order_by(LABELS.c.seq)
+    )
+
+
+def newest_of_each(rows: Sequence[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """Leaves of each caller the last `most` rows; who counts alone has no limit.
+
+    >>> rows = [{"caller": caller, "seq": i} for i, caller in enumerate("abaa")]
+    >>> [row["seq"] for row in newest_of_each([*rows, {"caller": None, "seq": 4}], 2)]
+    [1, 2, 3, 4]
+    """
+    counts: Counter[str] = Counter()
+    kept = []
+    for row in reversed(rows):
+        counts[row["caller"]] += 1
+        if row["caller"] is None or counts[row["caller"]] <= most:
+            kept.append(row)
+    return kept[::-1]
+
+
+def learned_by(ledger: Ledger, seqs: Sequence[int]) -> dict[str, int]:
+    """Tag of each version -> how many of these labels were there to learn from when it was made.
+
+    Versions that had none of them are left out; the oldest first.
+    """
+    marks = {
+        row["tag"]: int(row["decision"].get("feedback_watermark", 0))
+        for row in reversed(ledger.versions())
+    }
+    counts = {tag: sum(seq <= mark for seq in seqs) for tag, mark in marks.items()}
+    return {tag: count for tag, count in counts.items() if count}
+
+
+def _parts(values: Sequence[T]) -> list[Sequence[T]]:
     return [values[start : start + _TOGETHER] for start in range(0, len(values), _TOGETHER)]

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from components.core.params.base import Positive, Rate, Settings
+from components.core.params.base import Positive, Rate, Settings, Share
 
 _FILE = frozenset({"path", "inside"})
 _CALL = frozenset({"url", "header", "header_env"})
@@ -145,6 +145,12 @@ class Source(Settings):
     label_names: dict[str, str] = Field(
         default_factory=dict,
         description="from the source's own labels to the classes; others stay as they are",
+    )
+    caller_share: Share = Field(
+        0.05,
+        description="for `feedback`: labels of one caller that are learned from, as a share of the "
+        "other sources' documents; the newest ones; docs/feedback.md says whose count without "
+        "limit",
     )
     limits: Limits | None = Field(
         None,
