@@ -7,11 +7,11 @@
 One BBC article a request; the same SavedModel for all: the default textcnn at its full size, with
 random weights, which cost as much as learned ones. The peers: a `batchable` BentoML API; FastAPI
 with `model.predict`; FastAPI with the model's signature. They keep and scrub nothing; ours runs
-with the settings of params.yaml. All take turns, with several numbers of clients
-(benchmarks/load.py), which share the machine. What is asked for: the most requests a second among
-the numbers of clients whose 99th percentile is at most 50 ms; the same label as the bare model
-for at least 99.9 % of some hundred articles; and alone, half of the answers within 1.5 times the
-bare model's own time plus 1 ms.
+with the settings of params.yaml, and its rows say how many texts a second it scrubbed and kept. All
+take turns, with several numbers of clients (benchmarks/load.py), which share the machine. What is
+asked for: the most requests a second among the numbers of clients whose 99th percentile is at most
+50 ms; the same label as the bare model for at least 99.9 % of some hundred articles; and alone,
+half of the answers within 1.5 times the bare model's own time plus 1 ms.
 Prints tables and writes benchmarks/serving.json; files lie under .newsloop/benchmarks/serving.
 """
 
@@ -175,7 +175,7 @@ def measure(
         said = labels(port)
         agreement = sum(a == b for a, b in zip(said, right, strict=True)) / len(right)
         for clients in SLOW.get(name, CLIENTS):
-            before = cpu_seconds(process)
+            before, kept_before = cpu_seconds(process), texts_kept(port)
             command = [sys.executable, load.__file__, str(port), str(clients), str(seconds)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             # The warm-up counts on both sides.
@@ -191,9 +191,27 @@ def measure(
                     "cpu_ms_a_request": 1000 * used / len(waits),
                     "client_cpu_ms_a_request": found["cpu_ms"],
                     "failed": found["failed"], "same_labels": agreement,
+                    "texts_kept_per_second": kept_per_second(kept_before, port, seconds),
                 }
             )  # fmt: skip
     return rows
+
+
+def texts_kept(port: int) -> int | None:
+    """Texts that the service has scrubbed so far; None for a service that keeps none."""
+    with contextlib.suppress(httpx.HTTPError):
+        page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        for line in page.splitlines():
+            if line.startswith("newsloop_texts_kept_total "):
+                return int(float(line.split()[1]))
+    return None
+
+
+def kept_per_second(before: int | None, port: int, seconds: float) -> float | None:
+    now = texts_kept(port)
+    if before is None or now is None:
+        return None
+    return (now - before) / (seconds + load.WARM_UP_SECONDS)
 
 
 def labels(port: int) -> list[int]:
@@ -284,17 +302,21 @@ def _wait(url: str, process: subprocess.Popen[bytes], seconds: float = 120) -> N
     raise SystemExit(f"Expected a service that is ready at {url}, got none; see {PLACE}.")
 
 
+def _number(value: float | None) -> str:
+    return f"{'-' if value is None else round(value):>8}"
+
+
 def show(found: dict[str, Any]) -> None:
     print(
         f"{'service':<26}{'clients':>8}{'req/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'cpu ms':>8}"
-        f"{'client':>8}{'same':>7}  failed"
+        f"{'client':>8}{'same':>7}{'kept/s':>8}  failed"
     )
     for row in found["rows"]:
         print(
             f"{row['service']:<26}{row['clients']:>8}{row['per_second']:>8.0f}{row['p50_ms']:>8.1f}"
             f"{row['p99_ms']:>8.1f}{row['cpu_ms_a_request']:>8.2f}"
             f"{row['client_cpu_ms_a_request']:>8.3f}{row['same_labels']:>7.4f}"
-            f"  {row['failed'] or 0}"
+            f"{_number(row['texts_kept_per_second'])}  {row['failed'] or 0}"
         )
     print(f"\nmost requests a second with p99 at most {WITHIN_MS} ms")
     for service, one in found["best"].items():

@@ -168,7 +168,9 @@ def run(
         )
     reference = bundle.read_reference(paths.bundles / champion.bundle, champion.bundle, paths.keys)
     settings = params.monitor
-    window = windows.pick(ledger, champion.bundle, settings.max_rows)
+    window = windows.pick(
+        ledger, champion.bundle, settings.max_rows, uneven=settings.max_lost_share
+    )
     allowed = window_evaluation.level(
         ledger_windows.spent(ledger, now - timedelta(days=1)), settings
     )

@@ -37,9 +37,6 @@ class Known:
     sources: tuple[str, ...]
 
 
-NOTHING = Known(0, {}, {}, ())
-
-
 @dataclass(frozen=True)
 class Era:
     """A stretch of time whose documents were split together; see components/split/by_time.py.

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from components.core import baseline, ledger, tables
+from components.core import ledger, tables
 from components.core.ledger import labels
 from components.sources.reader import Pin, RawDocument, SourceReader
 
@@ -70,12 +70,13 @@ class FeedbackReader(SourceReader):
     def _most(self) -> int:
         """Labels of one caller that are learned from."""
         validation = self.paths.validated / "validation.json"
-        by_source: Mapping[str, int] = {}
+        known: Mapping[str, Any] = {}
         if validation.exists():
-            by_source = tables.read_json(validation)["by_source"]
-        elif self.paths.baseline.exists():
-            known = baseline.read(self.paths.baseline)
-            by_source = (known.snapshot or known.release or baseline.NOTHING).by_source
+            known = tables.read_json(validation)
+        elif self.paths.baseline.exists():  # a clone without data
+            counts = tables.read_json(self.paths.baseline)
+            known = counts.get("snapshot") or counts.get("release") or {}
+        by_source: Mapping[str, int] = known.get("by_source", {})
         others = sum(n for name, n in by_source.items() if name != self.source.name)
         return int(self.source.caller_share * others)
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from components.core.ledger.windows import TextCounts
 from components.core.paths import Paths
 from flows import privacy_report
 from flows.control_plane import HOW
@@ -180,6 +181,8 @@ def status(found: dict[str, Any], json_wanted: bool) -> None:
         )
     if serving:
         out.print(f"serving   {escape(str(serving.get('tag') or serving.get('bundle')))}")
+    if texts := TextCounts(**found["texts"]).summary():
+        out.print(f"texts     {texts}, in a day")
     for line in found["disagreements"]:
         out.print(f"disagrees {escape(line)}")
     for line in found["alerts"]:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from components.core import metrics
 from components.core.ledger import LABELS, PREDICTIONS, WINDOWS, Champion, Ledger
 from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger import windows as ledger_windows
 from components.core.ledger.tables import last_labels
 from components.core.metrics import Interval
 from components.core.params import Params
@@ -28,7 +29,7 @@ from monitoring.operator_page.charts import Judged
 _WINDOWS, _DECISIONS, _VERSIONS, _ALERTS = 200, 200, 10, 8  # newest that are shown
 _ROWS = 15  # of decisions, equal ones in a row being one
 _MASKED = 8  # commonest entities
-_RECENT = timedelta(days=1)  # alerts that the page begins with
+_RECENT = timedelta(days=1)  # of the alerts that the page begins with, and of the lost texts
 
 
 def judged(ledger: Ledger, confidence: float) -> list[Judged]:
@@ -119,11 +120,14 @@ def render(
         state += "; the circuit is open"
     elif recent:
         state += f"; {len(recent)} alert{'s' if len(recent) > 1 else ''} in a day"
+    cards = _cards(champion, windows, story, now)
+    if kept := ledger_windows.text_counts(ledger, now - _RECENT).summary():
+        cards.append(_card("texts in a day", kept.split(",")[0], kept.partition(", ")[2]))
     return template.render(
         state=state,
         troubled=opened or bool(recent),
         now=_time(now),
-        cards=_cards(champion, windows, story, now),
+        cards=cards,
         alerts=[{**row, "time": _time(row["time"])} for row in recent],
         windows=len(windows),
         last_page=last_page,

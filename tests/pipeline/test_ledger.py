@@ -123,7 +123,7 @@ def test_a_ledger_of_a_newer_newsloop_is_left_alone(ledger: Ledger, database: st
         Ledger(database)
 
 
-def test_code_of_before_step_0006_goes_on_reading_and_writing(ledger: Ledger) -> None:
+def test_code_of_before_these_steps_goes_on_reading_and_writing(ledger: Ledger) -> None:
     """It looks into alembic_version only, and names the columns that it knows."""
     seen = sa.select(sa.column("version_num")).select_from(sa.table("alembic_version"))
     assert [row["version_num"] for row in ledger.query(seen)] == [migrations.OLDEST]

@@ -56,12 +56,14 @@ PREDICTIONS = sa.Table(
     sa.Column("source", sa.String(64), nullable=True),  # name of the API key that asked; null: none
     sqlite_autoincrement=True,
 )
-# The scrubbed text of a prediction; null when the scrubber failed, so that nothing waits for it.
+# The scrubbed text of a prediction; null when there is none, so that nothing waits for it.
 TEXTS = sa.Table(
     "texts",
     METADATA,
     sa.Column("prediction_id", sa.String(32), primary_key=True),
     sa.Column("text", sa.Text, nullable=True),
+    # Of the caller's texts that were kept at the time, in (0, 1]; null: all, or the text was lost.
+    sa.Column("share", sa.Float, nullable=True),
 )
 
 

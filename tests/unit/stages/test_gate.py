@@ -13,6 +13,7 @@ from components.core import bundle, params, tables
 from components.core import ledger as ledgers
 from components.core.ledger import Ledger
 from components.core.ledger import windows as ledger_windows
+from components.core.paths import Paths
 from components.gate import comparison, report
 from components.gate.checks import (
     Check,
@@ -200,6 +201,17 @@ def test_labels_that_the_queue_asked_for_prove_nothing(case: judged.Case, ledger
     assert decision.comparison is not None
     assert [(one.documents, one.gained) for one in decision.comparison.sides] == [(48, 0)]
     assert decision.verdict == "keep"
+
+
+def test_a_text_that_is_repeated_counts_once(case: judged.Case, tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    test = judged.documents().head(12)
+    twice = pl.concat([test, test.with_columns("again/" + pl.col("id"))])
+    tables.write_table(twice, paths.split / "test.parquet")
+    answers = twice.select("id", predicted="label")
+    tables.write_table(answers, paths.evaluated / "predictions.parquet")
+    champion = bundle.load(case.paths.bundles / case.equal, case.paths.keys)
+    assert len(gate.compared(paths, champion, [], [])) == test["text"].n_unique()
 
 
 def test_a_retired_champion_must_go(case: judged.Case, ledger: Ledger) -> None:

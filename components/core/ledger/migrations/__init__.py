@@ -22,7 +22,7 @@ from components.core.errors import LedgerError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0006"
+HEAD = "0007"
 OLDEST = "0005"
 FIRST = "0001"  # the tables of the ledgers that were made before there were steps
 _LOCK = 0x6E6C6F6F70  # "nloop": PostgreSQL's advisory locks are numbers
