@@ -23,7 +23,7 @@ from components.core.errors import DataError
 from components.core.ledger import Champion, Ledger, decisions
 from components.core.ledger import gate as ledger_gate
 from components.core.paths import Paths
-from components.gate import comparison, report
+from components.gate import callers, comparison, report
 from components.gate.checks import (
     KEEP,
     RELEASE,
@@ -87,7 +87,9 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
     if champion is not None and champion.bundle == candidate:
         return _decide(params_, paths, candidate, champion, measured, [], [], None)
     size = sum(file.stat().st_size for file in paths.bundle.rglob("*") if file.is_file())
-    checks = floors(measured, _leaks(paths), size / _MIB, settings)
+    said_by = _callers(params_, ledger)
+    leaks, parts = _leaks(paths), _measured(params_, paths, measured, said_by)
+    checks = callers.standing([floors(one, leaks, size / _MIB, settings) for one in parts])
     rehearsal = _rehearsal(paths, candidate)
     checks += rehearsed(rehearsal, settings)
     reasons: list[str] = []
@@ -97,27 +99,59 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
         reasons.append("it was not rehearsed, because gate.rehearse is false")
     found = None
     if champion is not None:
-        found, remarks = _against(params_, paths, ledger, champion)
-        checks += against_champion(found, settings) if found else []
+        found, compared_, remarks = _against(params_, paths, ledger, champion, said_by)
+        checks += compared_
         reasons += remarks
     return _decide(params_, paths, candidate, champion, measured, checks, reasons, found)
 
 
 def _against(
-    params_: params.Params, paths: Paths, ledger: Ledger, champion: Champion
-) -> tuple[Comparison | None, list[str]]:
-    """The comparison with the champion; or None, and why there is none."""
+    params_: params.Params,
+    paths: Paths,
+    ledger: Ledger,
+    champion: Champion,
+    said_by: dict[str, str],
+) -> tuple[Comparison | None, list[Check], list[str]]:
+    """The comparison with the champion, and its checks; or why there is none.
+
+    Args:
+        said_by: document -> the caller whose label it has, where that may not decide alone.
+    """
     if champion.version in ledger.retired():
-        return None, [f"{champion.tag} is retired and must go: only the floors count"]
+        return None, [], [f"{champion.tag} is retired and must go: only the floors count"]
     model = bundle.load(paths.bundles / champion.bundle, paths.keys)
     if set(model.labels) != set(params_.ingest.labels):
-        return None, [f"{champion.tag} sorts into other classes and cannot be compared"]
+        return None, [], [f"{champion.tag} sorts into other classes and cannot be compared"]
     mark = champion.decision.get("feedback_watermark", 0)
     newest = _documents(params_, ledger_gate.labelled_since(ledger, mark))
-    rows = compared(paths, model, newest, _documents(params_, ledger_gate.asked_for(ledger)))
-    if rows.is_empty():
-        return None, [f"no test document is left on which {champion.tag} could be compared"]
-    return comparison.compare(rows, params_.gate, params_.evaluate.length_bounds), []
+    asked = _documents(params_, ledger_gate.asked_for(ledger))
+    rows = compared(paths, model, newest, asked, said_by)
+    parts = [] if rows.is_empty() else callers.without_each(rows)
+    if not parts:
+        return None, [], [f"no test document is left on which {champion.tag} could be compared"]
+    bounds = params_.evaluate.length_bounds
+    found = [comparison.compare(part, params_.gate, bounds) for part in parts]
+    checks = callers.standing([against_champion(one, params_.gate) for one in found])
+    # The weakest comparison is the one that is shown.
+    return max(found, key=lambda one: one.better), checks, []
+
+
+def _callers(params_: params.Params, ledger: Ledger) -> dict[str, str]:
+    said_by = callers.of_predictions(ledger)
+    documents = _documents(params_, list(said_by))
+    return {id_: said_by[id_.partition("/")[2]] for id_ in documents}
+
+
+def _measured(
+    params_: params.Params, paths: Paths, measured: dict[str, Any], said_by: dict[str, str]
+) -> list[dict[str, Any]]:
+    """metrics.json, or instead the same without each caller who has texts on the test side."""
+    if not said_by:
+        return [measured]
+    rows = _answered(paths).select("candidate", actual="label", caller=_caller(said_by))
+    if rows["caller"].is_null().all():
+        return [measured]
+    return [callers.measured_on(part, measured, params_) for part in callers.without_each(rows)]
 
 
 def stood(params_: params.Params, paths: Paths, candidate: str) -> bool:
@@ -131,7 +165,11 @@ def _rehearsal(paths: Paths, candidate: str) -> dict[str, Any] | None:
 
 
 def compared(
-    paths: Paths, champion: bundle.Model, newest: list[str], asked: list[str]
+    paths: Paths,
+    champion: bundle.Model,
+    newest: list[str],
+    asked: list[str],
+    said_by: dict[str, str],
 ) -> pl.DataFrame:
     """One row a text of the test side: what `comparison.compare` wants.
 
@@ -144,16 +182,10 @@ def compared(
         newest: ids of documents that people labelled since it was made. Only those that fell on
             the test side count: the candidate learned from the others.
         asked: ids of documents that the label queue asked for.
+        said_by: document -> the caller whose label it has, where that may not decide alone.
     """
-    answers = tables.read_table(paths.evaluated / "predictions.parquet")
-    test = tables.read_table(paths.split / "test.parquet")
-    if answers["id"].to_list() != test["id"].to_list():
-        raise DataError(
-            f"Expected an answer of the candidate to each document of {paths.split}, got others. "
-            "Run `dvc repro evaluate`."
-        )
     rows = (
-        test.with_columns(candidate=answers["predicted"])
+        _answered(paths)
         .filter(~pl.col("id").is_in(asked))
         .unique("text", keep="first", maintain_order=True)
     )
@@ -165,7 +197,24 @@ def compared(
         actual="label",
         recent=pl.col("id").is_in(newest),
         length=pl.col("text").str.len_chars(),
+        caller=_caller(said_by),
     )
+
+
+def _answered(paths: Paths) -> pl.DataFrame:
+    """The test side, with the candidate's answers as `candidate`."""
+    answers = tables.read_table(paths.evaluated / "predictions.parquet")
+    test = tables.read_table(paths.split / "test.parquet")
+    if answers["id"].to_list() != test["id"].to_list():
+        raise DataError(
+            f"Expected an answer of the candidate to each document of {paths.split}, got others. "
+            "Run `dvc repro evaluate`."
+        )
+    return test.with_columns(candidate=answers["predicted"])
+
+
+def _caller(said_by: dict[str, str]) -> pl.Expr:
+    return pl.col("id").replace_strict(said_by, default=None, return_dtype=pl.String)
 
 
 def _documents(params_: params.Params, predictions: list[str]) -> list[str]:

@@ -115,13 +115,16 @@ def texts(ledger: Ledger, predictions: Sequence[str]) -> dict[str, dict[str, Any
     return found
 
 
-def learnable(ledger: Ledger, until: int) -> list[dict[str, Any]]:
+def learnable(ledger: Ledger, until: int | None = None) -> list[dict[str, Any]]:
     """The last label of each prediction up to a sequence number, whether its text is there or not.
+
+    Args:
+        until: None for all.
 
     Returns:
         Rows of `seq`, `prediction_id`, `label` and `caller` (None: it counts alone), by `seq`.
     """
-    last = last_labels(LABELS.c.seq <= until)
+    last = last_labels(*([] if until is None else [LABELS.c.seq <= until]))
     return ledger.query(
         sa.select(LABELS.c.seq, LABELS.c.prediction_id, LABELS.c.label, untrusted())
         .join(last, LABELS.c.seq == last.c.seq)
