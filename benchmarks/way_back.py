@@ -9,6 +9,8 @@ of how the models are alike matters to the test. Of a worse model the table also
 that the best test of 100 labels would find which sends at most 1 % of equal models back and is
 asked only once (Neyman and Pearson): no test that looks at right and wrong answers finds more.
 For equal models the probability to go back within 2,000 discordant pairs is also computed exactly.
+Last, the labels come from three callers in turn who may not decide alone, without and with a fourth
+who lies in each of his: of a worse model he says that it won, of an equal one that it lost.
 Writes benchmarks/way_back.json.
 """
 
@@ -29,13 +31,19 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from components.core import tables
 from components.core.metrics import wilson
 from components.core.params.serving import Challenger
-from serving.rollout.paired_test import log_evidence
+from serving.rollout.paired_test import log_evidence, log_evidence_of_callers
 
 LABELS = 2000  # of a whole probation; the service looks at no more
 SOON = (100, 200, 500)  # labels within which a worse model goes back
 DISCORDANCES = (0.1, 0.12, 0.15, 0.2, 0.3, 0.4)
 SMALL = (0.02, 0.05)  # discordances of models that are no 10 points apart
+# Discordance, lead and liar of what is simulated with several callers.
+CALLERS = (
+    (0.1, 0.1, False), (0.15, 0.1, False), (0.1, 0.1, True), (0.15, 0.1, True), (0.1, 0.0, True),
+    (0.3, 0.0, True),
+)  # fmt: skip
 WORSE, BETTER = 0.1, -0.02  # accuracy of the model before less the champion's
+_STEP = 20  # labels between two looks, where several callers label
 TOGETHER = 500  # runs simulated at once
 SEED = 26
 
@@ -81,6 +89,38 @@ def best(discordance: float, lead: float, labels: int, level: float) -> float:
     return power
 
 
+def by_callers(
+    discordance: float, lead: float, runs: int, settings: Challenger, liar: bool
+) -> dict[str, Any]:
+    """Shares of runs that go back, when three honest callers and perhaps a liar label.
+
+    Each of SOON counts the honest labels; the liar sends as many as all others together.
+    """
+    rng = np.random.default_rng([SEED, int(1000 * discordance), int(1000 * lead), int(liar)])
+    found: dict[str, Any] = {
+        "discordance": discordance, "worse_by": lead, "runs": runs, "callers": 3, "liar": liar,
+    }  # fmt: skip
+    back = np.full(runs, LABELS)
+    shares = [(discordance + lead) / 6, (discordance - lead) / 6]
+    for run in range(runs):
+        drawn = rng.random((SOON[-1], 3))  # label, caller: a third of the labels each
+        lost, won = np.zeros(3, int), np.zeros(3, int)
+        for labels in range(_STEP, SOON[-1] + 1, _STEP):
+            part = drawn[labels - _STEP : labels]
+            lost = lost + (part < shares[0]).sum(axis=0)
+            won = won + (part > 1 - shares[1]).sum(axis=0)
+            others = [(int(a), int(b)) for a, b in zip(lost, won, strict=True)]
+            if liar:
+                others.append((0, labels) if lead > 0 else (labels, 0))
+            if log_evidence_of_callers((0, 0), others) >= -np.log(settings.level):
+                back[run] = labels
+                break
+    for labels in SOON:
+        share = wilson(int((back <= labels).sum()), runs, 0.95)
+        found[f"back_within_{labels}"] = share.rounded()
+    return found
+
+
 def exactly(level: float) -> float:
     """The probability that equal models part within LABELS discordant pairs."""
     going_on, back = np.ones(1), 0.0  # by pairs lost
@@ -120,6 +160,12 @@ def main() -> None:
         shares = [found[f"back_within_{n}"]["value"] for n in (*SOON, LABELS)]
         told = f"   best of 100: {found['best_of_100']:.1%}" if lead > 0 else ""
         print(f"{lead:>9.2f}{discordance:>13.2f}" + "".join(f"{s:>8.1%}" for s in shares) + told)
+    for discordance, lead, liar in CALLERS:
+        found = by_callers(discordance, lead, asked.runs // 40, settings, liar)
+        rows.append(found)
+        shares = [found[f"back_within_{n}"]["value"] for n in SOON]
+        told = "three callers" + (" and a liar" if liar else "")
+        print(f"{lead:>9.2f}{discordance:>13.2f}" + "".join(f"{s:>8.1%}" for s in shares), told)
     exact = exactly(settings.level)
     print(f"equal models, exactly, {LABELS} discordant pairs: {exact:.2%}")
     result = {
