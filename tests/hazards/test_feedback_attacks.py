@@ -268,11 +268,15 @@ def test_265_wrong_labels_of_one_caller_do_not_stop_learning(
     attack = wrong(articles[1][:265])
     assert learning.noise(attack) > most  # what all of them would do
     learning.label(Sender("liar"), attack)
+    believed = wrong(articles[1][300:310])
+    learning.label(Sender("anna", trusted=True), believed)
     learned = learning.learned()
     assert learning.noise(learned) < most / 3
-    assert len(learned) <= 0.05 * len(articles[0])
+    assert len(learned) <= 0.05 * len(articles[0]) + len(believed)
     held = labels.aside(learning.ledger, "suspect")
     assert len(held) > 150
+    assert {row["caller"] for row in held} == {"liar"}
+    assert set(believed) <= set(learned)
 
 
 def test_2000_labels_of_one_caller_are_a_share_and_honest_ones_are_all_learned(
