@@ -29,6 +29,7 @@ from components.core.scrub.cache import ScrubCache
 from components.core.scrub.pseudonyms import pseudonym
 from components.core.scrub.suppression import Guard
 from components.core.scrub.work import ScrubWork
+from components.core.tables import streams
 from components.core.workers import open_workers
 from components.core.workers.base import Task, Work, Workers
 from components.sources import RawDocument, open_source
@@ -237,7 +238,7 @@ def run(params: Params, paths: Paths, work: Work[Scrubbed] | None = None) -> Non
             settings.stream.attempts,
             settings.stream.cluster_seconds,
         ) as workers,
-        tables.TableWriter(table, schema.DOCUMENT, settings.stream.compression) as writer,
+        streams.TableWriter(table, schema.DOCUMENT, settings.stream.compression) as writer,
     ):
         stream = batches(read(params, paths), settings.stream)
         done = scrub_stream(stream, settings.scrub.batch, workers, cache)

@@ -18,18 +18,26 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 from components.core.bundle.reference import thinned
 from components.core.ledger import Ledger
 from components.core.ledger import windows as ledger_windows
+from components.core.ledger.verdicts import WindowFinding
 from components.core.ledger.windows import Sampled
 
 UNNAMED = "unnamed"  # source of requests without an API key
-State = Literal["complete", "incomplete", "empty", "unvalidated"]
 _BLOCK = 1_000  # predictions of prior windows that are thinned together
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class WindowState(StrEnum):
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"  # too few rows
+    EMPTY = "empty"
+    UNVALIDATED = "unvalidated"  # the scrubber lost too many texts
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,8 @@ class Window:
     def rows(self) -> int:
         return len(self.texts)
 
-    def state(self, min_rows: int, max_lost: float) -> State:
-        """Returns "complete" if monitoring can judge the window, else the obstacle.
+    def state(self, min_rows: int, max_lost: float) -> WindowState:
+        """Returns COMPLETE if monitoring can judge the window, else the obstacle.
 
         Args:
             min_rows: least rows of a complete window.
@@ -72,10 +80,10 @@ class Window:
                 unusual ones, so that the rest would be a biased sample.
         """
         if self.lost > max_lost * max(self.lost + self.rows, 1):
-            return "unvalidated"
+            return WindowState.UNVALIDATED
         if not self.rows:
-            return "empty"
-        return "incomplete" if self.rows < min_rows else "complete"
+            return WindowState.EMPTY
+        return WindowState.INCOMPLETE if self.rows < min_rows else WindowState.COMPLETE
 
     def by_source(self) -> dict[str, int]:
         """Counts the rows of each source, the largest first."""
@@ -174,8 +182,8 @@ def past(ledger: Ledger, window: Window, max_rows: int, early_rows: int) -> Prio
     Raises:
         LedgerError: the ledger cannot be reached.
     """
-    sound = ledger_windows.last_with(ledger, window.bundle, "bad data")
-    loud = ledger_windows.spans(ledger, window.bundle, "drift")
+    sound = ledger_windows.last_with(ledger, window.bundle, WindowFinding.BAD_DATA)
+    loud = ledger_windows.spans(ledger, window.bundle, WindowFinding.DRIFT)
     starts, quiet = [after for after, _ in loud], max([sound, *(until for _, until in loud)])
 
     def drifted(seq: int) -> bool:

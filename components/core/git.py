@@ -20,6 +20,8 @@ _IDENTITY = {
 }
 # Nobody is there to type a password, and callers read git's answers in English.
 _PLAIN = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+# A person's signing key would ask for its passphrase. Bundles carry newsloop's own signature.
+_UNSIGNED = ("-c", "commit.gpgSign=false", "-c", "tag.gpgSign=false")
 
 
 def run(
@@ -70,8 +72,9 @@ def _completed(
     try:
         # A session of its own: ssh has no terminal to ask at, and the limit ends the whole group.
         process = subprocess.Popen(
-            ["git", *arguments], cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
+            ["git", *_UNSIGNED, *arguments], cwd=root, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+            start_new_session=True,
             env={**stale_processes.marked(root), **_PLAIN, **_IDENTITY, **env},
         )  # fmt: skip
     except OSError as error:

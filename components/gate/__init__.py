@@ -19,18 +19,17 @@ from typing import Any
 import polars as pl
 
 from components.core import bundle, params, tables
+from components.core import target as targets
 from components.core.errors import DataError
 from components.core.ledger import Champion, Ledger, decisions
 from components.core.ledger import gate as ledger_gate
+from components.core.ledger.verdicts import DecisionKind, GateVerdict
 from components.core.paths import Paths
 from components.gate import callers, comparison, report
 from components.gate.checks import (
-    KEEP,
-    RELEASE,
-    UNCHANGED,
     Check,
-    against_champion,
-    floors,
+    Evidence,
+    examine,
     rehearsed,
     verdict,
 )
@@ -55,7 +54,7 @@ class Decision:
     """
 
     id: str
-    verdict: str
+    verdict: GateVerdict
     candidate: str
     champion: str | None
     architecture: str
@@ -65,7 +64,7 @@ class Decision:
 
     @property
     def released(self) -> bool:
-        return self.verdict == RELEASE
+        return self.verdict == GateVerdict.RELEASE
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; each check says whether it passed."""
@@ -87,22 +86,27 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
     if champion is not None and champion.bundle == candidate:
         return _decide(params_, paths, candidate, champion, measured, [], [], None)
     size = sum(file.stat().st_size for file in paths.bundle.rglob("*") if file.is_file())
-    said_by = _callers(params_, ledger)
-    leaks, parts = _leaks(paths), _measured(params_, paths, measured, said_by)
-    checks = callers.standing([floors(one, leaks, size / _MIB, settings) for one in parts])
-    rehearsal = _rehearsal(paths, candidate)
-    checks += rehearsed(rehearsal, settings)
+    leaks, rehearsal = _leaks(paths), _rehearsal(paths, candidate)
     reasons: list[str] = []
     if settings.rehearse and rehearsal and rehearsal["problem"]:
         reasons.append(rehearsal["problem"])
     if not settings.rehearse:
         reasons.append("it was not rehearsed, because gate.rehearse is false")
-    found = None
+    said_by = _callers(params_, ledger)
+    compared_: list[Comparison] = []
     if champion is not None:
-        found, compared_, remarks = _against(params_, paths, ledger, champion, said_by)
-        checks += compared_
+        compared_, remarks = _against(params_, paths, ledger, champion, said_by)
         reasons += remarks
-    return _decide(params_, paths, candidate, champion, measured, checks, reasons, found)
+    # Each without the labels of another caller.
+    evidence = [
+        Evidence(one, leaks, size / _MIB, rehearsal, comparison_)
+        for one in _measured(params_, paths, measured, said_by)
+        for comparison_ in (compared_ or (None,))
+    ]
+    every = callers.standing([examine(one, settings) for one in evidence])
+    # The weakest comparison is the one that is shown.
+    found = max(compared_, key=lambda one: one.better, default=None)
+    return _decide(params_, paths, candidate, champion, measured, every, reasons, found)
 
 
 def _against(
@@ -111,29 +115,26 @@ def _against(
     ledger: Ledger,
     champion: Champion,
     said_by: dict[str, str],
-) -> tuple[Comparison | None, list[Check], list[str]]:
-    """The comparison with the champion, and its checks; or why there is none.
+) -> tuple[list[Comparison], list[str]]:
+    """The comparisons with the champion, without each caller in turn; or why there are none.
 
     Args:
         said_by: document -> the caller whose label it has, where that may not decide alone.
     """
     if champion.version in ledger.retired():
-        return None, [], [f"{champion.tag} is retired and must go: only the floors count"]
+        return [], [f"{champion.tag} is retired and must go: only the floors count"]
     model = bundle.load(paths.bundles / champion.bundle, paths.keys)
     if set(model.labels) != set(params_.ingest.labels):
-        return None, [], [f"{champion.tag} sorts into other classes and cannot be compared"]
+        return [], [f"{champion.tag} sorts into other classes and cannot be compared"]
     mark = champion.decision.get("feedback_watermark", 0)
     newest = _documents(params_, ledger_gate.labelled_since(ledger, mark))
     asked = _documents(params_, ledger_gate.asked_for(ledger))
     rows = compared(paths, model, newest, asked, said_by)
     parts = [] if rows.is_empty() else callers.without_each(rows)
     if not parts:
-        return None, [], [f"no test document is left on which {champion.tag} could be compared"]
-    bounds = params_.evaluate.length_bounds
-    found = [comparison.compare(part, params_.gate, bounds) for part in parts]
-    checks = callers.standing([against_champion(one, params_.gate) for one in found])
-    # The weakest comparison is the one that is shown.
-    return max(found, key=lambda one: one.better), checks, []
+        return [], [f"no test document is left on which {champion.tag} could be compared"]
+    target, bounds = targets.of(params_), params_.evaluate.length_bounds
+    return [comparison.compare(part, target, params_.gate, bounds) for part in parts], []
 
 
 def _callers(params_: params.Params, ledger: Ledger) -> dict[str, str]:
@@ -151,7 +152,9 @@ def _measured(
     rows = _answered(paths).select("candidate", actual="label", caller=_caller(said_by))
     if rows["caller"].is_null().all():
         return [measured]
-    return [callers.measured_on(part, measured, params_) for part in callers.without_each(rows)]
+    return [
+        callers.measured_on(part, measured, params_) for part in callers.without_each(rows)
+    ] or [measured]
 
 
 def stood(params_: params.Params, paths: Paths, candidate: str) -> bool:
@@ -225,18 +228,20 @@ def _documents(params_: params.Params, predictions: list[str]) -> list[str]:
 
 def _leaks(paths: Paths) -> int:
     """Documents in which validate's leak test found personal data, and that went on."""
-    expectations = tables.read_json(paths.validated / "validation.json")["expectations"]
-    found = [
-        row["unexpected"]
-        for row in expectations["Documents that go on"]
-        if row["column"] == "leaks"
-    ]
-    if not found:
+    validation = tables.read_json(paths.validated / "validation.json")
+    leaks = validation["leaks"] if "leaks" in validation else _leaks_of_0_1(validation)
+    if leaks is None:
         raise DataError(
             f"Expected the leak test's result in {paths.validated}, it has none. Run `dvc repro "
             "--force validate`."
         )
-    return sum(found)
+    return int(leaks)
+
+
+def _leaks_of_0_1(validation: dict[str, Any]) -> int | None:
+    """The same from a file of 0.1.0, as a champion of that version makes it in the workspace."""
+    rows = validation["expectations"].get("Documents that go on", [])
+    return next((row["unexpected"] for row in rows if row["column"] == "leaks"), None)
 
 
 def _decide(
@@ -249,9 +254,9 @@ def _decide(
     reasons: list[str],
     found: Comparison | None,
 ) -> Decision:
-    said = verdict(checks) if checks else UNCHANGED
+    said = verdict(checks) if checks else GateVerdict.UNCHANGED
     failed = [check.told() for check in checks if not check.passed]
-    if found is not None and said == KEEP:
+    if found is not None and said == GateVerdict.KEEP:
         failed.insert(0, _cannot_say(found.sides))
     basis = [
         candidate,
@@ -292,7 +297,7 @@ def record(decision: Decision, paths: Paths, ledger: Ledger, now: datetime) -> N
     ledger.add_decision(
         {
             "id": decision.id,
-            "kind": "gate",
+            "kind": DecisionKind.GATE,
             "time": now,
             "verdict": decision.verdict,
             "reasons": decision.reasons,

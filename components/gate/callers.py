@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from components.core import metrics
+from components.core import target as targets
 from components.core.ledger import Ledger, labels
 from components.core.params import Params
 from components.gate.checks import Check
@@ -68,17 +68,11 @@ def measured_on(rows: pl.DataFrame, measured: Mapping[str, Any], params: Params)
         rows: columns actual and candidate.
         measured: metrics.json.
     """
-    settings, actual = params.evaluate, rows["actual"].to_list()
-    names = [name for name in params.ingest.labels if name in {*actual, *rows["candidate"]}]
-    table = metrics.confusion(actual, rows["candidate"].to_list(), names)
-    f1 = metrics.macro_f1(table, settings.confidence, settings.resamples, settings.seed)
-    recalls = dict(zip(names, metrics.by_class(table)[:, 1].tolist(), strict=True))
-    return {
-        **measured,
-        "accuracy": metrics.wilson(int(table.trace()), len(actual), settings.confidence).rounded(),
-        "macro_f1": f1.rounded(),
-        "classes": {name: {"recall": recalls[name]} for name in names if name in actual},
-    }
+    actual, said = rows["actual"].to_list(), rows["candidate"].to_list()
+    names = [name for name in params.ingest.labels if name in {*actual, *said}]
+    scored = targets.make(params.train.target, names).score(actual, said, params.evaluate)
+    classes = {name: row for name, row in scored["classes"].items() if name in actual}
+    return {**measured, **scored, "classes": classes}
 
 
 def _slack(check: Check) -> float:

@@ -27,7 +27,7 @@ import polars as pl
 
 from components import label_noise
 from components.core import baseline as baselines
-from components.core import keys, schema, streams, tables
+from components.core import keys, schema, tables
 from components.core import params as parameters
 from components.core.baseline import Baseline
 from components.core.errors import DataError
@@ -35,7 +35,8 @@ from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say, track
 from components.core.scrub import Scrubber
-from components.core.streams import Batches
+from components.core.tables import streams
+from components.core.tables.streams import Batches
 from components.validate import checks as validation_checks
 from components.validate import leak_test, report
 from components.validate.checks import TableCheck, counted

@@ -18,6 +18,7 @@ from components.core.ledger import LABELS, PREDICTIONS, WINDOWS, Champion, Ledge
 from components.core.ledger import decisions as ledger_decisions
 from components.core.ledger import windows as ledger_windows
 from components.core.ledger.tables import last_labels
+from components.core.ledger.verdicts import GovernorVerdict
 from components.core.metrics import Interval
 from components.core.params import Params
 from components.core.training.energy import shown
@@ -207,7 +208,11 @@ def _decisions(story: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for _, group in itertools.islice(grouped, _ROWS):
         same = list(group)
         newest = same[0]
-        why = newest["reasons"][-1] if newest["verdict"] == "wait" else " ".join(newest["reasons"])
+        why = (
+            newest["reasons"][-1]
+            if newest["verdict"] == GovernorVerdict.WAIT
+            else " ".join(newest["reasons"])
+        )
         rows.append(
             {
                 "time": _time(newest["time"]),
@@ -222,7 +227,7 @@ def _decisions(story: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def became(row: Mapping[str, Any]) -> str:
     """Formats outcome and effect of a decision to retrain; empty for other decisions."""
-    if row["kind"] != ledger_decisions.GOVERNOR or row["verdict"] != "retrain":
+    if row["verdict"] != GovernorVerdict.RETRAIN:
         return ""
     told = row["outcome"] or ("at work or dead" if row["flow_run"] else "not taken up yet")
     if effect := row["details"].get("effect"):

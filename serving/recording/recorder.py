@@ -45,7 +45,7 @@ ORPHANED_AFTER = timedelta(minutes=20)
 ORPHANS_SINCE = timedelta(days=7)  # the search for them reads no older predictions
 
 
-class Scrubber(Protocol):
+class TextScrubber(Protocol):
     """What the recorder needs of serving.recording.scrubbing.ScrubbingProcess."""
 
     def start(self) -> object: ...
@@ -92,7 +92,7 @@ class Recorder:
     def __init__(
         self,
         ledger: Database,
-        scrubber: Scrubber,
+        scrubber: TextScrubber,
         *,
         spool: Spool | None = None,
         now: Callable[[], datetime] = utc_now,

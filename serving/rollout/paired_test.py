@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[np.float64]]
 
 # Parameters of the Beta distribution of p, of which the part above 1/2 is used. Flatter ones find
-# fewer of the models that are 10 points worse within 100 labels; see benchmarks/way_back.py.
+# fewer of the models that are 10 points worse within 100 labels (benchmarks/serving/way_back.py).
 _A, _B = 3.0, 0.2
 
 

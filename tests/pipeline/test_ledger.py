@@ -72,9 +72,15 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
 
 def test_the_steps_make_the_tables_that_the_code_names(ledger: Ledger) -> None:
     with ledger.engine.connect() as connection:
-        opts = {"compare_type": True, "version_table": migrations.VERSION_TABLE,
-                "include_name": lambda name, *_: name != "alembic_version"}  # fmt: skip
-        context = MigrationContext.configure(connection, opts=opts)
+        of_others = {"alembic_version"}
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_type": True,
+                "version_table": migrations.TAKEN,
+                "include_name": lambda name, _kind, _parents: name not in of_others,
+            },
+        )
         assert compare_metadata(context, METADATA) == []
         assert migrations.revision(connection) == migrations.HEAD
 
@@ -103,8 +109,8 @@ def test_a_ledger_of_before_the_steps_is_taken_over_with_its_rows(database: str)
     engine = sa.create_engine(database)
     migrations.upgrade(engine, migrations.FIRST)
     with engine.begin() as connection:
-        connection.execute(sa.text("DROP TABLE alembic_version"))
-        connection.execute(sa.text("DROP TABLE ledger_step"))
+        for table in ("alembic_version", migrations.TAKEN):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
     engine.dispose()
     old = Ledger(database, create=False)
     old.insert(PREDICTIONS, [prediction("a")])
@@ -116,23 +122,58 @@ def test_a_ledger_of_before_the_steps_is_taken_over_with_its_rows(database: str)
     new.close()
 
 
+def test_an_erasure_of_before_is_known_by_its_id(ledger: Ledger) -> None:
+    for number, reason in ((1, "erasure 0123456789ab"), (2, "erasure"), (3, "a person")):
+        ledger.add_version({**version(number), "bundle": f"b{number}"}, "first")
+        ledger.retire(number, f"b{number}", NOON, reason)
+    migrations.downgrade(ledger.engine, "0006")  # which had the reason only
+    migrations.upgrade(ledger.engine)
+    assert {number: row["erasure"] for number, row in ledger.retired().items()} == {
+        1: "0123456789ab", 2: None, 3: None,
+    }  # fmt: skip
+
+
 def test_a_ledger_of_a_newer_newsloop_is_left_alone(ledger: Ledger, database: str) -> None:
     with ledger.engine.begin() as connection:
-        connection.execute(sa.text("UPDATE ledger_step SET version_num = '9999'"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(LedgerError, match="got 9999: a newer newsloop wrote it"):
         Ledger(database)
 
 
-def test_code_of_before_these_steps_goes_on_reading_and_writing(ledger: Ledger) -> None:
-    """It looks into alembic_version only, and names the columns that it knows."""
-    seen = sa.select(sa.column("version_num")).select_from(sa.table("alembic_version"))
-    assert [row["version_num"] for row in ledger.query(seen)] == [migrations.OLDEST]
-    migrations.downgrade(ledger.engine, "0003")
-    assert [row["version_num"] for row in ledger.query(seen)] == ["0003"]
-    with ledger.engine.begin() as connection:
-        connection.execute(sa.text("DROP TABLE ledger_step"))
-    migrations.upgrade(ledger.engine)  # as code of before left it
-    assert [row["version_num"] for row in ledger.query(seen)] == [migrations.OLDEST]
+def test_a_step_that_only_adds_does_not_shut_an_older_newsloop_out(
+    ledger: Ledger, database: str
+) -> None:
+    """The code of 0.1.0, in the workspace of a scheduled run, asks alembic_version for 0005."""
+    needed = sa.text("SELECT version_num FROM alembic_version")
+    for step, seen in (("0003", "0003"), (migrations.HEAD, migrations.COMPATIBLE)):
+        migrations.downgrade(ledger.engine, "0002")
+        migrations.upgrade(ledger.engine, step)
+        with ledger.engine.connect() as connection:
+            assert connection.execute(needed).scalars().all() == [seen]
+            assert migrations.revision(connection) == step
+    with ledger.engine.begin() as connection:  # as a newer newsloop leaves it
+        connection.execute(sa.text(f"UPDATE {migrations.TAKEN} SET version_num = '9998'"))
+    older = Ledger(database)
+    assert older.versions() == []
+    with older.engine.connect() as connection:
+        assert migrations.revision(connection) == "9998"
+    older.close()
+
+
+def test_a_ledger_with_one_number_gets_the_other(ledger: Ledger, database: str) -> None:
+    with ledger.engine.begin() as connection:  # as it was between two releases
+        connection.execute(sa.text(f"DROP TABLE {migrations.TAKEN}"))
+        connection.execute(sa.text(f"UPDATE alembic_version SET version_num = '{migrations.HEAD}'"))
+    again = Ledger(database)
+    with again.engine.connect() as connection:
+        assert migrations.revision(connection) == migrations.HEAD
+        needed = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    again.close()
+    assert needed == migrations.COMPATIBLE
+
+
+def test_labels_of_an_older_newsloop_have_no_caller(ledger: Ledger) -> None:
+    """It names the columns that it knows."""
     ledger.insert(PREDICTIONS, [prediction("a")])
     with ledger.engine.begin() as connection:
         connection.execute(

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,11 +24,10 @@ from components.core.ledger.tables import (
     last_labels,
     untrusted,
 )
+from components.core.ledger.verdicts import TrialEvent
 from components.core.ledger.windows import QUEUE
 
 _LABELLED_TEXTS = 2000  # that two models are compared by; by then all but the smallest gap shows
-
-Event = Literal["start", "step", "passed", "promoted", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Challenge:
     id: str
     number: int
     time: datetime
-    event: Event
+    event: TrialEvent
     version: int
     bundle: str
     tag: str
@@ -74,7 +73,7 @@ class Challenge:
 
     @property
     def running(self) -> bool:
-        return self.event in ("start", "step")
+        return self.event in (TrialEvent.START, TrialEvent.STEP)
 
     @property
     def share(self) -> float:
@@ -124,28 +123,31 @@ def start(
             "challenger stop`, or wait."
         )
     row = {
-        "challenge": uuid.uuid4().hex, "number": 0, "time": now, "event": "start",
+        "challenge": uuid.uuid4().hex, "number": 0, "time": now, "event": TrialEvent.START,
         "version": version["version"], "bundle": version["bundle"], "champion": champion.bundle,
         "shares": list(shares), "step": 0, "reason": reason,
     }  # fmt: skip
     ledger.insert(CHALLENGES, [row])
 
 
-def go_on(ledger: Ledger, challenge: Challenge, event: Event, reason: str, now: datetime) -> bool:
+def go_on(
+    ledger: Ledger, challenge: Challenge, event: TrialEvent, reason: str, now: datetime
+) -> bool:
     """Writes what becomes of a trial; a promotion makes it the champion, both or neither.
 
     Returns:
         False if another service, or a person, was first: then nothing was written.
     """
+    step = challenge.step + (event == TrialEvent.STEP)
     row = {
         "challenge": challenge.id, "number": challenge.number + 1, "time": now, "event": event,
         "version": challenge.version, "bundle": challenge.bundle, "champion": challenge.champion,
-        "shares": challenge.shares, "step": challenge.step + (event == "step"), "reason": reason,
+        "shares": challenge.shares, "step": step, "reason": reason,
     }  # fmt: skip
     try:
         with ledger.engine.begin() as connection:
             connection.execute(sa.insert(CHALLENGES), [row])
-            if event == "promoted":
+            if event == TrialEvent.PROMOTED:
                 deployed = {"version": challenge.version, "time": now, "reason": reason}
                 connection.execute(sa.insert(DEPLOYMENTS), [deployed])
     except sa.exc.IntegrityError:

@@ -18,6 +18,7 @@ from components.core.ledger.tables import (
     last_labels,
     untrusted,
 )
+from components.core.ledger.verdicts import WindowFinding
 
 QUEUE = "queue"  # origin of labels that `newsloop label-queue` asked for
 _TOGETHER = 400  # values in one statement; SQLite takes 999 at least
@@ -29,7 +30,7 @@ def judged_until(ledger: Ledger, bundle: str) -> int:
     return int(ledger.query(judged)[0]["seq"] or 0)
 
 
-def last_with(ledger: Ledger, bundle: str, *verdicts: str) -> int:
+def last_with(ledger: Ledger, bundle: str, *verdicts: WindowFinding) -> int:
     """Where the last window of `bundle` with one of these verdicts ends; 0 if there is none."""
     last = sa.select(sa.func.max(WINDOWS.c.until).label("seq")).where(
         WINDOWS.c.bundle == bundle, WINDOWS.c.verdict.in_(verdicts)
@@ -37,7 +38,7 @@ def last_with(ledger: Ledger, bundle: str, *verdicts: str) -> int:
     return int(ledger.query(last)[0]["seq"] or 0)
 
 
-def spans(ledger: Ledger, bundle: str, verdict: str) -> list[tuple[int, int]]:
+def spans(ledger: Ledger, bundle: str, verdict: WindowFinding) -> list[tuple[int, int]]:
     """(after, until] of each window of `bundle` with this verdict, as sequence numbers, rising."""
     found = (
         sa.select(WINDOWS.c.after, WINDOWS.c.until)
@@ -192,7 +193,8 @@ def usual_sources(ledger: Ledger, bundle: str, windows: int) -> dict[str, int]:
     """Source -> predictions in the newest sound windows of `bundle`, added up."""
     rows = ledger.query(
         sa.select(WINDOWS.c.details)
-        .where(WINDOWS.c.bundle == bundle, WINDOWS.c.verdict.in_(["none", "drift"]))
+        .where(WINDOWS.c.bundle == bundle)
+        .where(WINDOWS.c.verdict.in_([WindowFinding.NONE, WindowFinding.DRIFT]))
         .order_by(WINDOWS.c.seq.desc())
         .limit(windows)
     )

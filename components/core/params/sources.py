@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -151,6 +151,10 @@ class Source(Settings):
         description="for `feedback`: labels of one caller that are learned from, as a share of the "
         "other sources' documents; the newest ones; docs/feedback.md says whose count without "
         "limit",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="settings of a connector that newsloop does not bring; its class has them",
     )
     limits: Limits | None = Field(
         None,

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from components import gate
 from components.core import bundle, params, tables
 from components.core import ledger as ledgers
+from components.core.errors import DataError
 from components.core.ledger import LABELS, Ledger
 from components.core.ledger import windows as ledger_windows
 from components.core.paths import Paths
@@ -25,7 +26,7 @@ from components.gate.checks import (
     verdict,
 )
 from tests import judged, tiny
-from tests.unit.stages.test_gate_comparison import rows
+from tests.unit.stages.test_gate_comparison import TARGET, rows
 
 SETTINGS = params.load(Path(__file__).parents[3] / "params.yaml").gate
 
@@ -120,7 +121,7 @@ def test_against_the_champion(
     """Of 400 documents, without a look at parts."""
     settings = SETTINGS.model_copy(update={"rule": rule, "slice_documents": 1000})
     table = rows(400 - gained - lost, gained, lost, recent=recent)
-    found = comparison.compare(table, settings)
+    found = comparison.compare(table, TARGET, settings)
     assert verdict(against_champion(found, settings)) == expected
 
 
@@ -128,14 +129,14 @@ def test_a_part_that_is_surely_lost_is_refused_though_the_whole_is_better() -> N
     table = pl.concat([rows(200, 60, 0), rows(30, 0, 10)]).with_columns(
         source=pl.Series(["archive"] * 260 + ["wire"] * 40), length=pl.lit(7)
     )
-    checks = against_champion(comparison.compare(table, SETTINGS), SETTINGS)
+    checks = against_champion(comparison.compare(table, TARGET, SETTINGS), SETTINGS)
     assert failing(checks) == ["chance that losing source wire is luck"]
     assert verdict(checks) == "refuse"
 
 
 def test_lost_newest_labels_are_refused_though_the_test_side_is_better() -> None:
     table = pl.concat([rows(30, 0, 20, recent=50), rows(300, 60, 0)])
-    checks = against_champion(comparison.compare(table, SETTINGS), SETTINGS)
+    checks = against_champion(comparison.compare(table, TARGET, SETTINGS), SETTINGS)
     assert "accuracy less the champion's, upper bound, newest labels" in failing(checks)
     assert verdict(checks) == "refuse"
 
@@ -257,6 +258,23 @@ def test_wrong_labels_of_one_caller_refuse_no_candidate(case: judged.Case, tmp_p
     sent(ledger, TEST_SIDE[::2], "two")
     assert gate.judge(case.params, paths, ledger).verdict == "refuse"
     ledger.close()
+
+
+@pytest.mark.parametrize("leaks", [0, 2])
+def test_leaks_are_read_by_their_key_also_from_an_older_report(
+    case: judged.Case, ledger: Ledger, leaks: int
+) -> None:
+    file = case.paths.validated / "validation.json"
+    rows = [{"column": "leaks", "unexpected": n} for n in (9, leaks)]
+    older = {"Rows that came in": rows[:1], "Documents that go on": rows[1:]}
+    for validation in ({"leaks": leaks, "expectations": {}}, {"expectations": older}):
+        tables.write_json(validation, file)
+        checks = {one.name: one for one in gate.judge(case.params, case.paths, ledger).checks}
+        assert checks["documents that leak personal data"].value == leaks
+    tables.write_json({"expectations": {}}, file)
+    with pytest.raises(DataError, match="Expected the leak test's result"):
+        gate.judge(case.params, case.paths, ledger)
+    tables.write_json({"leaks": 0}, file)
 
 
 def test_a_text_that_is_repeated_counts_once(case: judged.Case, tmp_path: Path) -> None:

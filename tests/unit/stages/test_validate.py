@@ -309,6 +309,7 @@ def test_run_writes_the_same_bytes_twice_and_a_page_without_foreign_hosts(paths:
     assert bad.drop("reasons").equals(table[:1])
     assert bad["reasons"].to_list() == [["label not in ingest.labels"]]
     assert json.loads(first["validation.json"])["by_class"] == {"sports": 19, "tech": 20}
+    assert json.loads(first["validation.json"])["leaks"] == 0
     page = (paths.data_docs / "index.html").read_text()
     assert "Passed" in page and "must be unique" in page
     assert "word for word" in page and "there is no earlier release" in page
@@ -386,7 +387,7 @@ def failing(error: BaseException) -> Callable[[Params, Paths], None]:
         (DataError("no\ndata"), 1, "error: no data\n"),
         (ParamsError("wrong key"), 2, "error: wrong key\n"),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (OSError(28, "No space left on device", "/data/x"), 1, "/data/x: No space left on device"),
+        (OSError(28, "No space left on device", "/data/x"), 1, "No space left on device (/data/x)"),
         (PermissionError(13, "Permission denied"), 1, "Permission denied"),
     ],
 )
