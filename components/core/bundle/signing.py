@@ -107,7 +107,8 @@ def _check_folders(folder: Path) -> None:
 def _is_compiled(cache: Path) -> bool:
     """Tests that a file of __pycache__ is what this Python makes of the source beside the folder.
 
-    Python runs such a file in place of the source if only its time and size fit.
+    Python runs such a file in place of the source if only its time and size fit. It never runs one
+    without a source, which a module leaves that was moved.
     """
     name, _, end = cache.stem.partition(".")
     tag, _, level = end.partition(".opt-")
@@ -115,6 +116,8 @@ def _is_compiled(cache: Path) -> bool:
     optimize = level or "0"
     if tag != sys.implementation.cache_tag or cache.suffix != ".pyc" or not optimize.isdecimal():
         return False
+    if not source.exists():
+        return True
     try:
         # As an import of it would, and nothing of it runs.
         compiled = marshal.loads(cache.read_bytes()[_HEADER_BYTES:])  # noqa: S302
