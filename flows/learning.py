@@ -138,7 +138,7 @@ def learning(
         NewsloopError: a stage failed, or the gate refused every candidate.
     """
     paths = Paths(Path(root), Path(home))
-    ledger = Ledger(ledgers.url(paths.ledger))
+    ledger = ledgers.opened(ledgers.url(paths.ledger))
     summary = Summary(flow_run=str(flow_run.get_id() or ""))
     try:
         with workspace.alone(paths):

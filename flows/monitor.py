@@ -56,7 +56,7 @@ def monitor(root: str, home: str) -> dict[str, Any]:
     params = parameters.load(paths.params)
     now = datetime.now(UTC)
     try:
-        ledger = Ledger(ledgers.url(paths.ledger))
+        ledger = ledgers.opened(ledgers.url(paths.ledger))
     except LedgerError:
         notify.ledger_away(params, paths, now)
         raise

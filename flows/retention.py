@@ -49,7 +49,7 @@ def retention(root: str, home: str) -> dict[str, Any]:
         NewsloopError: the ledger or a store cannot be reached.
     """
     paths = Paths(Path(root), Path(home))
-    ledger = Ledger(ledgers.url(paths.ledger))
+    ledger = ledgers.opened(ledgers.url(paths.ledger))
     try:
         done = retain(parameters.load(paths.params), paths, ledger, datetime.now(UTC))
     finally:

@@ -201,7 +201,7 @@ def _bento(code: Path, database: str | None, spool: Path | None) -> ServiceRunti
 def _open(database: str) -> Ledger:
     """The ledger, even if it cannot be reached now: it may come back."""
     try:
-        return Ledger(database)
+        return ledgers.opened(database)
     except LedgerError as error:
         LOG.error("%s", error)
         return Ledger(database, create=False)

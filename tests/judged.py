@@ -54,6 +54,7 @@ class Case:
         gate = loaded.gate.model_copy(update=limits)
         self.params = loaded.model_copy(update={"gate": gate, "ingest": ingest})
         self.candidate = tiny.make_bundle(self.paths.bundle, self.paths.keys)
+        Ledger(f"sqlite:///{self.paths.ledger}").close()  # none is made beside bundles
         shutil.copytree(self.paths.bundle, self.paths.bundles / self.candidate)
         code = self.paths.bento / "src"
         shutil.copytree(self.paths.bundle, code / "bundle")

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from components.core import bundle, keys
+from components.core import ledger as ledgers
 from components.core.errors import BundleError, LedgerError, NewsloopError
-from components.core.ledger import PREDICTIONS, Ledger
+from components.core.ledger import PREDICTIONS
 from components.core.params import edit
 from components.core.runtime.private import close_state
 from tests import tiny
@@ -98,7 +99,7 @@ def test_a_ledger_that_is_deleted_is_noticed_and_loses_no_prediction(project: Pr
     assert "restore it from a backup" in project.log.read_text()
     # Nobody makes an empty one in its place.
     with pytest.raises(LedgerError, match="released bundles lie beside it"):
-        Ledger(f"sqlite:///{project.paths.ledger}")
+        ledgers.opened(f"sqlite:///{project.paths.ledger}")
     assert not project.paths.ledger.exists()
     copy.rename(project.paths.ledger)
     wait_for("reopening", lambda: metric(project, "newsloop_ledger_away") == 0, NOTICED_SECONDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import marshal
+import struct
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from components.core.errors import BundleError
 _CACHE = "__pycache__"
 _ASSETS = "assets"  # of a SavedModel, which TensorFlow makes even where there are none
 _HEADER_BYTES = 16  # of a .pyc file (PEP 552)
+_32_BITS = 0xFFFFFFFF
 
 
 def sign(folder: Path, key_folder: Path) -> str:
@@ -107,7 +109,8 @@ def _check_folders(folder: Path) -> None:
 def _is_compiled(cache: Path) -> bool:
     """Tests that a file of __pycache__ is what this Python makes of the source beside the folder.
 
-    Python runs such a file in place of the source if only its time and size fit.
+    Python runs such a file in place of the source if only its time and size fit. It runs none whose
+    source is gone, or has another time or size: these pass.
     """
     name, _, end = cache.stem.partition(".")
     tag, _, level = end.partition(".opt-")
@@ -115,6 +118,13 @@ def _is_compiled(cache: Path) -> bool:
     optimize = level or "0"
     if tag != sys.implementation.cache_tag or cache.suffix != ".pyc" or not optimize.isdecimal():
         return False
+    if not source.exists():
+        return True
+    header = cache.read_bytes()[:_HEADER_BYTES]
+    state = source.stat()
+    stamp = struct.pack("<III", 0, int(state.st_mtime) & _32_BITS, state.st_size & _32_BITS)
+    if len(header) == _HEADER_BYTES and header[4:8] == bytes(4) and header[4:] != stamp:
+        return True
     try:
         # As an import of it would, and nothing of it runs.
         compiled = marshal.loads(cache.read_bytes()[_HEADER_BYTES:])  # noqa: S302

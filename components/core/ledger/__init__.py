@@ -64,6 +64,7 @@ __all__ = [
     "Ledger",
     "UtcTime",
     "existing",
+    "opened",
     "url",
 ]
 
@@ -109,6 +110,18 @@ def existing(database: str) -> Ledger:
     """
     file = DatabaseFile.of(_target(database))
     return Ledger(_IN_MEMORY if file is not None and file.never_made() else database)
+
+
+def opened(database: str) -> Ledger:
+    """Opens a ledger, which is made where there never was one.
+
+    Raises:
+        LedgerError: as Ledger; or the file is gone while released bundles lie beside it.
+    """
+    file = DatabaseFile.of(_target(database))
+    if file is not None:
+        file.never_made()
+    return Ledger(database)
 
 
 class Ledger:

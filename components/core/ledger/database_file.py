@@ -46,13 +46,12 @@ class DatabaseFile:
         """Makes an empty file where there is none, and takes its rights from others.
 
         Raises:
-            LedgerError: it cannot be written; or the ledger of releases that lie beside it is gone.
+            LedgerError: it cannot be written.
         """
         folder = self._path.parent
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE_FOLDER)
             if not self._path.exists():
-                self.never_made()
                 os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, _PRIVATE))
             for path in (self._path, *(self._beside(end) for end in _LOGS)):
                 restrict(path)

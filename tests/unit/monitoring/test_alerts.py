@@ -250,3 +250,16 @@ def test_the_circuit_is_told_once_though_more_fail(settings: Params) -> None:
 def test_a_full_disk_is_told(tmp_path: Path, least: float, kinds: list[str]) -> None:
     wanted = SETTINGS.model_copy(update={"min_free_disk": least})
     assert [one.kind for one in alerts.of_disk(Paths(tmp_path, tmp_path), wanted)] == kinds
+
+
+def test_an_alert_without_the_ledger_is_sent_once(tmp_path: Path, hook: Hook) -> None:
+    memory, away = tmp_path / "ledger-away.json", Alert("ledger away", "It cannot be opened.")
+    assert not alerts.tell_once(away, memory, [], SETTINGS, NOW)  # no channel: nothing to remember
+    hook.status = 500
+    assert not alerts.tell_once(away, memory, [hook.url], SETTINGS, NOW)
+    hook.status = 200
+    assert alerts.tell_once(away, memory, [hook.url], SETTINGS, NOW)
+    assert not alerts.tell_once(away, memory, [hook.url], SETTINGS, NOW + timedelta(hours=23))
+    assert alerts.tell_once(away, memory, [hook.url], SETTINGS, NOW + timedelta(hours=25))
+    assert [message["title"] for message in hook.messages] == ["newsloop: ledger away"] * 3
+    assert hook.messages[-1]["message"] == "ledger away: It cannot be opened."
