@@ -149,10 +149,18 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> judged.Case:
     return judged.Case(tmp_path_factory.mktemp("judged"))
 
 
+def fresh_ledger(paths: Paths) -> Ledger:
+    """An empty one, beside bundles that are there."""
+    paths.ledger.parent.mkdir(exist_ok=True)
+    for file in paths.ledger.parent.glob(f"{paths.ledger.name}*"):
+        file.unlink()
+    paths.ledger.touch()  # a ledger that is gone is refused
+    return Ledger(ledgers.url(paths.ledger))
+
+
 @pytest.fixture
 def ledger(case: judged.Case) -> Ledger:
-    case.paths.ledger.unlink(missing_ok=True)
-    return Ledger(ledgers.url(case.paths.ledger))
+    return fresh_ledger(case.paths)
 
 
 def test_the_first_of_all_needs_only_the_floors(case: judged.Case, ledger: Ledger) -> None:
@@ -239,7 +247,6 @@ def test_wrong_labels_of_one_caller_refuse_no_candidate(case: judged.Case, tmp_p
     """The attack that stopped learning: the test side is wrong where one caller labelled it."""
     paths = Paths(tmp_path, tmp_path / "home")
     shutil.copytree(case.paths.root, paths.root, dirs_exist_ok=True)
-    paths.ledger.unlink(missing_ok=True)
     answers = tables.read_table(paths.evaluated / "predictions.parquet")
     wrong = pl.when(pl.col("id").str.starts_with("feedback")).then(pl.lit("sport"))
     answers = answers.with_columns(predicted=wrong.otherwise("predicted"))
@@ -247,7 +254,7 @@ def test_wrong_labels_of_one_caller_refuse_no_candidate(case: judged.Case, tmp_p
     measured_ = tables.read_json(paths.evaluated / "metrics.json")
     low = {"accuracy": {"value": 0.8}, "macro_f1": {"value": 0.78}}
     tables.write_json(measured_ | low, paths.evaluated / "metrics.json")
-    ledger = Ledger(ledgers.url(paths.ledger))
+    ledger = fresh_ledger(paths)
     case.label(ledger, TEST_SIDE)
     assert gate.judge(case.params, paths, ledger).verdict == "refuse"
     sent(ledger, TEST_SIDE, "one")
