@@ -51,6 +51,7 @@ def settle(params: Params, paths: Paths) -> None:
     if os.environ["PREFECT_HOME"] == settings["PREFECT_HOME"]:
         (paths.home / "prefect").chmod(0o700)
     if server_url(params) == local_url(params):
+        control_plane.reserve(local_url(params))
         # Ours, and no other: whatever a shell has is the password of another server.
         os.environ[control_plane.CLIENT] = keys.prefect_password(paths.keys)
 

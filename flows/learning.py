@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -37,7 +38,7 @@ from components.core.paths import Paths
 from components.core.progress import say
 from components.core.scrub.pseudonyms import redact
 from components.gate.checks import KEEP
-from flows import notify, rehearsal, retrain_requests
+from flows import control_plane, notify, rehearsal, retrain_requests
 from flows.dvc import pipeline, process, workspace
 from flows.versions import repair
 
@@ -137,6 +138,7 @@ def learning(
     Raises:
         NewsloopError: a stage failed, or the gate refused every candidate.
     """
+    control_plane.reserve(os.environ.get("PREFECT_API_URL"))
     paths = Paths(Path(root), Path(home))
     ledger = Ledger(ledgers.url(paths.ledger))
     summary = Summary(flow_run=str(flow_run.get_id() or ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from components.core.ledger import decisions as ledger_decisions
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import (
+    control_plane,
     notify,
     prefect_client,
     retrain_requests,
@@ -50,6 +52,7 @@ def monitor(root: str, home: str) -> dict[str, Any]:
     Raises:
         NewsloopError: no champion, or the ledger cannot be reached.
     """
+    control_plane.reserve(os.environ.get("PREFECT_API_URL"))
     paths = Paths(Path(root), Path(home))
     params = parameters.load(paths.params)
     ledger = Ledger(ledgers.url(paths.ledger))

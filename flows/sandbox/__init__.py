@@ -22,7 +22,7 @@ from components.core.errors import StackError
 from components.core.ledger import Ledger
 from components.core.params import Params, edit
 from components.core.paths import Paths
-from components.core.runtime import interrupts
+from components.core.runtime import interrupts, long_running
 from flows import control_plane, stack
 from serving.client import Client
 
@@ -213,9 +213,8 @@ class Sandbox:
             self.newsloop("down")
             return
         paths = Paths(self.root, self.home)
-        for name in (stack.SERVICE, stack.RUNNER, stack.SERVER):
-            if process := stack.find(paths, name):
-                interrupts.end_tree(process.pid)
+        for name in reversed(stack.NAMES):
+            interrupts.end(long_running.members(paths.processes, name))
 
     def events(self, name: str) -> int:
         """How many events of that name Prefect knows."""
