@@ -37,6 +37,7 @@ NAMES = (SERVER, RUNNER, SERVICE)
 _START_SECONDS = 120  # a cold start on two busy cores
 # Of another command that starts the same: server, runner and service, one after the other.
 _TURN_SECONDS = 3 * _START_SECONDS
+_UNHEARD_SECONDS = 5  # for a runner that tries to say goodbye to a dead server
 _LOOK_EVERY = 0.2
 _LAST_LINES = 3  # of a log, in an error message
 # What this process started itself. Python warns of a child that nobody knows of any more.
@@ -215,7 +216,10 @@ def launch_service(
 
 def stop(paths: Paths, name: str) -> bool:
     """Ends the processes of that name. True if there was one."""
-    ended = long_running.end(paths.processes, name)
+    process, seconds = find(paths, name), long_running.STOP_SECONDS
+    if process and name == RUNNER and not server_answers(process.url):
+        seconds = _UNHEARD_SECONDS
+    ended = long_running.end(paths.processes, name, seconds)
     _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
     return ended
 

@@ -12,33 +12,21 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from components.core.paths import Paths
 from components.core.runtime import long_running
 from flows import stack
 from serving.client import Client
 from tests import tiny
-from tests.project import Answer, Project
+from tests.project import Project
+from tests.running_stack import RUNS, Stack
 from tests.served import wait_for
 
 NOBODY = 65534
-RECOVERED_WITHIN = 60  # seconds
-# A command as it runs after the wall clock was set: psutil's start times move with it.
-STEPPED = """
-import sys, time
-from psutil import _pslinux
-step, boot, now = float(sys.argv.pop(1)), _pslinux.boot_time, time.time
-_pslinux.boot_time, time.time = lambda: boot() + step, lambda: now() + step
-from flows.cli import main
-sys.exit(main())
-"""
 # What a stranger may try to get the port of a dead server: its results, as errno.
 STRANGER = """
 import itertools, socket, sys
@@ -57,45 +45,6 @@ for host in ("127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1"):
             print(error.errno)
         probe.close()
 """
-
-
-class Stack:
-    """The stack of one project, and what its commands say."""
-
-    def __init__(self, project: Project) -> None:
-        self.project, self.paths = project, Paths(project.root, project.home)
-
-    def pids(self) -> dict[str, int]:
-        """Ids of the first processes that live."""
-        found = {name: stack.find(self.paths, name) for name in stack.NAMES}
-        return {name: process.pid for name, process in found.items() if process}
-
-    def status(self) -> dict[str, str]:
-        """What `newsloop status` says of each process, in a word."""
-        said = self.project.newsloop("status", "--json").json
-        return {name: self._word(said, name) for name in stack.NAMES}
-
-    @staticmethod
-    def _word(said: dict[str, Any], name: str) -> str:
-        process = said["processes"][name]
-        if process is None:
-            return f"left {len(said['left_over'][name])}" if said["left_over"][name] else "dead"
-        answers = {"server": said["prefect"]["answers"], "service": said["service"]["ready"]}
-        return "stopped" if process["stopped"] else "runs" if answers.get(name, True) else "silent"
-
-    def up(self) -> None:
-        """One command that brings everything back, in time."""
-        begun = time.monotonic()
-        answer = self.project.newsloop("up", "--json")
-        assert answer.status == 0, answer.err[-3000:]
-        assert time.monotonic() - begun < RECOVERED_WITHIN
-        assert self.status() == RUNS
-
-    def stepped(self, seconds: float, *arguments: str) -> Answer:
-        return self.project.command(sys.executable, "-c", STEPPED, str(seconds), *arguments)
-
-
-RUNS = dict.fromkeys(stack.NAMES, "runs")
 
 
 @pytest.fixture(scope="module")
