@@ -113,7 +113,8 @@ def publish(
 ) -> str:
     watermark = snapshot.feedback_watermark(paths)
     now, remote, said = datetime.now(UTC), params.release.git_remote, decision.as_dict()
-    champion = release.publish(paths, ledger, said, watermark, now, reason, remote)
+    seconds = params.release.remote_minutes * 60
+    champion = release.publish(paths, ledger, said, watermark, now, reason, remote, seconds)
     get_run_logger().info("release: %s", champion.tag)
     return champion.tag
 

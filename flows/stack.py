@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import socket
 import subprocess
@@ -25,7 +24,7 @@ from components.core import keys
 from components.core.errors import StackError
 from components.core.params import Params
 from components.core.paths import Paths
-from components.core.runtime import interrupts, long_running
+from components.core.runtime import interrupts, limited, long_running
 from components.core.runtime.long_running import Process
 from flows import control_plane
 from flows.environment import local_url, server_url
@@ -69,19 +68,14 @@ def _turn(paths: Paths) -> Iterator[None]:
         StackError: another command is at it for too long.
     """
     paths.processes.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + _TURN_SECONDS
     with (paths.processes / "start.lock").open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise StackError(
-                        f"Expected the other command that starts server, runner or service to be "
-                        f"done within {_TURN_SECONDS} s, it is not. End it, and run again."
-                    ) from None
-            time.sleep(_LOOK_EVERY)
+        try:
+            limited.lock(file, _TURN_SECONDS)
+        except TimeoutError:
+            raise StackError(
+                "Expected the other command that starts server, runner or service to be done "
+                f"within {_TURN_SECONDS} s, it is not. End it, and run again."
+            ) from None
         yield
 
 

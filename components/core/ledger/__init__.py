@@ -19,6 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from components.core import postgresql
 from components.core.errors import LedgerError
 from components.core.ledger import migrations
 from components.core.ledger.tables import (
@@ -122,6 +123,7 @@ class Ledger:
             ) from error
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _tune_sqlite)
+        postgresql.limit(self.engine)
         if create:
             try:
                 migrations.upgrade(self.engine)
