@@ -33,11 +33,12 @@ _RESERVED: dict[int, socket.socket] = {}  # port -> what keeps it, until this pr
 _PAUSES = (0.5, 1, 2, 4, 8)  # seconds after each answer of a server whose database is locked
 
 
-def bound(host: str, port: int) -> socket.socket:
+def bound(host: str, port: int, *, listens: bool) -> socket.socket:
     """A socket on the server's port, beside others of the same user, and of nobody else.
 
     The kernel lets sockets share a port (SO_REUSEPORT) only if all of them asked for it, and belong
-    to one user.
+    to one user. One that listens may also follow a server that has just ended (SO_REUSEADDR); on
+    the others that option would let a stranger in.
 
     Raises:
         OSError: another user, or a process that does not share, has the port.
@@ -45,6 +46,7 @@ def bound(host: str, port: int) -> socket.socket:
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, listens)
         made.bind((host, port))
     except OSError:
         made.close()
@@ -61,7 +63,7 @@ def reserve(url: str | None) -> None:
     parts = urlsplit(url or "")
     if parts.hostname == _LOOPBACK and parts.port and parts.port not in _RESERVED:
         with contextlib.suppress(OSError):
-            _RESERVED[parts.port] = bound(_LOOPBACK, parts.port)
+            _RESERVED[parts.port] = bound(_LOOPBACK, parts.port, listens=False)
 
 
 def proof(password: str, address: str, nonce: str) -> str:

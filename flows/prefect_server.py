@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log_level=get_current_settings().server.logging_level.lower(),
     )  # fmt: skip
     try:
-        listener = control_plane.bound(asked.host, asked.port)
+        listener = control_plane.bound(asked.host, asked.port, listens=True)
     except OSError as error:
         sys.stderr.write(
             f"newsloop: Expected the port {asked.port} of {asked.host} to be free, got: "

@@ -236,7 +236,7 @@ def _need_server_port(params: Params) -> None:
     """Needs a port that nobody listens on; processes of ours may have reserved it."""
     host, port = "127.0.0.1", params.flow.server_port
     try:
-        control_plane.bound(host, port).close()
+        control_plane.bound(host, port, listens=True).close()
         with socket.socket() as probe:
             if probe.connect_ex((host, port)) == 0:
                 raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
