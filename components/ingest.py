@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from components.core import keys, schema, stage, tables
+from components.core import keys, schema, stage, streams, tables
 from components.core import params as parameters
 from components.core.errors import SourceError
 from components.core.params import Params
@@ -237,7 +237,7 @@ def run(params: Params, paths: Paths, work: Work[Scrubbed] | None = None) -> Non
             settings.stream.attempts,
             settings.stream.cluster_seconds,
         ) as workers,
-        tables.TableWriter(table, schema.DOCUMENT, settings.stream.compression) as writer,
+        streams.TableWriter(table, schema.DOCUMENT, settings.stream.compression) as writer,
     ):
         stream = batches(read(params, paths), settings.stream)
         done = scrub_stream(stream, settings.scrub.batch, workers, cache)

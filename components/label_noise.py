@@ -52,9 +52,8 @@ def estimate(texts: Sequence[str], labels: Sequence[str], folds: Sequence[int]) 
     """
     import numpy as np
 
-    names = sorted(set(labels))
-    code = {name: i for i, name in enumerate(names)}
-    actual = np.array([code[label] for label in labels])
+    classes, actual = np.unique(labels, return_inverse=True)
+    names: list[str] = classes.tolist()
     probabilities = out_of_fold(texts, actual, folds, len(names))
     joint = confident_joint(probabilities, actual)
     apart = joint.copy()

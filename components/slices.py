@@ -76,7 +76,7 @@ def accuracy(
     """Accuracy by slice.
 
     Args:
-        answers: id, actual, predicted.
+        answers: id, right.
         slices: as `assign` gives them.
         confidence: of the intervals, in (0, 1).
 
@@ -84,7 +84,7 @@ def accuracy(
         kind -> slice -> documents, and accuracy (value, low, high: Wilson's interval). A kind that
         no document has is left out.
     """
-    rows = answers.select("id", hit=pl.col("actual") == pl.col("predicted")).join(slices, on="id")
+    rows = answers.select("id", hit="right").join(slices, on="id")
     found: dict[str, dict[str, Any]] = {}
     for kind in KINDS:
         counts = rows.drop_nulls(kind).group_by(kind).agg(pl.len(), pl.col("hit").sum()).sort(kind)

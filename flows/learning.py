@@ -32,14 +32,15 @@ from components.core import params as parameters
 from components.core.errors import Busy, GateRefused, SourceError
 from components.core.ledger import Champion, Ledger
 from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger.verdicts import GateVerdict, RunOutcome
 from components.core.params import Candidate, Params
 from components.core.params import migration as params_migration
 from components.core.paths import Paths
 from components.core.progress import say
 from components.core.scrub.pseudonyms import redact
-from components.gate.checks import KEEP
 from flows import control_plane, notify, rehearsal, retrain_requests
 from flows.dvc import pipeline, process, workspace
+from flows.dvc.pipeline import StageOutcome
 from flows.versions import repair
 
 _DECIDING = ("rehearse", "gate", "release")
@@ -51,16 +52,14 @@ class Summary:
 
     Attributes:
         stages: (stage, outcome, seconds) in the order they came.
-        outcome: "released", "kept" (the champion), "unchanged", "refused", "merged" (another run
-            did or does this one's work) or "held back" (the governor said wait to a schedule).
         version: tag of the champion after the run.
         decision: the gate's, as a dictionary.
         metrics: of the last candidate.
         flow_run: Prefect's id of this run.
     """
 
-    stages: list[tuple[str, str, float]] = field(default_factory=list)
-    outcome: str = "unchanged"
+    stages: list[tuple[str, StageOutcome, float]] = field(default_factory=list)
+    outcome: RunOutcome = RunOutcome.UNCHANGED
     version: str | None = None
     decision: dict[str, Any] | None = None
     metrics: dict[str, Any] | None = None
@@ -68,7 +67,7 @@ class Summary:
 
 
 @task(name="snapshot", task_run_name="snapshot", cache_policy=NO_CACHE)
-def take_snapshot(params: Params, paths: Paths, ledger: Ledger) -> str:
+def take_snapshot(params: Params, paths: Paths, ledger: Ledger) -> StageOutcome:
     before = paths.snapshot.read_bytes() if paths.snapshot.exists() else b""
     champion = ledger.champion()
     released = release.left_by(paths, champion) if champion else None
@@ -77,26 +76,27 @@ def take_snapshot(params: Params, paths: Paths, ledger: Ledger) -> str:
     except SourceError as error:
         # Prefect keeps what a task raised, and a file's name may be somebody's.
         raise SourceError(redact(str(error))) from None
-    return "unchanged" if paths.snapshot.read_bytes() == before else "ran"
+    same = paths.snapshot.read_bytes() == before
+    return StageOutcome.UNCHANGED if same else StageOutcome.RAN
 
 
 @task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE)
-def run_stage(stage: str, paths: Paths) -> str:
+def run_stage(stage: str, paths: Paths) -> StageOutcome:
     outcome = pipeline.repro(stage, paths)
-    if outcome == "restored":
+    if outcome == StageOutcome.RESTORED:
         pipeline.verify(paths, [stage])
     get_run_logger().info("%s: %s", stage, outcome)
     return outcome
 
 
 @task(name="rehearse", task_run_name="rehearse", cache_policy=NO_CACHE)
-def rehearse(params: Params, paths: Paths) -> str:
+def rehearse(params: Params, paths: Paths) -> StageOutcome:
     name = bundle.verify(paths.bundle, paths.keys)
     if not params.gate.rehearse or gate.stood(params, paths, name):
-        return "unchanged"
+        return StageOutcome.UNCHANGED
     found = rehearsal.run(params, paths, name)
     get_run_logger().info("rehearsal: %s", found.problem or found)
-    return "ran"
+    return StageOutcome.RAN
 
 
 @task(name="gate", task_run_name="gate", cache_policy=NO_CACHE)
@@ -155,9 +155,9 @@ def learning(
         if in_place:
             raise
         # It met a run at work; the decision stays unclaimed and is asked for again.
-        summary.outcome = retrain_requests.MERGED
+        summary.outcome = RunOutcome.MERGED
         ledger_decisions.end(
-            ledger, summary.flow_run, decision_id, retrain_requests.MERGED, datetime.now(UTC)
+            ledger, summary.flow_run, decision_id, RunOutcome.MERGED, datetime.now(UTC)
         )
     finally:
         ledger.close()
@@ -219,7 +219,7 @@ def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: 
     changed: set[str] | None = pipeline.changed_stages(paths)
     if not changed and _is_champion(paths, ledger, summary):
         listed = (*pipeline.stages(paths), *_DECIDING)
-        summary.stages += [(stage, "unchanged", 0.0) for stage in listed]
+        summary.stages += [(stage, StageOutcome.UNCHANGED, 0.0) for stage in listed]
         return
 
     def attempt(candidate: Candidate) -> gate.Decision | None:
@@ -227,7 +227,7 @@ def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: 
         _train(candidate, paths, summary, changed)
         changed = None
         if _is_champion(paths, ledger, summary):
-            summary.stages += [(stage, "unchanged", 0.0) for stage in _DECIDING]
+            summary.stages += [(stage, StageOutcome.UNCHANGED, 0.0) for stage in _DECIDING]
             return None
         _timed(summary, "rehearse", rehearse, params, paths)
         return _timed(summary, "gate", judge, params, paths, ledger)  # type: ignore[no-any-return]
@@ -265,13 +265,13 @@ def in_turn(
             return
         summary.decision = decision.as_dict()
         if decision.released:
-            summary.version, summary.outcome = publish_(decision), "released"
+            summary.version, summary.outcome = publish_(decision), RunOutcome.RELEASED
             return
-        if decision.verdict == KEEP and champion:
-            summary.version, summary.outcome = champion.tag, "kept"
+        if decision.verdict == GateVerdict.KEEP and champion:
+            summary.version, summary.outcome = champion.tag, RunOutcome.KEPT
             return
         refused.append(decision)
-    summary.outcome = "refused"
+    summary.outcome = RunOutcome.REFUSED
     tried = "; ".join(f"{one.architecture}: {', '.join(one.reasons)}" for one in refused)
     raise GateRefused(
         f"Expected one of {', '.join(candidates)} to pass the gate, none did. {tried}. "
@@ -297,7 +297,7 @@ def _train(candidate: Candidate, paths: Paths, summary: Summary, changed: set[st
             # the next; all at once below the settings, which change few of them.
             changed = pipeline.changed_stages(paths) if stage == pipeline.SETTINGS else {*stages}
         else:
-            summary.stages.append((stage, "unchanged", 0.0))
+            summary.stages.append((stage, StageOutcome.UNCHANGED, 0.0))
     pipeline.verify(paths)
 
 
@@ -314,7 +314,7 @@ def _is_champion(paths: Paths, ledger: Ledger, summary: Summary) -> bool:
 def _timed(summary: Summary, stage: str, work: Callable[..., Any], *arguments: Any) -> Any:
     started = time.monotonic()
     outcome = work(*arguments)
-    word = outcome if outcome in ("ran", "restored", "unchanged") else "ran"
+    word = outcome if isinstance(outcome, StageOutcome) else StageOutcome.RAN
     summary.stages.append((stage, word, time.monotonic() - started))
     return outcome
 

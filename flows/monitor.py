@@ -14,6 +14,7 @@ from components.core import params as parameters
 from components.core.errors import NewsloopError
 from components.core.ledger import Ledger
 from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger.verdicts import GovernorVerdict, RunOutcome
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import (
@@ -26,6 +27,7 @@ from flows import (
 from monitoring import alerts, retraining_effect
 from monitoring import monitor as monitoring
 from monitoring.alerts import Alert
+from monitoring.retraining_effect import Effect
 
 _LOOKED_BACK = timedelta(days=1)  # for runs that Prefect cancelled because another run was active
 
@@ -63,7 +65,7 @@ def monitor(root: str, home: str) -> dict[str, Any]:
         outcome = _decide(params, paths, ledger, now)
         found += alerts.of_outcome(outcome)
         compared = retraining_effect.run(params, paths, ledger)
-        if compared and compared["answer"] == "made it worse":
+        if compared and compared["answer"] == Effect.WORSE:
             found.append(Alert("worse model", compared["text"], compared["after"]))
         page = write_operator_page.write(params, paths, ledger, now)
     except NewsloopError as error:
@@ -83,7 +85,7 @@ def _decide(params: Params, paths: Paths, ledger: Ledger, now: datetime) -> moni
     get_run_logger().info("%s: %s", outcome.decision.verdict, " ".join(outcome.decision.reasons))
     if outcome.reconcile:
         prefect_client.ask_again(*outcome.reconcile)
-    if outcome.decision.verdict == "retrain":
+    if outcome.decision.verdict == GovernorVerdict.RETRAIN:
         prefect_client.ask(outcome.decision_id, " ".join(outcome.decision.reasons))
     return outcome
 
@@ -93,6 +95,6 @@ def reconcile(paths: Paths, ledger: Ledger, now: datetime) -> list[Alert]:
     dead = retrain_requests.bury(ledger, paths, now)
     prefect_client.mark_crashed([row["flow_run"] for row in dead])
     for flow_run in prefect_client.doubled(now - _LOOKED_BACK):
-        ledger_decisions.end(ledger, flow_run, None, retrain_requests.MERGED, now)
+        ledger_decisions.end(ledger, flow_run, None, RunOutcome.MERGED, now)
     text = "A retraining died at work. The champion serves on, and the next request trains again."
     return [Alert("dead run", f"{text} Run {row['flow_run']}.", row["flow_run"]) for row in dead]

@@ -9,6 +9,7 @@ from datetime import datetime
 from components.core.errors import NewsloopError, UsageError
 from components.core.ledger import Ledger
 from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger.verdicts import RunOutcome
 from components.core.params import Params
 from components.core.paths import Paths
 from monitoring import alerts
@@ -42,12 +43,12 @@ def tell(
         LOG.warning("Alerts could not be written: %s", error)
 
 
-def of_learning(outcome: str, flow_run: str, error: BaseException) -> list[Alert]:
+def of_learning(outcome: RunOutcome, flow_run: str, error: BaseException) -> list[Alert]:
     """Builds the alert for a failed retraining; none for an interrupted one."""
-    if outcome == "refused":
+    if outcome == RunOutcome.REFUSED:
         text = "No candidate passed the gate. The champion serves on. See `newsloop decisions`."
         return [Alert("gate refused", text, flow_run)]
-    if outcome == "interrupted":
+    if outcome == RunOutcome.INTERRUPTED:
         return []
     text = (
         f"A retraining failed ({type(error).__name__}). The champion serves on. Prefect's run "

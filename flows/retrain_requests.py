@@ -15,14 +15,17 @@ from typing import Any
 from components.core.errors import Busy, GateRefused, LedgerError
 from components.core.ledger import Champion, Ledger
 from components.core.ledger import decisions as ledger_decisions
-from components.core.ledger.decisions import GOVERNOR
+from components.core.ledger.verdicts import (
+    DecisionKind,
+    GovernorVerdict,
+    RunOutcome,
+    WindowFinding,
+)
 from components.core.params import Params
 from components.core.paths import Paths
 from flows.dvc import workspace
 from monitoring import governor, governor_inputs
 from monitoring.governor import Asker, WindowVerdict
-
-MERGED, HELD_BACK = "merged", "held back"
 
 
 def at_work(paths: Paths) -> bool:
@@ -39,13 +42,13 @@ def decide(
 ) -> tuple[str, governor.GovernorDecision]:
     """Asks the governor for a schedule or a person, records and returns decision and id."""
     past = governor_inputs.gather(ledger, champion, params.governor, now, at_work=False)
-    verdict = WindowVerdict("none", (f"{why.rstrip('.')}.",))
+    verdict = WindowVerdict(WindowFinding.NONE, (f"{why.rstrip('.')}.",))
     decision = governor.decide(verdict, past.history, params.governor, now, by)
     decision_id = uuid.uuid4().hex
     ledger.add_decision(
         {
             "id": decision_id,
-            "kind": GOVERNOR,
+            "kind": DecisionKind.GOVERNOR,
             "time": now,
             "verdict": decision.verdict,
             "reasons": decision.reasons,
@@ -62,7 +65,7 @@ def take_up(
     reason: str,
     flow_run: str,
     now: datetime,
-) -> tuple[str | None, str | None]:
+) -> tuple[str | None, RunOutcome | None]:
     """Decides if a run that holds the lock trains.
 
     Args:
@@ -74,29 +77,29 @@ def take_up(
         now: UTC.
 
     Returns:
-        The decision's id, and None if the run trains, else the outcome: merged or held back.
+        The decision's id, and None if the run trains, else the outcome: MERGED or HELD_BACK.
     """
     champion = ledger.champion()
     if decision_id is None:
         if champion is None:
             return None, None
-        decision_id, decision = decide(ledger, params, champion, now, "schedule", reason)
-        if decision.verdict != "retrain":
-            return decision_id, HELD_BACK
+        decision_id, decision = decide(ledger, params, champion, now, Asker.SCHEDULE, reason)
+        if decision.verdict != GovernorVerdict.RETRAIN:
+            return decision_id, RunOutcome.HELD_BACK
     asked = ledger_decisions.decision(ledger, decision_id)
     before = ledger_decisions.last_taken_up(ledger)
     if not ledger.claim(decision_id, flow_run, now):
-        return decision_id, MERGED
+        return decision_id, RunOutcome.MERGED
     if asked and before and before > asked["time"]:
-        return decision_id, MERGED
+        return decision_id, RunOutcome.MERGED
     return decision_id, None
 
 
-def failure(error: BaseException) -> tuple[str, dict[str, Any]]:
+def failure(error: BaseException) -> tuple[RunOutcome, dict[str, Any]]:
     """Returns outcome and details of a failed run, without the message, which may quote data."""
     if not isinstance(error, Exception):
-        return "interrupted", {"error": type(error).__name__}
-    outcome = "refused" if isinstance(error, GateRefused) else "failed"
+        return RunOutcome.INTERRUPTED, {"error": type(error).__name__}
+    outcome = RunOutcome.REFUSED if isinstance(error, GateRefused) else RunOutcome.FAILED
     return outcome, {"error": type(error).__name__}
 
 
@@ -107,7 +110,8 @@ def bury(ledger: Ledger, paths: Paths, now: datetime) -> list[dict[str, Any]]:
         return []
     dead = [row for row in ledger_decisions.unfinished(ledger) if row["flow_run"] in suspects]
     for row in dead:
-        ledger_decisions.end(ledger, row["flow_run"], row["decision_id"], "crashed", now)
+        ids = row["flow_run"], row["decision_id"]
+        ledger_decisions.end(ledger, *ids, RunOutcome.CRASHED, now)
     return dead
 
 
@@ -117,13 +121,9 @@ def ask_as_person(ledger: Ledger, params: Params, now: datetime, why: str) -> tu
     Raises:
         LedgerError: no champion, or a retraining is asked for already.
     """
-    champion = ledger.champion()
-    if champion is None:
-        raise LedgerError(
-            "Expected a champion to retrain, none was released yet. Run `newsloop run` first."
-        )
-    decision_id, decision = decide(ledger, params, champion, now, "person", why)
-    if decision.verdict != "retrain":
+    champion = ledger.need_champion("to retrain")
+    decision_id, decision = decide(ledger, params, champion, now, Asker.PERSON, why)
+    if decision.verdict != GovernorVerdict.RETRAIN:
         raise LedgerError(
             f"Expected no retraining to be asked for already. {decision.reasons[-1]} "
             "`newsloop decisions` shows it."

@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 
 from components.core import tables
-from components.core.errors import LedgerError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
@@ -22,11 +21,7 @@ def write(params: Params, paths: Paths, ledger: Ledger, now: datetime) -> Path:
     Raises:
         LedgerError: no champion, or the ledger cannot be reached.
     """
-    champion = ledger.champion()
-    if champion is None:
-        raise LedgerError(
-            "Expected a champion to report on, none was released yet. Run `newsloop run` first."
-        )
+    champion = ledger.need_champion("to report on")
     page = paths.home / "reports" / "index.html"
     pages = sorted(paths.monitoring_reports.glob("*.html"))
     candidates = [

@@ -26,6 +26,7 @@ import polars as pl
 
 from components.core import metrics
 from components.core.metrics import Interval
+from components.core.target import SingleLabel
 from monitoring.windows import span
 
 if TYPE_CHECKING:
@@ -177,20 +178,21 @@ class Estimator:
     """Accuracy estimator for unlabelled answers, fitted to a reference."""
 
     def __init__(
-        self, reference: pl.DataFrame, classes: Sequence[str], resamples: int, seed: int
+        self, reference: pl.DataFrame, target: SingleLabel, resamples: int, seed: int
     ) -> None:
         """Fits a calibrator to the reference, and one to each resample of its texts.
 
         Args:
             reference: of the bundle, with `actual` and `probabilities`.
-            classes: in the order of the probabilities.
+            target: with the classes, in the order of the probabilities.
             resamples: of the bootstrap.
             seed: of the bootstrap.
         """
         import numpy as np
 
+        self.target = target
         self._old = np.array(reference["probabilities"].to_list(), np.float64)
-        self._actual = np.array([classes.index(label) for label in reference["actual"]])
+        self._actual = target.encode(reference["actual"])
         self._seed = seed
         generator, rows = np.random.default_rng(seed), len(self._old)
         self._drawn = [np.arange(rows)]
@@ -249,19 +251,19 @@ class Estimator:
         return [(*sureness(calibrator, new, old, actual, shares), shares) for shares in every]
 
 
-def reweighed(reference: pl.DataFrame, classes: Sequence[str], shares: Array, seed: int) -> Any:
+def reweighed(reference: pl.DataFrame, target: SingleLabel, shares: Array, seed: int) -> Any:
     """Samples rows of `reference` with these class shares, so that only other drift remains.
 
     The sample is without replacement, because duplicate rows would look like drift.
     """
     import numpy as np
 
-    actual = np.array([classes.index(label) for label in reference["actual"]])
-    counts = np.bincount(actual, minlength=len(classes))
+    actual, classes = target.encode(reference["actual"]), len(shares)
+    counts = np.bincount(actual, minlength=classes)
     rows = min(len(actual), float(((counts + 1) / np.maximum(shares, _TINY)).min()))
     mixed = np.random.default_rng(seed).permutation(len(actual))
     wanted = np.rint(rows * shares).astype(int)
-    sample = [mixed[actual[mixed] == i][: wanted[i]] for i in range(len(classes))]
+    sample = [mixed[actual[mixed] == i][: wanted[i]] for i in range(classes)]
     return reference[np.sort(np.concatenate(sample))]
 
 

@@ -22,9 +22,10 @@ import yaml
 from components.core.errors import UsageError
 from components.core.ledger import Ledger
 from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger.verdicts import GovernorVerdict, Told
 from components.core.params import Alerts, Params
 from components.core.paths import Paths
-from monitoring.governor import History, circuit_open
+from monitoring.governor import Asker, History, Rule, circuit_open
 from monitoring.monitor import Outcome
 
 CHANNELS = "NEWSLOOP_ALERTS"  # the environment variable
@@ -109,12 +110,12 @@ def tell(
         return new
     seqs = [row["seq"] for row in waiting]
     if not where:
-        ledger_decisions.mark_alerts(ledger, seqs, ledger_decisions.NO_CHANNEL)
+        ledger_decisions.mark_alerts(ledger, seqs, Told.NO_CHANNEL)
         return new
     title = f"newsloop: {', '.join(dict.fromkeys(row['kind'] for row in waiting))}"
     body = "\n\n".join(_paragraph(row, now) for row in waiting)
     if _within(settings.timeout_seconds, send or _apprise, where, title, body):
-        ledger_decisions.mark_alerts(ledger, seqs, ledger_decisions.TOLD)
+        ledger_decisions.mark_alerts(ledger, seqs, Told.TOLD)
     return new
 
 
@@ -154,13 +155,14 @@ def _apprise(where: Sequence[str], title: str, body: str) -> bool:
 def of_outcome(outcome: Outcome) -> list[Alert]:
     """Builds the alert of a run, without the verdict's reasons, which may quote texts."""
     decision, tag = outcome.decision, outcome.tag
-    if decision.verdict == "retrain":
+    if decision.verdict == GovernorVerdict.RETRAIN:
         text = f"{tag}: the world has moved, and a retraining is asked for. {decision.reasons[-1]}"
         return [Alert("drift", text, f"{tag} retrain")]
-    if decision.verdict != "alert" or decision.rule == "circuit":  # see of_circuit
+    if decision.verdict != GovernorVerdict.ALERT or decision.rule == Rule.CIRCUIT:  # see of_circuit
         return []
     finding = outcome.drift.verdict.finding
-    kind = {"bad_data": "bad data", "cannot_say": "cannot say"}.get(decision.rule, "drift")
+    kinds: dict[Rule | Asker, str] = {Rule.BAD_DATA: "bad data", Rule.CANNOT_SAY: "cannot say"}
+    kind = kinds.get(decision.rule, "drift")
     text = f"{tag}: {finding} in {outcome.window.rows} predictions. {decision.reasons[-1]}"
     return [Alert(kind, text, f"{tag} {decision.rule}")]
 

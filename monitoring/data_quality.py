@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from components.core.ledger.verdicts import WindowFinding
 from components.core.params import Monitor, Validate
 from components.core.text_quality import SHORT, damage
 from monitoring.governor import WindowVerdict
@@ -102,4 +103,4 @@ def judge(
     if not reasons:
         return None, counts
     fix = "Fix the source of the texts; nothing is learned from this window."
-    return WindowVerdict("bad data", (f"{'; '.join(reasons)}.", fix)), counts
+    return WindowVerdict(WindowFinding.BAD_DATA, (f"{'; '.join(reasons)}.", fix)), counts

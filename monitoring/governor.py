@@ -9,13 +9,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from enum import StrEnum
 
+from components.core.ledger.verdicts import GovernorVerdict, WindowFinding
 from components.core.params import Governor
 
-Finding = Literal["drift", "none", "cannot say", "bad data"]
-Asker = Literal["monitoring", "schedule", "person"]
-Answer = Literal["retrain", "wait", "alert"]
+
+class Asker(StrEnum):
+    MONITORING = "monitoring"
+    SCHEDULE = "schedule"
+    PERSON = "person"
+
+
+class Rule(StrEnum):
+    """The rules that may stop a retraining."""
+
+    BAD_DATA = "bad_data"
+    CANNOT_SAY = "cannot_say"
+    NO_REASON = "no_reason"
+    UNDER_WAY = "under_way"
+    CIRCUIT = "circuit"
+    TOO_FEW_WINDOWS = "too_few_windows"
+    COOLDOWN = "cooldown"
+    BUDGET = "budget"
+    TOO_FEW_LABELS = "too_few_labels"
+    QUIET_HOURS = "quiet_hours"
 
 
 @dataclass(frozen=True)
@@ -32,7 +50,7 @@ class WindowVerdict:
         estimated_most: upper bound of the same drop; None likewise.
     """
 
-    finding: Finding
+    finding: WindowFinding
     reasons: tuple[str, ...] = ()
     enough: bool = True
     real_drop: float | None = None
@@ -70,13 +88,13 @@ class GovernorDecision:
     Attributes:
         verdict: retrain, wait or alert; an alert needs a person.
         reasons: a sentence each; the last one is the governor's.
-        rule: name of the rule that decided.
+        rule: that decided; the asker, where no rule stopped it.
         moved: True if this window moved, False if not; None if unknown.
     """
 
-    verdict: Answer
+    verdict: GovernorVerdict
     reasons: list[str]
-    rule: str = ""
+    rule: Rule | Asker
     moved: bool | None = None
 
 
@@ -122,12 +140,12 @@ def decide(
     history: History,
     params: Governor,
     now: datetime,
-    by: Asker = "monitoring",
+    by: Asker = Asker.MONITORING,
 ) -> GovernorDecision:
     """Decides whether to retrain now.
 
     Args:
-        verdict: of the window; a schedule and a person pass `WindowVerdict("none")`.
+        verdict: of the window; a schedule and a person pass `WindowFinding.NONE`.
         history: earlier events.
         params: limits of the policy.
         now: UTC. A future time in the history (a clock was set back) counts as equally long ago,
@@ -138,21 +156,21 @@ def decide(
     case = _Case(verdict, history, params, now)
     reasons = [*verdict.reasons, *case.drops()]
     moved = moves(verdict, params)
-    for rule in _RULES[by]:
-        if decided := rule(case):
+    for rule in _ASKED[by]:
+        if decided := _RULES[rule](case):
             answer, sentence = decided
-            return GovernorDecision(answer, [*reasons, sentence], rule.__name__.strip("_"), moved)
-    return GovernorDecision("retrain", [*reasons, *_grounds(case, by)], by, moved)
+            return GovernorDecision(answer, [*reasons, sentence], rule, moved)
+    return GovernorDecision(GovernorVerdict.RETRAIN, [*reasons, *_grounds(case, by)], by, moved)
 
 
 def moves(verdict: WindowVerdict, params: Governor) -> bool | None:
     """Returns True for a drop of accuracy or harmful drift, False for neither; None if unknown."""
     case = _Case(verdict, History(), params, datetime.min.replace(tzinfo=UTC))
     if case.drops():
-        return verdict.finding != "bad data" or None
-    if verdict.finding == "drift" and case.harmless():
+        return verdict.finding != WindowFinding.BAD_DATA or None
+    if verdict.finding == WindowFinding.DRIFT and case.harmless():
         return False
-    return {"drift": True, "none": False}.get(verdict.finding)
+    return {WindowFinding.DRIFT: True, WindowFinding.NONE: False}.get(verdict.finding)
 
 
 def circuit_open(history: History, params: Governor, now: datetime) -> bool:
@@ -162,34 +180,40 @@ def circuit_open(history: History, params: Governor, now: datetime) -> bool:
     return abs(now - history.failures[0]) < timedelta(hours=params.circuit_hours)
 
 
-_RuleAnswer = tuple[Answer, str] | None
+_RuleAnswer = tuple[GovernorVerdict, str] | None
 
 
 def _bad_data(case: _Case) -> _RuleAnswer:
-    if case.verdict.finding != "bad data":
+    if case.verdict.finding != WindowFinding.BAD_DATA:
         return None
-    return "alert", "Bad data is no drift, and nothing is learned from it: a person must look."
+    return (
+        GovernorVerdict.ALERT,
+        "Bad data is no drift, and nothing is learned from it: a person must look.",
+    )
 
 
 def _cannot_say(case: _Case) -> _RuleAnswer:
-    if case.verdict.finding != "cannot say" or case.drops():
+    if case.verdict.finding != WindowFinding.CANNOT_SAY or case.drops():
         return None
     unclear = "Whether there is drift cannot be said; this is no pass"
     if case.verdict.enough:
-        return "alert", f"{unclear}, though there are predictions enough: a person must look."
+        return (
+            GovernorVerdict.ALERT,
+            f"{unclear}, though there are predictions enough: a person must look.",
+        )
     since = case.history.judged or case.history.champion_since
     blind = timedelta(hours=case.params.blind_hours)
     if since and case.ago(since) >= blind:
-        return "alert", f"{unclear}, and has not been for {_hours(case.ago(since))}."
-    return "wait", f"{unclear}."
+        return GovernorVerdict.ALERT, f"{unclear}, and has not been for {_hours(case.ago(since))}."
+    return GovernorVerdict.WAIT, f"{unclear}."
 
 
 def _no_reason(case: _Case) -> _RuleAnswer:
     if moves(case.verdict, case.params) or case.old():
         return None
-    if case.verdict.finding != "drift":
-        return "wait", "There is no reason to retrain."
-    return "wait", (
+    if case.verdict.finding != WindowFinding.DRIFT:
+        return GovernorVerdict.WAIT, "There is no reason to retrain."
+    return GovernorVerdict.WAIT, (
         f"The drift is harmless: the accuracy is at most {case.verdict.estimated_most:.3f} below "
         f"the held-back texts' as it is estimated, and {case.params.harmless_drop:g} is let be."
     )
@@ -198,14 +222,14 @@ def _no_reason(case: _Case) -> _RuleAnswer:
 def _under_way(case: _Case) -> _RuleAnswer:
     if not case.history.under_way:
         return None
-    return "wait", f"{case.history.under_way}; one at a time is enough."
+    return GovernorVerdict.WAIT, f"{case.history.under_way}; one at a time is enough."
 
 
 def _circuit(case: _Case) -> _RuleAnswer:
     if not circuit_open(case.history, case.params, case.now):
         return None
     closes = case.history.failures[0] + timedelta(hours=case.params.circuit_hours)
-    return "alert", (
+    return GovernorVerdict.ALERT, (
         f"The last {len(case.history.failures)} retrainings failed, so none is tried before "
         f"{closes:%Y-%m-%d %H:%M} UTC. Look at why, then `newsloop decisions --close-circuit`."
     )
@@ -217,7 +241,7 @@ def _too_few_windows(case: _Case) -> _RuleAnswer:
     moved = [True, *case.history.moved[: case.params.last_windows - 1]]
     if sum(moved) >= case.params.drifted_windows:
         return None
-    return "wait", (
+    return GovernorVerdict.WAIT, (
         f"{sum(moved)} of the last {len(moved)} windows moved; {case.params.drifted_windows} of "
         f"{case.params.last_windows} are needed."
     )
@@ -229,7 +253,7 @@ def _cooldown(case: _Case) -> _RuleAnswer:
     ago = case.ago(case.history.asked[0])
     if ago >= timedelta(hours=case.params.cooldown_hours):
         return None
-    return "wait", (
+    return GovernorVerdict.WAIT, (
         f"A retraining was asked for {_hours(ago)} ago, and {case.params.cooldown_hours:g} hours "
         "must lie between two."
     )
@@ -239,7 +263,7 @@ def _budget(case: _Case) -> _RuleAnswer:
     for days, limit in ((1, case.params.per_day), (30, case.params.per_month)):
         count = sum(case.ago(time) < timedelta(days=days) for time in case.history.asked)
         if count >= limit:
-            return "alert", (
+            return GovernorVerdict.ALERT, (
                 f"{count} retrainings were asked for in {days * 24} hours, {limit} are allowed: "
                 "something makes them useless. `newsloop retrain` starts one all the same."
             )
@@ -250,7 +274,7 @@ def _too_few_labels(case: _Case) -> _RuleAnswer:
     missing = case.params.min_new_labels - case.history.new_labels
     if missing <= 0:
         return None
-    return "alert", (
+    return GovernorVerdict.ALERT, (
         f"There are {case.history.new_labels} labels since the champion's snapshot, and "
         f"{case.params.min_new_labels} are needed to learn anything new: a person must label "
         f"{missing} more (POST /feedback)."
@@ -261,7 +285,10 @@ def _quiet_hours(case: _Case) -> _RuleAnswer:
     hour = case.now.astimezone(UTC).hour
     if hour not in case.params.quiet_hours:
         return None
-    return "wait", f"Hour {hour} (UTC) is one of the quiet ones; a later window asks again."
+    return (
+        GovernorVerdict.WAIT,
+        f"Hour {hour} (UTC) is one of the quiet ones; a later window asks again.",
+    )
 
 
 def _hours(time: timedelta) -> str:
@@ -269,8 +296,8 @@ def _hours(time: timedelta) -> str:
 
 
 def _grounds(case: _Case, by: Asker) -> list[str]:
-    if by != "monitoring":
-        return [{"schedule": "The schedule asks for it.", "person": "A person asks for it."}[by]]
+    if by != Asker.MONITORING:
+        return ["The schedule asks for it." if by == Asker.SCHEDULE else "A person asks for it."]
     age = f"The champion is {case.ago(case.history.champion_since).days} days old. "
     return [
         (age if case.old() else "")
@@ -279,11 +306,20 @@ def _grounds(case: _Case, by: Asker) -> list[str]:
     ]
 
 
-_RULES: dict[Asker, tuple[Callable[[_Case], _RuleAnswer], ...]] = {
-    "monitoring": (
-        _bad_data, _cannot_say, _no_reason, _under_way, _circuit, _too_few_windows, _cooldown,
-        _budget, _too_few_labels, _quiet_hours,
-    ),
-    "schedule": (_under_way, _circuit, _cooldown, _budget),
-    "person": (_under_way,),
-}  # fmt: skip
+_RULES: dict[Rule, Callable[[_Case], _RuleAnswer]] = {
+    Rule.BAD_DATA: _bad_data,
+    Rule.CANNOT_SAY: _cannot_say,
+    Rule.NO_REASON: _no_reason,
+    Rule.UNDER_WAY: _under_way,
+    Rule.CIRCUIT: _circuit,
+    Rule.TOO_FEW_WINDOWS: _too_few_windows,
+    Rule.COOLDOWN: _cooldown,
+    Rule.BUDGET: _budget,
+    Rule.TOO_FEW_LABELS: _too_few_labels,
+    Rule.QUIET_HOURS: _quiet_hours,
+}
+_ASKED: dict[Asker, tuple[Rule, ...]] = {  # in the order that they are asked
+    Asker.MONITORING: tuple(_RULES),
+    Asker.SCHEDULE: (Rule.UNDER_WAY, Rule.CIRCUIT, Rule.COOLDOWN, Rule.BUDGET),
+    Asker.PERSON: (Rule.UNDER_WAY,),
+}

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from components.core.ledger import WINDOWS, Champion, Ledger
 from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger.verdicts import WindowFinding
 from components.core.params import Governor
-from monitoring.governor import History
+from monitoring.governor import Asker, History
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,13 @@ def gather(
         under_way = f"A retraining is asked for ({request['id'][:8]}) and not begun yet"
     judged = ledger.query(
         sa.select(WINDOWS.c.time)
-        .where(WINDOWS.c.verdict.in_(["drift", "none"]))
+        .where(WINDOWS.c.verdict.in_([WindowFinding.DRIFT, WindowFinding.NONE]))
         .order_by(WINDOWS.c.seq.desc())
         .limit(1)
     )
     history = History(
         new_labels=ledger.count_labels(int(champion.decision.get("feedback_watermark", 0))),
-        asked=tuple(row["time"] for row in requests if row["details"].get("by") != "person"),
+        asked=tuple(row["time"] for row in requests if row["details"].get("by") != Asker.PERSON),
         moved=ledger_decisions.moved(ledger, champion.bundle, params.last_windows),
         failures=ledger_decisions.failures(ledger),
         under_way=under_way,

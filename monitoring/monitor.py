@@ -21,10 +21,9 @@ import polars as pl
 from components.core import bundle, tables, text_quality
 from components.core.bundle import Model
 from components.core.bundle import reference as references
-from components.core.errors import LedgerError
 from components.core.ledger import Champion, Ledger
 from components.core.ledger import windows as ledger_windows
-from components.core.ledger.decisions import GOVERNOR
+from components.core.ledger.verdicts import DecisionKind, GovernorVerdict
 from components.core.params import Params
 from components.core.paths import Paths
 from monitoring import (
@@ -39,9 +38,9 @@ from monitoring import (
 from monitoring.accuracy_estimate import Decay, Measured
 from monitoring.drift import Drift
 from monitoring.drift import evidently as evidently_page
-from monitoring.governor import GovernorDecision, WindowVerdict
+from monitoring.governor import Asker, GovernorDecision, WindowVerdict
 from monitoring.window_evaluation import Answered, Seen
-from monitoring.windows import State, Window
+from monitoring.windows import Window, WindowState
 
 _USUAL = 24  # earlier windows that give the usual shares of the sources
 
@@ -55,7 +54,7 @@ class Outcome:
         decision: of the governor.
         seen: findings about the window.
         window: the predictions judged.
-        state: completeness of the window; see windows.State.
+        state: completeness of the window; see windows.WindowState.
         accuracy: of labelled answers, one each window of time, the oldest first.
         decay: fall of the measured accuracy; None without one.
         tag: of the champion.
@@ -67,7 +66,7 @@ class Outcome:
     decision: GovernorDecision
     seen: Seen
     window: Window
-    state: State
+    state: WindowState
     accuracy: list[Measured]
     decay: Decay | None
     tag: str
@@ -81,7 +80,7 @@ class Outcome:
     def requests(self) -> list[tuple[str, str]]:
         """Returns (decision id, reason) of each retraining to request now."""
         requests = [self.reconcile] if self.reconcile else []
-        if self.decision.verdict == "retrain":
+        if self.decision.verdict == GovernorVerdict.RETRAIN:
             requests.append((self.decision_id, " ".join(self.decision.reasons)))
         return requests
 
@@ -161,14 +160,12 @@ def run(
         LedgerError: there is no champion, the ledger cannot be reached, or another run was faster.
         BundleError: the champion's bundle is missing or altered.
     """
-    champion = ledger.champion()
-    if champion is None:
-        raise LedgerError(
-            "Expected a champion to watch, found none in the ledger. `newsloop run` makes one."
-        )
+    champion = ledger.need_champion("to watch")
     reference = bundle.read_reference(paths.bundles / champion.bundle, champion.bundle, paths.keys)
     settings = params.monitor
-    window = windows.pick(ledger, champion.bundle, settings.max_rows)
+    window = windows.pick(
+        ledger, champion.bundle, settings.max_rows, uneven=settings.max_lost_share
+    )
     allowed = window_evaluation.level(
         ledger_windows.spent(ledger, now - timedelta(days=1)), settings
     )
@@ -185,7 +182,7 @@ def run(
     state = window.state(settings.min_rows, settings.max_lost_share)
     decay = accuracy_estimate.decay(truths, settings.decay_delta)
     verdict = with_accuracy(found.verdict, seen, decay, champion)
-    verdict = replace(verdict, enough=state not in ("empty", "incomplete"))
+    verdict = replace(verdict, enough=state not in (WindowState.EMPTY, WindowState.INCOMPLETE))
     past = governor_inputs.gather(ledger, champion, params.governor, now, at_work=at_work)
     decision = governor.decide(verdict, past.history, params.governor, now)
     decision_id = uuid.uuid4().hex
@@ -265,7 +262,7 @@ def _look(
         answered(past.early).table if past.early.rows else None,
         reference,
         bundle.words(folder),
-        model.labels,
+        model.target,
         ledger_windows.usual_sources(ledger, champion.bundle, _USUAL),
         allowed,
         params,
@@ -280,7 +277,7 @@ def _record(ledger: Ledger, outcome: Outcome, now: datetime, *, consumed: bool) 
         **facts(outcome),
         "consumed": consumed,
         "finding": outcome.drift.verdict.finding,
-        "by": "monitoring",
+        "by": Asker.MONITORING,
         "rule": outcome.decision.rule,
         "world_moved": outcome.decision.moved,
     }
@@ -296,7 +293,7 @@ def _record(ledger: Ledger, outcome: Outcome, now: datetime, *, consumed: bool) 
         },
         {
             "id": outcome.decision_id,
-            "kind": GOVERNOR,
+            "kind": DecisionKind.GOVERNOR,
             "time": now,
             "verdict": outcome.decision.verdict,
             "reasons": outcome.decision.reasons,

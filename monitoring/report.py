@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from components.core.ledger.verdicts import WindowFinding
 from monitoring.accuracy_estimate import Decay, Measured
 from monitoring.drift import Signal
 from monitoring.drift.what_moved import Change, Moved
@@ -33,6 +34,9 @@ _STYLE = """
 .newsloop td:first-child, .newsloop th:first-child { text-align: left }
 .newsloop th { border-bottom: 1px solid #9ca3af }
 """
+_BY_SOURCE = {
+    WindowFinding.DRIFT: "is unlike the reference", WindowFinding.NONE: "shows no drift"
+}  # fmt: skip
 _GAP = "  "  # between two columns
 _EXCERPT = 400  # characters of an example
 _WINDOWS_SHOWN = 3  # newest windows of accuracy, in the terminal
@@ -64,9 +68,7 @@ def by_source(sources: Sequence[SourceDrift]) -> list[str]:
     """Formats a line for each source."""
     lines = []
     for one in sources:
-        verdict = {"drift": "is unlike the reference", "none": "shows no drift"}.get(
-            one.finding, "cannot be judged"
-        )
+        verdict = _BY_SOURCE.get(one.finding, "cannot be judged")
         signals = f": {', '.join(one.signals)}" if one.signals else ""
         p_value = "" if one.p_value is None else f" (p = {one.p_value:.2g})"
         lines.append(f"Source {one.name}, {one.rows} texts, {verdict}{signals}{p_value}.")

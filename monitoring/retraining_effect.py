@@ -7,6 +7,7 @@ difference of accuracy has a paired bootstrap interval, as in the gate.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,25 @@ import polars as pl
 import sqlalchemy as sa
 
 from components.core import bundle, metrics
+from components.core import target as targets
 from components.core.bundle import Model
 from components.core.errors import BundleError
 from components.core.ledger import LABELS, OUTCOMES, PREDICTIONS, TEXTS, WINDOWS, Champion, Ledger
 from components.core.ledger import decisions as ledger_decisions
 from components.core.ledger.tables import last_labels
+from components.core.ledger.verdicts import RunOutcome
 from components.core.params import Gate, Params
 from components.core.paths import Paths
+from components.core.target import Target
 
 FEWEST = 20  # least labelled texts of a comparison
+
+
+class Effect(StrEnum):
+    HELPED = "helped"
+    WORSE = "made it worse"
+    SAME = "no difference seen"
+    CANNOT_SAY = "cannot say"
 
 
 def run(
@@ -72,30 +83,36 @@ def run(
     try:
         model = load(paths.bundles / before.bundle, paths.keys)
     except BundleError:
-        found |= {"answer": "cannot say", "text": f"{before.tag} is gone from the bundle store."}
+        found |= {
+            "answer": Effect.CANNOT_SAY,
+            "text": f"{before.tag} is gone from the bundle store.",
+        }
     else:
         earlier = model.predict(answers["text"].to_list())
-        found |= compare(answers.with_columns(before=pl.Series(earlier.labels)), params.gate)
+        found |= compare(
+            answers.with_columns(before=pl.Series(earlier.labels)), targets.of(params), params.gate
+        )
     ledger_decisions.add_details(ledger, row["id"], {"effect": found})
     return found
 
 
-def compare(answers: pl.DataFrame, settings: Gate) -> dict[str, Any]:
+def compare(answers: pl.DataFrame, target: Target, settings: Gate) -> dict[str, Any]:
     """Compares the answers of both models.
 
     Args:
         answers: a row a text: `before`, `label` (the answer after), `actual` (null: not labelled).
+        target: that decides which answers are right.
         settings: `level`, `resamples`, `seed`.
 
     Returns:
         texts, same (share of equal answers), labelled, and with labels enough right_before,
-        right_after, low, high (of after less before); answer: "helped", "made it worse", "no
-        difference seen" or "cannot say"; text: the same as a sentence.
+        right_after, low, high (of after less before); answer: an `Effect`; text: the same as a
+        sentence.
     """
     labelled = answers.filter(pl.col("actual").is_not_null())
     found: dict[str, Any] = {
         "texts": len(answers),
-        "same": int((answers["before"] == answers["label"]).sum()) / max(len(answers), 1),
+        "same": int(target.right(answers["before"], answers["label"]).sum()) / max(len(answers), 1),
         "labelled": len(labelled),
     }
     if len(labelled) < FEWEST:
@@ -103,19 +120,19 @@ def compare(answers: pl.DataFrame, settings: Gate) -> dict[str, Any]:
             f"{len(labelled)} of {len(answers)} texts are labelled, {FEWEST} are needed; both "
             f"models say the same of {found['same']:.0%}."
         )
-        return {**found, "answer": "cannot say", "text": text}
+        return {**found, "answer": Effect.CANNOT_SAY, "text": text}
     right = {
-        name: (labelled[column] == labelled["actual"]).to_numpy()
+        name: target.right(labelled["actual"], labelled[column]).to_numpy()
         for name, column in (("before", "before"), ("after", "label"))
     }
     gap = metrics.paired_difference(
         right["after"], right["before"], settings.level, settings.resamples, settings.seed
     )
-    answer = "no difference seen"
+    answer = Effect.SAME
     if gap.low > 0:
-        answer = "helped"
+        answer = Effect.HELPED
     elif gap.high < 0:
-        answer = "made it worse"
+        answer = Effect.WORSE
     counts = {f"right_{name}": int(values.sum()) for name, values in right.items()}
     text = (
         f"Of {len(labelled)} labelled texts the model before has {counts['right_before']} right, "
@@ -129,7 +146,7 @@ def _decision(ledger: Ledger, champion: Champion) -> dict[str, Any] | None:
     """Reads the decision behind the champion's retraining; None for another kind of release."""
     rows = ledger.query(
         sa.select(OUTCOMES.c.decision_id, OUTCOMES.c.details)
-        .where(OUTCOMES.c.outcome == "released")
+        .where(OUTCOMES.c.outcome == RunOutcome.RELEASED)
         .order_by(OUTCOMES.c.seq.desc())
         .limit(1)
     )

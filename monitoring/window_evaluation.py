@@ -12,14 +12,16 @@ from typing import Any
 import polars as pl
 
 from components.core.bundle.reference import ACTUAL, LANGUAGE, PROBABILITIES
+from components.core.ledger.verdicts import WindowFinding
 from components.core.metrics import Interval
 from components.core.params import Monitor, Params
+from components.core.target import SingleLabel, Target
 from monitoring import accuracy_estimate, data_quality, drift
 from monitoring.drift import Drift, by_source, what_moved
 from monitoring.drift.by_source import SourceDrift
 from monitoring.drift.what_moved import Moved
 from monitoring.governor import WindowVerdict
-from monitoring.windows import Window
+from monitoring.windows import Window, WindowState
 
 # A smaller level needs too many permutations. The level only falls below it if the day's budget is
 # far too small for the number of windows.
@@ -104,20 +106,20 @@ def level(spent: float, settings: Monitor) -> float:
 def unready(window: Window, allowed: float, settings: Monitor) -> WindowVerdict | None:
     """Returns the verdict "cannot say" for a window that cannot be judged, else None."""
     state = window.state(settings.min_rows, settings.max_lost_share)
-    if state == "unvalidated":
+    if state == WindowState.UNVALIDATED:
         return WindowVerdict(
-            "cannot say",
+            WindowFinding.CANNOT_SAY,
             (
                 f"The scrubber lost {window.lost} of {window.lost + window.rows} texts, at most "
                 f"{settings.max_lost_share:.0%} may be: nobody knows what they said. See the "
                 "service's log.",
             ),
         )
-    if state != "complete":
+    if state != WindowState.COMPLETE:
         return drift.too_few(window.rows, settings)
     if allowed < LEAST_LEVEL:
         return WindowVerdict(
-            "cannot say",
+            WindowFinding.CANNOT_SAY,
             (
                 "So many windows were judged within 24 hours that one more would raise more false "
                 "alarms than monitor.false_alarms_a_day allows. Look less often, or allow more.",
@@ -133,7 +135,7 @@ def judge(
     early: pl.DataFrame | None,
     reference: pl.DataFrame,
     words: pl.DataFrame | None,
-    classes: Sequence[str],
+    target: Target,
     usual: Mapping[str, int],
     allowed: float,
     params: Params,
@@ -149,7 +151,7 @@ def judge(
         early: signals of much older predictions; see `drift.judge`.
         reference: all columns of the bundle's reference.
         words: common words of the reference; None for a bundle without them.
-        classes: of the model, in the order of its probabilities.
+        target: of the model.
         usual: source -> rows in earlier windows.
         allowed: false alarm rate.
         params: sections `validate` and `monitor`.
@@ -172,14 +174,12 @@ def judge(
     every = _joined(before, now, min(before.window.rows, recent) if before else 0)
     texts = shown.window.texts
     shown_table = shown.table.select(known.columns)
-    estimator = estimator_of(reference, classes, settings)
+    estimator = estimator_of(reference, target, settings)
     return Seen(
         found,
         faults,
         _moved(known, words, shown_table, texts),
-        estimate(estimator, reference, shown, every, classes, found, settings)
-        if estimator
-        else None,
+        estimate(estimator, reference, shown, every, found, settings) if estimator else None,
         tuple(dict.fromkeys(texts[i] for i in found.unlike))[:_EXAMPLES],
         found.rows if back > 0 else 0,
         by_source.judge(known, table, now.window.sources, settings),
@@ -210,12 +210,16 @@ def _moved(
 
 
 def estimator_of(
-    reference: pl.DataFrame, classes: Sequence[str], settings: Monitor
+    reference: pl.DataFrame, target: Target, settings: Monitor
 ) -> accuracy_estimate.Estimator | None:
-    """Fits the estimator to a reference; None if an old bundle lacks actual labels."""
-    if not {ACTUAL, PROBABILITIES} <= set(reference.columns):
+    """Fits the estimator to a reference; None if an old bundle lacks actual labels.
+
+    It estimates an accuracy for documents of one class; None for any other target, too.
+    """
+    known = {ACTUAL, PROBABILITIES} <= set(reference.columns)
+    if not known or not isinstance(target, SingleLabel):
         return None
-    return accuracy_estimate.Estimator(reference, classes, settings.resamples, settings.seed)
+    return accuracy_estimate.Estimator(reference, target, settings.resamples, settings.seed)
 
 
 def estimate(
@@ -223,7 +227,6 @@ def estimate(
     reference: pl.DataFrame,
     shown: Answered,
     every: Answered,
-    classes: Sequence[str],
     found: Drift,
     settings: Monitor,
 ) -> Estimate:
@@ -234,7 +237,6 @@ def estimate(
         reference: all columns of the bundle's reference.
         shown: predictions with the clearest drift; without drift, the window.
         every: these and earlier predictions.
-        classes: of the model, in the order of its probabilities.
         found: the drift.
         settings: `confidence`, and those of `drift.judge`.
     """
@@ -242,13 +244,14 @@ def estimate(
     def accuracy(rows: Answered) -> accuracy_estimate.Estimated:
         return estimator(rows.probabilities, rows.window.texts, settings.confidence)
 
+    classes = estimator.target.classes
     own = accuracy(shown)
     together = accuracy(every) if every.window.rows > shown.window.rows else own
     agree = own.drop.low <= together.drop.value <= own.drop.high
-    trusted = found.verdict.finding == "none"
-    if found.verdict.finding == "drift":
+    trusted = found.verdict.finding == WindowFinding.NONE
+    if found.verdict.finding == WindowFinding.DRIFT:
         trusted = not _little_known(reference, classes, own.shares) and not _moved_otherwise(
-            reference, shown.table, classes, own.shares, found.level, settings
+            reference, shown.table, estimator.target, own.shares, found.level, settings
         )
     return Estimate(
         own.window,
@@ -268,14 +271,14 @@ def _little_known(reference: pl.DataFrame, classes: Sequence[str], shares: Any) 
 
 
 def _moved_otherwise(
-    reference: pl.DataFrame, shown: pl.DataFrame, classes: Sequence[str], shares: Any,
+    reference: pl.DataFrame, shown: pl.DataFrame, target: SingleLabel, shares: Any,
     allowed: float, settings: Monitor,
 ) -> bool:  # fmt: skip
     """Tests for drift within the classes; True also if the reweighed reference is too small.
 
     The reference is reweighed to the window's class shares, so that only other drift remains.
     """
-    same = accuracy_estimate.reweighed(reference, classes, shares, settings.seed).drop(ACTUAL)
+    same = accuracy_estimate.reweighed(reference, target, shares, settings.seed).drop(ACTUAL)
     found = drift.judge(same, shown.select(same.columns), settings, level=allowed, draw=False)
     of_classes = {"label", PROBABILITIES}
     return same.height < settings.min_rows or any(

@@ -15,7 +15,7 @@ from components.core import bundle as bundles
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.bundle import Bundle
-from components.core.bundle.runtime import Format
+from components.core.bundle.runtimes import Format
 from components.core.errors import LedgerError, NewsloopError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -99,13 +100,39 @@ class Answer:
         return json.loads(self.out)
 
 
+# A shell in which programs that rely on more than they say do not work: proxies that nobody
+# answers, an old locale, no identity for git, signatures that need a passphrase.
+DIFFICULT_SHELL = {
+    **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://[::1]:9"),
+    "ALL_PROXY": "socks5://[::1]:9", "no_proxy": "", "NO_PROXY": "",
+    "LC_ALL": "C", "LANG": "C", "TZ": "Pacific/Chatham",
+    "GIT_CONFIG_COUNT": "3",
+    "GIT_CONFIG_KEY_0": "tag.gpgSign", "GIT_CONFIG_VALUE_0": "true",
+    "GIT_CONFIG_KEY_1": "commit.gpgSign", "GIT_CONFIG_VALUE_1": "true",
+    "GIT_CONFIG_KEY_2": "user.useConfigOnly", "GIT_CONFIG_VALUE_2": "true",
+}  # fmt: skip
+
+
 class Project:
-    """A project in `root`: git repository, settings made small, texts in `root`/texts."""
+    """A project in `root`: git repository, settings made small, texts in `root`/texts.
+
+    Args:
+        root: a folder that is not there yet.
+        per_class: texts of each class.
+        home: the folder for state; by default `root`/.newsloop.
+        code: the checkout whose code the project has.
+        shell: environment variables of all its commands.
+    """
 
     def __init__(
-        self, root: Path, per_class: int, home: Path | None = None, code: Path = ROOT
+        self,
+        root: Path,
+        per_class: int,
+        home: Path | None = None,
+        code: Path = ROOT,
+        shell: Mapping[str, str] | None = None,
     ) -> None:
-        self.root, self.home = root, home or root / ".newsloop"
+        self.root, self.home, self.shell = root, home or root / ".newsloop", shell or {}
         self.per_class = per_class
         self.person = root.parent / f"{root.name}-home"  # of the user who gives the commands
         self.person.mkdir(parents=True)
@@ -193,7 +220,7 @@ class Project:
         }
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         own = {"PATH": path, "HOME": str(self.person), "NEWSLOOP_HOME": str(self.home)}
-        return inherited | own | more
+        return inherited | dict(self.shell) | own | more
 
     def command(self, *command: str, cwd: Path | None = None, **env: str) -> Answer:
         done = subprocess.run(

@@ -22,11 +22,11 @@ from components.core import keys, tables, text_quality
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.bundle import reference as references
-from components.core.bundle.calibration import Calibration
 from components.core.ledger import Champion, Ledger
 from components.core.networks import assembly as networks
 from components.core.paths import Paths
 from components.core.runtime import imports
+from components.core.target.calibration import Calibration
 from components.core.tokenizers import words as texts
 
 LABELS = ("business", "entertainment", "politics", "sport", "tech")

@@ -16,6 +16,7 @@ from components.core.bundle import Model, Predictions
 from components.core.ledger import PREDICTIONS, TEXTS, Ledger
 from components.core.params import Params
 from components.core.paths import Paths
+from components.core.target import SingleLabel
 from monitoring import monitor
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
@@ -40,7 +41,8 @@ class Reader(Model):
 
     def __init__(self, folder: Path, key_folder: Path) -> None:
         bundle.verify(folder, key_folder)
-        self.labels = ["a", "b"]
+        self.target = SingleLabel(["a", "b"])
+        self.labels = self.target.classes
 
     def predict(self, texts: Sequence[str]) -> Predictions:
         rows = [json.loads(text) for text in texts]

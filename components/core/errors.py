@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+
+NO_ROOM = "The disk is full or damaged: make room on it, or have it checked."
+_RIGHTS = (
+    "Give this user the right to read and write there; NEWSLOOP_HOME moves what newsloop keeps."
+)
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EIO), NO_ROOM),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _RIGHTS),
+}
+
+
+def cause_and_remedy(error: OSError) -> str:
+    """The end of a message about a file that cannot be read or written."""
+    place = f" ({error.filename})" if error.filename else ""
+    remedy = _REMEDIES.get(error.errno or 0, "See that it can be read and written.")
+    return f"{error.strerror or error}{place}. {remedy}"
+
 
 class NewsloopError(Exception):
     """Base of all errors that newsloop raises on purpose.

@@ -17,6 +17,8 @@ _IDENTITY = {
 }
 # Nobody is there to type a password, and callers read git's answers in English.
 _PLAIN = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+# A person's signing key would ask for its passphrase. Bundles carry newsloop's own signature.
+_UNSIGNED = ("-c", "commit.gpgSign=false", "-c", "tag.gpgSign=false")
 
 
 def run(
@@ -66,7 +68,7 @@ def _completed(
     shown = f"`git {' '.join(arguments)}`"
     try:
         return limited.run(
-            ["git", *arguments], root,
+            ["git", *_UNSIGNED, *arguments], root,
             {**stale_processes.marked(root), **_PLAIN, **_IDENTITY, **env}, seconds,
         )  # fmt: skip
     except OSError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from components.core.errors import BundleError, NewsloopError
+from components.core.errors import BundleError, NewsloopError, cause_and_remedy
 
 SIGNING, PUBLIC = "signing.pem", "signing.pub.pem"
 PSEUDONYM, SUPPRESSION = "pseudonym.key", "suppression.key"
@@ -50,8 +50,7 @@ def ensure(folder: Path) -> Path:
                 _write_secret(folder / name, secrets.token_bytes(_SECRET_BYTES))
     except OSError as error:
         raise NewsloopError(
-            f"Expected to keep the keys in {folder}, got: {error.strerror}. Give this user the "
-            "right to write there, or set NEWSLOOP_HOME to a folder of its own."
+            f"Expected to keep the keys in {folder}, got: {cause_and_remedy(error)}"
         ) from error
     return folder
 
@@ -108,9 +107,7 @@ def prefect_password(folder: Path) -> str:
         password = path.read_text(encoding="ascii").strip()
     except OSError as error:
         raise NewsloopError(
-            f"Expected to keep the password of the Prefect server in {path}, got: "
-            f"{error.strerror}. Give this user the right to read and write there, or set "
-            "NEWSLOOP_HOME to a folder of its own."
+            f"Expected to keep the password of the Prefect server, got: {cause_and_remedy(error)}"
         ) from error
     if not password:
         raise NewsloopError(
@@ -137,8 +134,8 @@ def rotate_pseudonym_key(folder: Path) -> None:
         path.unlink()
     except OSError as error:
         raise NewsloopError(
-            f"Expected to replace {path}, got: {error.strerror}. The old key may still be there; "
-            "give this user the right to write it, then rotate again."
+            f"Expected to replace {path}, got: {cause_and_remedy(error)} Then rotate again: the "
+            "old key may still be there."
         ) from error
     ensure(folder)
 

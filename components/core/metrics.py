@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,21 +48,12 @@ def wilson(hits: int, total: int, confidence: float) -> Interval:
     return Interval(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))
 
 
-def confusion(actual: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> Array:
-    """(C, C) int64 counts, rows actual, columns predicted, both in the order of `labels`."""
-    import numpy as np
-
-    position = {label: i for i, label in enumerate(labels)}
-    table = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(table, ([position[a] for a in actual], [position[p] for p in predicted]), 1)
-    return table
-
-
 def by_class(table: Array) -> Array:
     """(C, 3) float64: precision, recall, F1 of each class, each in [0, 1].
 
     Args:
-        table: (C, C) or (R, C, C) counts as `confusion` gives them; then (R, C, 3) comes back.
+        table: (C, C) counts, rows actual, columns predicted; or (R, C, C), then (R, C, 3) comes
+            back.
 
     A class that is never predicted has precision 0; one that never occurs has recall 0.
     """
@@ -80,7 +70,7 @@ def macro_f1(table: Array, confidence: float, resamples: int, seed: int) -> Inte
     """Unweighted mean of the classes' F1, with a percentile bootstrap interval (Efron 1979).
 
     Args:
-        table: (C, C) counts as `confusion` gives them; documents are resampled from it.
+        table: (C, C) counts, rows actual, columns predicted; documents are resampled from it.
         confidence: in (0, 1).
         resamples: of the bootstrap.
         seed: of the resampling.

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from components.core import params as parameters
-from components.core.errors import NewsloopError
+from components.core.errors import NewsloopError, cause_and_remedy
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.runtime import imports
@@ -37,13 +37,8 @@ def main(run: Callable[[Params, Paths], None]) -> int:
     except KeyboardInterrupt:
         return _say("error: interrupted; run it again to go on.", INTERRUPTED)
     except OSError as error:
-        place = f" at {error.filename}" if error.filename else ""
-        return _say(
-            f"error: Expected to read and write files, got{place}: {error.strerror or error}. "
-            "See that there is room on the disk and that this user may write there, then run it "
-            "again.",
-            FAILED,
-        )
+        told = cause_and_remedy(error)
+        return _say(f"error: Expected to read and write files, got: {told}", FAILED)
     return 0
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
 from components.core import tables
-from components.core.errors import DataError
 
 BATCH = 4096  # rows; some 10 MB of news
+_ZSTD_LEVEL = 1  # level 3 packs a sixth tighter and takes a third longer
+_COMPATIBLE = pl.CompatLevel.oldest()  # Parquet has no types for Polars' own
 
 
 class Batches(Protocol):
@@ -62,7 +64,7 @@ class Stored:
         try:
             return pl.read_parquet_schema(self._path)
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise self._refused(error) from error
+            raise tables.no_table(self._path, error) from error
 
     @property
     def height(self) -> int:
@@ -72,39 +74,103 @@ class Stored:
         try:
             return int(parquet.read_metadata(self._path).num_rows)
         except (OSError, pyarrow.ArrowException) as error:
-            raise self._refused(error) from error
+            raise tables.no_table(self._path, error) from error
 
-    def batches(self) -> Iterator[pl.DataFrame]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """All rows in their order, of these columns; None: of all."""
         import pyarrow
         from pyarrow import parquet
 
         try:
             with parquet.ParquetFile(self._path) as file:
-                for batch in file.iter_batches(self._batch):
+                for batch in file.iter_batches(self._batch, columns=columns):
                     yield pl.DataFrame(pl.from_arrow(pyarrow.Table.from_batches([batch])))
         except (OSError, pyarrow.ArrowException) as error:
-            raise self._refused(error) from error
+            raise tables.no_table(self._path, error) from error
 
-    def _refused(self, error: Exception) -> DataError:
-        return DataError(
-            f"Expected a Parquet table at {self._path}, got: {error}. Run `dvc repro` to make it."
-        )
+
+class TableWriter:
+    """Writes a Parquet table batch by batch, in memory that does not grow with its rows.
+
+    Each batch becomes one row group, so the same batches always give the same bytes. The file is
+    there, whole, after `with` ends without an error; before that, and after an error, nothing is.
+
+    Args:
+        path: of the table.
+        schema: column -> type, in the order of the columns.
+        compression: "zstd", "lz4" or "none"; params.yaml says what each costs.
+    """
+
+    def __init__(
+        self, path: Path, schema: Mapping[str, pl.DataType], compression: str = "zstd"
+    ) -> None:
+        self._path, self._compression = path, compression
+        self._schema = pl.DataFrame(schema=dict(schema)).to_arrow(compat_level=_COMPATIBLE).schema
+        self._partial = tables.partial(path)
+        self._writer: Any = None
+        self.rows = 0
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Appends rows.
+
+        Args:
+            columns: each of the schema's, all of one length; None is null. No value is converted:
+                one of another type is an error.
+        """
+        import pyarrow as pa
+
+        arrays = [pa.array(columns[field.name], field.type) for field in self._schema]
+        self._append(pa.Table.from_arrays(arrays, schema=self._schema))
+
+    def write_frame(self, rows: pl.DataFrame) -> None:
+        """Appends rows of the schema's columns, in its order."""
+        self._append(rows.to_arrow(compat_level=_COMPATIBLE).cast(self._schema))
+
+    def _append(self, table: Any) -> None:
+        if not table.num_rows:
+            return
+        self._open().write_table(table, row_group_size=table.num_rows)
+        self.rows += table.num_rows
+
+    def __enter__(self) -> TableWriter:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self._open().close()
+                tables.put(self._partial, self._path)
+            elif self._writer is not None:
+                # It is thrown away: that it cannot be ended on a full disk must not hide why.
+                with contextlib.suppress(OSError):
+                    self._writer.close()
+        finally:
+            self._partial.unlink(missing_ok=True)
+
+    def _open(self) -> Any:
+        """Arrow's writer; made with the first batch, so that what fails earlier leaves no folder.
+
+        It writes neither statistics, which repeat values, nor a dictionary of texts, which are
+        seldom equal.
+        """
+        import pyarrow.parquet as pq
+
+        if self._writer is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = pq.ParquetWriter(
+                self._partial,
+                self._schema,
+                compression=self._compression,
+                compression_level=_ZSTD_LEVEL if self._compression == "zstd" else None,
+                use_dictionary=False,
+                write_statistics=False,
+            )
+        return self._writer
 
 
 def write(batches: Iterable[pl.DataFrame], columns: Mapping[str, pl.DataType], path: Path) -> Path:
-    """Writes a Parquet table whole or not at all; one row group for each batch that has rows.
-
-    The same batches always give the same bytes.
-    """
-    from pyarrow import parquet
-
-    level = pl.CompatLevel.oldest()
-    empty = pl.DataFrame(schema=dict(columns)).to_arrow(compat_level=level)
-
-    def write_to(temporary: Path) -> None:
-        with parquet.ParquetWriter(temporary, empty.schema, compression="zstd") as file:
-            for batch in batches:
-                if batch.height:
-                    file.write_table(batch.to_arrow(compat_level=level).cast(empty.schema))
-
-    return tables.write_atomic(path, write_to)
+    """Writes a Parquet table of these batches, as TableWriter does."""
+    with TableWriter(path, columns) as writer:
+        for batch in batches:
+            writer.write_frame(batch)
+    return path

@@ -23,11 +23,13 @@ from components.core import (
     tables,
     text_quality,
 )
-from components.core.bundle import Model, Predictions, calibration
+from components.core import target as targets
+from components.core.bundle import Model, Predictions
 from components.core.bundle import reference as references
 from components.core.params import Evaluate, Params
 from components.core.paths import Paths
 from components.core.progress import say
+from components.core.target import Target, calibration
 from components.evaluate import behaviour, report
 from components.evaluate import insight as evaluation_insight
 
@@ -37,42 +39,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _DIGITS = 6  # kept of each number in files: more would be noise
-
-
-def measure(
-    actual: list[str], predicted: list[str], labels: list[str], settings: Evaluate
-) -> dict[str, Any]:
-    """The metrics of N answers.
-
-    Args:
-        actual, predicted: N labels each.
-        labels: the C classes.
-        settings: confidence of the intervals, resamples, seed.
-
-    Returns:
-        accuracy and macro_f1 (each value, low, high), errors, documents, and for each class
-        precision, recall, f1, documents; all shares in [0, 1].
-    """
-    table = metrics.confusion(actual, predicted, labels)
-    hits = int(table.trace())
-    scores = metrics.by_class(table)
-    return {
-        "documents": len(actual),
-        "errors": len(actual) - hits,
-        "accuracy": metrics.wilson(hits, len(actual), settings.confidence).rounded(),
-        "macro_f1": metrics.macro_f1(
-            table, settings.confidence, settings.resamples, settings.seed
-        ).rounded(),
-        "classes": {
-            label: {
-                "precision": round(float(scores[i, 0]), _DIGITS),
-                "recall": round(float(scores[i, 1]), _DIGITS),
-                "f1": round(float(scores[i, 2]), _DIGITS),
-                "documents": int(table[i].sum()),
-            }
-            for i, label in enumerate(labels)
-        },
-    }
 
 
 def trust(rows: pl.DataFrame, settings: Evaluate) -> dict[str, Any]:
@@ -86,7 +52,7 @@ def trust(rows: pl.DataFrame, settings: Evaluate) -> dict[str, Any]:
         calibration_error in [0, 1]; answered: share of the documents that get an answer, and its
         accuracy (value, low, high), None where nothing is answered.
     """
-    right = rows["actual"] == rows["predicted"]
+    right = rows["right"]
     given = ~rows["abstained"]
     hits, count = int((right & given).sum()), int(given.sum())
     error = calibration.expected_calibration_error(
@@ -112,12 +78,13 @@ def summary(measured: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def answers(documents: pl.DataFrame, found: Predictions) -> pl.DataFrame:
-    """One row a document: id, actual, predicted, confidence, abstained; no text."""
+def answers(documents: pl.DataFrame, found: Predictions, target: Target) -> pl.DataFrame:
+    """One row a document: id, actual, predicted, confidence, abstained, right; no text."""
     return documents.select("id", actual="label").with_columns(
         predicted=pl.Series(found.labels, dtype=pl.String),
         confidence=pl.Series(found.confidence).round(_DIGITS),
         abstained=pl.Series(found.abstained, dtype=pl.Boolean),
+        right=target.right(documents["label"], pl.Series(found.labels, dtype=pl.String)),
     )
 
 
@@ -146,21 +113,21 @@ def known(
 
 def run(params: Params, paths: Paths) -> None:
     """The stage: predicts, measures, draws."""
-    labels = params.ingest.labels
+    target = targets.of(params)
     test = tables.read_table(paths.split / "test.parquet")
     validation = tables.read_table(paths.split / "validation.parquet")
     training = tables.read_json(paths.trained / "training.json")
-    model = Model(paths.trained / "model", labels)
+    model = Model(paths.trained / "model", params.ingest.labels, params.train.target)
     said = model.predict(test["text"].to_list())
-    rows = answers(test, said)
+    rows = answers(test, said, target)
     actual, predicted = rows["actual"].to_list(), rows["predicted"].to_list()
-    measured = measure(actual, predicted, labels, params.evaluate)
+    measured = target.score(actual, predicted, params.evaluate)
     measured |= trust(rows, params.evaluate) | {"architecture": training["architecture"]}
     train = tables.read_table(paths.split / "train.parquet")
     simple = svm_baseline.predict(
         train["text"].to_list(), train["label"].to_list(), test["text"].to_list()
     )
-    plain = measure(actual, simple, labels, params.evaluate)
+    plain = target.score(actual, simple, params.evaluate)
     measured["baseline"] = {"name": svm_baseline.NAME} | {
         key: plain[key] for key in ("accuracy", "macro_f1", "errors")
     }

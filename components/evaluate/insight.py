@@ -10,6 +10,7 @@ import polars as pl
 from components import label_noise
 from components.core import tables
 from components.core.bundle import Model
+from components.core.target import SingleLabel
 
 _SHOWN_WORDS = 12  # of a class
 _LEAST_DOCUMENTS = 2  # of one class that a word must stand in; in one alone it is that text's word
@@ -62,7 +63,6 @@ def suspected_labels(documents: pl.DataFrame, most: int, seed: int) -> pl.DataFr
     Returns:
         id, label, looks_like, quality: the probability of the label that it has, in [0, 1].
     """
-    import numpy as np
     from cleanlab.filter import find_label_issues
 
     searched = documents.sort("id")
@@ -73,18 +73,20 @@ def suspected_labels(documents: pl.DataFrame, most: int, seed: int) -> pl.DataFr
     columns = {"id": pl.String, "label": pl.String, "looks_like": pl.String, "quality": pl.Float64}
     if len(names) < 2:  # noqa: PLR2004 - with one class no label can be wrong
         return pl.DataFrame(schema=columns)
-    actual = np.array([names.index(label) for label in labels])
+    target = SingleLabel(names)
+    actual = target.encode(labels)
     texts = searched["text"].to_list()
     folds = [int(tables.text_hash(text)[:_FOLD_DIGITS], 16) for text in texts]
     probabilities = label_noise.out_of_fold(texts, actual, folds, len(names))
     worst = find_label_issues(
         actual, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1
     )
+    looks_like = target.decode(target.decide(probabilities)[0])
     rows = [
         (
             searched["id"][int(i)],
             labels[i],
-            names[int(probabilities[i].argmax())],
+            looks_like[int(i)],
             round(float(probabilities[i, actual[i]]), 6),
         )
         for i in worst

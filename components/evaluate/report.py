@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from components.core import metrics
+from components.core.target import SingleLabel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,8 +60,8 @@ def render(
     """The page.
 
     Args:
-        measured: as `evaluate.measure` returns it.
-        answers: id, actual, predicted, confidence of each test document.
+        measured: metrics.json.
+        answers: of each test document, as `evaluate.answers` gives them.
         training: training.json.
         curves: as `epochs` returns it.
         documents: the test side, for excerpts (scrubbed) of the most confident mistakes.
@@ -72,7 +72,7 @@ def render(
     source = files("components.evaluate").joinpath("report.html.j2").read_text("utf-8")
     template = Environment(autoescape=select_autoescape(default=True)).from_string(source)
     mistakes = (
-        answers.filter(pl.col("actual") != pl.col("predicted"))
+        answers.filter(~pl.col("right"))
         .sort("confidence", "id", descending=[True, False])
         .head(_SHOWN_MISTAKES)
         .join(documents.select("id", "text"), on="id", maintain_order="left")
@@ -122,7 +122,9 @@ def _draw(plot: Any, size: tuple[float, float]) -> str:
 
 def _confusion(axes: Axes, measured: dict[str, Any], answers: pl.DataFrame) -> None:
     labels = list(measured["classes"])
-    table = metrics.confusion(answers["actual"].to_list(), answers["predicted"].to_list(), labels)
+    table = SingleLabel(labels).confusion(
+        answers["actual"].to_list(), answers["predicted"].to_list()
+    )
     shares = table / table.sum(axis=1, keepdims=True).clip(1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row in range(len(labels)):
@@ -171,7 +173,7 @@ def _reliability(axes: Axes, answers: pl.DataFrame) -> None:
     bins = (
         answers.with_columns(
             bin=pl.col("confidence").rank("ordinal") * _BINS // (len(answers) + 1),
-            right=(pl.col("actual") == pl.col("predicted")).cast(pl.Float64),
+            right=pl.col("right").cast(pl.Float64),
         )
         .group_by("bin")
         .agg(pl.col("confidence").mean(), pl.col("right").mean(), pl.len())
@@ -185,7 +187,7 @@ def _reliability(axes: Axes, answers: pl.DataFrame) -> None:
 
 
 def _confidence(axes: Axes, answers: pl.DataFrame) -> None:
-    right = pl.col("actual") == pl.col("predicted")
+    right = pl.col("right")
     groups = [answers.filter(right)["confidence"], answers.filter(~right)["confidence"]]
     axes.hist(
         [group.to_list() for group in groups],

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from components import near_duplicates, svm_baseline, train
-from components.core import metrics, tables
+from components.core import tables
+from components.core import target as targets
 from components.core.errors import DataError
 from components.core.networks import assembly
-from components.core.params import Candidate, Params, Split
+from components.core.params import Params, Split
 from components.core.paths import Paths
 from components.core.runtime import imports
 from components.train import inference
@@ -47,7 +48,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FoldComparison:
     """Whether two candidates differ by more than their folds do.
 
     Attributes:
@@ -65,13 +66,22 @@ def documents(paths: Paths) -> pl.DataFrame:
     Raises:
         DataError: there is no split yet.
     """
-    files = [paths.split / f"{side}.parquet" for side in ("train", "validation", "test")]
+    return pl.concat(sides(paths, "train", "validation", "test")).sort("id")
+
+
+def sides(paths: Paths, *names: str) -> list[pl.DataFrame]:
+    """These sides of the split.
+
+    Raises:
+        DataError: there is no split yet.
+    """
+    files = [paths.split / f"{name}.parquet" for name in names]
     if not all(file.exists() for file in files):
         raise DataError(
             f"Expected the documents of a learning run in {paths.split}, found none. Run "
             "`newsloop run` first."
         )
-    return pl.concat([tables.read_table(file) for file in files]).sort("id")
+    return [tables.read_table(file) for file in files]
 
 
 def groups(texts: Sequence[str], settings: Split) -> Array:
@@ -106,7 +116,7 @@ def assign(group: Array, folds: int, seed: int) -> Array:
     return place[np.searchsorted(names, group)]
 
 
-def corrected_t(differences: Sequence[float], tested: float) -> Comparison:
+def corrected_t(differences: Sequence[float], tested: float) -> FoldComparison:
     """The corrected resampled t-test (Nadeau and Bengio 2003, "Inference for the Generalization
     Error"): folds share their learning documents, so a plain t-test would be too sure.
 
@@ -119,9 +129,9 @@ def corrected_t(differences: Sequence[float], tested: float) -> Comparison:
     mean = statistics.mean(differences)
     variance = statistics.variance(differences)
     if not variance:
-        return Comparison(mean, 1.0 if mean == 0 else 0.0)
+        return FoldComparison(mean, 1.0 if mean == 0 else 0.0)
     statistic = mean / ((1 / len(differences) + tested) * variance) ** 0.5
-    return Comparison(mean, float(2 * t.sf(abs(statistic), len(differences) - 1)))
+    return FoldComparison(mean, float(2 * t.sf(abs(statistic), len(differences) - 1)))
 
 
 class Silent:
@@ -156,14 +166,13 @@ def answer(
     if name == BASELINE:
         return svm_baseline.predict(learned["text"].to_list(), learned["label"].to_list(), asked)
     imports.keras()  # the networks import it
-    candidate: Candidate = name  # type: ignore[assignment]
     sides = learn_and_stop(learned, params)
-    model, encoder, _ = train.fit(candidate, params, *sides, Silent(), kept=kept)
+    model, encoder, _ = train.fit(name, params, *sides, Silent(), kept=kept)
     # Of these documents nobody knows the class.
     table = pl.DataFrame({"text": list(asked), "label": params.ingest.labels[0]})
-    found, _ = inference.outputs(candidate, model, encoder, params, table, kept)
-    said = found[assembly.PROBABILITIES]
-    return [params.ingest.labels[i] for i in said.argmax(axis=1)]
+    found, _ = inference.outputs(name, model, encoder, params, table, kept)
+    target = targets.of(params)
+    return target.decode(target.decide(found[assembly.PROBABILITIES])[0])
 
 
 def run(
@@ -184,7 +193,7 @@ def run(
         repeats: of the whole, each with other folds.
         answer_: see `answer`.
     """
-    group = groups(table["text"].to_list(), params.split)
+    group, target = groups(table["text"].to_list(), params.split), targets.of(params)
     for repeat in range(repeats):
         fold = assign(group, folds, params.split.seed + repeat)
         for number in range(folds):
@@ -192,16 +201,15 @@ def run(
             asked = table.filter(held)
             for name in candidates:
                 said = answer_(name, params, table.filter(~held), asked["text"].to_list())
-                counts = metrics.confusion(asked["label"].to_list(), said, params.ingest.labels)
-                hits = int(counts.trace())
+                scored = target.score(asked["label"].to_list(), said, params.evaluate)
                 yield Fold(
                     name,
                     repeat,
                     number,
-                    hits / len(asked),
-                    float(metrics.by_class(counts)[:, 2].mean()),
-                    len(asked) - hits,
-                    len(asked),
+                    scored["accuracy"]["value"],
+                    scored["macro_f1"]["value"],
+                    scored["errors"],
+                    scored["documents"],
                 )
 
 

@@ -24,11 +24,10 @@ import polars as pl
 
 from components import train
 from components.core import params as parameters
-from components.core import tables
-from components.core.errors import DataError, ParamsError
+from components.core.errors import ParamsError
 from components.core.params import Params
 from components.core.params.architectures import Single
-from components.core.params.tune import Choice, Range
+from components.core.params.base import Choice, Range
 from components.core.paths import Paths
 from components.core.runtime import imports
 from components.experiments import crossvalidate
@@ -41,7 +40,7 @@ Fit = Callable[[Single, Params, pl.DataFrame, pl.DataFrame, Any], tuple[Any, Any
 
 
 @dataclass(frozen=True)
-class Trial:
+class TuningTrial:
     """One trial that ended.
 
     Attributes:
@@ -126,11 +125,11 @@ class Search:
         """What DVCLive recorded of a trial; with several folds a folder of each."""
         return self.home / self.study / f"trial-{number:04}"
 
-    def trials(self) -> list[Trial]:
+    def trials(self) -> list[TuningTrial]:
         """All that ended, the best first."""
         return _ranked(self._open())
 
-    def run(self, trials: int, minutes: float) -> Iterator[Trial]:
+    def run(self, trials: int, minutes: float) -> Iterator[TuningTrial]:
         """Goes on with the study, and yields each trial when it has ended.
 
         Args:
@@ -208,13 +207,7 @@ def sides(params: Params, paths: Paths) -> Sides:
     Raises:
         DataError: there is no split yet.
     """
-    files = [paths.split / f"{side}.parquet" for side in ("train", "validation")]
-    if not all(file.exists() for file in files):
-        raise DataError(
-            f"Expected the documents of a learning run in {paths.split}, found none. Run "
-            "`newsloop run` first."
-        )
-    learned, held = (tables.read_table(file) for file in files)
+    learned, held = crossvalidate.sides(paths, "train", "validation")
     if params.tune.folds == 1:
         return [(learned, held)]
     table = pl.concat([learned, held]).sort("id")
@@ -264,13 +257,13 @@ def _report(trial: Any, accuracy: float, step: int) -> None:
         raise optuna.TrialPruned
 
 
-def _told(trial: Any) -> Trial:
+def _told(trial: Any) -> TuningTrial:
     done = trial.state.name == "COMPLETE"
     values = {
         key: float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
         for key, value in trial.params.items()
     }
-    return Trial(
+    return TuningTrial(
         trial.number,
         trial.state.name.lower(),
         trial.value if done else None,
@@ -279,6 +272,6 @@ def _told(trial: Any) -> Trial:
     )
 
 
-def _ranked(study: Any) -> list[Trial]:
+def _ranked(study: Any) -> list[TuningTrial]:
     told = [_told(trial) for trial in study.trials if trial.state.is_finished()]
     return sorted(told, key=lambda one: (-(one.accuracy or 0.0), one.loss or 0.0, one.number))

@@ -19,18 +19,17 @@ from typing import Any
 import polars as pl
 
 from components.core import bundle, params, tables
+from components.core import target as targets
 from components.core.errors import DataError
 from components.core.ledger import Champion, Ledger, decisions
 from components.core.ledger import gate as ledger_gate
+from components.core.ledger.verdicts import DecisionKind, GateVerdict
 from components.core.paths import Paths
 from components.gate import comparison, report
 from components.gate.checks import (
-    KEEP,
-    RELEASE,
-    UNCHANGED,
     Check,
-    against_champion,
-    floors,
+    Evidence,
+    examine,
     rehearsed,
     verdict,
 )
@@ -55,7 +54,7 @@ class Decision:
     """
 
     id: str
-    verdict: str
+    verdict: GateVerdict
     candidate: str
     champion: str | None
     architecture: str
@@ -65,7 +64,7 @@ class Decision:
 
     @property
     def released(self) -> bool:
-        return self.verdict == RELEASE
+        return self.verdict == GateVerdict.RELEASE
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; each check says whether it passed."""
@@ -87,9 +86,7 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
     if champion is not None and champion.bundle == candidate:
         return _decide(params_, paths, candidate, champion, measured, [], [], None)
     size = sum(file.stat().st_size for file in paths.bundle.rglob("*") if file.is_file())
-    checks = floors(measured, _leaks(paths), size / _MIB, settings)
-    rehearsal = _rehearsal(paths, candidate)
-    checks += rehearsed(rehearsal, settings)
+    leaks, rehearsal = _leaks(paths), _rehearsal(paths, candidate)
     reasons: list[str] = []
     if settings.rehearse and rehearsal and rehearsal["problem"]:
         reasons.append(rehearsal["problem"])
@@ -98,9 +95,10 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
     found = None
     if champion is not None:
         found, remarks = _against(params_, paths, ledger, champion)
-        checks += against_champion(found, settings) if found else []
         reasons += remarks
-    return _decide(params_, paths, candidate, champion, measured, checks, reasons, found)
+    evidence = Evidence(measured, leaks, size / _MIB, rehearsal, found)
+    every = examine(evidence, settings)
+    return _decide(params_, paths, candidate, champion, measured, every, reasons, found)
 
 
 def _against(
@@ -117,7 +115,8 @@ def _against(
     rows = compared(paths, model, newest, _documents(params_, ledger_gate.asked_for(ledger)))
     if rows.is_empty():
         return None, [f"no test document is left on which {champion.tag} could be compared"]
-    return comparison.compare(rows, params_.gate, params_.evaluate.length_bounds), []
+    target, bounds = targets.of(params_), params_.evaluate.length_bounds
+    return comparison.compare(rows, target, params_.gate, bounds), []
 
 
 def stood(params_: params.Params, paths: Paths, candidate: str) -> bool:
@@ -176,18 +175,20 @@ def _documents(params_: params.Params, predictions: list[str]) -> list[str]:
 
 def _leaks(paths: Paths) -> int:
     """Documents in which validate's leak test found personal data, and that went on."""
-    expectations = tables.read_json(paths.validated / "validation.json")["expectations"]
-    found = [
-        row["unexpected"]
-        for row in expectations["Documents that go on"]
-        if row["column"] == "leaks"
-    ]
-    if not found:
+    validation = tables.read_json(paths.validated / "validation.json")
+    leaks = validation["leaks"] if "leaks" in validation else _leaks_of_0_1(validation)
+    if leaks is None:
         raise DataError(
             f"Expected the leak test's result in {paths.validated}, it has none. Run `dvc repro "
             "--force validate`."
         )
-    return sum(found)
+    return int(leaks)
+
+
+def _leaks_of_0_1(validation: dict[str, Any]) -> int | None:
+    """The same from a file of 0.1.0, as a champion of that version makes it in the workspace."""
+    rows = validation["expectations"].get("Documents that go on", [])
+    return next((row["unexpected"] for row in rows if row["column"] == "leaks"), None)
 
 
 def _decide(
@@ -200,9 +201,9 @@ def _decide(
     reasons: list[str],
     found: Comparison | None,
 ) -> Decision:
-    said = verdict(checks) if checks else UNCHANGED
+    said = verdict(checks) if checks else GateVerdict.UNCHANGED
     failed = [check.told() for check in checks if not check.passed]
-    if found is not None and said == KEEP:
+    if found is not None and said == GateVerdict.KEEP:
         failed.insert(0, _cannot_say(found.sides))
     basis = [
         candidate,
@@ -243,7 +244,7 @@ def record(decision: Decision, paths: Paths, ledger: Ledger, now: datetime) -> N
     ledger.add_decision(
         {
             "id": decision.id,
-            "kind": "gate",
+            "kind": DecisionKind.GATE,
             "time": now,
             "verdict": decision.verdict,
             "reasons": decision.reasons,

@@ -1,16 +1,28 @@
-"""The gate's conditions, one by one. Each is a number and its limit."""
+"""The gate's conditions, one by one. Each is a number and its limit.
+
+A new one is a function here, registered by `check`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from components.core import params
+from components.core.errors import ParamsError
+from components.core.ledger.verdicts import GateVerdict
 from components.gate.comparison import Comparison
 
-RELEASE, KEEP, REFUSE, UNCHANGED = "release", "keep", "refuse", "unchanged"
-FLOOR, REHEARSAL, CHAMPION = "floor", "rehearsal", "champion"
+
+class CheckKind(StrEnum):
+    FLOOR = "floor"
+    REHEARSAL = "rehearsal"
+    CHAMPION = "champion"  # the comparison with it
+
+
+FLOOR, REHEARSAL, CHAMPION = CheckKind
 
 
 @dataclass(frozen=True)
@@ -18,14 +30,13 @@ class Check:
     """One condition: `value` must not lie below `limit`, or above it if it is a `ceiling`.
 
     Attributes:
-        kind: FLOOR, REHEARSAL or CHAMPION.
         proof: a failure says that something is not proven, not that something is bad.
     """
 
     name: str
     value: float
     limit: float
-    kind: str = FLOOR
+    kind: CheckKind = FLOOR
     ceiling: bool = False
     proof: bool = False
 
@@ -41,6 +52,72 @@ class Check:
         side = "above" if self.ceiling else "below"
         gap = abs(self.value - self.limit)
         return f"{self.name} is {self.value:.4g}, {gap:.4g} {side} {self.limit:.4g}"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a candidate.
+
+    Attributes:
+        measured: metrics.json.
+        leaks: documents with personal data that were learned from all the same.
+        mebibytes: size of the bundle.
+        rehearsal: what the rehearsal found; None if there was none of this candidate.
+        comparison: with the champion; None where there is none, or it cannot be compared.
+    """
+
+    measured: dict[str, Any]
+    leaks: int
+    mebibytes: float
+    rehearsal: dict[str, Any] | None = None
+    comparison: Comparison | None = None
+
+
+Value = Callable[[Evidence], float | None]
+# Name -> value, limit, and True for a ceiling: what `check` registered.
+CHECKS: dict[str, tuple[Value, float, bool]] = {}
+
+
+def check(name: str, limit: float, *, ceiling: bool = False) -> Callable[[Value], Value]:
+    """Registers a condition on one number of the evidence; None: it says nothing here.
+
+    Args:
+        name: as people read it; `gate.limits` of params.yaml may name another limit for it.
+        limit: of the number.
+        ceiling: the number must not lie above the limit; else not below.
+    """
+
+    def register(value: Value) -> Value:
+        CHECKS[name] = (value, limit, ceiling)
+        return value
+
+    return register
+
+
+def examine(evidence: Evidence, settings: params.Gate) -> list[Check]:
+    """All conditions, with their numbers.
+
+    Raises:
+        ParamsError: `gate.limits` names a check that nobody registered.
+    """
+    unknown = sorted(set(settings.limits) - set(CHECKS))
+    if unknown:
+        raise ParamsError(
+            f"Expected registered checks in gate.limits ({', '.join(CHECKS) or 'none is'}), got "
+            f"{', '.join(unknown)}. Correct the name in params.yaml."
+        )
+    own = [
+        Check(name, number, settings.limits.get(name, limit), ceiling=ceiling)
+        for name, (value, limit, ceiling) in CHECKS.items()
+        if (number := value(evidence)) is not None
+    ]
+    against = against_champion(evidence.comparison, settings) if evidence.comparison else []
+    return [
+        *floors(evidence.measured, evidence.leaks, evidence.mebibytes, settings),
+        *own,
+        *rehearsed(evidence.rehearsal, settings),
+        *against,
+    ]
 
 
 def floors(
@@ -135,9 +212,10 @@ def against_champion(found: Comparison, settings: params.Gate) -> list[Check]:
     return checks
 
 
-def verdict(checks: Collection[Check]) -> str:
+def verdict(checks: Collection[Check]) -> GateVerdict:
     """RELEASE, KEEP or REFUSE."""
     failed = [check for check in checks if not check.passed]
     if not failed:
-        return RELEASE
-    return KEEP if all(check.proof for check in failed) else REFUSE
+        return GateVerdict.RELEASE
+    unproven = all(check.proof for check in failed)
+    return GateVerdict.KEEP if unproven else GateVerdict.REFUSE

@@ -16,6 +16,7 @@ import polars as pl
 from components.core import metrics
 from components.core.metrics import Interval
 from components.core.params.gate import Gate
+from components.core.target import Target
 from components.slices import LengthBounds, by_length
 
 if TYPE_CHECKING:
@@ -106,10 +107,11 @@ def holm(values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def part(name: str, rows: pl.DataFrame, settings: Gate) -> Part:
+def part(name: str, rows: pl.DataFrame, target: Target, settings: Gate) -> Part:
     """The comparison on `rows` (at least one) with columns actual, candidate, champion."""
-    ours = (rows["candidate"] == rows["actual"]).to_numpy()
-    theirs = (rows["champion"] == rows["actual"]).to_numpy()
+    ours, theirs = (
+        target.right(rows["actual"], rows[name]).to_numpy() for name in ("candidate", "champion")
+    )
     gained, lost = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     found = metrics.paired_difference(
         ours, theirs, settings.level, settings.resamples, settings.seed
@@ -128,7 +130,7 @@ def part(name: str, rows: pl.DataFrame, settings: Gate) -> Part:
     )
 
 
-def macro_f1_difference(rows: pl.DataFrame, settings: Gate) -> Interval:
+def macro_f1_difference(rows: pl.DataFrame, target: Target, settings: Gate) -> Interval:
     """Macro F1 of the candidate less that of the champion, with one-sided paired bootstrap bounds.
 
     Documents are drawn with both answers, so that what is hard for both moves both (Efron and
@@ -136,18 +138,17 @@ def macro_f1_difference(rows: pl.DataFrame, settings: Gate) -> Interval:
 
     Args:
         rows: at least one, with columns actual, candidate, champion.
+        target: whose classes they are.
         settings: level, resamples and seed.
     """
     import numpy as np
 
     kinds = rows.group_by("actual", "candidate", "champion").len().sort(pl.all())
-    classes = kinds["actual"].unique().sort()
-
-    def marks(column: pl.Series) -> Array:
-        return np.array([[value == one for one in classes] for value in column], np.float64)
-
-    actual = marks(kinds["actual"])  # (K, C), K kinds of documents
-    answers = [marks(kinds[name]) for name in ("candidate", "champion")]
+    actual, *answers = (  # (K, C), K kinds of documents
+        target.marks(kinds[name]) for name in ("actual", "candidate", "champion")
+    )
+    occurs = actual.any(axis=0)
+    actual, answers = actual[:, occurs], [said[:, occurs] for said in answers]
 
     def difference(counts: Array) -> Array:
         scores = [
@@ -187,27 +188,28 @@ def slices(
 
 
 def compare(
-    rows: pl.DataFrame, settings: Gate, length_bounds: LengthBounds = "thirds"
+    rows: pl.DataFrame, target: Target, settings: Gate, length_bounds: LengthBounds = "thirds"
 ) -> Comparison:
     """Compares two models on the same documents.
 
     Args:
         rows: one a document, at least one; columns actual, candidate, champion (labels), recent
             (bool: people labelled it since the champion was made), source, length.
+        target: that decides which answers are right.
         settings: level, resamples, seed, slice_documents.
         length_bounds: of the slices by length, as components.slices.by_length has them.
     """
     recent = rows.filter("recent")
-    sides = [part("test side", rows, settings)]
+    sides = [part("test side", rows, target, settings)]
     if 0 < len(recent) < len(rows):
-        sides.append(part("newest labels", recent, settings))
+        sides.append(part("newest labels", recent, target, settings))
     parts = [
-        part(name, found, settings)
+        part(name, found, target, settings)
         for name, found in slices(rows, settings.slice_documents, length_bounds).items()
     ]
     corrected = holm([one.worse for one in parts])
     return Comparison(
         sides=sides,
-        macro_f1=macro_f1_difference(rows, settings),
+        macro_f1=macro_f1_difference(rows, target, settings),
         slices=[Part(**{**vars(one), "worse": p}) for one, p in zip(parts, corrected, strict=True)],
     )

@@ -6,16 +6,19 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
+from components.core.ledger.verdicts import GateVerdict
+from components.gate.checks import CheckKind
+
 _TITLES = {
-    "floor": "What every model must reach",
-    "rehearsal": "The rehearsal: the real service, in a process of its own",
-    "champion": "Against the champion, on the same texts",
+    CheckKind.FLOOR: "What every model must reach",
+    CheckKind.REHEARSAL: "The rehearsal: the real service, in a process of its own",
+    CheckKind.CHAMPION: "Against the champion, on the same texts",
 }
 _ANSWERS = {
-    "release": "Released",
-    "keep": "Not released: the champion stays",
-    "refuse": "Refused",
-    "unchanged": "Unchanged: the candidate is the champion",
+    GateVerdict.RELEASE: "Released",
+    GateVerdict.KEEP: "Not released: the champion stays",
+    GateVerdict.REFUSE: "Refused",
+    GateVerdict.UNCHANGED: "Unchanged: the candidate is the champion",
 }
 
 

@@ -53,6 +53,7 @@ def facts(
     return {
         "format": 1,
         "labels": params.ingest.labels,
+        "target": params.train.target,
         "architecture": training["architecture"],
         "text": {
             **params.text.model_dump(),

@@ -27,7 +27,7 @@ from components.core.paths import Paths
 from components.core.runtime import imports, limited, stale_processes
 from components.core.training import energy
 from components.release import journal, repository
-from components.release.journal import Entry
+from components.release.journal import Entry, ReleaseStep
 from components.release.repository import Taken
 
 _ADVERTISEMENT = re.compile(r"\s*Having any troubles\?.*?happy to help!")
@@ -95,12 +95,12 @@ def publish(
     )
     journal.write(entry, paths)
     _push(paths, push_seconds)
-    entry = journal.write(replace(entry, step="pushed"), paths)
+    entry = journal.write(replace(entry, step=ReleaseStep.PUSHED), paths)
     message = f"Release bundle {name[:12]}: {reason}"
     commit = repository.commit(paths, _facts(paths), now, message)
-    entry = journal.write(replace(entry, step="committed", commit=commit), paths)
+    entry = journal.write(replace(entry, step=ReleaseStep.COMMITTED, commit=commit), paths)
     store(paths.bundle, paths.bundles / name, paths.keys)
-    entry = journal.write(replace(entry, step="stored"), paths)
+    entry = journal.write(replace(entry, step=ReleaseStep.STORED), paths)
     return finish(paths, ledger, entry, now)
 
 
@@ -114,10 +114,10 @@ def finish(paths: Paths, ledger: Ledger, entry: Entry, now: datetime) -> Champio
         try:
             version = _number(paths, ledger, entry)
             _tag(paths, entry, version)
-            journal.write(replace(entry, step="tagged"), paths)
+            journal.write(replace(entry, step=ReleaseStep.TAGGED), paths)
             if entry.git_remote:
                 repository.push(_checkout(paths), entry.git_remote, version_names.tag(version))
-            journal.write(replace(entry, step="shared"), paths)
+            journal.write(replace(entry, step=ReleaseStep.SHARED), paths)
             _register(ledger, entry, version, now)
         except Taken:
             untag(paths, entry)

@@ -8,15 +8,23 @@ outlive the workspace, so the release is finished; before that, nobody has seen 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Any
 
 from components.core import tables
 from components.core.errors import ReleaseError
 from components.core.paths import Paths
 
-# In this order; each is written when that step is done, `begun` before the first.
-Step = Literal["begun", "pushed", "committed", "stored", "tagged", "shared"]
-STEPS: tuple[Step, ...] = ("begun", "pushed", "committed", "stored", "tagged", "shared")
+
+class ReleaseStep(StrEnum):
+    """The steps in their order; each is written when it is done, BEGUN before the first."""
+
+    BEGUN = "begun"
+    PUSHED = "pushed"
+    COMMITTED = "committed"
+    STORED = "stored"
+    TAGGED = "tagged"
+    SHARED = "shared"
 
 
 @dataclass(frozen=True)
@@ -45,13 +53,14 @@ class Entry:
     decision: dict[str, Any]
     dvc_lock: str
     snapshot: str
-    step: Step = "begun"
+    step: ReleaseStep = ReleaseStep.BEGUN
     commit: str = ""
 
     @property
     def complete(self) -> bool:
         """Whether the release can be finished without the workspace's data."""
-        return STEPS.index(self.step) >= STEPS.index("stored")
+        steps = list(ReleaseStep)
+        return steps.index(self.step) >= steps.index(ReleaseStep.STORED)
 
 
 def write(entry: Entry, paths: Paths) -> Entry:
@@ -68,8 +77,9 @@ def read(paths: Paths) -> Entry | None:
     if not paths.journal.exists():
         return None
     try:
-        return Entry(**tables.read_json(paths.journal))
-    except TypeError as error:
+        row = tables.read_json(paths.journal)
+        return Entry(**{**row, "step": ReleaseStep(row["step"])})
+    except (TypeError, KeyError, ValueError) as error:
         raise ReleaseError(
             f"Expected {paths.journal} to be written by this version of newsloop, got: {error}. "
             "Finish the release with the version that began it, or remove that file: the next "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ import tenacity
 
 from components.core.errors import SourceError
 from components.core.params import Limits, Source
+from components.core.runtime import noise
 from components.sources.packed import MIB
 
 _AGENT = "newsloop"
@@ -197,8 +197,7 @@ def getter(
     source: Source, complain: Complaint, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Getter]:
     """Opens a Getter with its own client; proxies come from the usual environment variables."""
-    # httpx logs complete URLs, whose queries may hold keys.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    noise.quiet_http()
     seconds = source.limits.timeout_seconds if source.limits else None
     with httpx.Client(timeout=seconds) as client:
         yield Getter(source, complain, client, sleep)

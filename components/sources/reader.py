@@ -6,10 +6,12 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from components.core.errors import SourceError
-from components.core.params import Source
+from pydantic import ValidationError
+
+from components.core.errors import ParamsError, SourceError
+from components.core.params import Settings, Source
 from components.core.paths import Paths
 
 Pin = dict[str, Any]
@@ -40,14 +42,27 @@ class RawDocument(NamedTuple):
 class SourceReader(ABC):
     """Base of all connectors.
 
+    A connector with settings of its own names their class as `Options`; `options` of the source's
+    entry holds the values, and `self.options` the settings.
+
     Args:
         source: its entry in params.yaml.
         paths: of the project; relative paths of `source` begin at its root.
     """
 
+    Options: ClassVar[type[Settings]] = Settings
+
     def __init__(self, source: Source, paths: Paths) -> None:
         self.source = source
         self.paths = paths
+        try:
+            self.options: Any = self.Options.model_validate(source.options)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            raise ParamsError(
+                f"ingest.sources: {source.name}: options.{'.'.join(map(str, fault['loc']))}: "
+                f"{fault['msg']}. Correct it and run again."
+            ) from error
 
     def pin(self) -> Pin:
         """Pins the current content for the snapshot: name, kind, and a fingerprint or a watermark.

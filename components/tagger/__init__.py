@@ -1,4 +1,5 @@
-"""Trains the network that marks persons and addresses: `dvc repro components/tagger/dvc.yaml`.
+"""Trains the name tagger, a small token classifier that marks persons and addresses.
 
-It stands apart from the stages: its weights are in git, and core/scrub/taggers/cnn.py reads them.
+The tagger is no stage of the pipeline: its weights are in git, and core/scrub/taggers/cnn.py reads
+them. dvc.yaml beside this file shows the commands that train it again.
 """

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.core import bundle, tables
-from components.core.bundle import calibration
-from components.core.bundle.calibration import Calibration
+from components.core import target as targets
 from components.core.networks import assembly, presets, word_vectors
 from components.core.params import Candidate, Params
-from components.core.params.architectures import Pretrained, Reader
+from components.core.params.architectures import ReaderSettings
+from components.core.params.architectures.pretrained import Pretrained
 from components.core.params.fitting import Fitting
 from components.core.paths import Paths
 from components.core.progress import say
@@ -94,7 +94,7 @@ def principal_directions(features: Array, count: int) -> tuple[Array, Array]:
     return centre, (directions / np.maximum(spread, 1e-6)[:, None]).T
 
 
-def make_encoder(settings: Reader, words: Sequence[str], unit: word_tokenizer.Unit) -> Any:
+def make_encoder(settings: ReaderSettings, words: Sequence[str], unit: word_tokenizer.Unit) -> Any:
     """What turns raw strings into the ids that the architecture of `settings` reads."""
     if isinstance(settings, Pretrained):
         return wordpiece.make_encoder(settings, words, unit)
@@ -135,21 +135,21 @@ def fit(
         }
         return ensemble.combine(found, params, validation, kept)
     settings, fitting_ = params.train.architecture(name), params.train.fitting
-    classes = params.ingest.labels
+    target, classes = targets.of(params), len(params.ingest.labels)
     learned = (one for block in batches.blocks(train, fitting_.read_rows) for one in block["text"])
     unit = params.text.unit
     words = word_tokenizer.vocabulary(learned, params.text.vocabulary, params.text.min_count, unit)
     encoder = make_encoder(settings, words, unit)
     side, held = (
-        batches.encode(one, encoder, classes, fitting_.read_rows) for one in (train, validation)
+        batches.encode(one, encoder, target, fitting_.read_rows) for one in (train, validation)
     )
     table, covered = embedding(words, params.train.embedding, params.train.seed)
-    model = build(settings, table, len(classes), params, where)
+    model = build(settings, table, classes, params, where)
     say(
         f"train: {name} on {devices.describe(where)}, {len(side)} documents, {len(words)} words "
         f"({covered:.0%} of them in GloVe), {model.count_params():,} weights"
     )
-    if assembly.solved(settings):
+    if settings.has_closed_form:
         state = linear_head.fit(model, settings, side, held, params, live, kept)
     else:
         own = checkpoint.of(name) if checkpoint else None
@@ -162,7 +162,7 @@ def fit(
         "words": len(words),
         "words_in_glove": round(covered, 4),
         "weights": int(model.count_params()),
-        "tried": "strengths" if assembly.solved(settings) else "epochs",
+        "tried": "strengths" if settings.has_closed_form else "epochs",
         "epochs": state.epochs,
         "best_epoch": state.best,
         "validation_accuracy": round(best["validation/accuracy"], 6),
@@ -172,7 +172,7 @@ def fit(
     }
     if isinstance(settings, Pretrained):
         facts["pretrained"] = presets.fingerprint(settings)
-    return served(model, settings, table, len(classes), params), encoder, facts
+    return served(model, settings, table, classes, params), encoder, facts
 
 
 def build(settings: Any, table: Array, classes: int, params: Params, where: Any) -> Any:
@@ -204,8 +204,9 @@ def learn(
         train.seed,
     )
     recipe = loop.Recipe(
-        fitting_, settings.learning_rate, train.label_smoothing, train.epochs, train.patience
-    )
+        fitting_, settings.learning_rate, train.label_smoothing, train.epochs, train.patience,
+        targets.of(params),
+    )  # fmt: skip
     return loop.fit(model, feed, held, recipe, where, live, checkpoint)
 
 
@@ -237,30 +238,6 @@ def near(words: Sequence[str], table: Array, settings: Fitting) -> Array | None:
     return batches.neighbours(table, known, settings.neighbour_count)
 
 
-def calibrate(
-    probabilities: Array, labels: Sequence[str], classes: Sequence[str], answered_accuracy: float
-) -> tuple[Calibration, float]:
-    """Temperature, and the confidence below which to abstain, from documents not learned from.
-
-    Args:
-        probabilities: (N, C) of the network, in the order of `classes`.
-        labels: the N documents' own.
-        answered_accuracy: that the answers which are given shall have; 0 abstains from none.
-
-    Returns:
-        The calibration, and the share of the documents that it lets answer.
-    """
-    import numpy as np
-
-    position = {name: i for i, name in enumerate(classes)}
-    actual = np.array([position[label] for label in labels])
-    heat = calibration.temperature(probabilities, actual)
-    mended = calibration.tempered(probabilities, heat)
-    confidence, right = mended.max(axis=1), mended.argmax(axis=1) == actual
-    least = calibration.abstain_below(confidence, right, answered_accuracy)
-    return Calibration(heat, least), float((confidence >= least).mean())
-
-
 def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) -> str:
     """Of all that this training depends on: recipe, data, code, libraries, devices."""
     here = Path(__file__).parent
@@ -274,8 +251,9 @@ def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) ->
         "versions": {one: version(one) for one in ("keras", "numpy", "tensorflow")},
         "device": devices.describe(where),
     }
-    if "pretrained" in params.train.trained(name):
-        parts["pretrained"] = presets.fingerprint(params.train.pretrained)
+    for one in map(params.train.architecture, params.train.trained(name)):
+        if isinstance(one, Pretrained):
+            parts["pretrained"] = presets.fingerprint(one)
     return checkpoints.key(parts, [*sides, *code])
 
 
@@ -287,7 +265,7 @@ def look_back(
 
     Returns:
         Features (N, F) of the first `feature_documents` of the training side; probabilities
-        (N, C) of the validation side, and its classes (N,).
+        (N, C) of the validation side, and its labels, encoded.
     """
     most = params.train.fitting.feature_documents
     seen, _ = inference.outputs(name, model, encoder, params, train, kept, most)
@@ -320,10 +298,7 @@ def run(params: Params, paths: Paths) -> None:
         model, encoder, facts = fit(name, params, *sides, live, checkpoint, paths.vectors)
     features, said, actual = look_back(name, model, encoder, params, *sides, paths.vectors)
     centre, directions = principal_directions(features, params.train.feature_directions)
-    classes = params.ingest.labels
-    settled, answered = calibrate(
-        said, [classes[i] for i in actual], classes, params.train.answered_accuracy
-    )
+    settled, answered = targets.of(params).calibrate(said, actual, params.train.answered_accuracy)
     facts |= {
         "temperature": settled.temperature,
         "abstain_below": settled.abstain_below,

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from components.core import target as targets
 from components.core.networks import assembly
 from components.core.params import Params
 from components.core.params.architectures import Single
@@ -33,14 +34,11 @@ def combine(
         As `train.fit`. The facts count the epochs of all, one architecture after the other as
         they were trained, and hold each one's own facts under `of`.
     """
-    import numpy as np
-
     networks, encoders, facts = zip(*found.values(), strict=True)
     joined = assembly.join(networks, [params.train.architecture(name).words for name in found])
     encoder = word_tokenizer.join_encoders(encoders)
     found_, actual = inference.outputs("ensemble", joined, encoder, params, validation, kept)
-    said = found_[assembly.PROBABILITIES]
-    right = said[np.arange(len(actual)), actual]
+    accuracy, loss = targets.of(params).judge(found_[assembly.PROBABILITIES], actual, 0.0)
     return (
         joined,
         encoder,
@@ -53,8 +51,8 @@ def combine(
             "epochs": sum(one["epochs"] for one in facts),
             # Where the last one's best epoch stands among all.
             "best_epoch": sum(one["epochs"] for one in facts[:-1]) + facts[-1]["best_epoch"],
-            "validation_accuracy": round(float((said.argmax(axis=1) == actual).mean()), 6),
-            "validation_loss": round(float(-np.log(np.maximum(right, 1e-9)).mean()), 6),
+            "validation_accuracy": round(accuracy, 6),
+            "validation_loss": round(loss, 6),
             "of": dict(zip(found, facts, strict=True)),
         },
     )

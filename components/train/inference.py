@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.core import target as targets
 from components.core.networks import assembly, presets
 from components.core.params import Candidate, Params
-from components.core.params.architectures import Pretrained
+from components.core.params.architectures.pretrained import Pretrained
 from components.core.training import batches, feature_cache, loop
 from components.core.training.batches import Side
 
@@ -35,7 +36,7 @@ def outputs(
     kept: Path | None,
     most: int | None = None,
 ) -> tuple[Found, Array]:
-    """What `model` says of `documents`, and their classes.
+    """What `model` says of `documents`, and their labels.
 
     Args:
         name: of the candidate.
@@ -44,7 +45,7 @@ def outputs(
         kept: see train.fit.
 
     Returns:
-        network.FEATURES (N, F), network.PROBABILITIES (N, C); and (N,) int32.
+        network.FEATURES (N, F), network.PROBABILITIES (N, C); and the encoded labels (N, ...).
     """
     import keras
     import numpy as np
@@ -56,7 +57,7 @@ def outputs(
     found = []
     for one, net, own in zip(params.train.trained(name), models, encoders, strict=True):
         rows = params.train.fitting.read_rows
-        side = batches.encode(documents, own, params.ingest.labels, rows, most)
+        side = batches.encode(documents, own, targets.of(params), rows, most)
         found.append(_of_one(net, params.train.architecture(one), side, params, kept))
     return {
         assembly.FEATURES: np.concatenate([one[assembly.FEATURES] for one in found], axis=1),
@@ -68,7 +69,7 @@ def _of_one(net: Any, settings: Any, side: Side, params: Params, kept: Path | No
     import numpy as np
     import tensorflow as tf
 
-    if not (isinstance(settings, Pretrained) and assembly.solved(settings)):
+    if not (isinstance(settings, Pretrained) and settings.has_closed_form):
         look = loop.make_look(net, NAMES)
         return loop.outputs(net, look, side, params.train.fitting.padding_step)
     from components.core.networks import pretrained

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.core import target as targets
 from components.core.networks import assembly
 from components.core.networks.assembly import Solution
 from components.core.params import Params
-from components.core.params.architectures import Reader
+from components.core.params.architectures import ReaderSettings
 from components.core.progress import say
+from components.core.target import Target
 from components.core.training import batches, loop
 from components.core.training import tfidf as tfidf_tables
 from components.core.training.batches import Side
@@ -49,7 +51,7 @@ class Standard:
 
 def fit(
     model: Any,
-    settings: Reader,
+    settings: ReaderSettings,
     side: Side,
     held: Side,
     params: Params,
@@ -74,7 +76,7 @@ def fit(
 
     from components.core.networks import tfidf
 
-    classes, fitting_ = len(params.ingest.labels), params.train.fitting
+    classes, fitting_, target = len(params.ingest.labels), params.train.fitting, targets.of(params)
     rows = tfidf.rows(model)
     learned, asked = (tfidf_tables.counted(one, rows) for one in (side, held))
     idf = tfidf_tables.inverse_frequencies(learned)
@@ -92,12 +94,14 @@ def fit(
     for strength in fitting_.strengths:
         kernel, bias = solve(tables[0], side.labels, classes, strength, weights)
         said = [table @ kernel + bias for table in tables]
-        scale = sureness(said[1], held.labels, params.train.label_smoothing)
+        scale = sureness(target, said[1], held.labels, params.train.label_smoothing)
         row: dict[str, float] = {}
         for name, one, labels in zip(
             ("train", "validation"), said, (side.labels, held.labels), strict=True
         ):
-            accuracy, loss = loop.judged(softmax(scale * one), labels, params.train.label_smoothing)
+            accuracy, loss = target.judge(
+                softmax(scale * one), labels, params.train.label_smoothing
+            )
             row |= {f"{name}/accuracy": accuracy, f"{name}/loss": loss}
         state.history.append(row)
         state.epochs += 1
@@ -158,7 +162,7 @@ def solve(
     return kernel, bias
 
 
-def sureness(said: Array, labels: Array, label_smoothing: float) -> float:
+def sureness(target: Target, said: Array, labels: Array, label_smoothing: float) -> float:
     """What to multiply `said` (N, C) with, so that its softmax has the least loss on `labels`.
 
     As the temperature of Guo et al. 2017, "On Calibration of Modern Neural Networks".
@@ -167,7 +171,7 @@ def sureness(said: Array, labels: Array, label_smoothing: float) -> float:
     from scipy.optimize import minimize_scalar
 
     def loss(logarithm: float) -> float:
-        return loop.judged(softmax(np.exp(logarithm) * said), labels, label_smoothing)[1]
+        return target.judge(softmax(np.exp(logarithm) * said), labels, label_smoothing)[1]
 
     found = minimize_scalar(loss, bounds=np.log(_SCALES), method="bounded")
     return round(float(np.exp(found.x)), 6)

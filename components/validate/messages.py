@@ -122,6 +122,7 @@ def summary_of(
         "by_source": counted(good["source"]),
         "by_language": counted(good["language"]),
         "mended": int(good["mended"].sum()),
+        "leaks": int((good["leaks"] > 0).sum()),
         "characters": {
             "least": lengths.min(),
             "median": lengths.median(),

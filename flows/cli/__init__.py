@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-
-from components.core.errors import NewsloopError
-from components.core.runtime import imports, interrupts
+from components.core.errors import NewsloopError, cause_and_remedy
+from components.core.runtime import imports, interrupts, noise
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -14,7 +12,7 @@ def main() -> int:
     """Runs the command line; every error of ours is one paragraph on stderr."""
     imports.collect_seldom()
     interrupts.install()
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    noise.quiet_http()
     try:
         from flows.cli import app  # a second's work, in which Ctrl-C is heard already
 
@@ -45,7 +43,7 @@ def _other(error: BaseException) -> int:
         error.show()
         return int(error.exit_code)
     if isinstance(error, OSError):
-        _say(f"Expected to read and write files, got: {error}.")
+        _say(f"Expected to read and write files, got: {cause_and_remedy(error)}")
         return 1
     raise error
 

@@ -11,11 +11,11 @@ import typer
 from components.core import ledger as ledgers
 from components.core import params as parameters
 from components.core.errors import (
-    LedgerError,
     NewsloopError,
     UsageError,
+    cause_and_remedy,
 )
-from components.core.ledger import Champion, Ledger
+from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import environment
@@ -35,8 +35,7 @@ def project() -> tuple[Params, Paths]:
         environment.settle(params, paths)
     except OSError as error:
         raise NewsloopError(
-            f"Expected to write in {paths.home}, got: {error.strerror}. Give this user the right "
-            "to write there, or set NEWSLOOP_HOME to a folder of its own."
+            f"Expected to write in {paths.home}, got: {cause_and_remedy(error)}"
         ) from error
     environment.quiet_console()
     return params, paths
@@ -44,21 +43,6 @@ def project() -> tuple[Params, Paths]:
 
 def open_ledger(paths: Paths) -> Ledger:
     return Ledger(ledgers.url(paths.ledger))
-
-
-def champion(ledger: Ledger, paths: Paths) -> Champion:
-    """The version that serves.
-
-    Raises:
-        LedgerError: none was released yet.
-    """
-    found = ledger.champion()
-    if found is None:
-        raise LedgerError(
-            f"Expected a champion in the ledger of {paths.home}, none was released yet. Run "
-            "`newsloop run` first."
-        )
-    return found
 
 
 def confirm(question: str) -> None:

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from components.core.ledger.verdicts import RunOutcome
+from components.core.ledger.windows import TextCounts
 from components.core.paths import Paths
 from flows import privacy_report
 from flows.control_plane import HOW
@@ -102,6 +104,8 @@ def crossvalidation(found: dict[str, Any], json_wanted: bool) -> None:
 
 def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bool) -> None:
     """The table at the end of a learning run, and where to look."""
+    from flows.dvc.pipeline import StageOutcome
+
     links = {
         "Data Docs": _file(paths.data_docs / "index.html"),
         "evaluation": _file(paths.evaluated / "report.html"),
@@ -115,7 +119,8 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
     out = console()
     stages = table("stage", "", "seconds", right=("seconds",))
     for stage, outcome, seconds in summary["stages"]:
-        stages.add_row(stage, outcome, f"{seconds:.1f}" if outcome != "unchanged" else "")
+        took = f"{seconds:.1f}" if outcome != StageOutcome.UNCHANGED else ""
+        stages.add_row(stage, outcome, took)
     out.print()
     show(stages)
     metrics, decision = summary["metrics"], summary["decision"]
@@ -130,7 +135,7 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
     if decision:
         passed = sum(check["passed"] for check in decision["checks"])
         out.print(f"gate        {passed} of {len(decision['checks'])} checks passed")
-        if summary["outcome"] == "kept":
+        if summary["outcome"] == RunOutcome.KEPT:
             for reason in decision["reasons"]:
                 out.print(f"            {escape(reason)}")
             promote = f"`newsloop promote {decision['candidate'][:12]} --because ...`"
@@ -179,6 +184,8 @@ def status(found: dict[str, Any], json_wanted: bool) -> None:
         )
     if serving:
         out.print(f"serving   {escape(str(serving.get('tag') or serving.get('bundle')))}")
+    if texts := TextCounts(**found["texts"]).summary():
+        out.print(f"texts     {texts}, in a day")
     for line in found["disagreements"]:
         out.print(f"disagrees {escape(line)}")
     for line in found["alerts"]:

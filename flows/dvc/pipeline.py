@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 
 import yaml
@@ -20,6 +21,12 @@ from flows.dvc.process import StageFailed
 SETTINGS = "settings"  # resolves params.yaml with the defaults
 STAGES = (SETTINGS, "ingest", "validate", "split", "train", "evaluate", "package")
 _LOG = logging.getLogger(__name__)
+
+
+class StageOutcome(StrEnum):
+    RAN = "ran"
+    RESTORED = "restored"  # from DVC's cache of earlier runs
+    UNCHANGED = "unchanged"
 
 
 def stages(paths: Paths) -> list[str]:
@@ -38,11 +45,8 @@ def changed_stages(paths: Paths) -> set[str]:
     return set(json.loads(answer or "{}"))
 
 
-def repro(stage: str, paths: Paths, *, force: bool = False) -> str:
+def repro(stage: str, paths: Paths, *, force: bool = False) -> StageOutcome:
     """Brings one stage up to date; with `force` runs it also where nothing changed.
-
-    Returns:
-        "ran", "restored" (from DVC's cache of earlier runs) or "unchanged".
 
     Raises:
         StageFailed: with the stage's own paragraph.
@@ -52,8 +56,9 @@ def repro(stage: str, paths: Paths, *, force: bool = False) -> str:
     if not force:
         lockfile.keep(paths)
     if f"Stage '{stage}' is cached" in answer:
-        return "restored"
-    return "ran" if f"Running stage '{stage}'" in answer else "unchanged"
+        return StageOutcome.RESTORED
+    ran = f"Running stage '{stage}'" in answer
+    return StageOutcome.RAN if ran else StageOutcome.UNCHANGED
 
 
 def checkout(paths: Paths) -> None:

@@ -27,7 +27,7 @@ _PARQUET = b"PAR1"
 _CALL_SECONDS = 600.0  # of one call to a store: the list of a million objects
 
 
-class Store:
+class DvcStore:
     """The objects of one store.
 
     Args:
@@ -119,7 +119,7 @@ class Store:
         )
 
 
-def open_stores(root: Path) -> list[Store]:
+def open_stores(root: Path) -> list[DvcStore]:
     """The cache of the project at `root`, then each of its remotes.
 
     Raises:
@@ -132,11 +132,11 @@ def open_stores(root: Path) -> list[Store]:
         repo = Repo(str(root))
         cache = repo.cache.local
         runs = Path(repo.cache.local_cache_dir) / "runs"
-        stores = [Store("cache", cache, runs)]
+        stores = [DvcStore("cache", cache, runs)]
         for name in sorted(repo.config["remote"]):
             remote = repo.cloud.get_remote(name)
             local = Path(remote.path) / "runs" if remote.fs.protocol == "local" else None
-            stores.append(Store(f"remote {name}", remote.odb, local))
+            stores.append(DvcStore(f"remote {name}", remote.odb, local))
     except DvcException as error:
         raise NewsloopError(
             f"Expected DVC to open the project at {root} and its remotes, got: {error}. Mend "
@@ -148,7 +148,7 @@ def open_stores(root: Path) -> list[Store]:
 class Library:
     """All stores together: an object is read from the first that has it, folders are remembered."""
 
-    def __init__(self, stores: list[Store]) -> None:
+    def __init__(self, stores: list[DvcStore]) -> None:
         self.stores = stores
         self._folders: dict[str, dict[str, str] | None] = {}
 

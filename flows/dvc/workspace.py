@@ -19,7 +19,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from components.core import git, keys
-from components.core.errors import Busy, GitError, NewsloopError, ReleaseError
+from components.core.errors import Busy, GitError, NewsloopError, ReleaseError, cause_and_remedy
 from components.core.ledger import Champion
 from components.core.paths import Paths
 from components.core.scrub import suppression
@@ -64,8 +64,7 @@ def settle(paths: Paths) -> None:
             configure_dvc(paths, paths.root / ".dvc" / "cache")
     except OSError as error:
         raise NewsloopError(
-            f"Expected to write in {paths.home}, got: {error.strerror}. Give this user the right "
-            "to write there, or set NEWSLOOP_HOME."
+            f"Expected to write {error.filename or paths.home}, got: {cause_and_remedy(error)}"
         ) from error
 
 
@@ -123,6 +122,7 @@ def configure_dvc(paths: Paths, cache: Path | None = None) -> None:
     A clone takes the checkout's config.local first: keys of an S3 remote stand there. Where
     .dvc/config names another default remote, such as S3, that one is pushed to.
     """
+    from configobj import ConfigObj
     from dvc.config import Config
 
     folder = paths.root / ".dvc"
@@ -131,14 +131,17 @@ def configure_dvc(paths: Paths, cache: Path | None = None) -> None:
         (folder / "config.local").unlink(missing_ok=True)
         if theirs.is_file():
             shutil.copy(theirs, folder / "config.local")
-    config = Config(str(folder), validate=False)
     # The clone's commit may be older than a remote whose keys stand here.
-    known = {name for name, remote in config["remote"].items() if "url" in remote}
-    settings = config.load_one("local")
-    remotes = {name: keys for name, keys in settings["remote"].items() if name in known}
-    remotes["local"] = {"url": str(paths.home / "remote")}
-    caches = {key: value for key, value in settings["cache"].items() if key != "dir"}
-    caches |= {"dir": str(cache)} if cache else {}
-    if (settings["remote"], settings["cache"]) != (remotes, caches):
-        with config.edit("local", validate=False) as edited:
-            edited["remote"], edited["cache"] = remotes, caches
+    remotes = Config(str(folder), validate=False)["remote"]
+    known = {f'remote "{name}"' for name, remote in remotes.items() if "url" in remote}
+    # DVC's own writer fails at a path that is not ASCII.
+    config = ConfigObj(str(folder / "config.local"), encoding="utf-8")
+    before = config.dict()
+    for section in set(config.sections) - known:
+        if section.startswith("remote "):
+            del config[section]
+    config['remote "local"'] = {"url": str(paths.home / "remote")}
+    caches = {key: value for key, value in config.get("cache", {}).items() if key != "dir"}
+    config["cache"] = caches | ({"dir": str(cache)} if cache else {})
+    if config.dict() != before:
+        config.write()

@@ -25,6 +25,7 @@ from components.core.audit import Canaries, scan
 from components.core.errors import LedgerError, UsageError
 from components.core.ledger import Ledger, decisions
 from components.core.ledger import retention as ledger_retention
+from components.core.ledger.verdicts import DecisionKind, GovernorVerdict
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.scrub import cache as scrub_cache
@@ -33,8 +34,8 @@ from components.core.scrub.suppression import Subject
 from components.sources import feed_store
 from flows.dvc import workspace
 from flows.dvc.stores import (
+    DvcStore,
     Library,
-    Store,
     open_stores,
     remove_tree,
 )
@@ -165,7 +166,7 @@ def _retire(
         row = rows[version]
         if version not in retired:
             deeds.once("ledger", f"{row['tag']} retired", row["bundle"])
-        ledger.retire(version, row["bundle"], now, f"erasure {plan.id}")
+        ledger.retire(version, row["bundle"], now, f"erasure {plan.id}", plan.id)
     if replacement is not None:
         tag = rows[replacement]["tag"]
         ledger.deploy(replacement, now, f"erasure {plan.id}: {tag} instead")
@@ -226,7 +227,7 @@ def _clean_scrub_cache(path: Path, texts: set[str]) -> str:
     return f"{count} rows deleted" if count else ""
 
 
-def _purge(plan: Plan, stores: list[Store], deeds: Deeds) -> None:
+def _purge(plan: Plan, stores: list[DvcStore], deeds: Deeds) -> None:
     """Removes the objects from every store."""
     for store in stores:
         for id_ in sorted(plan.objects & store.ids()):
@@ -251,9 +252,9 @@ def _ask_for_retraining(ledger: Ledger, plan: Plan, now: datetime) -> str | None
         ledger.add_decision(
             {
                 "id": id_,
-                "kind": "governor",
+                "kind": DecisionKind.GOVERNOR,
                 "time": now,
-                "verdict": "retrain",
+                "verdict": GovernorVerdict.RETRAIN,
                 "reasons": [reason],
                 "details": {"bundle": champion.bundle, "erasure": plan.id},
             }
@@ -262,7 +263,7 @@ def _ask_for_retraining(ledger: Ledger, plan: Plan, now: datetime) -> str | None
 
 
 def _search(
-    params: Params, paths: Paths, subject: Subject, plan: Plan, stores: list[Store]
+    params: Params, paths: Paths, subject: Subject, plan: Plan, stores: list[DvcStore]
 ) -> list[str]:
     """Looks for everything that should be gone; the places where it still is."""
     traces = plan.traces

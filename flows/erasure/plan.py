@@ -99,7 +99,7 @@ def find(
         getattr(plan.held, name).update(getattr(held, name))
     plan.objects |= lineage.objects(library, steps, plan.held)
     retired = ledger.retired()
-    plan.learned |= {v for v, row in retired.items() if row["reason"] == f"erasure {plan.id}"}
+    plan.learned |= {v for v, row in retired.items() if row["erasure"] == plan.id}
     for row in ledger.versions():
         locks = (lockfile.of_commit(root, row["commit"]) for root in roots)
         lock = next((found for found in locks if found), None)

@@ -16,6 +16,7 @@ from components.core import ledger as ledgers
 from components.core import tables
 from components.core.errors import DataError, StackError
 from components.core.ledger import Ledger
+from components.core.ledger.verdicts import GovernorVerdict
 from components.core.params import Params
 from components.core.paths import Paths
 from flows.cli.output import say
@@ -163,7 +164,7 @@ def _retrain(sandbox: Sandbox, ledger: Ledger, client: Client, timeline: Timelin
     outcome = sandbox.newsloop("monitor")
     timeline.add(f"monitoring: {outcome['verdict']}. {' '.join(outcome['reasons'])}")
     timeline.add(f"Evidently's report: {outcome['report']}")
-    if outcome["verdict"] != "retrain":
+    if outcome["verdict"] != GovernorVerdict.RETRAIN:
         raise StackError("Expected monitoring to ask for a retraining in the demo, it did not.")
     wait("Prefect to have the event", lambda: sandbox.events(DRIFT) > 0)
     timeline.add(f"event {DRIFT} is in Prefect")

@@ -19,6 +19,12 @@ from components.core import tables
 from components.core.errors import DrillFailed, UsageError
 from components.core.ledger import PREDICTIONS, RUNS, Ledger
 from components.core.ledger.decisions import GOOD
+from components.core.ledger.verdicts import (
+    DecisionKind,
+    GateVerdict,
+    GovernorVerdict,
+    RunOutcome,
+)
 from components.core.params import Params, edit
 from components.core.paths import Paths
 from flows import stack
@@ -47,8 +53,8 @@ def drift(scene: Scene) -> Promises:
     traffic.start()
     try:
         found = scene.monitor()
-        asked = found["verdict"] == "retrain"
-        good = asked and scene.ended(found["decision_id"]) == "released"
+        asked = found["verdict"] == GovernorVerdict.RETRAIN
+        good = asked and scene.ended(found["decision_id"]) == RunOutcome.RELEASED
         after = scene.serves()
     finally:
         traffic.end()
@@ -74,9 +80,10 @@ def bad_model(scene: Scene) -> Promises:
     finally:
         path.write_text(recipe, encoding="utf-8")
     scene.timeline.add(f"newsloop run exits with {done.returncode}: {done.stderr.strip()[-200:]}")
-    gate = scene.ledger.decisions("gate")
+    (gate,) = scene.ledger.decisions(DecisionKind.GATE)
+    refused = done.returncode == 1 and gate["verdict"] == GateVerdict.REFUSE
     return [
-        ("the gate refuses, in writing", done.returncode == 1 and gate[0]["verdict"] == "refuse"),
+        ("the gate refuses, in writing", refused),
         ("the champion serves on", scene.serves() == before),
     ]
 
@@ -92,7 +99,10 @@ def bad_data(scene: Scene) -> Promises:
     scene.send("spoiled", labelled=False)
     found = scene.monitor()
     return [
-        ("no retraining is asked for", found["verdict"] != "retrain" and scene.runs() == runs),
+        (
+            "no retraining is asked for",
+            found["verdict"] != GovernorVerdict.RETRAIN and scene.runs() == runs,
+        ),
         ("people are told", scene.told(now)),
         ("the champion serves on", scene.serves() == before),
     ]
@@ -104,7 +114,10 @@ def label_outage(scene: Scene) -> Promises:
     scene.send("outage", labelled=False)
     found = scene.monitor()
     return [
-        ("no retraining is asked for", found["verdict"] == "alert" and scene.runs() == runs),
+        (
+            "no retraining is asked for",
+            found["verdict"] == GovernorVerdict.ALERT and scene.runs() == runs,
+        ),
         ("people are told how many labels are missing", scene.told(now)),
         ("the champion serves on", scene.serves() == before),
     ]
@@ -129,7 +142,7 @@ def lost_event(scene: Scene) -> Promises:
         scene.sandbox.ask(f"/automations/{one}", {"enabled": True}, "PATCH")
     scene.monitor()
     return [
-        ("the event was lost indeed", found["verdict"] == "retrain" and quiet),
+        ("the event was lost indeed", found["verdict"] == GovernorVerdict.RETRAIN and quiet),
         ("it is asked for again, and learned from", good),
         ("exactly once", scene.runs() == runs + 1),
     ]
@@ -171,7 +184,7 @@ def kill_worker(scene: Scene) -> Promises:
     scene.timeline.add(f"Prefect shows it, and one not yet begun, as crashed after {seconds:.0f} s")
     scene.sandbox.newsloop("up")
     scene.monitor()
-    crashed = scene.ended(request) == "crashed"
+    crashed = scene.ended(request) == RunOutcome.CRASHED
     served = scene.serves() == before
     again = scene.sandbox.newsloop("retrain", "--because", "the drill goes on")["decision_id"]
     return [

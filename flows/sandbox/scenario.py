@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from components.core import ledger as ledgers
 from components.core.ledger import RUNS, Ledger
 from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger.verdicts import RunOutcome
 from flows.sandbox import Sandbox, Timeline, demo, send, wait, waiting
 from serving.client import Client
 
@@ -72,15 +73,16 @@ class Scene:
     def runs(self) -> int:
         return len(self.ledger.query(sa.select(RUNS.c.seq)))
 
-    def ended(self, decision_id: str) -> str:
+    def ended(self, decision_id: str) -> RunOutcome:
         """Waits until the run for a decision has ended; how."""
 
-        def outcome() -> str | None:
+        def outcome() -> RunOutcome | None:
             rows = ledger_decisions.story(self.ledger, 100)
             return next((row["outcome"] for row in rows if row["id"] == decision_id), None)
 
         wait("the run to end", outcome, 600)
-        found = str(outcome())
+        found = outcome()
+        assert found is not None
         self.timeline.add(f"the run for {decision_id[:8]} ended: {found}")
         return found
 

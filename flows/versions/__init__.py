@@ -170,7 +170,7 @@ def disagreements(paths: Paths, ledger: Ledger) -> list[str]:
     if entry := journal.read(paths):
         found.append(
             f"the release of bundle {entry.bundle[:12]} is under way or was cut off after the step "
-            f"{entry.step!r}: `newsloop repair` finishes it"
+            f"{entry.step}: `newsloop repair` finishes it"
         )
     return found
 

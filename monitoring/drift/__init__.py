@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from components.core.bundle.reference import LANGUAGE, PROBABILITIES, SKETCH
+from components.core.ledger.verdicts import WindowFinding
 from components.core.params import Monitor
 from monitoring.drift import (
     evidently as evidently_page,
@@ -151,7 +152,7 @@ def judge(
         for name in names
     )
     verdict = _verdict(signals, reference.height, window.height, drifted_rows)
-    rows = drifted_rows if verdict.finding == "drift" else window.height
+    rows = drifted_rows if verdict.finding == WindowFinding.DRIFT else window.height
     shown = newest.tail(rows)
     separability, unlike = _told_apart(known, shown) if draw else (None, ())
     page, results = (
@@ -194,7 +195,7 @@ def lookbacks(window: int, older: int) -> list[int]:
 
 def too_few(rows: int, settings: Monitor) -> WindowVerdict:
     few = f"{rows} predictions wait, and {settings.min_rows} are needed to judge."
-    return WindowVerdict("cannot say", (few,))
+    return WindowVerdict(WindowFinding.CANNOT_SAY, (few,))
 
 
 def _tested(
@@ -311,12 +312,12 @@ def _verdict(signals: tuple[Signal, ...], known: int, window: int, rows: int) ->
         )
     shown += [f"{signal.name} cannot be tested: {signal.reason}." for signal in untested]
     if drifted:
-        return WindowVerdict("drift", tuple(shown))
+        return WindowVerdict(WindowFinding.DRIFT, tuple(shown))
     if untested:
-        return WindowVerdict("cannot say", tuple(shown))
+        return WindowVerdict(WindowFinding.CANNOT_SAY, tuple(shown))
     closest = min(signals, key=lambda signal: signal.p_value or 0.0)
     return WindowVerdict(
-        "none",
+        WindowFinding.NONE,
         (
             f"None of {len(signals)} signals has drifted between {known} reference rows "
             f"and {window} predictions; the least p-value is {closest.p_value:.2g} "

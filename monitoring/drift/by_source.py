@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from components.core.ledger.verdicts import WindowFinding
 from components.core.params import Monitor
 from monitoring import drift
 from monitoring.windows import UNNAMED
@@ -26,7 +27,6 @@ class SourceDrift:
     Attributes:
         name: of its API key, or UNNAMED.
         rows: number of its texts.
-        finding: drift, none or cannot say.
         p_value: smallest of its signals, corrected for the number of signals and sources; None if
             no signal could be tested.
         signals: names of the drifted signals.
@@ -34,7 +34,7 @@ class SourceDrift:
 
     name: str
     rows: int
-    finding: str
+    finding: WindowFinding
     p_value: float | None
     signals: tuple[str, ...]
 

@@ -16,7 +16,9 @@ import sqlalchemy as sa
 from components.core import metrics
 from components.core.ledger import LABELS, PREDICTIONS, WINDOWS, Champion, Ledger
 from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger import windows as ledger_windows
 from components.core.ledger.tables import last_labels
+from components.core.ledger.verdicts import GovernorVerdict
 from components.core.metrics import Interval
 from components.core.params import Params
 from components.core.training.energy import shown
@@ -28,7 +30,7 @@ from monitoring.operator_page.charts import Judged
 _WINDOWS, _DECISIONS, _VERSIONS, _ALERTS = 200, 200, 10, 8  # newest that are shown
 _ROWS = 15  # of decisions, equal ones in a row being one
 _MASKED = 8  # commonest entities
-_RECENT = timedelta(days=1)  # alerts that the page begins with
+_RECENT = timedelta(days=1)  # of the alerts that the page begins with, and of the lost texts
 
 
 def judged(ledger: Ledger, confidence: float) -> list[Judged]:
@@ -119,11 +121,14 @@ def render(
         state += "; the circuit is open"
     elif recent:
         state += f"; {len(recent)} alert{'s' if len(recent) > 1 else ''} in a day"
+    cards = _cards(champion, windows, story, now)
+    if kept := ledger_windows.text_counts(ledger, now - _RECENT).summary():
+        cards.append(_card("texts in a day", kept.split(",")[0], kept.partition(", ")[2]))
     return template.render(
         state=state,
         troubled=opened or bool(recent),
         now=_time(now),
-        cards=_cards(champion, windows, story, now),
+        cards=cards,
         alerts=[{**row, "time": _time(row["time"])} for row in recent],
         windows=len(windows),
         last_page=last_page,
@@ -196,7 +201,11 @@ def _decisions(story: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for _, group in itertools.islice(grouped, _ROWS):
         same = list(group)
         newest = same[0]
-        why = newest["reasons"][-1] if newest["verdict"] == "wait" else " ".join(newest["reasons"])
+        why = (
+            newest["reasons"][-1]
+            if newest["verdict"] == GovernorVerdict.WAIT
+            else " ".join(newest["reasons"])
+        )
         rows.append(
             {
                 "time": _time(newest["time"]),
@@ -211,7 +220,7 @@ def _decisions(story: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def became(row: Mapping[str, Any]) -> str:
     """Formats outcome and effect of a decision to retrain; empty for other decisions."""
-    if row["kind"] != ledger_decisions.GOVERNOR or row["verdict"] != "retrain":
+    if row["verdict"] != GovernorVerdict.RETRAIN:
         return ""
     told = row["outcome"] or ("at work or dead" if row["flow_run"] else "not taken up yet")
     if effect := row["details"].get("effect"):

@@ -1,7 +1,7 @@
 """Requests and answers of every route, each written once.
 
 The OpenAPI document (openapi.py), the service and the Python client (serving/client.py) are built
-from these classes. A new field needs one line here and its value where the answer is made. Readers
+from these classes. A new field of a prediction needs its line and its value here. Readers
 ignore fields that they do not know, so a new field breaks no client; with a default value it breaks
 no new client of an older service either.
 
@@ -13,14 +13,18 @@ schema only, so that a client accepts what a later service sends.
 from __future__ import annotations
 
 import functools
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import orjson
 import pydantic
 from pydantic import ConfigDict, TypeAdapter, WithJsonSchema
 from pydantic.json_schema import GenerateJsonSchema
+
+if TYPE_CHECKING:
+    from components.core.bundle import Predictions
 
 T = TypeVar("T")
 PredictionId = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{32}$"})]
@@ -28,32 +32,32 @@ Share = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximu
 Count = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 0})]
 
 
-class _Request(pydantic.BaseModel):
+class _RequestBody(pydantic.BaseModel):
     """A body with these fields and no other. The service checks it in request_parsing.py."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class ClassifyRequest(_Request):
+class ClassifyRequest(_RequestBody):
     """Texts to classify."""
 
     texts: list[str]
 
 
-class ExplainRequest(_Request):
+class ExplainRequest(_RequestBody):
     """A text whose label is to be explained."""
 
     text: str
 
 
-class Label(_Request):
+class Label(_RequestBody):
     """The right label of a prediction, as a person gives it."""
 
     prediction_id: str
     label: str
 
 
-class FeedbackRequest(_Request):
+class FeedbackRequest(_RequestBody):
     """Labels of predictions that the service gave before."""
 
     labels: list[Label]
@@ -76,6 +80,27 @@ class Prediction:
     confidence: Share
     probabilities: dict[str, Share]
     abstained: bool
+
+
+def predictions(classes: Sequence[str], found: Predictions) -> list[Prediction]:
+    """The answers of a model to N texts, each with an id of its own."""
+    columns = zip(
+        found.labels,
+        found.confidence.tolist(),
+        found.probabilities.tolist(),
+        found.abstained.tolist(),
+        strict=True,
+    )
+    return [
+        Prediction(
+            prediction_id=uuid.uuid4().hex,
+            label=label,
+            confidence=confidence,
+            probabilities=dict(zip(classes, row, strict=True)),
+            abstained=abstained,
+        )
+        for label, confidence, row, abstained in columns
+    ]
 
 
 @dataclass

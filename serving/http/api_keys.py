@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core import tables
-from components.core.errors import StackError, UsageError
+from components.core.errors import StackError, UsageError, cause_and_remedy
 from components.core.runtime import limited
 
 LOG = logging.getLogger("newsloop.serving")
@@ -132,7 +132,9 @@ def load(path: Path) -> list[ApiKey]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise StackError(f"Expected the API keys in {path}, got: {error.strerror}.") from error
+        raise StackError(
+            f"Expected the API keys in {path}, got: {cause_and_remedy(error)}"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise StackError(
             f"Expected the API keys in {path}, found something else. Put back a copy of it, or "
@@ -220,6 +222,5 @@ def _changing(path: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise StackError(
-            f"Expected to write the API keys to {path}, got: {error.strerror}. Give this user the "
-            "right to write there."
+            f"Expected to write the API keys to {path}, got: {cause_and_remedy(error)}"
         ) from error

@@ -11,47 +11,21 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from components.core.tokenizers import words as words_of
 from serving.http.answers import Explained, WordWeight
+
+if TYPE_CHECKING:
+    from components.core.bundle import Model, Predictions
 
 GRADIENTS, OCCLUSION = "integrated gradients", "occlusion"
 TRIED_TOGETHER = 16  # words left out between two looks at the clock
 
 
-class Prediction(Protocol):
-    @property
-    def labels(self) -> list[str]: ...
-    @property
-    def confidence(self) -> Any: ...
-    @property
-    def probabilities(self) -> Any: ...
-
-
-class Why(Protocol):
-    @property
-    def label(self) -> str: ...
-    @property
-    def confidence(self) -> float: ...
-    @property
-    def baseline(self) -> float: ...
-    @property
-    def weights(self) -> dict[str, float]: ...
-
-
-class Explains(Protocol):
-    """What is asked of a bundle; components.core.bundle.Bundle answers it."""
-
-    @property
-    def explains(self) -> bool: ...
-    def explain(self, texts: Sequence[str]) -> Sequence[Why]: ...
-    def predict(self, texts: Sequence[str]) -> Prediction: ...
-
-
 def explain(
     model: str,
-    bundle: Explains,
+    bundle: Model,
     text: str,
     seconds: float,
     clock: Callable[[], float] = time.monotonic,
@@ -96,15 +70,15 @@ def explain(
 
 
 def _occlude(
-    bundle: Explains,
+    bundle: Model,
     text: str,
     distinct: Sequence[str],
-    whole: Prediction,
+    whole: Predictions,
     end: float,
     clock: Callable[[], float],
 ) -> dict[str, float]:
     """Word -> weight, from the first word on, until `end`."""
-    label = int(whole.probabilities[0].argmax())
+    label = bundle.labels.index(whole.labels[0])
     weights: dict[str, float] = {}
     for i in range(0, len(distinct), TRIED_TOGETHER):
         if clock() >= end:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from components.core.bundle import Bundle, Predictions
-from serving.http.answers import Prediction
+from components.core.bundle import Bundle
+from serving.http.answers import Prediction, predictions
 
 
 @dataclass(slots=True)  # `frozen` would cost 0.5 us a text
@@ -42,30 +41,7 @@ class Answer:
 
 def answers(bundle: Bundle, texts: list[str]) -> list[Answer]:
     """What `bundle` says of each text, each answer with an id of its own."""
-    return _split(bundle.labels, bundle.predict(texts))
-
-
-def _split(labels: list[str], found: Predictions) -> list[Answer]:
-    columns = zip(
-        found.labels,
-        found.confidence.tolist(),
-        found.probabilities.tolist(),
-        found.abstained.tolist(),
-        found.words.tolist(),
-        found.unknown_share.tolist(),
-        found.features.tolist(),
-        strict=True,
-    )
-    return [
-        Answer(
-            Prediction(
-                prediction_id=uuid.uuid4().hex,
-                label=label,
-                confidence=confidence,
-                probabilities=dict(zip(labels, row, strict=True)),
-                abstained=abstained,
-            ),
-            *signals,
-        )
-        for label, confidence, row, abstained, *signals in columns
-    ]
+    found = bundle.predict(texts)
+    given = predictions(bundle.labels, found)
+    signals = found.words.tolist(), found.unknown_share.tolist(), found.features.tolist()
+    return list(map(Answer, given, *signals))

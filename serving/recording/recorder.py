@@ -2,8 +2,10 @@
 
 Two threads drain two buffers: one sends the predictions in batches, the other gives texts to the
 scrubbing process and sends what comes back; while the ledger is away both go to the disk (see
-outbox.py). A prediction whose text is given up gets a row
-without text: a label that waits for its text for ever would hold up all later feedback.
+outbox.py). When more texts come than the process scrubs, it gets an even sample of each caller's
+(see sampling.py). A prediction without a text gets a row with `text` null: a label that waits for
+its text for ever would hold up all later feedback. Its `share` tells a text that the sample left
+out (the share of the sample) from one that was lost (null).
 """
 
 from __future__ import annotations
@@ -13,15 +15,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
 from components.core.errors import LedgerError, ScrubError
-from components.core.ledger import LABELS, PREDICTIONS, TEXTS
+from components.core.ledger import PREDICTIONS, TEXTS
+from components.core.ledger.windows import position
 from serving.models.predictions import Answer
 from serving.recording.buffer import Buffer, left
 from serving.recording.outbox import Database, Outbox
+from serving.recording.sampling import TextSampler
 from serving.recording.spool import Spool
 from serving.recording.write_ahead import WriteAhead
 
@@ -30,7 +34,7 @@ LOG = logging.getLogger("newsloop.serving")
 PREDICTIONS_HELD = 50_000  # rows that wait while the ledger is away: some 50 MB
 PREDICTIONS_TOGETHER = 500  # rows in one transaction
 LINGER = 0.2  # seconds that a row waits for others: one transaction costs as much as 100 rows
-TEXTS_HELD = 32_000_000  # characters that wait for the scrubber, which does 30,000 a second
+TEXTS_HELD = 8_000_000  # characters that wait for the scrubber, which does 30,000 a second
 TEXTS_TOGETHER = 64_000  # characters given to the scrubber at once
 TEXT_COST = 1_000  # characters that any text counts at least: a short one costs time too
 RETRY_SECONDS = 1.0  # between two tries to reach the ledger
@@ -38,16 +42,33 @@ LONGEST_PAUSE = 60.0  # seconds before a scrubbing process that keeps dying is s
 DROPS_LOGGED_EVERY = 10.0  # seconds
 LAST_WORDS = 5.0  # seconds for the rows without text, after the time to drain is over
 # After this the text of a prediction will not come any more: its service was killed.
-ORPHANED_AFTER = timedelta(hours=1)
+ORPHANED_AFTER = timedelta(minutes=20)
+ORPHANS_SINCE = timedelta(days=7)  # the search for them reads no older predictions
 
 
-class Scrubber(Protocol):
+class TextScrubber(Protocol):
     """What the recorder needs of serving.recording.scrubbing.ScrubbingProcess."""
 
     def start(self) -> object: ...
     def scrub(self, texts: Sequence[str]) -> list[str | None]: ...
     def kill(self) -> None: ...
     def close(self) -> None: ...
+
+
+class _Waiting(NamedTuple):
+    """A prediction whose row of texts waits; `text` is None where nothing is to scrub."""
+
+    prediction_id: str
+    text: str | None
+    share: float | None
+    caller: str | None
+    cost: int
+
+
+def _row(waiting: _Waiting, scrubbed: str | None) -> dict[str, Any]:
+    lost = waiting.text is not None and scrubbed is None
+    share = None if lost else waiting.share
+    return {"prediction_id": waiting.prediction_id, "text": scrubbed, "share": share}
 
 
 def utc_now() -> datetime:
@@ -67,13 +88,13 @@ class Recorder:
         retry_seconds: between two tries to reach the ledger or to start the scrubber.
 
     Attributes:
-        counts: of rows and texts that were spooled or lost, by the reason.
+        counts: of texts that were kept, and of rows and texts that were not, by the reason.
     """
 
     def __init__(
         self,
         ledger: Database,
-        scrubber: Scrubber,
+        scrubber: TextScrubber,
         *,
         spool: Spool | None = None,
         ahead: WriteAhead | None = None,
@@ -88,7 +109,8 @@ class Recorder:
         )
         self._retry_seconds = retry_seconds
         self._predictions: Buffer[dict[str, Any]] = Buffer(predictions_held, LINGER)
-        self._texts: Buffer[tuple[str, str | None]] = Buffer(texts_held)
+        self._texts: Buffer[_Waiting] = Buffer(texts_held)
+        self._sampler = TextSampler(texts_held)
         self._hurry = threading.Event()  # shutting down: no more waiting for anything
         self._failures = 0  # of the scrubber, in a row
         self._drops_logged = -DROPS_LOGGED_EVERY
@@ -96,16 +118,23 @@ class Recorder:
             threading.Thread(target=self._record_predictions, name="predictions", daemon=True),
             threading.Thread(target=self._record_texts, name="texts", daemon=True),
         ]
-        self._lost = {"predictions_dropped": 0, "texts_dropped": 0, "texts_unscrubbed": 0}
+        self._counts = {
+            "predictions_dropped": 0, "texts_kept": 0, "texts_sampled_out": 0, "texts_dropped": 0,
+            "texts_unscrubbed": 0, "texts_orphaned": 0,
+        }  # fmt: skip
 
     @property
     def counts(self) -> dict[str, int]:
-        return self._lost | self._outbox.counts
+        return self._counts | self._outbox.counts
 
     @property
-    def levels(self) -> dict[str, int]:
-        """How much waits where, now; `spool_full`: 1 while the disk takes nothing."""
+    def levels(self) -> dict[str, float]:
+        """How much waits where, now; `spool_full`: 1 while the disk takes nothing.
+
+        `text_share`: of the caller whose texts are sampled most thinly, in (0, 1].
+        """
         return {
+            "text_share": self._sampler.least_share,
             "predictions_waiting": len(self._predictions),
             "texts_waiting": len(self._texts),
             "spool_bytes": self._outbox.spooled_bytes,
@@ -132,15 +161,22 @@ class Recorder:
         rows = [{**answer.row(bundle, time_), "source": caller} for answer in answers]
         if self._ahead is not None:
             self._ahead.put(PREDICTIONS.name, rows)
-        for answer, row, text in zip(answers, rows, texts, strict=True):
+        costs = [max(len(text), TEXT_COST) for text in texts]
+        share = self._sampler.share(caller, sum(costs))
+        for row, text, cost in zip(rows, texts, costs, strict=True):
             if not self._predictions.put(row, 1):
                 self._drop("predictions_dropped")
                 self._arrived(1)
                 continue
-            id_ = answer.prediction.prediction_id
-            if not self._texts.put((id_, text), max(len(text), TEXT_COST)):
+            id_ = row["id"]
+            if position(id_) >= share:
+                self._counts["texts_sampled_out"] += 1
+                self._texts.put(_Waiting(id_, None, share, caller, 0), 0)
+            elif not self._sampler.admit(caller, cost):
                 self._drop("texts_dropped")
-                self._texts.put((id_, None), 0)
+                self._texts.put(_Waiting(id_, None, None, caller, 0), 0)
+            else:
+                self._texts.put(_Waiting(id_, text, share, caller, cost), cost)
 
     def flush(self, seconds: float) -> bool:
         """Waits until all predictions so far are in the ledger; False if that takes too long."""
@@ -174,7 +210,7 @@ class Recorder:
             self._ahead.done(count)
 
     def _drop(self, what: str) -> None:
-        self._lost[what] += 1
+        self._counts[what] += 1
         if time.monotonic() - self._drops_logged >= DROPS_LOGGED_EVERY:
             self._drops_logged = time.monotonic()
             LOG.error(
@@ -203,19 +239,23 @@ class Recorder:
             if time.monotonic() - looked > ORPHANED_AFTER.total_seconds():
                 self._close_orphans()
                 looked = time.monotonic()
-            ids = [id_ for id_, text in batch if text is not None]
-            found = dict(zip(ids, self._scrub([t for _, t in batch if t is not None]), strict=True))
-            rows = [{"prediction_id": id_, "text": found.get(id_)} for id_, _ in batch]
-            self._outbox.send(TEXTS, rows)
+            to_scrub = [waiting for waiting in batch if waiting.text is not None]
+            started = time.monotonic()
+            scrubbed = dict(zip(to_scrub, self._scrub(to_scrub), strict=True))
+            for waiting in to_scrub:
+                self._sampler.release(waiting.caller, waiting.cost)
+            if to_scrub:
+                cost = sum(waiting.cost for waiting in to_scrub)
+                self._sampler.scrubbed(cost, time.monotonic() - started)
+            self._outbox.send(TEXTS, [_row(waiting, scrubbed.get(waiting)) for waiting in batch])
             self._texts.done(len(batch))
         self._scrubber.close()
 
-    def _scrub(self, texts: list[str]) -> list[str | None]:
+    def _scrub(self, to_scrub: Sequence[_Waiting]) -> list[str | None]:
         """Each text scrubbed, or None: nothing that is not scrubbed leaves this method."""
-        if not texts:
-            return []
+        texts = [waiting.text or "" for waiting in to_scrub]
         scrubbed: list[str | None] = [None] * len(texts)
-        if not self._hurry.is_set():
+        if texts and not self._hurry.is_set():
             try:
                 scrubbed = self._scrubber.scrub(texts)
                 self._failures = 0
@@ -225,21 +265,29 @@ class Recorder:
                     self._failures += 1
                     pause = self._retry_seconds * 2**self._failures
                     self._hurry.wait(min(pause, LONGEST_PAUSE))
-        self._lost["texts_unscrubbed"] += scrubbed.count(None)
+        self._counts["texts_unscrubbed"] += scrubbed.count(None)
+        self._counts["texts_kept"] += len(scrubbed) - scrubbed.count(None)
         return scrubbed
 
     def _close_orphans(self) -> None:
-        """Rows without text for labelled predictions whose text will not come any more."""
+        """Rows without text for predictions whose text will not come any more."""
+        now = self._now()
         orphans = (
-            sa.select(LABELS.c.prediction_id)
-            .distinct()
-            .join(PREDICTIONS, LABELS.c.prediction_id == PREDICTIONS.c.id)
-            .join(TEXTS, LABELS.c.prediction_id == TEXTS.c.prediction_id, isouter=True)
+            sa.select(PREDICTIONS.c.id.label("prediction_id"))
+            .join(TEXTS, PREDICTIONS.c.id == TEXTS.c.prediction_id, isouter=True)
             .where(TEXTS.c.prediction_id.is_(None))
-            .where(PREDICTIONS.c.time < self._now() - ORPHANED_AFTER)
+            .where(PREDICTIONS.c.time.between(now - ORPHANS_SINCE, now - ORPHANED_AFTER))
         )
         try:
             rows = [{**row, "text": None} for row in self._ledger.query(orphans)]
             self._ledger.insert(TEXTS, rows)
         except LedgerError as error:
             LOG.error("Predictions without text were not looked for: %s", error)
+            return
+        if rows:
+            self._counts["texts_orphaned"] += len(rows)
+            LOG.error(
+                "%d predictions have no text: a service that recorded them was killed before their "
+                "texts were scrubbed. Monitoring counts these texts as lost.",
+                len(rows),
+            )

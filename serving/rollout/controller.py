@@ -17,12 +17,13 @@ from components.core.errors import ChampionChanged, NewsloopError, NoWayBack
 from components.core.ledger import Champion, Ledger, deployments, trials
 from components.core.ledger.counts import Counts
 from components.core.ledger.trials import Challenge
+from components.core.ledger.verdicts import TrialEvent
 from components.core.params import Serve
 from serving.models.champion_watcher import WARM_TEXT, Served
 from serving.models.predictions import answers
 from serving.rollout.challenger import ChallengerWatcher
 from serving.rollout.counters import Counters
-from serving.rollout.policy import Evidence, judge
+from serving.rollout.policy import Evidence, RolloutVerdict, judge
 from serving.rollout.router import Models
 
 LOG = logging.getLogger("newsloop.serving")
@@ -123,7 +124,7 @@ class RolloutController:
             ours, Counts(), right, labels, *other, _seconds(now, max(begin, last or begin))
         )
         verdict, reason = judge(evidence, self._limits, float("inf"))
-        if verdict != "failed":
+        if verdict != RolloutVerdict.FAILED:
             return
         why = f"returned by itself: {champion.tag}: {reason}"
         try:
@@ -136,27 +137,26 @@ class RolloutController:
         self, challenge: Challenge, champion: Champion | None, now: datetime
     ) -> None:
         if champion is None or champion.bundle != challenge.champion:
-            trials.go_on(
-                self._ledger, challenge, "stopped", "another version serves since it began", now
-            )
+            why = "another version serves since it began"
+            trials.go_on(self._ledger, challenge, TrialEvent.STOPPED, why, now)
             return
         refused = self._challenger.refused.get(challenge.id)
         if refused is not None:
-            verdict, reason = "failed", refused
+            verdict, reason = RolloutVerdict.FAILED, refused
         else:
             evidence = self._evidence(challenge, now)
             seconds = self._limits.step_seconds if challenge.share else self._limits.shadow_seconds
             verdict, reason = judge(evidence, self._limits, seconds)
-        if verdict == "wait":
+        if verdict == RolloutVerdict.WAIT:
             return
-        if verdict == "failed":
-            event: trials.Event = "failed"
+        if verdict == RolloutVerdict.FAILED:
+            event = TrialEvent.FAILED
         elif challenge.step + 1 < len(challenge.shares):
-            event = "step"
+            event = TrialEvent.STEP
         else:
-            event = "promoted" if challenge.share else "passed"
+            event = TrialEvent.PROMOTED if challenge.share else TrialEvent.PASSED
         if trials.go_on(self._ledger, challenge, event, f"{event}: {reason}", now):
-            say = LOG.error if event == "failed" else LOG.info
+            say = LOG.error if event == TrialEvent.FAILED else LOG.info
             say("Challenger %s: %s (%s).", challenge.tag, event, reason)
 
     def _evidence(self, challenge: Challenge, now: datetime) -> Evidence:

@@ -7,10 +7,16 @@ champion of the same time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 from components.core.ledger.counts import Counts
 from components.core.params.serving import Challenger
+
+
+class RolloutVerdict(StrEnum):
+    FAILED = "failed"
+    PASSED = "passed"
+    WAIT = "wait"
 
 
 @dataclass(frozen=True)
@@ -37,18 +43,16 @@ class Evidence:
     shadow: bool = False
 
 
-def judge(
-    evidence: Evidence, limits: Challenger, seconds: float
-) -> tuple[Literal["failed", "passed", "wait"], str]:
+def judge(evidence: Evidence, limits: Challenger, seconds: float) -> tuple[RolloutVerdict, str]:
     """The verdict after a step of `seconds`, and its reason."""
     if found := faults(evidence, limits):
-        return "failed", "; ".join(found)
+        return RolloutVerdict.FAILED, "; ".join(found)
     done = evidence.ours.compared if evidence.shadow else evidence.ours.texts
     if evidence.seconds < seconds or done < limits.min_texts:
-        return "wait", (
+        return RolloutVerdict.WAIT, (
             f"{done} of {limits.min_texts} texts, {evidence.seconds:.0f} of {seconds:.0f} s"
         )
-    return "passed", f"{done} texts in {evidence.seconds:.0f} s without a fault"
+    return RolloutVerdict.PASSED, f"{done} texts in {evidence.seconds:.0f} s without a fault"
 
 
 def faults(evidence: Evidence, limits: Challenger) -> list[str]:

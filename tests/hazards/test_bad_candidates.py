@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmarks import gate_simulation
+from benchmarks.operations import gate_simulation
 from components import gate
 from components.core import bundle, params
 from components.core import ledger as ledgers

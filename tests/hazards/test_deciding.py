@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from components.core.errors import Busy, GateRefused, LedgerError, SourceError
 from components.core.ledger import OUTCOMES, RUNS
 from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger.verdicts import RunOutcome
 from components.core.params.sources import Source
 from components.sources.feedback import FeedbackReader
 from flows import notify, retrain_requests
@@ -72,7 +73,7 @@ def learn(world: World, decision_id: str | None, run: str, hours: float) -> str:
             outcome = instead or "released"
             ledger_decisions.end(ledger, run, decision_id, outcome, hour(hours))
     except Busy:
-        outcome = retrain_requests.MERGED
+        outcome = RunOutcome.MERGED
         ledger_decisions.end(ledger, run, decision_id, outcome, hour(hours))
     return outcome
 

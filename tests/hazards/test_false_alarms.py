@@ -1,7 +1,7 @@
 """Row 31: 200 windows without drift raise at most 5 % alarms; params.yaml asks for 1 %.
 
-Looking every hour keeps what a day may have. `benchmarks/drift_alarms.py` prints the rates of more
-and larger windows, on real texts.
+Looking every hour keeps what a day may have. `benchmarks/monitoring/drift_alarms.py` prints the
+rates of more and larger windows, on real texts.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from benchmarks.header_flood import ATTACKERS, CHUNKED, FLOODS, Attack
+from benchmarks.serving.header_flood import ATTACKERS, CHUNKED, FLOODS, Attack
 from components.core import params as parameters
 from serving.http.header_limits import MOST_BYTES
 from serving.server import command

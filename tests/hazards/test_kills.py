@@ -1,6 +1,6 @@
 """Rows 1, 3, 8 and 14: killed anywhere, the next run needs no hand and gives the same bundle.
 
-`benchmarks/kills.py` does the same to whole real runs, 20 times.
+`benchmarks/operations/kills.py` does the same to whole real runs, 20 times.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from components.core import bundle
 from components.core.ledger import Ledger
 from components.core.paths import Paths
 from components.release import journal
-from components.release.journal import STEPS
+from components.release.journal import ReleaseStep
 from tests import killing
 
 RANDOM_KILLS = 4
@@ -89,7 +89,7 @@ def new_data(root: Path, news: str) -> str:
 
 
 @pytest.mark.parametrize("paths", ["packaged"], indirect=True)
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", list(ReleaseStep))
 def test_killed_at_each_step_of_a_release(paths: Paths, ledger: Ledger, step: str) -> None:
     champion = ledger.champion()
     assert champion is not None
@@ -101,7 +101,7 @@ def test_killed_at_each_step_of_a_release(paths: Paths, ledger: Ledger, step: st
         deadline = time.monotonic() + MOST_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
             entry = journal.read(paths)
-            if entry and STEPS.index(entry.step) >= STEPS.index(step):
+            if entry and [*ReleaseStep].index(entry.step) >= [*ReleaseStep].index(step):
                 break
             time.sleep(0.0005)
         process.kill()

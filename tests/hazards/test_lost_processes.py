@@ -1,7 +1,8 @@
 """Row 43 on the real stack: whatever is killed or stopped, `status` is true, and `up` mends it.
 
-The tests tell one story on one stack, in the order of this file. `benchmarks/lost_processes.py`
-kills each process at random moments, with predictions and labels sent meanwhile.
+The tests tell one story on one stack, in the order of this file.
+`benchmarks/operations/lost_processes.py` kills each process at random moments, with predictions and
+labels sent meanwhile.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Row 35: nobody guesses a pseudonym without the key, and a new key unlinks the old ones.
 
 The plumbing is tested here: only what the scrubber finds in a plain sentence is planted. How much
-it finds is measured by benchmarks/scrubbing.py.
+it finds is measured by benchmarks/privacy/scrubbing.py.
 """
 
 from __future__ import annotations

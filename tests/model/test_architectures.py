@@ -14,9 +14,9 @@ import pytest
 from components import train
 from components.core import bundle
 from components.core import params as parameters
+from components.core import target as targets
 from components.core.networks import assembly, presets
-from components.core.params.architectures import Pretrained
-from components.core.training import loop
+from components.core.params.architectures.pretrained import Pretrained
 from components.experiments.crossvalidate import Silent
 from components.train import inference
 
@@ -138,8 +138,9 @@ def test_what_is_solved_is_what_the_network_says(
     )
     ids = encoder([text.encode() for text in held["text"]])[0]
     said = model(ids)[assembly.PROBABILITIES]
-    labels = np.array([LABELS.index(label) for label in held["label"]])
-    accuracy, loss = loop.judged(np.asarray(said), labels, params.train.label_smoothing)
+    target = targets.of(params)
+    labels = target.encode(held["label"])
+    accuracy, loss = target.judge(np.asarray(said), labels, params.train.label_smoothing)
     assert facts["validation_accuracy"] == pytest.approx(accuracy)
     assert facts["validation_loss"] == pytest.approx(loss, abs=1e-5)
     assert accuracy >= 0.95

@@ -8,7 +8,7 @@ import numpy as np
 
 from components.core import params as parameters
 from components.core.networks import assembly
-from components.core.params.architectures import Pretrained
+from components.core.params.architectures.pretrained import Pretrained
 from components.core.tokenizers import wordpiece
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")

@@ -112,6 +112,17 @@ def test_a_ledger_of_before_the_steps_is_taken_over_with_its_rows(database: str)
     new.close()
 
 
+def test_an_erasure_of_before_is_known_by_its_id(ledger: Ledger) -> None:
+    for number, reason in ((1, "erasure 0123456789ab"), (2, "erasure"), (3, "a person")):
+        ledger.add_version({**version(number), "bundle": f"b{number}"}, "first")
+        ledger.retire(number, f"b{number}", NOON, reason)
+    migrations.downgrade(ledger.engine, "0006")  # which had the reason only
+    migrations.upgrade(ledger.engine)
+    assert {number: row["erasure"] for number, row in ledger.retired().items()} == {
+        1: "0123456789ab", 2: None, 3: None,
+    }  # fmt: skip
+
+
 def test_a_ledger_of_a_newer_newsloop_is_left_alone(ledger: Ledger, database: str) -> None:
     with ledger.engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))

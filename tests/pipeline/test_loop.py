@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 import psutil
@@ -25,14 +26,16 @@ from components.core.ledger import PREDICTIONS, Ledger
 from components.core.paths import Paths
 from flows.dvc.pipeline import STAGES
 from serving.client import Client
-from tests.project import LABELS, Project, articles, canary
+from tests.project import DIFFICULT_SHELL, LABELS, Project, articles, canary
 
 DEADLINE = 240  # seconds for anything that happens by itself
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    made = Project(tmp_path_factory.mktemp("loop") / "project", per_class=45)
+    """In a folder with spaces and umlauts, by commands from a difficult shell: all must work."""
+    folder = tmp_path_factory.mktemp("loop") / "Prüfung der Schleife"
+    made = Project(folder, per_class=45, shell=DIFFICULT_SHELL)
     made.settle(
         {"gate.rehearse": True, "gate.max_latency_ms": 5000, "ingest.scrub.workers": 1}
     )  # fmt: skip
@@ -73,7 +76,7 @@ def test_run_learns_and_releases(project: Project, ledger: Ledger) -> None:
     assert 0.4 <= found["metrics"]["accuracy"]["value"] <= 1
     assert "train: epoch 1/8" in answer.err
     for name in ("Data Docs", "evaluation"):
-        assert Path(found["links"][name].removeprefix("file://")).is_file()
+        assert Path(unquote(found["links"][name].removeprefix("file://"))).is_file()
     runs = project.prefect("GET", f"/flow_runs/{found['flow_run']}")
     assert runs["state"]["type"] == "COMPLETED"
     # A good run looks good in Prefect: some lines, and none of them a warning or an error.
@@ -87,7 +90,7 @@ def test_run_learns_and_releases(project: Project, ledger: Ledger) -> None:
     assert bundle.verify(paths.bundles / champion.bundle, paths.keys) == champion.bundle
     (shown,) = project.newsloop("gate", "--json").json
     assert (shown["verdict"], shown["candidate"]) == ("release", champion.bundle)
-    assert "Released" in Path(shown["page"].removeprefix("file://")).read_text()
+    assert "Released" in Path(unquote(shown["page"].removeprefix("file://"))).read_text()
 
 
 def test_the_candidate_stood_its_rehearsal_and_nothing_is_left_of_it(project: Project) -> None:

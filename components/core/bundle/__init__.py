@@ -6,7 +6,7 @@
     card.md         the model card; card.html is the same
     model/          SavedModel: raw strings -> probabilities, whether they suffice for an answer,
                     features, words, unknown share; and which words carried the label. A faster
-                    runtime may have a file beside it, see bundle/runtime.py
+                    runtime may have a file beside it, see bundle/runtimes/__init__.py
     reference.parquet  signals and sketches of texts held back, see bundle/reference.py;
                     monitoring compares traffic with them
     words.parquet   in how many of those texts each common word occurs
@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.core import tables
-from components.core.bundle import runtime
+from components.core import target as targets
+from components.core.bundle import runtimes
 from components.core.bundle.explanation import Explanation, gather
 from components.core.bundle.export import save_model, write
 from components.core.bundle.layout import (
@@ -60,11 +61,13 @@ class Model:
     Args:
         folder: of the model, as `save_model` writes it.
         labels: the C classes, in the order of its outputs.
+        target: how they become answers; a key of core/target/__init__.py's TARGETS.
     """
 
-    def __init__(self, folder: Path, labels: Sequence[str]) -> None:
-        self.labels = list(labels)
-        self._runtime = runtime.load(folder)
+    def __init__(self, folder: Path, labels: Sequence[str], target: str = targets.DEFAULT) -> None:
+        self.target = targets.make(target, labels)
+        self.labels = self.target.classes
+        self._runtime = runtimes.load(folder)
         # At the end of the process the system takes all of it back.
         weakref.finalize(self, self._runtime.close).atexit = False
 
@@ -87,16 +90,16 @@ class Model:
                 "Expected probabilities from the model, got NaN or infinity. Do not release it; "
                 "`newsloop rollback` brings the one before it back."
             )
-        best = probabilities.argmax(axis=1)
+        decided, confidence = self.target.decide(probabilities)
         return Predictions(
-            labels=[self.labels[i] for i in best],
-            confidence=probabilities.max(axis=1),
+            labels=self.target.decode(decided),
+            confidence=confidence,
             probabilities=probabilities,
             words=found["words"],
             unknown_share=found["unknown_share"],
             features=found["features"],
             # Bundles of before abstention are sure of everything.
-            abstained=found.get("abstained", np.zeros(len(best), bool)),
+            abstained=found.get("abstained", np.zeros(len(probabilities), bool)),
         )
 
     @property
@@ -122,7 +125,7 @@ class Model:
             )
         return [
             Explanation(
-                label=self.labels[best := int(said.argmax())],
+                label=self.labels[best := int(self.target.decide(said[None])[0][0])],
                 confidence=float(said[best]),
                 baseline=float(before[best]),
                 weights=gather(words, weights.tolist()),
@@ -146,7 +149,8 @@ class Bundle(Model):
         self.folder, self.name = folder, name
         self.facts: dict[str, Any] = tables.read_json(folder / FACTS)
         self.card = card(folder)
-        super().__init__(folder / MODEL, self.facts["labels"])
+        target = self.facts.get("target", targets.DEFAULT)
+        super().__init__(folder / MODEL, self.facts["labels"], target)
 
     def reference(self) -> pl.DataFrame:
         """Signals of texts held back, columns as `Predictions.signals`."""
@@ -183,9 +187,9 @@ def words(folder: Path) -> pl.DataFrame | None:
     return tables.read_table(path) if path.exists() else None
 
 
-def model_format(folder: Path) -> runtime.Format | None:
+def model_format(folder: Path) -> runtimes.Format | None:
     """The format of the model of the bundle at `folder`; None if `load` will find none."""
-    return runtime.find(folder / MODEL)
+    return runtimes.find(folder / MODEL)
 
 
 def load(folder: Path, key_folder: Path) -> Bundle:

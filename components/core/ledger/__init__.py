@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from components.core import postgresql
-from components.core.errors import LedgerError
+from components.core.errors import NO_ROOM, LedgerError, cause_and_remedy
 from components.core.ledger import migrations
 from components.core.ledger.tables import (
     DECISIONS,
@@ -36,6 +36,12 @@ from components.core.ledger.tables import (
     WINDOWS,
     UtcTime,
     last_labels,
+)
+from components.core.ledger.verdicts import (
+    CircuitVerdict,
+    DecisionKind,
+    GateVerdict,
+    GovernorVerdict,
 )
 
 __all__ = [
@@ -57,7 +63,7 @@ __all__ = [
 ]
 
 # What SQLite says where it cannot write; it calls a full disk either.
-_NO_ROOM = ("disk I/O error", "database or disk is full")
+_WITHOUT_ROOM = ("disk I/O error", "database or disk is full")
 
 
 @dataclass(frozen=True)
@@ -109,9 +115,9 @@ class Ledger:
             try:
                 Path(target.database).parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
+                told = cause_and_remedy(error)
                 raise LedgerError(
-                    f"Expected to write the ledger {target.database}, got: {error.strerror}. Give "
-                    "this user the right to write there, or set NEWSLOOP_HOME."
+                    f"Expected to write the ledger {target.database}, got: {told}"
                 ) from error
         self.name = target.render_as_string(hide_password=True)
         try:
@@ -173,6 +179,23 @@ class Ledger:
         history = self.deployments(limit=1)
         return history[0] if history else None
 
+    def need_champion(self, purpose: str) -> Champion:
+        """The version that serves.
+
+        Args:
+            purpose: completes "Expected a champion".
+
+        Raises:
+            LedgerError: none was released yet.
+        """
+        champion = self.champion()
+        if champion is None:
+            raise LedgerError(
+                f"Expected a champion {purpose} in the ledger {self.name}, none was released yet. "
+                "Run `newsloop run` first."
+            )
+        return champion
+
     def deployments(self, limit: int | None = None) -> list[Champion]:
         """Who served when, the newest first."""
         statement = (
@@ -206,16 +229,18 @@ class Ledger:
         """Makes an earlier version the champion."""
         self.insert(DEPLOYMENTS, [{"version": version, "time": time, "reason": reason}])
 
-    def retire(self, version: int, bundle: str, time: datetime, reason: str) -> bool:
+    def retire(
+        self, version: int, bundle: str, time: datetime, reason: str, erasure: str | None = None
+    ) -> bool:
         """Marks a version that must not serve again. True the first time, False after that."""
         if version in self.retired():
             return False
         row = {"version": version, "bundle": bundle, "time": time, "reason": reason}
-        self.insert(RETIRED, [row])
+        self.insert(RETIRED, [{**row, "erasure": erasure}])
         return True
 
     def retired(self) -> dict[int, dict[str, Any]]:
-        """Version -> its row (version, bundle, time, reason), of those that must not serve."""
+        """Version -> its row, with the id of the `erasure` if one retired it; none may serve."""
         return {row["version"]: row for row in self.query(sa.select(RETIRED))}
 
     # Feedback
@@ -315,7 +340,10 @@ class Ledger:
         self.insert(DECISIONS, [row])
 
     def decisions(
-        self, kind: str, verdict: str | None = None, limit: int = 1
+        self,
+        kind: DecisionKind,
+        verdict: GateVerdict | GovernorVerdict | CircuitVerdict | None = None,
+        limit: int = 1,
     ) -> list[dict[str, Any]]:
         """The newest decisions of a kind, the newest first."""
         statement = sa.select(DECISIONS).where(DECISIONS.c.kind == kind)
@@ -390,8 +418,8 @@ def _explained(error: SQLAlchemyError, name: str) -> LedgerError:
     # str(error) repeats the parameters, which may be a text: only the cause is shown.
     cause = str(getattr(error, "orig", None) or type(error).__name__)
     todo = "See that the database runs and that this user may write to it."
-    if cause in _NO_ROOM:
-        todo = "The disk is full or damaged: make room on it, or have it checked."
+    if cause in _WITHOUT_ROOM:
+        todo = NO_ROOM
     return LedgerError(f"Expected to reach the ledger at {name}, got: {cause}. {todo}")
 
 

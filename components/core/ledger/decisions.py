@@ -18,21 +18,27 @@ from components.core.ledger.tables import (
     RUNS,
     VERSIONS,
 )
+from components.core.ledger.verdicts import (
+    CircuitVerdict,
+    DecisionKind,
+    GovernorVerdict,
+    RunOutcome,
+    Told,
+)
 
-GOVERNOR, CIRCUIT = "governor", "circuit"  # kinds of decisions
-FAILED = ("refused", "failed", "crashed")
-GOOD = ("released", "kept", "unchanged")  # kept: the champion, as good as the candidate
+FAILED = (RunOutcome.REFUSED, RunOutcome.FAILED, RunOutcome.CRASHED)
+GOOD = (RunOutcome.RELEASED, RunOutcome.KEPT, RunOutcome.UNCHANGED)
 MONTH = timedelta(days=30)
 _RECENT_WINDOWS = 50  # two days of hourly ones
 _RECENT_OUTCOMES = 500
-NOT_YET, TOLD, NO_CHANNEL = "not yet", "told", "no channel"  # an alert's `told`
 
 
 def asked(ledger: Ledger, now: datetime) -> list[dict[str, Any]]:
     """Decisions to retrain of the last 30 days, and of times ahead; the newest first."""
     return ledger.query(
         sa.select(DECISIONS)
-        .where(DECISIONS.c.kind == GOVERNOR, DECISIONS.c.verdict == "retrain")
+        .where(DECISIONS.c.kind == DecisionKind.GOVERNOR)
+        .where(DECISIONS.c.verdict == GovernorVerdict.RETRAIN)
         .where(DECISIONS.c.time > now - MONTH)
         .order_by(DECISIONS.c.seq.desc())
     )
@@ -55,7 +61,7 @@ def moved(ledger: Ledger, bundle: str, limit: int) -> tuple[bool, ...]:
     """
     rows = ledger.query(
         sa.select(DECISIONS.c.details)
-        .where(DECISIONS.c.kind == GOVERNOR)
+        .where(DECISIONS.c.kind == DecisionKind.GOVERNOR)
         .where(DECISIONS.c.details["bundle"].as_string() == bundle)
         .order_by(DECISIONS.c.seq.desc())
         .limit(_RECENT_WINDOWS)
@@ -66,7 +72,7 @@ def moved(ledger: Ledger, bundle: str, limit: int) -> tuple[bool, ...]:
 
 def failures(ledger: Ledger) -> tuple[datetime, ...]:
     """When the retrainings failed since the last good one or a closed circuit, newest first."""
-    closed = ledger.decisions(CIRCUIT, "closed")
+    closed = ledger.decisions(DecisionKind.CIRCUIT, CircuitVerdict.CLOSED)
     ended = sa.select(OUTCOMES.c.time, OUTCOMES.c.outcome).order_by(OUTCOMES.c.seq.desc())
     if closed:
         ended = ended.where(OUTCOMES.c.time > closed[0]["time"])
@@ -83,7 +89,7 @@ def end(
     ledger: Ledger,
     flow_run: str,
     decision_id: str | None,
-    outcome: str,
+    outcome: RunOutcome,
     time: datetime,
     details: dict[str, Any] | None = None,
 ) -> bool:
@@ -125,7 +131,7 @@ def story(ledger: Ledger, limit: int) -> list[dict[str, Any]]:
         .select_from(DECISIONS)
         .join(RUNS, RUNS.c.decision_id == DECISIONS.c.id, isouter=True)
         .join(OUTCOMES, OUTCOMES.c.flow_run == RUNS.c.flow_run, isouter=True)
-        .where(DECISIONS.c.kind.in_([GOVERNOR, CIRCUIT]))
+        .where(DECISIONS.c.kind.in_([DecisionKind.GOVERNOR, DecisionKind.CIRCUIT]))
         .order_by(DECISIONS.c.seq.desc())
         .limit(limit)
     )
@@ -144,7 +150,7 @@ def add_details(ledger: Ledger, decision_id: str, more: dict[str, Any]) -> None:
 
 
 def add_alert(ledger: Ledger, kind: str, key: str, text: str, now: datetime) -> None:
-    row = {"time": now, "kind": kind, "key": key, "text": text, "told": NOT_YET}
+    row = {"time": now, "kind": kind, "key": key, "text": text, "told": Told.NOT_YET}
     ledger.insert(ALERTS, [row])
 
 
@@ -156,11 +162,11 @@ def alerts(ledger: Ledger, since: datetime | None = None, limit: int = 100) -> l
 
 def untold(ledger: Ledger, limit: int = 100) -> list[dict[str, Any]]:
     """The alerts that no channel took yet, however old, the oldest first."""
-    where = ALERTS.c.told == NOT_YET
+    where = ALERTS.c.told == Told.NOT_YET
     return ledger.query(sa.select(ALERTS).where(where).order_by(ALERTS.c.seq).limit(limit))
 
 
-def mark_alerts(ledger: Ledger, seqs: Sequence[int], told: str) -> None:
+def mark_alerts(ledger: Ledger, seqs: Sequence[int], told: Told) -> None:
     if seqs:
         where = ALERTS.c.seq.in_(list(seqs))
         ledger.execute(sa.update(ALERTS).where(where).values(told=told))

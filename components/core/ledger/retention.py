@@ -29,6 +29,7 @@ from components.core.ledger.tables import (
     TEXTS,
     WINDOWS,
 )
+from components.core.ledger.verdicts import DecisionKind
 
 _PLACEHOLDER = re.compile(r"<([A-Z][A-Z_]+[A-Z])(?:_[0-9a-f]{12})?>")
 _TOGETHER = 400  # values in one statement; SQLite takes 999 at least
@@ -113,7 +114,7 @@ def expire(
             DECISIONS,
             sa.and_(
                 DECISIONS.c.time < rows,
-                DECISIONS.c.kind == "governor",
+                DECISIONS.c.kind == DecisionKind.GOVERNOR,
                 DECISIONS.c.seq.not_in(last_asked),
             ),
         ),

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import sqlalchemy as sa
 
 from components.core.errors import LedgerError
+from components.core.ledger.verdicts import (
+    CircuitVerdict,
+    DecisionKind,
+    GateVerdict,
+    GovernorVerdict,
+    RunOutcome,
+    Told,
+    TrialEvent,
+    WindowFinding,
+)
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):
@@ -28,6 +39,34 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Word(sa.types.TypeDecorator[StrEnum]):
+    """A member of one of `kinds`, whose values are all different; written as its value."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, kinds: tuple[type[StrEnum], ...]) -> None:
+        super().__init__(16)
+        self.kinds = kinds  # a part of SQLAlchemy's cache key, by its name
+        self.members = {str(member): member for kind in kinds for member in kind}
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        del dialect
+        return None if value is None else str(self._member(value))
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> StrEnum | None:
+        del dialect
+        return None if value is None else self._member(value)
+
+    def _member(self, value: str) -> StrEnum:
+        if value not in self.members:
+            raise LedgerError(
+                f"Expected one of {', '.join(self.members)} in the ledger, got {value}: use the "
+                "version of newsloop that wrote it, or a later one."
+            )
+        return self.members[value]
 
 
 METADATA = sa.MetaData()
@@ -55,12 +94,14 @@ PREDICTIONS = sa.Table(
     sa.Column("source", sa.String(64), nullable=True),  # name of the API key that asked; null: none
     sqlite_autoincrement=True,
 )
-# The scrubbed text of a prediction; null when the scrubber failed, so that nothing waits for it.
+# The scrubbed text of a prediction; null when there is none, so that nothing waits for it.
 TEXTS = sa.Table(
     "texts",
     METADATA,
     sa.Column("prediction_id", sa.String(32), primary_key=True),
     sa.Column("text", sa.Text, nullable=True),
+    # Of the caller's texts that were kept at the time, in (0, 1]; null: all, or the text was lost.
+    sa.Column("share", sa.Float, nullable=True),
 )
 # What people said about a prediction; the last word counts.
 LABELS = sa.Table(
@@ -105,9 +146,9 @@ DECISIONS = sa.Table(
     METADATA,
     _seq(),
     sa.Column("id", sa.String(32), nullable=False, unique=True),
-    sa.Column("kind", sa.String(16), nullable=False),  # gate | governor | circuit
+    sa.Column("kind", Word((DecisionKind,)), nullable=False),
     sa.Column("time", UtcTime, nullable=False),
-    sa.Column("verdict", sa.String(16), nullable=False),  # of its kind, see there
+    sa.Column("verdict", Word((GateVerdict, GovernorVerdict, CircuitVerdict)), nullable=False),
     sa.Column("reasons", sa.JSON, nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
     sqlite_autoincrement=True,
@@ -130,8 +171,7 @@ OUTCOMES = sa.Table(
     sa.Column("flow_run", sa.String, nullable=False, unique=True),
     sa.Column("decision_id", sa.String(32), nullable=True),  # null: merged before it had one
     sa.Column("time", UtcTime, nullable=False),
-    # released, unchanged | refused, failed, crashed | merged, interrupted
-    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("outcome", Word((RunOutcome,)), nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -144,7 +184,7 @@ ALERTS = sa.Table(
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("key", sa.String(64), nullable=False),  # what it is about: told once in a while
     sa.Column("text", sa.String, nullable=False),
-    sa.Column("told", sa.String(16), nullable=False),  # not yet | told | no channel
+    sa.Column("told", Word((Told,)), nullable=False),
     sqlite_autoincrement=True,
 )
 # A stretch of predictions that monitoring judged together: seq in (after, until].
@@ -157,7 +197,7 @@ WINDOWS = sa.Table(
     sa.Column("after", _SEQ, nullable=False),
     sa.Column("until", _SEQ, nullable=False),
     sa.Column("rows", sa.Integer, nullable=False),
-    sa.Column("verdict", sa.String(16), nullable=False),  # drift | none | cannot say | bad data
+    sa.Column("verdict", Word((WindowFinding,)), nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -172,6 +212,7 @@ RETIRED = sa.Table(
     sa.Column("bundle", sa.String(64), nullable=False),
     sa.Column("time", UtcTime, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
+    sa.Column("erasure", sa.String(12), nullable=True),  # its id
     sqlite_autoincrement=True,
 )
 # The trial of a version beside the champion: its last row says how it stands. `step` counts in
@@ -183,9 +224,7 @@ CHALLENGES = sa.Table(
     sa.Column("challenge", sa.String(32), nullable=False),
     sa.Column("number", sa.Integer, nullable=False),  # of the row in its challenge
     sa.Column("time", UtcTime, nullable=False),
-    sa.Column(
-        "event", sa.String(16), nullable=False
-    ),  # start, step | passed, promoted, failed, ...
+    sa.Column("event", Word((TrialEvent,)), nullable=False),
     sa.Column("version", sa.Integer, sa.ForeignKey("versions.version"), nullable=False),
     sa.Column("bundle", sa.String(64), nullable=False),
     sa.Column("champion", sa.String(64), nullable=False),

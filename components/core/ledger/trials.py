@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,8 +23,7 @@ from components.core.ledger.tables import (
     VERSIONS,
     last_labels,
 )
-
-Event = Literal["start", "step", "passed", "promoted", "failed", "stopped"]
+from components.core.ledger.verdicts import TrialEvent
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Challenge:
     id: str
     number: int
     time: datetime
-    event: Event
+    event: TrialEvent
     version: int
     bundle: str
     tag: str
@@ -55,7 +54,7 @@ class Challenge:
 
     @property
     def running(self) -> bool:
-        return self.event in ("start", "step")
+        return self.event in (TrialEvent.START, TrialEvent.STEP)
 
     @property
     def share(self) -> float:
@@ -105,28 +104,31 @@ def start(
             "challenger stop`, or wait."
         )
     row = {
-        "challenge": uuid.uuid4().hex, "number": 0, "time": now, "event": "start",
+        "challenge": uuid.uuid4().hex, "number": 0, "time": now, "event": TrialEvent.START,
         "version": version["version"], "bundle": version["bundle"], "champion": champion.bundle,
         "shares": list(shares), "step": 0, "reason": reason,
     }  # fmt: skip
     ledger.insert(CHALLENGES, [row])
 
 
-def go_on(ledger: Ledger, challenge: Challenge, event: Event, reason: str, now: datetime) -> bool:
+def go_on(
+    ledger: Ledger, challenge: Challenge, event: TrialEvent, reason: str, now: datetime
+) -> bool:
     """Writes what becomes of a trial; a promotion makes it the champion, both or neither.
 
     Returns:
         False if another service, or a person, was first: then nothing was written.
     """
+    step = challenge.step + (event == TrialEvent.STEP)
     row = {
         "challenge": challenge.id, "number": challenge.number + 1, "time": now, "event": event,
         "version": challenge.version, "bundle": challenge.bundle, "champion": challenge.champion,
-        "shares": challenge.shares, "step": challenge.step + (event == "step"), "reason": reason,
+        "shares": challenge.shares, "step": step, "reason": reason,
     }  # fmt: skip
     try:
         with ledger.engine.begin() as connection:
             connection.execute(sa.insert(CHALLENGES), [row])
-            if event == "promoted":
+            if event == TrialEvent.PROMOTED:
                 deployed = {"version": challenge.version, "time": now, "reason": reason}
                 connection.execute(sa.insert(DEPLOYMENTS), [deployed])
     except sa.exc.IntegrityError:

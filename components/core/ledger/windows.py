@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,6 +17,7 @@ from components.core.ledger.tables import (
     WINDOWS,
     last_labels,
 )
+from components.core.ledger.verdicts import WindowFinding
 
 QUEUE = "queue"  # origin of labels that `newsloop label-queue` asked for
 _TOGETHER = 400  # values in one statement; SQLite takes 999 at least
@@ -28,7 +29,7 @@ def judged_until(ledger: Ledger, bundle: str) -> int:
     return int(ledger.query(judged)[0]["seq"] or 0)
 
 
-def last_with(ledger: Ledger, bundle: str, *verdicts: str) -> int:
+def last_with(ledger: Ledger, bundle: str, *verdicts: WindowFinding) -> int:
     """Where the last window of `bundle` with one of these verdicts ends; 0 if there is none."""
     last = sa.select(sa.func.max(WINDOWS.c.until).label("seq")).where(
         WINDOWS.c.bundle == bundle, WINDOWS.c.verdict.in_(verdicts)
@@ -36,7 +37,7 @@ def last_with(ledger: Ledger, bundle: str, *verdicts: str) -> int:
     return int(ledger.query(last)[0]["seq"] or 0)
 
 
-def spans(ledger: Ledger, bundle: str, verdict: str) -> list[tuple[int, int]]:
+def spans(ledger: Ledger, bundle: str, verdict: WindowFinding) -> list[tuple[int, int]]:
     """(after, until] of each window of `bundle` with this verdict, as sequence numbers, rising."""
     found = (
         sa.select(WINDOWS.c.after, WINDOWS.c.until)
@@ -46,15 +47,60 @@ def spans(ledger: Ledger, bundle: str, verdict: str) -> list[tuple[int, int]]:
     return [(row["after"], row["until"]) for row in ledger.query(found)]
 
 
-def scrubbed(ledger: Ledger, bundle: str, after: int, source: str | None = None) -> list[int]:
-    """Sequence numbers above `after` of predictions whose text is there, in rising order."""
+class Sampled(NamedTuple):
+    """A prediction whose text was kept, or left out by the recorder's sample.
+
+    Attributes:
+        seq: sequence number.
+        position: permanent random number in [0, 1).
+        share: of the caller's texts that were kept, in (0, 1]; kept are those with a `position`
+            below it.
+        kept: False if the sample left the text out.
+    """
+
+    seq: int
+    position: float
+    share: float
+    kept: bool
+
+
+def position(prediction_id: str) -> float:
+    """Permanent random number of a prediction, uniform in [0, 1): of its id's random digits.
+
+    >>> position("80000000000000000000000000000000")
+    0.5
+    """
+    return int(prediction_id[:12], 16) / 16**12
+
+
+def sampled(ledger: Ledger, bundle: str, after: int, source: str | None = None) -> list[Sampled]:
+    """Predictions above `after` whose text was kept or left out, in the order of `seq`.
+
+    Predictions whose text was lost or still waits for the scrubber are missing.
+    """
     rows = ledger.query(
-        sa.select(PREDICTIONS.c.seq)
+        sa.select(
+            PREDICTIONS.c.seq,
+            PREDICTIONS.c.id,
+            TEXTS.c.share,
+            TEXTS.c.text.is_not(None).label("kept"),
+        )
         .join(TEXTS, TEXTS.c.prediction_id == PREDICTIONS.c.id)
-        .where(_new(bundle, after, source), TEXTS.c.text.is_not(None))
+        .where(
+            _new(bundle, after, source),
+            sa.or_(TEXTS.c.text.is_not(None), TEXTS.c.share.is_not(None)),
+        )
         .order_by(PREDICTIONS.c.seq)
     )
-    return [row["seq"] for row in rows]
+    return [
+        Sampled(
+            row["seq"],
+            position(row["id"]),
+            1.0 if row["share"] is None else row["share"],
+            bool(row["kept"]),
+        )
+        for row in rows
+    ]
 
 
 def counts(
@@ -67,6 +113,55 @@ def counts(
     rows = ledger.query(counted)
     found = {bool(row["later"]): int(row["n"]) for row in rows}
     return {"within": found.get(False, 0), "later": found.get(True, 0)}
+
+
+class TextCounts(NamedTuple):
+    """Counts of predictions by what became of their texts.
+
+    Attributes:
+        kept: scrubbed and in the ledger.
+        sampled_out: left out under overload, by a sample that is even within each caller.
+        lost: given up by the scrubber or the full queue, or lost with a service that was killed.
+        waiting: not scrubbed yet.
+    """
+
+    kept: int
+    sampled_out: int
+    lost: int
+    waiting: int
+
+    def summary(self) -> str:
+        """Describes what was not kept; empty if all was.
+
+        >>> TextCounts(90, 9, 1, 0).summary()
+        '90 of 100 texts kept, 9 left out by the sample under overload, 1 lost'
+        """
+        if not self.sampled_out + self.lost:
+            return ""
+        parts = [f"{self.kept} of {sum(self)} texts kept"]
+        if self.sampled_out:
+            parts.append(f"{self.sampled_out} left out by the sample under overload")
+        if self.lost:
+            parts.append(f"{self.lost} lost")
+        return ", ".join(parts)
+
+
+def text_counts(ledger: Ledger, since: datetime) -> TextCounts:
+    """Counts the predictions since `since`, of all bundles, by what became of their texts."""
+    state = sa.case(
+        (TEXTS.c.prediction_id.is_(None), "waiting"),
+        (TEXTS.c.text.is_not(None), "kept"),
+        (TEXTS.c.share.is_not(None), "sampled_out"),
+        else_="lost",
+    ).label("state")
+    rows = ledger.query(
+        sa.select(state, sa.func.count().label("n"))
+        .select_from(PREDICTIONS)
+        .join(TEXTS, TEXTS.c.prediction_id == PREDICTIONS.c.id, isouter=True)
+        .where(PREDICTIONS.c.time > since)
+        .group_by(state)
+    )
+    return TextCounts(**dict.fromkeys(TextCounts._fields, 0) | {r["state"]: r["n"] for r in rows})
 
 
 def texts(ledger: Ledger, seqs: Sequence[int]) -> list[dict[str, Any]]:
@@ -97,7 +192,8 @@ def usual_sources(ledger: Ledger, bundle: str, windows: int) -> dict[str, int]:
     """Source -> predictions in the newest sound windows of `bundle`, added up."""
     rows = ledger.query(
         sa.select(WINDOWS.c.details)
-        .where(WINDOWS.c.bundle == bundle, WINDOWS.c.verdict.in_(["none", "drift"]))
+        .where(WINDOWS.c.bundle == bundle)
+        .where(WINDOWS.c.verdict.in_([WindowFinding.NONE, WindowFinding.DRIFT]))
         .order_by(WINDOWS.c.seq.desc())
         .limit(windows)
     )

@@ -6,12 +6,13 @@ B is the batch, L the words of a document, F the features, M the members, C the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from components.core.params import architectures
+from components.core.params.architectures import ReaderSettings
+from components.core.params.architectures.textcnn import TextCnn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,7 @@ PROBABILITIES, MEMBERS, FEATURES = "probabilities", "members", "features"  # wha
 
 @dataclass(frozen=True)
 class Solution:
-    """What a network that is `solved` learns: a linear answer from what its body sees and counts.
+    """What a network with a closed form learns: a linear answer from what its body sees and counts.
 
     Attributes:
         idf: (T,) float32, inverse document frequencies of the terms.
@@ -41,14 +42,14 @@ class Solution:
 
 
 def build(
-    settings: architectures.Reader,
+    settings: ReaderSettings,
     embedding: np.ndarray[Any, Any],
     classes: int,
     seed: int,
 ) -> Any:
     """The network of one candidate, not yet compiled.
 
-    What is `solved` says nothing before it is: its bag starts from nothing.
+    What has a closed form says nothing before it is solved: its bag starts from nothing.
 
     Args:
         settings: which architecture, and its numbers.
@@ -63,37 +64,22 @@ def build(
     """
     import keras
 
-    from components.core.networks import bilstm, linear, pretrained, textcnn, transformer
-
-    features: dict[type, Callable[..., list[Any]]] = {
-        architectures.TextCnn: textcnn.features,
-        architectures.BiLstm: bilstm.features,
-        architectures.Transformer: transformer.features,
-        architectures.Pretrained: partial(pretrained.features, classes=classes),
-        architectures.Linear: partial(linear.features, classes=classes),
-    }
-    dropout = 0.0 if solved(settings) else settings.dropout  # type: ignore[attr-defined]
+    network = import_module(f"{__package__}.{settings.architecture}")
+    dropout = 0.0 if settings.has_closed_form else settings.dropout  # type: ignore[attr-defined]
     keras.utils.set_random_seed(seed)
     ids = keras.Input((None,), dtype="int32", name="ids")  # (B, L)
-    seen = features[type(settings)](ids, settings, embedding, seed)
+    seen = network.features(ids, settings, embedding, seed, classes)
     said = [
         keras.layers.Dense(classes, activation="softmax", name=_answers(i), dtype="float32")(
             keras.layers.Dropout(dropout, seed=seed + i)(one)
         )
         for i, one in enumerate(seen, start=1)
     ]
-    return keras.Model(ids, _given(seen, said), name=type(settings).__name__.lower())
-
-
-def solved(settings: architectures.Reader) -> bool:
-    """Whether nothing learns but a linear answer, which has one best solution: it is computed."""
-    if isinstance(settings, architectures.Pretrained):
-        return settings.trained_layers == 0
-    return isinstance(settings, architectures.Linear)
+    return keras.Model(ids, _given(seen, said), name=settings.architecture)
 
 
 def put(net: Any, solution: Solution) -> None:
-    """Gives `net`, which is `solved`, what it has learned."""
+    """Gives `net`, which has a closed form, what it has learned."""
     import numpy as np
 
     from components.core.networks import tfidf
@@ -136,7 +122,7 @@ def textcnn_weights(net: Any) -> dict[str, np.ndarray[Any, Any]] | None:
 
     from components.core.networks import textcnn
 
-    if net.name != architectures.TextCnn.__name__.lower():
+    if net.name != TextCnn.architecture:
         return None
     found = textcnn.weights(net)
     for i in range(len(found["members"]) + 1):  # the bag answers, too

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from keras import layers, ops
 
 from components.core.networks import parts
-from components.core.params.architectures import BiLstm
+from components.core.params.architectures.bilstm import BiLstm
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def features(ids: Any, settings: BiLstm, embedding: np.ndarray[Any, Any], seed: int) -> list[Any]:
+def features(
+    ids: Any, settings: BiLstm, embedding: np.ndarray[Any, Any], seed: int, classes: int
+) -> list[Any]:
     """What the LSTMs make of a text (Graves and Schmidhuber 2005).
 
     `last`: the second one's last states, (B, 2 units). They have to remember all of a long text.
@@ -21,6 +23,7 @@ def features(ids: Any, settings: BiLstm, embedding: np.ndarray[Any, Any], seed: 
     gives a class away need not pass through the LSTMs (Lai et al. 2015, "Recurrent Convolutional
     Neural Networks for Text Classification"). (B, 4 units + E).
     """
+    del classes  # the layers that answer are added by `assembly`
     vectors = parts.embed(ids, embedding, settings.word_dropout, seed, masked=True)
     first = layers.Bidirectional(layers.LSTM(settings.units, return_sequences=True))(
         vectors

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from components.core.networks import tfidf
-from components.core.params.architectures import Linear
+from components.core.params.architectures.linear import Linear
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ from typing import Any
 
 from components.core import tables
 from components.core.errors import ParamsError
-from components.core.params.architectures import Pretrained
+from components.core.params.architectures.pretrained import Pretrained
 
 
 def folder(settings: Pretrained) -> Path:

@@ -13,7 +13,7 @@ from keras import layers, ops
 
 from components.core.errors import ParamsError
 from components.core.networks import presets, tfidf
-from components.core.params.architectures import Pretrained
+from components.core.params.architectures.pretrained import Pretrained
 
 if TYPE_CHECKING:
     import numpy as np

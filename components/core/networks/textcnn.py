@@ -14,14 +14,17 @@ import numpy as np
 from keras import ops
 
 from components.core.networks import parts
-from components.core.params.architectures import TextCnn
+from components.core.params.architectures.textcnn import TextCnn
 
 _SEED_STEP = 100  # between members, so that no two draw the same numbers
 _BAG = "bag"
 
 
-def features(ids: Any, settings: TextCnn, embedding: np.ndarray[Any, Any], seed: int) -> list[Any]:
+def features(
+    ids: Any, settings: TextCnn, embedding: np.ndarray[Any, Any], seed: int, classes: int
+) -> list[Any]:
     """Features of each member, (B, its part of F): those that read phrases, then the bag."""
+    del classes  # the layers that answer are added by `assembly`
     seeds = [seed + _SEED_STEP * (i + 1) for i in range(settings.members)]
     present = parts.inside(ids)
     phrases = [
@@ -65,7 +68,7 @@ def _phrases(vectors: Any, words: Any, settings: TextCnn, member: int) -> Any:
 
 
 def weights(net: keras.Model) -> dict[str, Any]:
-    """Arrays that core/bundle/fast_textcnn needs of a trained network, without its answers.
+    """Arrays that the runtime fast_textcnn needs of a trained network, without its answers.
 
     `members` (M,) and `widths` (W,), their numbers; for each member `vectors_<i>` (V, E), for each
     of its widths `kernel_<i>_<width>` (width, E, filters) and `bias_<i>_<width>` (filters,); the

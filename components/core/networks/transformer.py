@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from keras import layers, ops
 
 from components.core.networks import parts
-from components.core.params.architectures import Transformer
+from components.core.params.architectures.transformer import Transformer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,9 +22,10 @@ _LONGEST_WAVE = 10000.0  # of the sinusoidal positions; Vaswani et al.
 
 
 def features(
-    ids: Any, settings: Transformer, embedding: np.ndarray[Any, Any], seed: int
+    ids: Any, settings: Transformer, embedding: np.ndarray[Any, Any], seed: int, classes: int
 ) -> list[Any]:
     """The mean over the words of what the last layer says of them, (B, units)."""
+    del classes  # the layers that answer are added by `assembly`
     vectors = parts.embed(ids, embedding, settings.word_dropout, seed)  # (B, L, E)
     state = layers.Dense(settings.units, name="word")(vectors) + _positions(
         ids, settings

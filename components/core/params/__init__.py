@@ -14,7 +14,9 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from components.core.errors import ParamsError
-from components.core.params.architectures import BiLstm, Candidate, Network, TextCnn
+from components.core.params.architectures import Candidate, Network
+from components.core.params.architectures.bilstm import BiLstm
+from components.core.params.architectures.textcnn import TextCnn
 from components.core.params.base import Positive, Rate, Settings, Share
 from components.core.params.data import ENTITIES, Ingest, Scrub, Split, Stream, Validate
 from components.core.params.evaluate import Evaluate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Between = Annotated[float, Field(gt=0, lt=1)]  # 0 and 1 excluded
@@ -22,3 +22,28 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+class Range(Settings):
+    """Numbers from `low` to `high`, both tried too; whole ones where both are whole."""
+
+    low: int | float
+    high: int | float
+    log: bool = False  # tried evenly by their logarithm, as learning rates should be
+
+    @model_validator(mode="after")
+    def ordered(self) -> Range:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError(
+                f"low must be below high, and above 0 with log, got {self.low} and {self.high}"
+            )
+        return self
+
+
+class Choice(Settings):
+    """Some values, of which one is taken."""
+
+    choices: Annotated[list[int | float | str | bool], Field(min_length=2)]
+
+
+SearchSpace = dict[str, Range | Choice]  # setting -> values that `newsloop tune` tries

@@ -21,7 +21,8 @@ READ_BY: dict[str, tuple[str, ...]] = {
     "split": ("split",),
     "train": ("train", "text", "ingest.labels"),
     "evaluate": (
-        "evaluate", "ingest.labels", "validate.language_characters", "validate.language_score",
+        "evaluate", "ingest.labels", "train.target", "validate.language_characters",
+        "validate.language_score",
     ),
     "package": ("train", "text", "ingest.labels", "ingest.scrub.entities"),
 }  # fmt: skip

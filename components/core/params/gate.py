@@ -62,6 +62,11 @@ class Gate(Settings):
     )
     max_latency_ms: Rate = Field(250, description="milliseconds of one text, 95th percentile")
     max_memory_mib: Rate = Field(3072, description="MiB resident, of the process that answers")
+    limits: dict[str, float] = Field(
+        default_factory=dict,
+        description="name of a check -> its limit, for checks without a key of their own: those "
+        "that components/gate/checks.py registers by `check`",
+    )
 
 
 class Release(Settings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -145,6 +145,10 @@ class Source(Settings):
     label_names: dict[str, str] = Field(
         default_factory=dict,
         description="from the source's own labels to the classes; others stay as they are",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="settings of a connector that newsloop does not bring; its class has them",
     )
     limits: Limits | None = Field(
         None,

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from components.core.params.architectures import (
-    BiLstm,
+    ARCHITECTURES,
+    ENSEMBLE,
     Candidate,
-    Ensemble,
-    Linear,
     Network,
-    Pretrained,
     Single,
-    TextCnn,
-    Transformer,
+    candidates,
 )
+from components.core.params.architectures.ensemble import Ensemble
 from components.core.params.base import Positive, Settings, Share
 from components.core.params.fitting import Fitting, Hardware
 
 
-class Train(Settings):
+class TrainBase(Settings):
     """`train`: what all architectures share, and a section for each."""
 
     candidates: Annotated[list[Candidate], Field(min_length=1)] = Field(
         ["textcnn", "bilstm"],
         description="tried in this order until the gate lets one pass: linear, textcnn, bilstm, "
         "transformer, pretrained, ensemble; docs/learning.md says when to choose which",
+    )
+    target: str = Field(
+        "single_label",
+        description="how labels are encoded, decided and scored; single_label: a document has one "
+        "class",
     )
     embedding: Literal["glove", "random"] = Field(
         "glove", description="glove (6B, 50 dimensions, from its package) or random"
@@ -56,11 +59,6 @@ class Train(Settings):
         "(docs/scale.md)",
     )
     fitting: Fitting = Fitting()
-    textcnn: TextCnn = TextCnn()
-    bilstm: BiLstm = BiLstm()
-    transformer: Transformer = Transformer()
-    pretrained: Pretrained = Pretrained()
-    linear: Linear = Linear()
     ensemble: Ensemble = Ensemble()
 
     def architecture(self, name: Single) -> Network:
@@ -69,7 +67,7 @@ class Train(Settings):
 
     def trained(self, name: Candidate) -> list[Single]:
         """The architectures that a candidate is made of."""
-        return list(self.ensemble.of) if name == "ensemble" else [name]
+        return list(self.ensemble.of) if name == ENSEMBLE else [name]
 
     def read_by(self, name: Candidate) -> dict[str, Any]:
         """The values that the training of one candidate depends on.
@@ -77,5 +75,21 @@ class Train(Settings):
         Other architectures and the list of candidates are left out: turning them must not train
         this candidate again.
         """
-        others = {"candidates", *get_args(Candidate)} - {name, *self.trained(name)}
+        others = {"candidates", *candidates()} - {name, *self.trained(name)}
         return self.model_dump(mode="json", exclude=others)
+
+
+def section() -> type[TrainBase]:
+    """The class of section `train`: TrainBase, and the settings of each registered architecture."""
+    fields: dict[str, Any] = {
+        name: (kind, kind.model_validate({})) for name, kind in ARCHITECTURES.items()
+    }
+    return create_model(
+        "Train", __base__=TrainBase, __doc__=TrainBase.__doc__, __module__=__name__, **fields
+    )
+
+
+if TYPE_CHECKING:  # the sections of the architectures are known at run time only
+    Train = TrainBase
+else:
+    Train = section()

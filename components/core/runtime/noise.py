@@ -1,8 +1,9 @@
-"""Filters the log lines of TensorFlow's import, which no setting of TensorFlow suppresses."""
+"""Keeps log lines of libraries off stderr: of TensorFlow's import, and of requests by httpx."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import sys
@@ -11,6 +12,11 @@ from collections.abc import Iterator
 
 _NOISE = re.compile(r"WARNING: All log messages before absl|[IWE]0000 00:00:")
 _STDERR = 2  # the file of the process; TensorFlow's C++ does not know sys.stderr
+
+
+def quiet_http() -> None:
+    """Suppresses httpx's lines: they hold complete URLs, whose queries may hold keys."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def is_noise(line: str) -> bool:

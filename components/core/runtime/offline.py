@@ -25,16 +25,24 @@ SWITCHES = {
 FOLDERS = {"KERAS_HOME": "keras", "MPLCONFIGDIR": "matplotlib"}
 
 
+LOOPBACK = "127.0.0.1,localhost,::1"
+
+
 def stay_home(state: Path | None = None) -> None:
     """Sets environment variables of this process and its children; call it before other imports.
 
-    A value that the user has set stays.
+    A value that the user has set stays. The proxy of a shell is not asked for this machine's own
+    addresses: it would look for them on its own machine.
 
     Args:
         state: the project's folder for state, where libraries may write; None without a project.
     """
     for name, value in SWITCHES.items():
         os.environ.setdefault(name, value)
+    for name in ("no_proxy", "NO_PROXY"):
+        others = os.environ.get(name, "")
+        if LOOPBACK not in others:
+            os.environ[name] = f"{others},{LOOPBACK}".lstrip(",")
     if state is not None:
         for name, folder in FOLDERS.items():
             os.environ.setdefault(name, str(state / folder))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from components.core.networks import presets
-from components.core.params.architectures import Pretrained
+from components.core.params.architectures.pretrained import Pretrained
 from components.core.tokenizers import words as word_tokenizer
 
 _ENDS = 2  # [CLS] before and [SEP] behind the pieces of a chunk

@@ -8,7 +8,7 @@ N is the documents of a side, B those of a batch, L the words that a batch is pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from components.core.errors import DataError
 from components.core.params.fitting import Fitting
+from components.core.target import Target
 from components.core.tokenizers import words as word_tokenizer
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Side:
         ids: (all words,) uint16 or int32, without the padding at their ends.
         starts: (N,) int64, where each document begins in `ids`.
         lengths: (N,) int64, its words.
-        labels: (N,) int32, its class.
+        labels: (N, ...), as the target encodes them.
         most: words that the network reads of a document, however much is padded.
     """
 
@@ -69,27 +70,18 @@ def blocks(documents: pl.DataFrame | Path, rows: int) -> Iterator[pl.DataFrame]:
     Raises:
         DataError: the file is missing or no Parquet file.
     """
-    import polars as pl
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from components.core import streams
 
-    if isinstance(documents, pl.DataFrame):
+    if isinstance(documents, Path):
+        yield from streams.Stored(documents, rows).batches(["text", "label"])
+    else:
         yield from documents.select("text", "label").iter_slices(rows)
-        return
-    try:
-        with pq.ParquetFile(documents) as file:
-            for batch in file.iter_batches(rows, columns=["text", "label"]):
-                yield pl.DataFrame(pl.from_arrow(batch))
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(
-            f"Expected a Parquet table at {documents}, got: {error}. Run `dvc repro` to make it."
-        ) from error
 
 
 def encode(
     documents: pl.DataFrame | Path,
     encoder: Callable[[Any], tuple[Any, Any, Any]],
-    classes: Sequence[str],
+    target: Target,
     rows: int,
     most: int | None = None,
 ) -> Side:
@@ -98,7 +90,7 @@ def encode(
     Args:
         documents: a table, or a Parquet file, with columns text and label.
         encoder: as core/tokenizers/words.py makes it; it pads at the end.
-        classes: names, in the order of the network's outputs.
+        target: encodes the labels.
         rows: read and encoded together.
         most: documents, from the first on; None: all.
 
@@ -107,26 +99,27 @@ def encode(
     """
     import tensorflow as tf
 
-    position = {name: i for i, name in enumerate(classes)}
     ids: list[Array] = []
     lengths: list[Array] = []
-    labels: list[int] = []
+    labels: list[Array] = []
+    count = 0
     for whole in blocks(documents, rows):
-        block = whole if most is None else whole.head(most - len(labels))
+        block = whole if most is None else whole.head(most - count)
         found = encoder(tf.constant(block["text"].to_list()))[0].numpy()
         place = np.arange(1, found.shape[1] + 1)
         ends = np.where(found != word_tokenizer.PAD, place, 0).max(axis=1)
         kept = found[place <= ends[:, None]]
         ids.append(kept.astype(np.uint16) if kept.max(initial=0) <= _SMALL else kept)
         lengths.append(ends)
-        labels += [position[label] for label in block["label"]]
-        if len(labels) == most:
+        labels.append(target.encode(block["label"]))
+        count += len(block)
+        if count == most:
             break
-    if not labels:
+    if not count:
         raise DataError("Expected documents to learn from, got none. See data/02_validated.")
     length = np.concatenate(lengths)
-    starts, classes_ = np.cumsum(length) - length, np.array(labels, np.int32)
-    return Side(np.concatenate(ids), starts, length, classes_, found.shape[1])
+    starts = np.cumsum(length) - length
+    return Side(np.concatenate(ids), starts, length, np.concatenate(labels), found.shape[1])
 
 
 def numbered(side: Side, first: int) -> Side:

@@ -17,11 +17,11 @@ from typing import Any
 from components.core.networks import assembly
 from components.core.params.fitting import Fitting
 from components.core.progress import say, track
+from components.core.target import Target
 from components.core.training.batches import Array, Feed, Side
 from components.core.training.checkpoints import Checkpoint
 
 _LOOKED_AT = 128  # documents computed together where nothing is learned
-_LEAST = 1e-7  # probability that a logarithm is taken of
 
 
 @dataclass
@@ -48,6 +48,7 @@ class Recipe:
     Attributes:
         fitting: the section of params.yaml.
         learning_rate, label_smoothing, epochs, patience: as params.yaml has them.
+        target: that judges the validation side.
     """
 
     fitting: Fitting
@@ -55,6 +56,7 @@ class Recipe:
     label_smoothing: float
     epochs: int
     patience: int
+    target: Target
 
 
 def optimizer(recipe: Recipe, steps: int, net: Any) -> Any:
@@ -184,16 +186,6 @@ def outputs(
     return {name: np.concatenate(values)[back] for name, values in found.items()}
 
 
-def judged(said: Array, labels: Array, label_smoothing: float) -> tuple[float, float]:
-    """Accuracy, and the mean cross-entropy with smoothed labels, of probabilities (N, C)."""
-    import numpy as np
-
-    logs = np.log(np.clip(said.astype(np.float64), _LEAST, 1))
-    own = logs[np.arange(len(labels)), labels]
-    losses = -(1 - label_smoothing) * own - label_smoothing * logs.mean(axis=1)
-    return float((said.argmax(axis=1) == labels).mean()), float(losses.mean())
-
-
 def fit(
     net: Any,
     feed: Feed,
@@ -228,7 +220,7 @@ def fit(
             started = time.monotonic()
             row = _learn(step, feed, state.epochs, where)
             said = outputs(net, look, validation, recipe.fitting.padding_step)
-            accuracy, loss = judged(
+            accuracy, loss = recipe.target.judge(
                 said[assembly.PROBABILITIES], validation.labels, recipe.label_smoothing
             )
             row |= {"validation/accuracy": accuracy, "validation/loss": loss}

@@ -8,7 +8,7 @@ import typer
 
 from components.core.runtime import interrupts
 from flows.cli import common
-from flows.cli.common import OpenLedger, Project, champion
+from flows.cli.common import OpenLedger, Project
 
 
 def add(
@@ -31,5 +31,5 @@ def add(
         params, paths = project()
         from flows.sandbox import demo as demonstration
 
-        champion(open_ledger(paths), paths)
+        open_ledger(paths).need_champion("to begin with")
         demonstration.run(params, paths, keep)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from components.core import bundle, tables
-from components.core.errors import LedgerError, UsageError
+from components.core.errors import UsageError
 from components.core.ledger import windows as ledger_windows
 from flows.cli import common, output
 from flows.cli.common import Json, OpenLedger, Project
@@ -45,9 +45,7 @@ def add(
 
         params, paths = project()
         ledger = open_ledger(paths)
-        champion = ledger.champion()
-        if champion is None:
-            raise LedgerError("Expected a champion, none was released yet. Run `newsloop run`.")
+        champion = ledger.need_champion("whose answers need labels")
         if read is not None:
             folder = paths.bundles / champion.bundle
             bundle.verify(folder, paths.keys)

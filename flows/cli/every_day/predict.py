@@ -9,10 +9,9 @@ import typer
 
 from components.core.errors import UsageError
 from components.core.ledger import Ledger, deployments
-from components.core.paths import Paths
 from components.core.runtime import interrupts
 from flows.cli import common, output
-from flows.cli.common import Json, OpenLedger, Project, champion
+from flows.cli.common import Json, OpenLedger, Project
 
 
 def add(
@@ -40,7 +39,7 @@ def add(
         """
         interrupts.keeps("OUT was not written; the same command begins again")
         _, paths = project()
-        row = _version(open_ledger(paths), paths, version)
+        row = _version(open_ledger(paths), version)
         from components import predict as prediction
         from components.core import bundle as bundles
 
@@ -60,6 +59,10 @@ def add(
     del predict  # registered; it is called by its name only
 
 
-def _version(ledger: Ledger, paths: Paths, wanted: str) -> dict[str, Any]:
+def _version(ledger: Ledger, wanted: str) -> dict[str, Any]:
     """The row of the version that is wanted, or of the champion."""
-    return deployments.released(ledger, wanted) if wanted else vars(champion(ledger, paths))
+    return (
+        deployments.released(ledger, wanted)
+        if wanted
+        else vars(ledger.need_champion("to predict with"))
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import typer
 
 from components.core.errors import StackError
 from components.core.ledger import Ledger
+from components.core.ledger import windows as ledger_windows
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import environment
@@ -29,6 +31,10 @@ def add(
         """Say what runs and which model serves."""
         params, paths = project()
         output.status(state(params, paths, open_ledger(paths)), as_json)
+
+
+def _day_ago() -> datetime:
+    return datetime.now(UTC) - timedelta(days=1)
 
 
 def state(params: Params, paths: Paths, ledger: Ledger) -> dict[str, Any]:
@@ -61,5 +67,6 @@ def state(params: Params, paths: Paths, ledger: Ledger) -> dict[str, Any]:
         "service": {"url": stack.service_url(params), "ready": ready, "model": serving},
         "champion": champion and {**asdict(champion), "time": champion.time.isoformat()},
         "disagreements": versions.disagreements(paths, ledger),
+        "texts": ledger_windows.text_counts(ledger, _day_ago())._asdict(),
         "alerts": [alert_line(row) for row in recent(ledger)],
     }

@@ -6,7 +6,7 @@ import typer
 
 from components.core.runtime import interrupts
 from flows.cli import common, output
-from flows.cli.common import Json, OpenLedger, Project, champion
+from flows.cli.common import Json, OpenLedger, Project
 from flows.cli.every_day import status
 
 
@@ -29,7 +29,7 @@ def add(
         params, paths = project()
         from flows import stack
 
-        with_champion = champion(open_ledger(paths), paths)
+        with_champion = open_ledger(paths).need_champion("to serve")
         output.say("Prefect server ...")
         stack.ensure_server(params, paths)
         output.say("deployments ...")

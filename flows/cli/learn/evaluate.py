@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
 from components.core.errors import UsageError
-from components.core.params import Candidate
+from components.core.params.architectures import candidates
 from components.core.runtime import interrupts
 from flows.cli import common, output
 from flows.cli.common import Json, Project
@@ -43,7 +43,7 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
         from components.experiments import crossvalidate
 
         chosen = candidate or [params.train.candidates[0], crossvalidate.BASELINE]
-        known = [*get_args(Candidate), crossvalidate.BASELINE]
+        known = [*candidates(), crossvalidate.BASELINE]
         if unknown := sorted(set(chosen) - set(known)):
             raise UsageError(
                 f"Expected --candidate to be one of {', '.join(known)}; got {', '.join(unknown)}."

@@ -6,14 +6,14 @@ import fcntl
 import sys
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from components.core import params as parameters
 from components.core.errors import Busy, UsageError
 from components.core.params import Params
-from components.core.params.architectures import Single
+from components.core.params.architectures import ARCHITECTURES, Single
 from components.core.runtime import interrupts
 from components.core.training import energy
 from flows.cli import common, output
@@ -21,7 +21,7 @@ from flows.cli.common import Json, Project
 
 if TYPE_CHECKING:
     from components.core.paths import Paths
-    from components.experiments.tuning import Search, Trial
+    from components.experiments.tuning import Search, TuningTrial
 
 
 _SHOWN = 5  # best trials
@@ -60,8 +60,8 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
         from components.experiments import tuning
 
         name: Any = architecture or params.train.candidates[0]
-        if name not in get_args(Single):
-            raise UsageError(f"Expected one of {', '.join(get_args(Single))}; got {name}.")
+        if name not in ARCHITECTURES:
+            raise UsageError(f"Expected one of {', '.join(ARCHITECTURES)}; got {name}.")
         home = paths.home / "tune"
         home.mkdir(parents=True, exist_ok=True)
         with (home / "lock").open("a") as file:
@@ -97,7 +97,7 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
         output.lines(lines, found, as_json)
 
 
-def _keep(paths: Paths, search: Search, trial: Trial) -> None:
+def _keep(paths: Paths, search: Search, trial: TuningTrial) -> None:
     """A trial as an experiment of DVC."""
     from components.core.params import edit
     from components.experiments import dvc_experiment, tuning

@@ -67,7 +67,7 @@ def _audit(
     certain = {name: n for name, n in counts.items() if name not in audit.STATISTICAL}
     guessed = {name: n for name, n in counts.items() if name in audit.STATISTICAL}
     lines = [f"{report.files} files, {report.bytes / 1e6:.1f} MB, searched"]
-    for title, found in (("certain", certain), ("guessed by the tagger", guessed)):
+    for title, found in (("certain", certain), ("guessed by the name tagger", guessed)):
         told = ", ".join(f"{name} {n}" for name, n in found.items()) or "nothing"
         lines.append(f"{title}: {told}")
     for hit in report.hits[:_SHOWN]:

@@ -11,6 +11,7 @@ import typer
 from components.core.errors import LedgerError, UsageError
 from components.core.ledger import Ledger, deployments, trials
 from components.core.ledger.trials import Challenge
+from components.core.ledger.verdicts import TrialEvent
 from flows.cli import common, output
 from flows.cli.common import Json, OpenLedger, Project
 
@@ -79,7 +80,7 @@ def add(
                 "begins one."
             )
         reason = f"stopped: {because}"
-        if not trials.go_on(ledger, running, "stopped", reason, datetime.now(UTC)):
+        if not trials.go_on(ledger, running, TrialEvent.STOPPED, reason, datetime.now(UTC)):
             raise LedgerError("Expected to stop it, it went on meanwhile. Run the command again.")
         _show(ledger, as_json)
 

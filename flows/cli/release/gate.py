@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from components.core.ledger.verdicts import DecisionKind
 from flows.cli import common, output
 from flows.cli.common import Json, OpenLedger, Project
 
@@ -38,7 +39,7 @@ def add(
                 "reasons": row["reasons"],
                 "page": (paths.decisions / f"{row['id']}.html").as_uri(),
             }
-            for row in open_ledger(paths).decisions("gate", limit=last)
+            for row in open_ledger(paths).decisions(DecisionKind.GATE, limit=last)
         ]
         lines = [line for row in rows for line in _told(row)]
         output.lines(lines or ["none yet: `newsloop run` asks the gate"], rows, as_json)

@@ -12,6 +12,7 @@ from components.core import bundle
 from components.core.errors import UsageError
 from components.core.ledger import Champion, Ledger
 from components.core.ledger import deployments as ledger_deployments
+from components.core.ledger.verdicts import DecisionKind
 from components.core.params import Params
 from components.core.paths import Paths
 from flows.cli import common, output
@@ -96,7 +97,7 @@ def release_anyway(
     judged = next(
         (
             row["details"]
-            for row in ledger.decisions("gate", limit=_REMEMBERED)
+            for row in ledger.decisions(DecisionKind.GATE, limit=_REMEMBERED)
             if row["details"]["candidate"].startswith(name)
         ),
         None,

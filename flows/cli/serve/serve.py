@@ -7,7 +7,7 @@ import os
 import typer
 
 from flows.cli import common
-from flows.cli.common import OpenLedger, Project, champion
+from flows.cli.common import OpenLedger, Project
 
 
 def add(
@@ -24,6 +24,6 @@ def add(
 
         from serving import server
 
-        champion(open_ledger(paths), paths)
+        open_ledger(paths).need_champion("to serve")
         command, env = server.command(params, paths)
         os.execve(command[0], command, env)  # noqa: S606 - it becomes the service, signals and all

@@ -10,7 +10,7 @@ import typer
 
 from components.core.ledger import Ledger
 from components.core.ledger import decisions as ledger_decisions
-from components.core.ledger.decisions import CIRCUIT
+from components.core.ledger.verdicts import CircuitVerdict, DecisionKind
 from flows.cli import common, output
 from flows.cli.common import Json, Limit, OpenLedger, Project
 
@@ -43,8 +43,10 @@ def add(
 def _close(ledger: Ledger, because: str) -> None:
     now = datetime.now(UTC)
     reasons = [f"The circuit was closed: {because}."]
-    row = {"id": uuid.uuid4().hex, "kind": CIRCUIT, "time": now, "verdict": "closed"}
-    ledger.add_decision({**row, "reasons": reasons, "details": {"by": "person"}})
+    row = {"id": uuid.uuid4().hex, "kind": DecisionKind.CIRCUIT, "time": now}
+    ledger.add_decision(
+        {**row, "verdict": CircuitVerdict.CLOSED, "reasons": reasons, "details": {"by": "person"}}
+    )
 
 
 def _told(row: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from flows.cli import common, output
-from flows.cli.common import Json, OpenLedger, Project, champion
+from flows.cli.common import Json, OpenLedger, Project
 
 
 def add(
@@ -21,7 +21,7 @@ def add(
         params, paths = project()
         from flows import stack
 
-        champion(open_ledger(paths), paths)
+        open_ledger(paths).need_champion("to watch")
         stack.ensure_server(params, paths)
         from flows.monitor import monitor as monitoring_flow
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from components.core import bundle, keys
-from components.core.bundle import fast_textcnn, saved_model
-from components.core.bundle.calibration import Calibration, tempered
 from components.core.bundle.explanation import gather
+from components.core.bundle.runtimes import fast_textcnn, saved_model
 from components.core.errors import BundleError
+from components.core.target.calibration import Calibration, tempered
 from tests.tiny import make_bundle
 
 TEXTS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.core.bundle import calibration
+from components.core.target import calibration
 
 
 def made(sharpness: float, count: int = 4000) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from components.core import bundle, keys, tables
-from components.core.bundle import fast_textcnn, runtime, saved_model
+from components.core.bundle import runtimes
+from components.core.bundle.runtimes import fast_textcnn, saved_model
 from components.core.errors import BundleError
 
 LABELS = ["business", "tech"]
@@ -66,16 +67,16 @@ class Format:
 def other(monkeypatch: pytest.MonkeyPatch) -> Answers:
     """Another runtime, registered."""
     loaded = Answers()
-    monkeypatch.setattr(runtime, "FORMATS", (Format(loaded), *runtime.FORMATS))
+    monkeypatch.setattr(runtimes, "FORMATS", (Format(loaded), *runtimes.FORMATS))
     return loaded
 
 
 def test_the_first_format_that_accepts_a_model_reads_it(tmp_path: Path) -> None:
-    assert runtime.find(tmp_path) is None
+    assert runtimes.find(tmp_path) is None
     (tmp_path / "saved_model.pb").touch()
-    assert runtime.find(tmp_path) is saved_model
+    assert runtimes.find(tmp_path) is saved_model
     (tmp_path / "shortcut.npz").touch()
-    assert runtime.find(tmp_path) is fast_textcnn
+    assert runtimes.find(tmp_path) is fast_textcnn
 
 
 def test_a_model_that_no_format_reads_is_an_error(tmp_path: Path) -> None:

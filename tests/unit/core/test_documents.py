@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README_LINES = 120
 EXAMPLES = {"components/sources/tabbed.py"}  # that docs/your-data.md shows how to write
 GLOSSARY_LINES = 30
+FOLDER_ENTRIES = 25
 ROOMS = ("benchmarks", "components", "deploy", "docs", "flows", "monitoring", "serving", "tests")
 
 
@@ -66,3 +68,24 @@ def test_a_broken_link_and_a_missing_file_are_found(tmp_path: Path) -> None:
 def test_readme_and_glossary_are_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
     assert len((ROOT / "docs" / "glossary.md").read_text().splitlines()) <= GLOSSARY_LINES
+
+
+def crowded(names: list[str], most: int) -> list[str]:
+    """The folders among `names`, paths of files, that hold more than `most` entries."""
+    entries: dict[str, set[str]] = {}
+    for name in names:
+        parts = name.split("/")
+        for i, part in enumerate(parts):
+            entries.setdefault("/".join(parts[:i]), set()).add(part)
+    return sorted(folder for folder, inside in entries.items() if len(inside) > most)
+
+
+def test_no_folder_is_crowded() -> None:
+    assert crowded(["a/b.py", "a/c/d.py", "a/c/e.py"], 1) == ["a", "a/c"]
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    code = [name for name in listed.stdout.splitlines() if name.startswith(ROOMS)]
+    if not code:
+        pytest.skip("this is no git checkout")
+    assert crowded(code, FOLDER_ENTRIES) == []

@@ -10,13 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from components.core.bundle import fast_textcnn
+from components.core.bundle.runtimes import fast_textcnn
 from components.core.runtime import imports
-from flows.dvc.pipeline import STAGES
 from tests import fresh, tiny
 
-# Each is told by the environment, when it is imported, what it may do.
-LATE = ("bentoml", "dvc", "evidently", "great_expectations", "keras", "prefect", "tensorflow")
 LOAD = """
 import gc, os, sys
 from pathlib import Path
@@ -41,28 +38,6 @@ answer = {{
     "collecting": gc.isenabled(),
 }}
 """
-
-
-def test_what_reads_its_switches_once_is_not_imported_before_they_are_set() -> None:
-    """With oneDNN `dvc repro` alone would give other weights than a run of newsloop."""
-    names = [
-        *STAGES,
-        "experiments.crossvalidate",
-        "experiments.tuning",
-        "predict",
-        "gate",
-        "release",
-        "snapshot",
-    ]
-    # One process for all: what none of them imports, none imports alone.
-    code = f"""
-import importlib, sys
-answer = {{}}
-for name in {names!r}:
-    importlib.import_module(f"components.{{name}}")
-    answer[name] = sorted({{*sys.modules}} & {{*{LATE!r}}})
-"""
-    assert fresh.run(code) == {name: [] for name in names}
 
 
 @pytest.mark.parametrize("short", [True, False])

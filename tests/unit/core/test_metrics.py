@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from components.core import metrics
+from components.core.target import SingleLabel
 
 LABELS = ["a", "b", "c"]
 
@@ -15,13 +16,13 @@ def test_by_class_agrees_with_scikit_learn() -> None:
     generator = np.random.default_rng(1)
     actual = generator.choice(LABELS, 200).tolist()
     predicted = generator.choice(LABELS, 200).tolist()
-    ours = metrics.by_class(metrics.confusion(actual, predicted, LABELS))
+    ours = metrics.by_class(SingleLabel(LABELS).confusion(actual, predicted))
     theirs = precision_recall_fscore_support(actual, predicted, labels=LABELS)
     np.testing.assert_allclose(ours.T, theirs[:3])
 
 
 def test_a_class_that_never_comes_scores_nothing() -> None:
-    table = metrics.confusion(["a", "a"], ["a", "b"], LABELS)
+    table = SingleLabel(LABELS).confusion(["a", "a"], ["a", "b"])
     assert metrics.by_class(table).tolist() == [
         [1, 0.5, pytest.approx(2 / 3)],
         [0, 0, 0],

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.core import schema, tables
+from components.core import schema, streams, tables
 from components.core.errors import DataError
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -80,7 +80,7 @@ def test_a_table_is_written_batch_by_batch(
     written = []
     for name in ("one.parquet", "other.parquet"):
         path = tmp_path / "made" / name
-        with tables.TableWriter(path, schema.DOCUMENT, compression) as writer:
+        with streams.TableWriter(path, schema.DOCUMENT, compression) as writer:
             for batch in batches:
                 writer.write(documents(*batch))
             assert not path.exists()
@@ -105,7 +105,7 @@ def test_a_table_that_is_not_finished_leaves_the_old_one(
     path.write_bytes(b"old")
     with (
         pytest.raises(ZeroDivisionError),
-        tables.TableWriter(path, schema.DOCUMENT) as writer,
+        streams.TableWriter(path, schema.DOCUMENT) as writer,
     ):
         for batch in batches:
             writer.write(batch)
@@ -117,7 +117,7 @@ def test_a_table_that_is_not_finished_leaves_the_old_one(
 def test_a_value_of_another_type_is_an_error(tmp_path: Path) -> None:
     with (
         pytest.raises(pa.ArrowTypeError),
-        tables.TableWriter(tmp_path / "table.parquet", schema.DOCUMENT) as writer,
+        streams.TableWriter(tmp_path / "table.parquet", schema.DOCUMENT) as writer,
     ):
         writer.write({**documents("a"), "text": [5]})
     assert not list(tmp_path.iterdir())

@@ -8,9 +8,11 @@ import pytest
 
 from components.core.errors import GateRefused
 from components.core.ledger import Champion
+from components.core.ledger.verdicts import GateVerdict
 from components.gate import Decision
-from components.gate.checks import KEEP, REFUSE, RELEASE
 from flows.learning import Summary, in_turn
+
+RELEASE, KEEP, REFUSE, _ = GateVerdict
 
 CHAMPION = Champion(
     version=1, bundle="b" * 64, tag="newsloop@v1.0.0", commit="c", dvc_lock="l", snapshot="s",

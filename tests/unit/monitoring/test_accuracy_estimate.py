@@ -8,10 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from components.core.target import SingleLabel
 from monitoring import accuracy_estimate
 from monitoring.windows import span
 
 CLASSES = ["a", "b", "c"]
+TARGET = SingleLabel(CLASSES)
 SKILL = np.array([[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.05, 0.05, 0.9]])  # of an honest model
 
 
@@ -40,7 +42,7 @@ def texts(probabilities: np.ndarray) -> list[str]:
 def test_the_estimate_follows_the_class_shares(shares: list[float]) -> None:
     probabilities, actual = world(shares, 3000, 1)
     truth = (probabilities.argmax(axis=1) == actual).mean()
-    known = accuracy_estimate.Estimator(reference(), CLASSES, 20, 2)
+    known = accuracy_estimate.Estimator(reference(), TARGET, 20, 2)
     found = known(probabilities, texts(probabilities), 0.95)
     assert found.window.value == pytest.approx(truth, abs=0.03)
     assert found.drop.value == pytest.approx(SKILL.diagonal().mean() - truth, abs=0.03)
@@ -54,7 +56,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     for seed in range(40):
         probabilities, actual = world([0.6, 0.2, 0.2], 200, 100 + seed)
         known = reference(seed)[:300]
-        estimator = accuracy_estimate.Estimator(known, CLASSES, 30, seed)
+        estimator = accuracy_estimate.Estimator(known, TARGET, 30, seed)
         found = estimator(probabilities, texts(probabilities), 0.9).window
         inside += found.low <= (probabilities.argmax(axis=1) == actual).mean() <= found.high
     assert 0.8 * 40 <= inside < 40
@@ -63,7 +65,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
 def test_a_text_that_comes_again_and_again_says_no_more_than_once() -> None:
     probabilities, _ = world([1 / 3] * 3, 30, 4)
     names = texts(probabilities)
-    known = accuracy_estimate.Estimator(reference(), CLASSES, 50, 6)
+    known = accuracy_estimate.Estimator(reference(), TARGET, 50, 6)
     said = known(probabilities, names, 0.95)
     many = probabilities.repeat(20, axis=0)
     same = [name for name in names for _ in range(20)]
@@ -79,7 +81,7 @@ def test_what_few_texts_say_wrongly_of_a_model_does_not_look_like_a_drop() -> No
     drops, accuracies = [], []
     for seed in range(12):
         probabilities, _ = world([1 / 3] * 3, 4000, 200 + seed)
-        found = accuracy_estimate.Estimator(reference(seed)[:250], CLASSES, 2, seed)(
+        found = accuracy_estimate.Estimator(reference(seed)[:250], TARGET, 2, seed)(
             probabilities, texts(probabilities), 0.95
         )
         drops.append(found.drop.value)
@@ -103,7 +105,7 @@ def test_of_the_reference_remain_as_many_as_have_the_windows_shares(
     shares: list[float], rows: int
 ) -> None:
     known = reference().with_row_index()
-    drawn = accuracy_estimate.reweighed(known, CLASSES, np.array(shares), 1)
+    drawn = accuracy_estimate.reweighed(known, TARGET, np.array(shares), 1)
     assert drawn.height == pytest.approx(rows, rel=0.05)
     assert drawn["index"].n_unique() == drawn.height
     assert [(drawn["actual"] == name).mean() for name in CLASSES] == pytest.approx(shares, abs=0.01)
@@ -111,8 +113,8 @@ def test_of_the_reference_remain_as_many_as_have_the_windows_shares(
 
 def test_a_class_that_the_reference_lacks_leaves_little_of_it() -> None:
     known = reference().filter(pl.col("actual") != "c")
-    assert accuracy_estimate.reweighed(known, CLASSES, np.array([0.4, 0.4, 0.2]), 1).height < 10
-    assert accuracy_estimate.reweighed(known, CLASSES, np.array([0.5, 0.5, 1e-12]), 1).height > 1200
+    assert accuracy_estimate.reweighed(known, TARGET, np.array([0.4, 0.4, 0.2]), 1).height < 10
+    assert accuracy_estimate.reweighed(known, TARGET, np.array([0.5, 0.5, 1e-12]), 1).height > 1200
 
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -18,13 +18,14 @@ from components.core import params
 from components.core.errors import UsageError
 from components.core.ledger import Ledger
 from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger.verdicts import WindowFinding
 from components.core.params import Alerts, Params
 from components.core.paths import Paths
 from flows import notify
 from monitoring import alerts
 from monitoring.alerts import Alert
 from monitoring.drift import Drift
-from monitoring.governor import Finding, GovernorDecision, History, WindowVerdict
+from monitoring.governor import GovernorDecision, History, WindowVerdict
 from monitoring.monitor import Outcome
 from monitoring.window_evaluation import Seen
 from monitoring.windows import Window
@@ -208,7 +209,7 @@ def test_flows_tell_in_spite_of_open_addresses(
     ],
 )
 def test_what_was_decided_is_told_without_what_was_found_in_texts(
-    finding: Finding, decision: GovernorDecision, kinds: list[str]
+    finding: WindowFinding, decision: GovernorDecision, kinds: list[str]
 ) -> None:
     seen = Seen(Drift(WindowVerdict(finding, ("SECRET",))), {})
     outcome = Outcome(

@@ -209,6 +209,12 @@ def test_missing_values_do_not_hide_drift() -> None:
     assert "words cannot be tested" in result.verdict.reasons[-1]
 
 
+@pytest.mark.parametrize(("p_value", "drifted"), [(0.01, True), (0.0101, False)])
+def test_a_p_value_at_the_level_is_drift(p_value: float, drifted: bool) -> None:
+    rows = sample(20, 1)
+    assert drift._signal("words", rows, rows, p_value, 0.01).drifted is drifted
+
+
 def test_nothing_can_be_tested() -> None:
     result = drift.judge(REFERENCE.head(0), WINDOW, SETTINGS)
     assert (result.verdict.finding, result.page) == ("cannot say", None)

@@ -15,6 +15,7 @@ import pytest
 from components.core import tables
 from components.core.ledger import LABELS
 from components.core.ledger import decisions as ledger_decisions
+from components.core.target import SingleLabel
 from flows import retrain_requests, write_operator_page
 from monitoring import retraining_effect
 from monitoring.alerts import Alert, tell
@@ -131,7 +132,7 @@ def test_compare(world: World, before: int, after: int, labelled: int, answer: s
     table = pl.DataFrame(
         {"before": said(before), "label": said(after), "actual": ["a"] * labelled + [None]}
     )
-    found = retraining_effect.compare(table, world.params.gate)
+    found = retraining_effect.compare(table, SingleLabel(["a", "b"]), world.params.gate)
     assert (found["answer"], found["labelled"], found["texts"]) == (answer, labelled, labelled + 1)
 
 

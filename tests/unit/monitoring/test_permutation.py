@@ -134,6 +134,15 @@ def test_a_sorted_reference_is_as_good_as_a_mixed_one() -> None:
     assert np.std(alarms) < 0.15  # it is one question, asked with other blocks and permutations
 
 
+def test_blocks_are_no_neighbours() -> None:
+    """Blocks of neighbours of a sorted reference would differ far more than drawn ones."""
+    values = permutation.means(np.arange(6000.0)[:, None])
+    table = permutation._blocks({"x": values}, [1000], 0, np.random.default_rng(1))
+    counts, sums = table.rows[table.sample == 1].T
+    assert counts[0] == 20
+    assert sums.std() < 2 * np.sqrt(20) * values.rows[:5000, 1].std()
+
+
 def test_a_window_that_differs_gets_all_permuted_samples() -> None:
     values = np.concatenate([np.zeros(50), np.ones(50)])
     found = permutation.test({"x": permutation.numbers(values)}, [50], 5_000, 3)

@@ -10,6 +10,7 @@ import pytest
 
 from components.core.metrics import Interval
 from components.core.params import Params
+from components.core.target import SingleLabel
 from monitoring import drift, report, window_evaluation
 from monitoring.window_evaluation import Answered, Estimate
 from monitoring.windows import Window
@@ -56,10 +57,10 @@ def estimated(
     known = reference.drop("actual")
     found = drift.judge(known, shown.drop("actual"), params.monitor, level=LEVEL, draw=False)
     assert found.verdict.finding == "drift"
-    made = window_evaluation.estimator_of(reference, CLASSES, params.monitor)
+    made = window_evaluation.estimator_of(reference, SingleLabel(CLASSES), params.monitor)
     assert made is not None
     return window_evaluation.estimate(
-        made, reference, answered(shown), answered(every), CLASSES, found, params.monitor
+        made, reference, answered(shown), answered(every), found, params.monitor
     )
 
 
@@ -106,4 +107,4 @@ def test_the_report_says_what_the_drift_costs(*, trusted: bool) -> None:
 
 def test_a_bundle_of_before_has_no_estimate() -> None:
     reference = said(EVEN, 100, 8).drop("actual")
-    assert window_evaluation.estimator_of(reference, CLASSES, SETTINGS.monitor) is None
+    assert window_evaluation.estimator_of(reference, SingleLabel(CLASSES), SETTINGS.monitor) is None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from components.core.ledger import PREDICTIONS, TEXTS, WINDOWS, Ledger
+from components.core.ledger import windows as ledger_windows
 from monitoring import windows
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
@@ -75,6 +77,35 @@ def test_the_clock_does_not_matter(ledger: Ledger) -> None:
     assert windows.pick(ledger, A, 10).texts == ["1", "2", "3"]
 
 
+def test_under_overload_each_prediction_has_the_same_chance(ledger: Ledger) -> None:
+    """One caller floods and is sampled thinly; the window must not over-represent the others."""
+    draw = random.Random(3)
+    predictions, texts = [], []
+    for number in range(8_000):
+        caller, share = ("flood", 0.1) if number % 4 else ("steady", 0.8)
+        id_ = f"{draw.getrandbits(128):032x}"
+        predictions.append(prediction(number, id=id_, source=caller))
+        kept = ledger_windows.position(id_) < share
+        row = {"prediction_id": id_, "text": caller if kept else None, "share": share}
+        texts.append(row if number % 100 else row | {"text": None, "share": None})  # lost
+    ledger.insert(PREDICTIONS, predictions)
+    ledger.insert(TEXTS, texts)
+    window = windows.pick(ledger, A, 10_000)
+    assert window.share == 0.1
+    assert window.lost == 80 - (window.until < 8_000 - 100)
+    assert window.rows == pytest.approx(792, rel=0.1)
+    assert window.by_source()["steady"] / window.rows == pytest.approx(0.25, abs=0.04)
+    # By itself the steady caller keeps what is known of it.
+    assert windows.pick(ledger, A, 10_000, "steady").share == 0.8
+
+
+def test_few_predictions_of_a_short_overload_do_not_thin_the_window() -> None:
+    rows = [ledger_windows.Sampled(i, i / 100, 1.0 if i % 25 else 0.01, True) for i in range(100)]
+    assert windows.even(rows, 0.05) == (list(range(100)), 1.0)
+    assert windows.even(rows) == ([0], 0.01)
+    assert windows.even([]) == ([], 1.0)
+
+
 def test_only_scrubbed_texts_are_judged(ledger: Ledger) -> None:
     """3 was lost by the scrubber, 5 still waits for it and belongs to the next window."""
     ledger.insert(PREDICTIONS, [prediction(n) for n in range(1, 6)])
@@ -114,3 +145,19 @@ def test_before_a_window_come_the_newest_and_long_before_the_oldest(
             ledger.insert(WINDOWS, [{**row, "verdict": verdict, "details": {}}])
     found = windows.past(ledger, windows.Window(A, until, until), most, early)
     assert (found.before.texts, found.quiet, found.early.texts) == expected
+
+
+def test_texts_are_counted_by_what_became_of_them(ledger: Ledger) -> None:
+    rows = [prediction(number) for number in range(1, 6)]
+    rows.append(prediction(6, time=NOW - timedelta(days=2)))
+    ledger.insert(PREDICTIONS, rows)
+    ledger.insert(TEXTS, [text(1) | {"share": 0.5}])
+    ledger.insert(TEXTS, [text(2), text(6)])
+    ledger.insert(TEXTS, [text(3) | {"text": None, "share": 0.5}])
+    ledger.insert(TEXTS, [text(4) | {"text": None}])
+    counts = ledger_windows.text_counts(ledger, NOW - timedelta(days=1))
+    assert counts == (2, 1, 1, 1)
+    assert counts.summary() == (
+        "2 of 5 texts kept, 1 left out by the sample under overload, 1 lost"
+    )
+    assert ledger_windows.TextCounts(5, 0, 0, 1).summary() == ""

@@ -128,6 +128,8 @@ def test_masks_stand_where_the_findings_were() -> None:
             [Span(0, 3, "A", 0.5), Span(2, 6, "B", 0.6), Span(5, 9, "C", 0.7)],
             [Span(0, 9, "C", 0.7)],
         ),
+        # The surest ends first: the tail of the other one is hidden, too.
+        ([Span(0, 5, "A", 0.9), Span(3, 9, "B", 0.5)], [Span(0, 9, "A", 0.9)]),
     ],
 )
 def test_overlapping_findings_become_one(spans: list[Span], merged: list[Span]) -> None:

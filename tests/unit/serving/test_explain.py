@@ -18,7 +18,7 @@ from serving.models import explain
 class Old:
     """A bundle of before: "film" speaks for b, everything else is nothing to it."""
 
-    explains = False
+    explains, labels = False, ["a", "b"]
 
     def predict(self, texts: Sequence[str]) -> Any:
         likely = np.array([0.9 if "film" in text.lower() else 0.5 for text in texts])

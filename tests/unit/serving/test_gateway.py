@@ -117,6 +117,15 @@ def test_another_spelling_of_an_open_path_is_not_open(tmp_path: Path, raw_path: 
     assert asyncio.run(asked)[0] == 401
 
 
+@pytest.mark.parametrize(
+    "raw_path", [b"/%63lassify", b"//classify", b"/classify%2f", b"/./classify"]
+)
+def test_another_spelling_of_a_path_is_no_path(tmp_path: Path, raw_path: bytes) -> None:
+    app = App()
+    asked = ask(make(app, tmp_path), "/classify", raw_path=raw_path)
+    assert (asyncio.run(asked)[0], app.bodies) == (404, [])
+
+
 def test_health_is_open_to_all(tmp_path: Path) -> None:
     gateway = make(App(), tmp_path, need="always")
     for path in ("/livez", "/readyz"):

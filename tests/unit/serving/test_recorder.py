@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ def test_a_prediction_is_kept_whole_and_its_text_scrubbed(ledger: Ledger) -> Non
     assert row == {"seq": 1, "source": None, **answer(0).row("b" * 64, NOW)}
     recorder.close(10)
     assert stored(ledger) == {0: "masked a", 1: "masked b"}
-    assert set(recorder.counts.values()) == {0}
+    assert {name: number for name, number in recorder.counts.items() if number} == {"texts_kept": 2}
 
 
 def test_flush_comes_before_feedback(ledger: Ledger) -> None:
@@ -154,7 +155,7 @@ def test_a_ledger_that_was_away_gets_every_row_once(ledger: Ledger, commits: boo
 def test_when_the_scrubber_lags_texts_are_dropped_and_answers_are_not(ledger: Ledger) -> None:
     scrubber = Scrubber()
     scrubber.free.clear()
-    recorder = Recorder(ledger, scrubber, texts_held=3_000)  # three short texts
+    recorder = Recorder(ledger, scrubber, texts_held=8_000)  # half is one caller's
     recorder.start()
     record(recorder, "a")
     wait_for(lambda: len(recorder._texts) == 0)  # "a" is with the scrubber
@@ -202,6 +203,7 @@ def test_a_dead_scrubber_costs_its_batch_and_no_more(ledger: Ledger) -> None:
 def test_predictions_whose_text_never_came_stop_holding_up_feedback(ledger: Ledger) -> None:
     rows = [answer(i).row("b" * 64, NOW) for i in range(3)]
     rows[1]["time"] = NOW + timedelta(hours=2)  # its text may still come
+    rows[2]["time"] = NOW - timedelta(days=30)  # nobody looks so far back
     ledger.insert(PREDICTIONS, rows)
     ledger.add_labels([(row["id"], "tech") for row in rows[:2]], NOW)
     assert ledger.feedback_watermark() == 0
@@ -211,6 +213,28 @@ def test_predictions_whose_text_never_came_stop_holding_up_feedback(ledger: Ledg
     assert stored(ledger) == {0: None}
     assert ledger.feedback_watermark() == 1
     assert len(ledger.query(sa.select(LABELS))) == 2
+    assert recorder.counts["texts_orphaned"] == 1
+
+
+def test_texts_that_the_sample_leaves_out_are_told_from_those_that_were_lost(
+    ledger: Ledger,
+) -> None:
+    recorder = Recorder(ledger, Scrubber(), now=lambda: NOW)
+    recorder._sampler.share = lambda caller, weight: 0.5  # type: ignore[method-assign]
+    recorder._sampler.admit = lambda caller, weight: True  # type: ignore[method-assign]
+    recorder._sampler.release = lambda caller, weight: None  # type: ignore[method-assign]
+    ids = [f"{start}{'0' * 31}" for start in "07f"]
+    answers = [Answer(replace(answer(0).prediction, prediction_id=id_), 4, 0, []) for id_ in ids]
+    recorder.start()
+    recorder.record("b" * 64, answers, ["a", "die", "c"])
+    recorder.close(10)
+    rows = {row["prediction_id"]: row for row in ledger.query(sa.select(TEXTS))}
+    assert [(rows[id_]["text"], rows[id_]["share"]) for id_ in ids] == [
+        (None, None),  # the scrubber died
+        (None, None),
+        (None, 0.5),
+    ]
+    assert recorder.counts["texts_sampled_out"] == 1
 
 
 def test_a_scrubbing_process_that_died_idle_is_replaced_without_loss() -> None:

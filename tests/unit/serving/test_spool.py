@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 import sys
 import threading
@@ -149,6 +150,32 @@ def test_a_line_that_does_not_fit_on_the_disk_leaves_no_half(tmp_path: Path) -> 
     assert again.deliver(lambda table, rows: found.append(rows[0]["prediction_id"]) is None)
     assert found == [str(i) for i in range(int(kept))]
     assert int(kept) > 5
+
+
+def test_lines_after_a_full_disk_follow_the_last_whole_one(tmp_path: Path) -> None:
+    """The half of a line is taken back, or it would spoil the line that comes after it."""
+    code = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from serving.recording.spool import Spool, SpoolFull\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "spool = Spool(Path(sys.argv[1]), 10**6, segment_bytes=10**6)\n"
+        "spool.put('texts', [{'text': 'first'}])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))\n"
+        "try:\n"
+        "    spool.put('texts', [{'text': 'x' * 1000}])\n"
+        "except SpoolFull:\n"
+        "    print('refused')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)\n"
+        "spool.put('texts', [{'text': 'second'}])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "refused\n"
+    (segment,) = tmp_path.iterdir()
+    lines = [json.loads(line)["rows"] for line in segment.read_bytes().splitlines()]
+    assert lines == [[{"text": "first"}], [{"text": "second"}]]
 
 
 def test_a_line_cut_short_by_a_kill_was_never_promised(tmp_path: Path) -> None:

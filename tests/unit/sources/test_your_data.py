@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from components.core import params
+from components.core.errors import ParamsError
 from components.core.params import Source
 from components.core.paths import Paths
 from components.sources import READERS, RawDocument, open_source
@@ -78,8 +79,15 @@ def test_the_new_source_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         pin = opened.pin()
         assert list(opened.read(pin)) == [
             RawDocument(f"s/{prefix}1", "one", "a"),
-            RawDocument(f"s/{prefix}2", "", fault="the line has no tab"),
+            RawDocument(f"s/{prefix}2", "", fault="the line has no separator"),
             RawDocument(f"s/{prefix}3", "two\tparts", "b"),
             RawDocument(f"s/{prefix}4", "", fault="the line is not valid UTF-8"),
         ]
         assert pin["files"] == 1 and pin["bytes"] == len(content)
+    (tmp_path / "x.tsv").write_bytes(b"a;one\n")
+    source = Source(name="s", kind="tabbed", path="x.tsv", options={"separator": ";"})
+    opened = open_source(source, Paths(tmp_path, tmp_path / "home"))
+    assert list(opened.read(opened.pin())) == [RawDocument("s/1", "one", "a")]
+    wrong = Source(name="s", kind="tabbed", path="x.tsv", options={"comma": ";"})
+    with pytest.raises(ParamsError, match=r"ingest\.sources: s: options\.comma: Extra inputs"):
+        open_source(wrong, Paths(tmp_path, tmp_path / "home"))

@@ -25,6 +25,7 @@ def rows(abstained: list[bool]) -> pl.DataFrame:
             "predicted": ["a", "a", "b", "a"],
             "confidence": [1.0, 1.0, 1.0, 0.5],
             "abstained": abstained,
+            "right": [True, True, True, False],
         }
     )
 

@@ -59,7 +59,7 @@ def test_times_are_cut_into_periods_with_equally_many_documents() -> None:
 def test_accuracy_by_slice() -> None:
     table = slices.assign(documents([None] * 4), [10])
     answers = pl.DataFrame(
-        {"id": [f"s/{i}" for i in range(4)], "actual": ["a", "b", "a", "b"], "predicted": ["a"] * 4}
+        {"id": [f"s/{i}" for i in range(4)], "right": [True, False, True, False]}
     )
     found = slices.accuracy(answers, table, 0.95)
     assert set(found) == {"class", "length", "source"}  # nothing is known of time

@@ -11,8 +11,10 @@ import pytest
 from components import gate
 from components.core import bundle, params, tables
 from components.core import ledger as ledgers
+from components.core.errors import DataError
 from components.core.ledger import Ledger
 from components.core.ledger import windows as ledger_windows
+from components.core.paths import Paths
 from components.gate import comparison, report
 from components.gate.checks import (
     Check,
@@ -22,7 +24,7 @@ from components.gate.checks import (
     verdict,
 )
 from tests import judged, tiny
-from tests.unit.stages.test_gate_comparison import rows
+from tests.unit.stages.test_gate_comparison import TARGET, rows
 
 SETTINGS = params.load(Path(__file__).parents[3] / "params.yaml").gate
 
@@ -117,7 +119,7 @@ def test_against_the_champion(
     """Of 400 documents, without a look at parts."""
     settings = SETTINGS.model_copy(update={"rule": rule, "slice_documents": 1000})
     table = rows(400 - gained - lost, gained, lost, recent=recent)
-    found = comparison.compare(table, settings)
+    found = comparison.compare(table, TARGET, settings)
     assert verdict(against_champion(found, settings)) == expected
 
 
@@ -125,14 +127,14 @@ def test_a_part_that_is_surely_lost_is_refused_though_the_whole_is_better() -> N
     table = pl.concat([rows(200, 60, 0), rows(30, 0, 10)]).with_columns(
         source=pl.Series(["archive"] * 260 + ["wire"] * 40), length=pl.lit(7)
     )
-    checks = against_champion(comparison.compare(table, SETTINGS), SETTINGS)
+    checks = against_champion(comparison.compare(table, TARGET, SETTINGS), SETTINGS)
     assert failing(checks) == ["chance that losing source wire is luck"]
     assert verdict(checks) == "refuse"
 
 
 def test_lost_newest_labels_are_refused_though_the_test_side_is_better() -> None:
     table = pl.concat([rows(30, 0, 20, recent=50), rows(300, 60, 0)])
-    checks = against_champion(comparison.compare(table, SETTINGS), SETTINGS)
+    checks = against_champion(comparison.compare(table, TARGET, SETTINGS), SETTINGS)
     assert "accuracy less the champion's, upper bound, newest labels" in failing(checks)
     assert verdict(checks) == "refuse"
 
@@ -200,6 +202,34 @@ def test_labels_that_the_queue_asked_for_prove_nothing(case: judged.Case, ledger
     assert decision.comparison is not None
     assert [(one.documents, one.gained) for one in decision.comparison.sides] == [(48, 0)]
     assert decision.verdict == "keep"
+
+
+@pytest.mark.parametrize("leaks", [0, 2])
+def test_leaks_are_read_by_their_key_also_from_an_older_report(
+    case: judged.Case, ledger: Ledger, leaks: int
+) -> None:
+    file = case.paths.validated / "validation.json"
+    rows = [{"column": "leaks", "unexpected": n} for n in (9, leaks)]
+    older = {"Rows that came in": rows[:1], "Documents that go on": rows[1:]}
+    for validation in ({"leaks": leaks, "expectations": {}}, {"expectations": older}):
+        tables.write_json(validation, file)
+        checks = {one.name: one for one in gate.judge(case.params, case.paths, ledger).checks}
+        assert checks["documents that leak personal data"].value == leaks
+    tables.write_json({"expectations": {}}, file)
+    with pytest.raises(DataError, match="Expected the leak test's result"):
+        gate.judge(case.params, case.paths, ledger)
+    tables.write_json({"leaks": 0}, file)
+
+
+def test_a_text_that_is_repeated_counts_once(case: judged.Case, tmp_path: Path) -> None:
+    paths = Paths(tmp_path, tmp_path / "home")
+    test = judged.documents().head(12)
+    twice = pl.concat([test, test.with_columns(id="again/" + pl.col("id"))])
+    tables.write_table(twice, paths.split / "test.parquet")
+    answers = twice.select("id", predicted="label")
+    tables.write_table(answers, paths.evaluated / "predictions.parquet")
+    champion = bundle.load(case.paths.bundles / case.equal, case.paths.keys)
+    assert len(gate.compared(paths, champion, [], [])) == test["text"].n_unique()
 
 
 def test_a_retired_champion_must_go(case: judged.Case, ledger: Ledger) -> None:

@@ -9,8 +9,10 @@ import polars as pl
 import pytest
 
 from components.core import metrics, params
+from components.core.target import SingleLabel
 from components.gate import comparison
 
+TARGET = SingleLabel(["a", "b", "c"])
 SETTINGS = params.load(Path(__file__).parents[3] / "params.yaml").gate
 
 
@@ -61,7 +63,7 @@ def test_holm(values: list[float], corrected: list[float]) -> None:
 
 
 def test_a_part_counts_who_wins_what() -> None:
-    found = comparison.part("all", rows(both=85, gained=9, lost=2, neither=4), SETTINGS)
+    found = comparison.part("all", rows(both=85, gained=9, lost=2, neither=4), TARGET, SETTINGS)
     assert (found.documents, found.gained, found.lost) == (100, 9, 2)
     assert (found.candidate, found.champion) == (0.94, 0.87)
     assert found.difference == pytest.approx(0.07)
@@ -72,18 +74,19 @@ def test_a_part_counts_who_wins_what() -> None:
 
 def test_macro_f1_is_that_of_the_metrics() -> None:
     table = rows(both=40, gained=7, lost=3, neither=5, labels="abc")
-    labels = ["a", "b", "c"]
     scores = [
-        metrics.by_class(metrics.confusion(table["actual"].to_list(), said.to_list(), labels))
+        metrics.by_class(TARGET.confusion(table["actual"].to_list(), said.to_list()))
         for said in (table["candidate"], table["champion"])
     ]
-    found = comparison.macro_f1_difference(table, SETTINGS)
+    found = comparison.macro_f1_difference(table, TARGET, SETTINGS)
     assert found.value == pytest.approx(scores[0][:, 2].mean() - scores[1][:, 2].mean())
     assert found.low < found.value < found.high
 
 
 def test_equal_answers_have_equal_macro_f1_in_every_resample() -> None:
-    found = comparison.macro_f1_difference(rows(both=30, gained=0, lost=0, neither=9), SETTINGS)
+    found = comparison.macro_f1_difference(
+        rows(both=30, gained=0, lost=0, neither=9), TARGET, SETTINGS
+    )
     assert (found.value, found.low, found.high) == (0, 0, 0)
 
 
@@ -94,8 +97,8 @@ def test_the_bounds_are_those_of_drawing_documents() -> None:
     drawn = []
     for _ in range(400):
         sample = table[generator.integers(len(table), size=len(table)).tolist()]
-        drawn.append(comparison.part("", sample, SETTINGS).difference)
-    found = comparison.part("all", table, SETTINGS)
+        drawn.append(comparison.part("", sample, TARGET, SETTINGS).difference)
+    found = comparison.part("all", table, TARGET, SETTINGS)
     assert found.low == pytest.approx(np.quantile(drawn, 0.05), abs=0.012)
     assert found.high == pytest.approx(np.quantile(drawn, 0.95), abs=0.012)
 
@@ -118,7 +121,7 @@ def test_one_source_is_no_slice() -> None:
 
 
 def test_slices_are_corrected_for_their_number() -> None:
-    found = comparison.compare(rows(both=95, gained=0, lost=5), SETTINGS)
+    found = comparison.compare(rows(both=95, gained=0, lost=5), TARGET, SETTINGS)
     assert len(found.slices) == 5
     worst = min(found.slices, key=lambda part: part.worse)
     assert (worst.name, worst.lost) == ("length 67 characters and more", 5)
@@ -129,6 +132,6 @@ def test_slices_are_corrected_for_their_number() -> None:
     ("recent", "sides", "p"), [(0, 1, 1 / 32), (50, 2, 2 / 32), (100, 1, 1 / 32)]
 )
 def test_two_looks_cost_twice(recent: int, sides: int, p: float) -> None:
-    found = comparison.compare(rows(both=95, gained=5, lost=0, recent=recent), SETTINGS)
+    found = comparison.compare(rows(both=95, gained=5, lost=0, recent=recent), TARGET, SETTINGS)
     assert len(found.sides) == sides
     assert found.better == pytest.approx(p)

@@ -226,6 +226,13 @@ def test_bands_find_pairs_just_similar_enough() -> None:
     assert missed == 0
 
 
+def test_a_pair_at_the_threshold_is_near() -> None:
+    half = SETTINGS.model_copy(update={"near_duplicate_similarity": 0.5})
+    texts = [np.arange(start, start + 12, dtype=np.uint64) for start in (0, 4)]  # 8 of 16 shared
+    assert near_duplicates.similar_pairs(texts, half) == {1: [0]}
+    assert near_duplicates.similar_pairs([texts[0], texts[1] + np.uint64(1)], half) == {}
+
+
 @pytest.mark.parametrize(
     ("a", "b", "similarity"),
     [

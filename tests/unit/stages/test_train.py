@@ -13,6 +13,7 @@ import pytest
 from components import train
 from components.core import params as parameters
 from components.core.paths import Paths
+from components.core.target import SingleLabel
 from components.core.tokenizers import words as word_tokenizer
 from components.core.training import devices
 
@@ -99,15 +100,15 @@ def test_an_architecture_learns_what_is_easy(name: Any) -> None:
 
 
 def test_calibration_is_honest_and_abstains_where_it_must() -> None:
-    classes = ["a", "b"]
+    target = SingleLabel(["a", "b"])
     # Says 0.98 and is right in nine of ten; says 0.6 and is right in half.
     said = np.array([[0.98, 0.02]] * 50 + [[0.6, 0.4]] * 20)
-    labels = (["a"] * 9 + ["b"]) * 5 + ["a", "b"] * 10
-    found, answered = train.calibrate(said, labels, classes, answered_accuracy=0.9)
+    actual = target.encode((["a"] * 9 + ["b"]) * 5 + ["a", "b"] * 10)
+    found, answered = target.calibrate(said, actual, answered_accuracy=0.9)
     assert found.temperature > 1
     assert answered == pytest.approx(50 / 70)
     assert 0.5 < found.abstain_below < 0.98
-    never, everything = train.calibrate(said, labels, classes, answered_accuracy=0.0)
+    never, everything = target.calibrate(said, actual, answered_accuracy=0.0)
     assert (never.abstain_below, everything) == (0.0, 1.0)
 
 

@@ -309,6 +309,7 @@ def test_run_writes_the_same_bytes_twice_and_a_page_without_foreign_hosts(paths:
     assert bad.drop("reasons").equals(table[:1])
     assert bad["reasons"].to_list() == [["label not in ingest.labels"]]
     assert json.loads(first["validation.json"])["by_class"] == {"sports": 19, "tech": 20}
+    assert json.loads(first["validation.json"])["leaks"] == 0
     page = (paths.data_docs / "index.html").read_text()
     assert "Passed" in page and "must be unique" in page
     assert "word for word" in page and "there is no earlier release" in page

@@ -12,6 +12,7 @@ import pytest
 from components.core import params as parameters
 from components.core import tables
 from components.core.errors import DataError
+from components.core.target import SingleLabel
 from components.core.training import batches
 from components.core.training.batches import Feed, Side
 
@@ -47,7 +48,7 @@ def test_a_file_is_encoded_block_by_block(rows: int, tmp_path: Path) -> None:
     table = pl.DataFrame({"text": ["a`b", "", "cdef"], "label": ["y", "x", "y"], "id": [1, 2, 3]})
     file = tables.write_table(table, tmp_path / "side.parquet")
     for documents in (table, file):
-        found = batches.encode(documents, Encoder(), ["x", "y"], rows)
+        found = batches.encode(documents, Encoder(), SingleLabel(["x", "y"]), rows)
         assert found.ids.tolist() == [1, 0, 2, 3, 4, 5]
         assert found.ids.dtype == np.uint16
         assert (found.starts.tolist(), found.lengths.tolist()) == ([0, 3, 3], [3, 0, 3])
@@ -55,15 +56,15 @@ def test_a_file_is_encoded_block_by_block(rows: int, tmp_path: Path) -> None:
         assert found.padded(np.array([0, 1, 2]), 4).tolist() == [
             [1, 0, 2, 0], [0, 0, 0, 0], [3, 4, 5, 0],
         ]  # fmt: skip
-    assert len(batches.encode(file, Encoder(), ["x", "y"], rows, most=2)) == 2
+    assert len(batches.encode(file, Encoder(), SingleLabel(["x", "y"]), rows, most=2)) == 2
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Expected a Parquet table at"):
-        batches.encode(tmp_path / "none.parquet", Encoder(), ["x"], 10)
+        batches.encode(tmp_path / "none.parquet", Encoder(), SingleLabel(["x"]), 10)
     empty = pl.DataFrame(schema={"text": pl.String, "label": pl.String})
     with pytest.raises(DataError, match="Expected documents to learn from, got none"):
-        batches.encode(empty, Encoder(), ["x"], 10)
+        batches.encode(empty, Encoder(), SingleLabel(["x"]), 10)
 
 
 def test_each_document_is_read_once_an_epoch_in_another_order() -> None:

@@ -8,24 +8,24 @@ import keras
 import numpy as np
 import pytest
 
-from components.core.bundle import fast_textcnn
-from components.core.bundle.calibration import Calibration
+from components.core.bundle.runtimes import fast_textcnn
 from components.core.networks import assembly, parts, tfidf
-from components.core.params import architectures
+from components.core.params.architectures import ReaderSettings
+from components.core.params.architectures.bilstm import BiLstm
+from components.core.params.architectures.linear import Linear
+from components.core.params.architectures.textcnn import TextCnn
+from components.core.params.architectures.transformer import Transformer
+from components.core.target.calibration import Calibration
 
 COMMON = {"words": 8, "dropout": 0.0, "batch_size": 4, "learning_rate": 0.01, "word_dropout": 0.0}
 SMALL = {
-    "textcnn": architectures.TextCnn(**COMMON, members=2, filters=4, bag=3, widths=[1, 2]),
-    "bilstm-last": architectures.BiLstm(**COMMON, units=4, pooling="last"),
-    "bilstm-mean": architectures.BiLstm(**COMMON, units=4, pooling="mean"),
-    "bilstm-max": architectures.BiLstm(**COMMON, units=4, pooling="max"),
-    "transformer": architectures.Transformer(
-        **COMMON, layers=2, heads=2, units=8, positions="sinusoidal"
-    ),
-    "transformer-learned": architectures.Transformer(
-        **COMMON, layers=1, heads=2, units=8, positions="learned"
-    ),
-    "linear": architectures.Linear(words=8, grams=3, buckets=50),
+    "textcnn": TextCnn(**COMMON, members=2, filters=4, bag=3, widths=[1, 2]),
+    "bilstm-last": BiLstm(**COMMON, units=4, pooling="last"),
+    "bilstm-mean": BiLstm(**COMMON, units=4, pooling="mean"),
+    "bilstm-max": BiLstm(**COMMON, units=4, pooling="max"),
+    "transformer": Transformer(**COMMON, layers=2, heads=2, units=8, positions="sinusoidal"),
+    "transformer-learned": Transformer(**COMMON, layers=1, heads=2, units=8, positions="learned"),
+    "linear": Linear(words=8, grams=3, buckets=50),
 }
 MEMBERS = {"textcnn": 3}
 FEATURES = {
@@ -39,7 +39,7 @@ TABLE[0] = 0
 IDS = np.array([[2, 3, 4, 5, 0, 0], [6, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]], np.int32)
 
 
-def drawn(settings: architectures.Reader) -> keras.Model:
+def drawn(settings: ReaderSettings) -> keras.Model:
     """A network of which every weight has been drawn, for those that start from nothing."""
     model, rng = assembly.build(settings, TABLE, 3, seed=1), np.random.default_rng(3)
     model.set_weights([abs(one + rng.normal(0, 0.3, one.shape)) for one in model.get_weights()])
@@ -83,7 +83,7 @@ def test_fast_textcnn_gives_the_same(name: str, tmp_path: Path) -> None:
         words = [f"w{i}" for i in range(2, len(TABLE))]
         centre = rng.normal(size=FEATURES[name])
         settings = (words, 6, "words", centre, np.eye(FEATURES[name]), Calibration())
-        fast_textcnn.save(tmp_path, weights, *settings)
+        fast_textcnn.write(tmp_path, weights, *settings)
         short = fast_textcnn.load(tmp_path)
         texts = ["", "w7", "?", "w3 new w2", "w2 w3 w4 w5 w6 w7 w8", "w11 w11 w11 w11 w11 w11"]
         ids = [[0] * 6, [7] + [0] * 5, [0] * 6, [3, 1, 2, 0, 0, 0], list(range(2, 8)), [11] * 6]

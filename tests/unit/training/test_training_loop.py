@@ -13,6 +13,7 @@ import pytest
 from components import train
 from components.core import params as parameters
 from components.core.networks import assembly
+from components.core.target import SingleLabel
 from components.core.training import loop
 from components.core.training.checkpoints import Checkpoint
 from components.core.training.loop import Recipe, State
@@ -145,7 +146,8 @@ def test_padding_says_nothing(name: Any) -> None:
 
 
 def recipe(**changes: Any) -> Recipe:
-    return Recipe(PROJECT.train.fitting.model_copy(update=changes), 0.1, 0.0, epochs=9, patience=3)
+    fitting = PROJECT.train.fitting.model_copy(update=changes)
+    return Recipe(fitting, 0.1, 0.0, epochs=9, patience=3, target=SingleLabel(["a", "b"]))
 
 
 def dense() -> Any:
@@ -202,5 +204,5 @@ def test_accuracy_and_loss(smoothing: float, loss: float | None) -> None:
     said, labels = np.array([[0.8, 0.2], [0.9, 0.1]]), np.array([0, 1])
     if loss is None:
         loss = -(0.9 * np.log(0.8) + 0.1 * np.log(0.2) + 0.9 * np.log(0.1) + 0.1 * np.log(0.9)) / 2
-    accuracy, found = loop.judged(said, labels, smoothing)
+    accuracy, found = SingleLabel(["a", "b"]).judge(said, labels, smoothing)
     assert (accuracy, found) == (0.5, pytest.approx(loss))

@@ -12,7 +12,7 @@ import pytest
 from components.core import bundle
 from components.core.errors import ParamsError
 from components.core.networks import assembly, presets
-from components.core.params.architectures import Pretrained
+from components.core.params.architectures.pretrained import Pretrained
 from components.core.tokenizers import wordpiece
 from tests import fresh
 

