@@ -164,9 +164,9 @@ def _is_dvc(number: int, root: Path) -> bool:
         process = psutil.Process(number)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return Path(process.cwd()).is_relative_to(root.resolve()) and any(
-            "dvc" in part for part in process.cmdline()
-        )
+        if not any("dvc" in part for part in process.cmdline()):
+            return False
+        return Path(process.cwd()).is_relative_to(root.resolve())
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:  # somebody else's

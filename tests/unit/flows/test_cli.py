@@ -221,6 +221,7 @@ def test_status_says_how_a_process_is(
     process = {"pid": 7, "url": "http://127.0.0.1:1", "stopped": changes.get("stopped", False)}
     found = {
         "champion": None, "disagreements": [], "alerts": [],
+        "texts": {"kept": 1, "sampled_out": 0, "lost": 0, "waiting": 0},
         "prefect": {"url": "http://127.0.0.1:2/api", "answers": False},
         "processes": {"server": None, "runner": None, "service": changes.get("process", process)},
         "left_over": {"server": [], "runner": [], "service": changes.get("left", [])},
