@@ -177,6 +177,13 @@ def start_runner(params: Params, paths: Paths) -> Process:
         return process
 
 
+def begin_service(params: Params, paths: Paths) -> None:
+    """Starts the service if it does not run, so that it loads while server and runner start."""
+    with _turn(paths):
+        if find(paths, SERVICE) is None:
+            launch_service(params, paths)
+
+
 def start_service(params: Params, paths: Paths) -> Process:
     """The service, following this project's ledger.
 

@@ -30,6 +30,7 @@ def add(
         from flows import stack
 
         with_champion = open_ledger(paths).need_champion("to serve")
+        stack.begin_service(params, paths)
         output.say("Prefect server ...")
         stack.ensure_server(params, paths)
         output.say("deployments ...")
