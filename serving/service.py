@@ -22,13 +22,14 @@ import bentoml
 import click
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from components.core.errors import LedgerError
 from components.core.ledger import Ledger, trials
 from components.core.runtime.offline import stay_home
+from components.core.runtime.private import keep_private
 from serving import bentoml_adapter, runtime, telemetry
 from serving.errors import Refused
 from serving.http import (
@@ -59,6 +60,7 @@ from serving.rollout.counters import Counters
 from serving.rollout.router import Router
 
 FLUSH_SECONDS = 5.0  # that feedback waits for its predictions to reach the ledger
+READY = "/readyz"
 MIB = 2**20
 DRAIN_SECONDS = 10.0  # at shutdown, for what is not yet recorded
 
@@ -67,6 +69,12 @@ async def _model(request: Request) -> Response:
     del request
     service: Any = bentoml.get_current_service()
     return await _respond(service.describe())
+
+
+async def _ready(request: Request) -> Response:
+    del request
+    service: Any = bentoml.get_current_service()
+    return service.readiness()  # type: ignore[no-any-return]
 
 
 async def _document(request: Request) -> Response:
@@ -101,7 +109,8 @@ class ServiceBehindGateway(bentoml.Service):  # type: ignore[misc]
         """The app that BentoML's worker gives to uvicorn."""
         app: Any = super().to_asgi(is_main)
         bentoml_adapter.drop_timeouts(app)
-        app.routes.insert(0, Route(openapi.PATH, _document))  # before BentoML's own
+        # Before BentoML's own.
+        app.routes[:0] = [Route(openapi.PATH, _document), Route(READY, _ready)]
         params, keys = runtime.entrance()
         gateway = Gateway(app, Access(keys, params.serve.ask_keys), params.serve, _static(app))
         connections.watch(
@@ -139,6 +148,7 @@ class Newsloop:
     @staticmethod
     def check() -> None:
         """Once, before any worker starts."""
+        keep_private()
         # The value of `bentoml serve --host`; the gateway also checks where each request came to.
         context = click.get_current_context(silent=True)
         bentoml_adapter.close_supervisor()
@@ -146,6 +156,7 @@ class Newsloop:
         runtime.check(host=context.params.get("host") if context is not None else None)
 
     def __init__(self) -> None:
+        keep_private()
         stay_home()
         logging.getLogger("newsloop").setLevel(logging.INFO)
         found = runtime.find()
@@ -209,14 +220,22 @@ class Newsloop:
         if self._ledger is not None:
             self._ledger.close()
 
-    def __is_ready__(self) -> bool:
-        return self._models.current is not None
+    def readiness(self) -> Response:
+        """The answer of GET /readyz. Without its ledger the service goes on, and says so."""
+        if self._models.current is None:
+            return PlainTextResponse("Not ready: no model is loaded yet.\n", 503)
+        if self._models.ledger_away:
+            return PlainTextResponse("Ready. The ledger is away: predictions wait in the spool.\n")
+        return PlainTextResponse("Ready.\n")
 
     def __metrics__(self, text: str) -> str:
         """BentoML's metrics, what waits and what was lost, and what the gateway refused."""
         counts = self._recorder.counts if self._recorder is not None else {}
         levels = self._recorder.levels if self._recorder is not None else {}
-        levels = levels | {"texts_in_queue": self._router.waiting}
+        levels = levels | {
+            "texts_in_queue": self._router.waiting,
+            "ledger_away": int(self._models.ledger_away),
+        }
         if self._router.challenger is not None:
             counts = counts | {"shadow_texts_left_out": self._router.challenger.left_out}
         for name, count in counts.items():

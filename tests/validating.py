@@ -13,7 +13,7 @@ from components import validate
 from components.core import params as parameters
 from components.core import schema
 from components.core.baseline import Baseline
-from components.core.streams import InMemory
+from components.core.tables.streams import InMemory
 from components.validate import suite
 from components.validate.rows import Measurer, Scrub
 from tests.project import LABELS, ROOT, bbc

@@ -85,7 +85,12 @@ def identity(texts: list[str]) -> list[Scrubbed]:
 def machine() -> dict[str, object]:
     """What ran it, and how busy it was before."""
     code = hashlib.sha256()
-    read = ("ingest.py", "core/tables.py", "core/workers/processes.py", "core/scrub/__init__.py")
+    read = (
+        "ingest.py",
+        "core/tables/__init__.py",
+        "core/workers/processes.py",
+        "core/scrub/__init__.py",
+    )
     for name in read:
         code.update((PATHS.root / "components" / name).read_bytes())
     return {

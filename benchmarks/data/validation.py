@@ -28,9 +28,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from components import label_noise
 from components.core import params as parameters
-from components.core import schema, streams, tables
+from components.core import schema, tables
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
+from components.core.tables import streams
 from components.core.text_quality import language_detector
 from components.sources import open_source
 from components.validate.rows import content

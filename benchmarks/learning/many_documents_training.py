@@ -27,9 +27,10 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.data import many_documents
-from components.core import streams, tables
+from components.core import tables
 from components.core.params import edit
 from components.core.runtime.offline import SWITCHES
+from components.core.tables import streams
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 4.0  # GiB

@@ -28,7 +28,7 @@ from components.core.paths import Paths
 from components.gate import comparison, report
 from components.gate.checks import (
     Check,
-    Evidence,
+    GateEvidence,
     examine,
     rehearsed,
     verdict,
@@ -96,7 +96,7 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
     if champion is not None:
         found, remarks = _against(params_, paths, ledger, champion)
         reasons += remarks
-    evidence = Evidence(measured, leaks, size / _MIB, rehearsal, found)
+    evidence = GateEvidence(measured, leaks, size / _MIB, rehearsal, found)
     every = examine(evidence, settings)
     return _decide(params_, paths, candidate, champion, measured, every, reasons, found)
 

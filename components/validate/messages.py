@@ -11,7 +11,7 @@ import polars as pl
 
 from components.core import params as parameters
 from components.core import schema
-from components.core.streams import Batches
+from components.core.tables.streams import Batches
 from components.validate.checks import TableCheck, counted
 from components.validate.rows import SortedRows
 from components.validate.suite import described

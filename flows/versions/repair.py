@@ -33,7 +33,7 @@ from components.release import journal
 from components.release.journal import Entry
 from flows.dvc import lockfile
 
-_PARTIAL = re.compile(r"^\..+\.(\d+)\.partial$")  # as core/tables.py names what is being written
+_PARTIAL = re.compile(r"^\..+\.(\d+)\.partial$")  # as core/tables names what is being written
 _CLAIM_PARTS = 4  # of a hard-link lock: file|host|process|random
 
 

@@ -21,6 +21,7 @@ from components.core.ledger.tables import last_labels
 from components.core.ledger.verdicts import GovernorVerdict
 from components.core.metrics import Interval
 from components.core.params import Params
+from components.core.scrub import separated, unsearched_note
 from components.core.training.energy import shown
 from monitoring import alerts as telling
 from monitoring.governor import History
@@ -237,9 +238,12 @@ def _version(one: Champion) -> dict[str, str]:
 
 
 def _masked(counts: Mapping[str, int]) -> str:
-    ordered = sorted(((n, name) for name, n in counts.items() if n), reverse=True)
-    told = ", ".join(f"{name} {n}" for n, name in ordered[:_MASKED])
-    return f"{told} and {len(ordered) - _MASKED} more kinds" if len(ordered) > _MASKED else told
+    entities, languages = separated(counts)
+    ordered = sorted(((n, name) for name, n in entities.items() if n), reverse=True)
+    text = ", ".join(f"{name} {n}" for n, name in ordered[:_MASKED])
+    if len(ordered) > _MASKED:
+        text += f" and {len(ordered) - _MASKED} more kinds"
+    return f"{text}. {note}" if (note := unsearched_note(languages)) else text
 
 
 def _time(time: datetime) -> str:

@@ -71,7 +71,15 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
 
 def test_the_steps_make_the_tables_that_the_code_names(ledger: Ledger) -> None:
     with ledger.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        of_others = {"alembic_version"}
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_type": True,
+                "version_table": migrations.TAKEN,
+                "include_name": lambda name, _kind, _parents: name not in of_others,
+            },
+        )
         assert compare_metadata(context, METADATA) == []
         assert migrations.revision(connection) == migrations.HEAD
 
@@ -100,7 +108,8 @@ def test_a_ledger_of_before_the_steps_is_taken_over_with_its_rows(database: str)
     engine = sa.create_engine(database)
     migrations.upgrade(engine, migrations.FIRST)
     with engine.begin() as connection:
-        connection.execute(sa.text("DROP TABLE alembic_version"))
+        for table in ("alembic_version", migrations.TAKEN):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
     engine.dispose()
     old = Ledger(database, create=False)
     old.insert(PREDICTIONS, [prediction("a")])
@@ -128,6 +137,38 @@ def test_a_ledger_of_a_newer_newsloop_is_left_alone(ledger: Ledger, database: st
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(LedgerError, match="got 9999: a newer newsloop wrote it"):
         Ledger(database)
+
+
+def test_a_step_that_only_adds_does_not_shut_an_older_newsloop_out(
+    ledger: Ledger, database: str
+) -> None:
+    """The code of 0.1.0, in the workspace of a scheduled run, asks alembic_version for 0005."""
+    needed = sa.text("SELECT version_num FROM alembic_version")
+    for step, seen in (("0003", "0003"), (migrations.HEAD, migrations.COMPATIBLE)):
+        migrations.downgrade(ledger.engine, "0002")
+        migrations.upgrade(ledger.engine, step)
+        with ledger.engine.connect() as connection:
+            assert connection.execute(needed).scalars().all() == [seen]
+            assert migrations.revision(connection) == step
+    with ledger.engine.begin() as connection:  # as a newer newsloop leaves it
+        connection.execute(sa.text(f"UPDATE {migrations.TAKEN} SET version_num = '9998'"))
+    older = Ledger(database)
+    assert older.versions() == []
+    with older.engine.connect() as connection:
+        assert migrations.revision(connection) == "9998"
+    older.close()
+
+
+def test_a_ledger_with_one_number_gets_the_other(ledger: Ledger, database: str) -> None:
+    with ledger.engine.begin() as connection:  # as it was between two releases
+        connection.execute(sa.text(f"DROP TABLE {migrations.TAKEN}"))
+        connection.execute(sa.text(f"UPDATE alembic_version SET version_num = '{migrations.HEAD}'"))
+    again = Ledger(database)
+    with again.engine.connect() as connection:
+        assert migrations.revision(connection) == migrations.HEAD
+        needed = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    again.close()
+    assert needed == migrations.COMPATIBLE
 
 
 @pytest.mark.parametrize("step", ["base", "9999", ""])

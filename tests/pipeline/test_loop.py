@@ -26,6 +26,7 @@ from components.core.ledger import PREDICTIONS, Ledger
 from components.core.paths import Paths
 from flows.dvc.pipeline import STAGES
 from serving.client import Client
+from tests.modes import readable_by_others
 from tests.project import DIFFICULT_SHELL, LABELS, Project, articles, canary
 
 DEADLINE = 240  # seconds for anything that happens by itself
@@ -363,3 +364,8 @@ def test_nothing_is_written_to_the_home_of_who_gave_the_commands(project: Projec
 
 def rows(ledger: Ledger, table: ledgers.sa.Table) -> list[dict[str, object]]:
     return ledger.query(ledgers.sa.select(table))
+
+
+def test_nobody_else_may_read_the_state(project: Project) -> None:
+    """All commands ran with a umask that takes nothing away from anybody."""
+    assert readable_by_others(project.root, project.home) == []

@@ -126,15 +126,15 @@ def go_on(
         "shares": challenge.shares, "step": step, "reason": reason,
     }  # fmt: skip
     try:
-        with ledger.engine.begin() as connection:
+        with ledger.transaction() as connection:
             connection.execute(sa.insert(CHALLENGES), [row])
             if event == TrialEvent.PROMOTED:
                 deployed = {"version": challenge.version, "time": now, "reason": reason}
                 connection.execute(sa.insert(DEPLOYMENTS), [deployed])
-    except sa.exc.IntegrityError:
-        return False
-    except sa.exc.SQLAlchemyError as error:
-        raise _away(error) from error
+    except LedgerError as error:
+        if isinstance(error.__cause__, sa.exc.IntegrityError):
+            return False
+        raise
     return True
 
 
@@ -187,8 +187,3 @@ def labelled(ledger: Ledger, bundle: str, since: datetime | None = None) -> tupl
 def add_shadows(ledger: Ledger, rows: list[dict[str, Any]]) -> None:
     """Keeps what a challenger would have answered."""
     ledger.insert(SHADOWS, rows)
-
-
-def _away(error: sa.exc.SQLAlchemyError) -> LedgerError:
-    cause = getattr(error, "orig", None) or type(error).__name__
-    return LedgerError(f"Expected to reach the ledger, got: {cause}. See that the database runs.")

@@ -70,7 +70,7 @@ def blocks(documents: pl.DataFrame | Path, rows: int) -> Iterator[pl.DataFrame]:
     Raises:
         DataError: the file is missing or no Parquet file.
     """
-    from components.core import streams
+    from components.core.tables import streams
 
     if isinstance(documents, Path):
         yield from streams.Stored(documents, rows).batches(["text", "label"])

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.core import schema, streams, tables
+from components.core import schema, tables
 from components.core.errors import DataError
+from components.core.tables import streams
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from components import snapshot
-from components.core import baseline, streams, tables
+from components.core import baseline, tables
 from components.core.errors import DataError
 from components.core.params import Params, Source
 from components.core.paths import Paths
+from components.core.tables import streams
 from tests.validating import PARAMS
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from components.core import params as parameters
 from components.core import schema
 from components.core.baseline import Baseline
 from components.core.errors import ScrubError
-from components.core.streams import Batches
+from components.core.tables.streams import Batches
 from components.validate import leak_test
 from components.validate.rows import LEAK, Measurer
 from components.validate.suite import Checker

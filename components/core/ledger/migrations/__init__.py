@@ -2,6 +2,11 @@
 
 Alembic does the work; each step is a file in versions/. A step that was taken is never edited:
 what changes afterwards is a new file, and HEAD names the newest.
+
+A scheduled run works by the code of the champion's release, so an older newsloop opens the ledger
+too. It refuses a step that it does not know, so the ledger holds two numbers: in `ledger_step` the
+newest step that was taken, and in `alembic_version`, where releases look, the newest one that their
+code must know.
 """
 
 from __future__ import annotations
@@ -18,19 +23,20 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD = "0007"
+COMPATIBLE = "0005"  # later steps only add tables and columns that may be null
 FIRST = "0001"  # the tables of the ledgers that were made before there were steps
 _LOCK = 0x6E6C6F6F70  # "nloop": PostgreSQL's advisory locks are numbers
 _ONE = threading.Lock()  # Alembic knows one migration at a time in a process
-_VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
+TAKEN = "ledger_step"
+_NEEDED = "alembic_version"
 
 
 def revision(connection: sa.Connection) -> str | None:
     """The step at which the tables are; None in an empty database."""
-    tables = sa.inspect(connection)
-    if tables.has_table(_VERSION.name):
-        found: str | None = connection.execute(sa.select(_VERSION.c.version_num)).scalar()
-        return found
-    return FIRST if tables.has_table("predictions") else None
+    taken = _number(connection, TAKEN) or _number(connection, _NEEDED)
+    if taken is None and sa.inspect(connection).has_table("predictions"):
+        return FIRST
+    return taken
 
 
 def upgrade(engine: sa.Engine, target: str = HEAD) -> None:
@@ -39,27 +45,31 @@ def upgrade(engine: sa.Engine, target: str = HEAD) -> None:
     Processes that start together wait for each other.
 
     Raises:
-        LedgerError: the ledger is newer than this version of newsloop.
+        LedgerError: the ledger needs a newer version of newsloop.
     """
     with engine.connect() as connection:
-        if revision(connection) == target:
+        needed = _number(connection, _NEEDED)
+        if revision(connection) == target and needed == min(target, COMPATIBLE):
             return
     from alembic import command
 
     with _ONE, engine.begin() as connection:
         _alone(connection)
-        found = revision(connection)
+        found, needed = revision(connection), _number(connection, _NEEDED)
         config = _config(connection)
-        if found is not None:
-            if found not in _steps(config):
-                raise LedgerError(
-                    f"Expected a ledger at step {HEAD} or before, got {found}: a newer newsloop "
-                    "wrote it. Use that version, or let it take the ledger back by `newsloop "
-                    f"ledger downgrade {HEAD}`."
-                )
-            if not sa.inspect(connection).has_table(_VERSION.name):
-                command.stamp(config, found)
+        steps = _steps(config)
+        if needed is not None and needed not in steps:
+            raise LedgerError(
+                f"Expected a ledger at step {HEAD} or before, got {needed}: a newer newsloop "
+                "wrote it. Use that version, or let it take the ledger back by `newsloop "
+                f"ledger downgrade {HEAD}`."
+            )
+        if found is not None and found not in steps:
+            return  # a newer newsloop has added what this one need not know
+        if found is not None and _number(connection, TAKEN) is None:
+            command.stamp(config, found)
         command.upgrade(config, target)
+        _need(connection, min(target, COMPATIBLE))
 
 
 def downgrade(engine: sa.Engine, target: str) -> None:
@@ -80,6 +90,28 @@ def downgrade(engine: sa.Engine, target: str) -> None:
                 f"{target}. Nothing was changed."
             )
         command.downgrade(config, target)
+        _need(connection, min(target, COMPATIBLE))
+
+
+def _number(connection: sa.Connection, table: str) -> str | None:
+    """The number in one of the two tables; None where there is none."""
+    if not sa.inspect(connection).has_table(table):
+        return None
+    number: str | None = connection.execute(sa.select(_step(table).c.version_num)).scalar()
+    return number
+
+
+def _need(connection: sa.Connection, step: str) -> None:
+    """Writes the newest step that other versions of newsloop must know."""
+    table = _step(_NEEDED)
+    table.create(connection, checkfirst=True)
+    connection.execute(sa.delete(table))
+    connection.execute(sa.insert(table).values(version_num=step))
+
+
+def _step(name: str) -> sa.Table:
+    column = sa.Column("version_num", sa.String(32), primary_key=True)
+    return sa.Table(name, sa.MetaData(), column)
 
 
 def _config(connection: sa.Connection) -> Config:
