@@ -29,8 +29,9 @@ from components.core.runtime import limited
 
 LOG = logging.getLogger("newsloop.serving")
 FILE = "api-keys.json"
-# predict: /classify, /explain, /model. feedback: /feedback. admin: everything.
-SCOPES = ("predict", "feedback", "admin")
+# predict: /classify, /explain, /model. feedback: /feedback. label: the same, and its labels may
+# decide alone. admin: everything.
+SCOPES = ("predict", "feedback", "label", "admin")
 _LOCK_SECONDS = 10  # for another command that changes the file
 _SECRET_BYTES = 32
 _ID_BYTES = 6
@@ -59,7 +60,8 @@ class ApiKey:
     revoked: str | None = None
 
     def may(self, scope: str) -> bool:
-        return scope in self.scopes or "admin" in self.scopes
+        more = ("label",) if scope == "feedback" else ()
+        return not {scope, *more, "admin"}.isdisjoint(self.scopes)
 
 
 def add(path: Path, name: str, scopes: Sequence[str], now: datetime) -> str:
