@@ -2,7 +2,8 @@
 
 The server and its clients share one password (Prefect's basic authentication). A client of the
 local server sends it only after the server has proven that it knows it: whoever else listens on
-the port gets neither the password nor our runs.
+the port gets neither the password nor our runs. Each client reserves the port first, so that nobody
+else can listen there when the server dies.
 
 Imports nothing of newsloop and no Prefect: prefect_server.py runs where only flows/ is mounted.
 """
@@ -10,9 +11,11 @@ Imports nothing of newsloop and no Prefect: prefect_server.py runs where only fl
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +28,42 @@ HOW = "log in with what `newsloop prefect-password` shows"
 PROOF = "/newsloop/proof"  # the route of prefect_server.py
 _TIMEOUT = 5  # seconds; a server that starts may be slow to answer
 _NONCE_BYTES = 32
+_LOOPBACK = "127.0.0.1"
+_RESERVED: dict[int, socket.socket] = {}  # port -> what keeps it, until this process ends
 _PAUSES = (0.5, 1, 2, 4, 8)  # seconds after each answer of a server whose database is locked
+
+
+def bound(host: str, port: int, *, listens: bool) -> socket.socket:
+    """A socket on the server's port, beside others of the same user, and of nobody else.
+
+    The kernel lets sockets share a port (SO_REUSEPORT) only if all of them asked for it, and belong
+    to one user. One that listens may also follow a server that has just ended (SO_REUSEADDR); on
+    the others that option would let a stranger in.
+
+    Raises:
+        OSError: another user, or a process that does not share, has the port.
+    """
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, listens)
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def reserve(url: str | None) -> None:
+    """Keeps other users off the port of a local server as long as this process lives.
+
+    The socket does not listen: while the server is dead, a request is refused by the kernel. Does
+    nothing for a server elsewhere, or if somebody has the port already: then the proof is missing.
+    """
+    parts = urlsplit(url or "")
+    if parts.hostname == _LOOPBACK and parts.port and parts.port not in _RESERVED:
+        with contextlib.suppress(OSError):
+            _RESERVED[parts.port] = bound(_LOOPBACK, parts.port, listens=False)
 
 
 def proof(password: str, address: str, nonce: str) -> str:

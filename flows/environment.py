@@ -57,6 +57,7 @@ def settle(params: Params, paths: Paths, make: bool = True) -> None:
         Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
     known = make or keys.has_prefect_password(paths.keys)
     if known and server_url(params) == local_url(params):
+        control_plane.reserve(local_url(params))
         # Ours, and no other: whatever a shell has is the password of another server.
         os.environ[control_plane.CLIENT] = keys.prefect_password(paths.keys)
 

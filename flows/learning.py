@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -37,7 +38,7 @@ from components.core.params import migration as params_migration
 from components.core.paths import Paths
 from components.core.progress import say
 from components.core.scrub.pseudonyms import redact
-from flows import notify, rehearsal, retrain_requests
+from flows import control_plane, notify, rehearsal, retrain_requests
 from flows.dvc import pipeline, process, workspace
 from flows.dvc.pipeline import StageOutcome
 from flows.versions import repair
@@ -112,7 +113,8 @@ def publish(
 ) -> str:
     watermark = snapshot.feedback_watermark(paths)
     now, remote, said = datetime.now(UTC), params.release.git_remote, decision.as_dict()
-    champion = release.publish(paths, ledger, said, watermark, now, reason, remote)
+    seconds = params.release.remote_minutes * 60
+    champion = release.publish(paths, ledger, said, watermark, now, reason, remote, seconds)
     get_run_logger().info("release: %s", champion.tag)
     return champion.tag
 
@@ -137,6 +139,7 @@ def learning(
     Raises:
         NewsloopError: a stage failed, or the gate refused every candidate.
     """
+    control_plane.reserve(os.environ.get("PREFECT_API_URL"))
     paths = Paths(Path(root), Path(home))
     ledger = ledgers.opened(ledgers.url(paths.ledger))
     summary = Summary(flow_run=str(flow_run.get_id() or ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from components.core.ledger.verdicts import GovernorVerdict, RunOutcome
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import (
+    control_plane,
     notify,
     prefect_client,
     retrain_requests,
@@ -52,6 +54,7 @@ def monitor(root: str, home: str) -> dict[str, Any]:
     Raises:
         NewsloopError: no champion, or the ledger cannot be reached.
     """
+    control_plane.reserve(os.environ.get("PREFECT_API_URL"))
     paths = Paths(Path(root), Path(home))
     params = parameters.load(paths.params)
     now = datetime.now(UTC)

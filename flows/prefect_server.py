@@ -102,13 +102,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     api = get_current_settings().server.api
     hosts = os.environ.get(HOSTS, _LOOPBACK).split(",")
-    uvicorn.run(
-        closed(create_app(final=True), password, hosts), host=asked.host, port=asked.port,
-        timeout_keep_alive=api.keepalive_timeout, ws_ping_interval=api.websocket_ping_interval,
-        ws_ping_timeout=api.websocket_ping_timeout,
+    config = uvicorn.Config(
+        closed(create_app(final=True), password, hosts), timeout_keep_alive=api.keepalive_timeout,
+        ws_ping_interval=api.websocket_ping_interval, ws_ping_timeout=api.websocket_ping_timeout,
         log_level=get_current_settings().server.logging_level.lower(),
     )  # fmt: skip
-    return 0
+    try:
+        listener = control_plane.bound(asked.host, asked.port, listens=True)
+    except OSError as error:
+        sys.stderr.write(
+            f"newsloop: Expected the port {asked.port} of {asked.host} to be free, got: "
+            f"{error.strerror}. End what uses it, or choose another port.\n"
+        )
+        return 1
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    return 0 if server.started else 1
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from components.core.errors import BundleError, DataError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
+from components.core.runtime.long_running import Process
 from flows import stack
 from serving import status
 
@@ -243,7 +244,7 @@ def ask(params: Params, http: httpx.Client, golden: list[dict[str, Any]], found:
     )
 
 
-def _memory(process: stack.Process) -> float:
+def _memory(process: Process) -> float:
     """MiB of the largest child: the process that answers."""
     children = psutil.Process(process.pid).children(recursive=True)
     return round(max(one.memory_info().rss for one in children) / _MIB, 1)

@@ -25,7 +25,7 @@ from components.core.ledger import Ledger
 from components.core.ledger import retention as ledger_retention
 from components.core.params import Params
 from components.core.paths import Paths
-from flows import erasure
+from flows import control_plane, erasure
 from flows.dvc import lockfile, workspace
 from flows.dvc.stores import Library, open_stores, remove_tree
 
@@ -48,6 +48,7 @@ def retention(root: str, home: str) -> dict[str, Any]:
         Busy: a learning run is at work; tomorrow is early enough.
         NewsloopError: the ledger or a store cannot be reached.
     """
+    control_plane.reserve(os.environ.get("PREFECT_API_URL"))
     paths = Paths(Path(root), Path(home))
     ledger = ledgers.opened(ledgers.url(paths.ledger))
     try:

@@ -1,68 +1,82 @@
 """The long-running processes: Prefect server, runner of the deployments, service.
 
-What was started is written to .newsloop/processes/<name>.json with its process id and start time:
-`newsloop down` ends what we started and nothing else, also after the id was given to another.
+What was started is written to .newsloop/processes/<name>.json, and marked in its environment:
+`newsloop down` ends what we started and nothing else, also what outlived the process that started
+it, and whatever the clock was set to (core/runtime/long_running.py).
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import httpx
 import psutil
 
-from components.core import keys, tables
-from components.core.errors import DataError, StackError
+from components.core import keys
+from components.core.errors import StackError
 from components.core.params import Params
 from components.core.paths import Paths
-from components.core.runtime import interrupts
+from components.core.runtime import interrupts, limited, long_running
+from components.core.runtime.long_running import Process
 from flows import control_plane
 from flows.environment import local_url, server_url
 from serving import server as service_command
 from serving.client import Client
 
 SERVER, RUNNER, SERVICE = "server", "runner", "service"
+NAMES = (SERVER, RUNNER, SERVICE)
 _START_SECONDS = 120  # a cold start on two busy cores
-_STOP_SECONDS = 30
+# Of another command that starts the same: server, runner and service, one after the other.
+_TURN_SECONDS = 3 * _START_SECONDS
+_UNHEARD_SECONDS = 5  # for a runner that tries to say goodbye to a dead server
 _LOOK_EVERY = 0.2
 _LAST_LINES = 3  # of a log, in an error message
 # What this process started itself. Python warns of a child that nobody knows of any more.
 _CHILDREN: list[subprocess.Popen[bytes]] = []
 
 
-@dataclass(frozen=True)
-class Process:
-    """One process that we started."""
-
-    name: str
-    pid: int
-    created: float
-    url: str
-
-    def alive(self) -> bool:
-        try:
-            found = psutil.Process(self.pid)
-            return found.create_time() == self.created and found.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
-
-
 def find(paths: Paths, name: str) -> Process | None:
     """The process of that name, if we started it and it lives."""
-    try:
-        process = Process(**tables.read_json(paths.processes / f"{name}.json"))
-    except (DataError, TypeError):
-        return None
-    return process if process.alive() else None
+    return long_running.find(paths.processes, name)
+
+
+def left_over(paths: Paths, name: str) -> list[int]:
+    """Ids of processes of that name that live on although the one that started them is dead."""
+    if find(paths, name) is not None:
+        return []
+    return [process.pid for process in long_running.members(paths.processes, name)]
+
+
+def held_up(paths: Paths, name: str) -> bool:
+    """True if a process of that name was stopped by a signal, and waits for SIGCONT."""
+    return bool(long_running.stopped(long_running.members(paths.processes, name)))
+
+
+@contextlib.contextmanager
+def _turn(paths: Paths) -> Iterator[None]:
+    """Keeps two commands from starting the same process twice.
+
+    Raises:
+        StackError: another command is at it for too long.
+    """
+    paths.processes.mkdir(parents=True, exist_ok=True)
+    with (paths.processes / "start.lock").open("a") as file:
+        try:
+            limited.lock(file, _TURN_SECONDS)
+        except TimeoutError:
+            raise StackError(
+                "Expected the other command that starts server, runner or service to be done "
+                f"within {_TURN_SECONDS} s, it is not. End it, and run again."
+            ) from None
+        yield
 
 
 def service_url(params: Params) -> str:
@@ -84,15 +98,19 @@ def ensure_server(params: Params, paths: Paths) -> str:
         _need_named_server(url)
         return url
     password = keys.prefect_password(paths.keys)
-    if control_plane.proves(url, password):
-        return url
-    replaced = _end_open_server(paths, url, password)
-    if find(paths, SERVER) is None:
-        _need_port("127.0.0.1", params.flow.server_port, "flow.server_port")
-        command = [sys.executable, "-m", "flows.prefect_server",
-                   "--port", str(params.flow.server_port)]  # fmt: skip
-        _start(paths, SERVER, command, {**os.environ, control_plane.SERVER: password}, url)
-    _wait(paths, SERVER, lambda: control_plane.proves(url, password))
+    with _turn(paths):
+        _wake(paths, SERVER)
+        if control_plane.proves(url, password):
+            return url
+        replaced = _end_open_server(paths, url, password)
+        if find(paths, SERVER) is None:
+            stop(paths, SERVER)
+            _need_server_port(params)
+            command = [sys.executable, "-m", "flows.prefect_server",
+                       "--port", str(params.flow.server_port)]  # fmt: skip
+            _start(paths, SERVER, command, {**os.environ, control_plane.SERVER: password}, url)
+        control_plane.reserve(url)  # an open server had the port
+        _wait(paths, SERVER, lambda: control_plane.proves(url, password))
     if replaced and find(paths, RUNNER) is not None:
         start_runner(params, paths)
     return url
@@ -137,20 +155,34 @@ def server_is_ours(params: Params, paths: Paths) -> bool:
 
 
 def start_runner(params: Params, paths: Paths) -> Process:
-    """The process that runs the deployments by schedule and event."""
+    """The process that runs the deployments by schedule and event.
+
+    Runs that outlived an earlier one are ended: nobody could cancel them any more. The next run
+    goes on with the stages that they finished.
+    """
     password = os.environ.get(control_plane.CLIENT)
-    running = find(paths, RUNNER)
-    if running is not None:
-        if psutil.Process(running.pid).environ().get(control_plane.CLIENT) == password:
-            return running
+    with _turn(paths):
+        running = find(paths, RUNNER)
+        if running is not None:
+            _wake(paths, RUNNER)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if psutil.Process(running.pid).environ().get(control_plane.CLIENT) == password:
+                    return running
         stop(paths, RUNNER)  # that of an earlier newsloop: the server refuses it
-    command = [sys.executable, "-m", "flows.deployments"]
-    env = {**os.environ, "PREFECT_API_URL": server_url(params)}
-    ready = paths.processes / "runner.ready"
-    ready.unlink(missing_ok=True)
-    process = _start(paths, RUNNER, command, env, server_url(params))
-    _wait(paths, RUNNER, ready.exists)
-    return process
+        command = [sys.executable, "-m", "flows.deployments"]
+        env = {**os.environ, "PREFECT_API_URL": server_url(params)}
+        ready = paths.processes / "runner.ready"
+        ready.unlink(missing_ok=True)
+        process = _start(paths, RUNNER, command, env, server_url(params))
+        _wait(paths, RUNNER, ready.exists)
+        return process
+
+
+def begin_service(params: Params, paths: Paths) -> None:
+    """Starts the service if it does not run, so that it loads while server and runner start."""
+    with _turn(paths):
+        if find(paths, SERVICE) is None:
+            launch_service(params, paths)
 
 
 def start_service(params: Params, paths: Paths) -> Process:
@@ -159,13 +191,15 @@ def start_service(params: Params, paths: Paths) -> Process:
     Raises:
         StackError: the port is taken, the host is not loopback, or it does not come up.
     """
-    running = find(paths, SERVICE)
-    if running is not None:
-        return running
-    process = launch_service(params, paths)
-    with Client(process.url) as client:
-        _wait(paths, SERVICE, client.ready)
-    return process
+    with _turn(paths):
+        process = find(paths, SERVICE)
+        if process is None:
+            process = launch_service(params, paths)
+        else:
+            _wake(paths, SERVICE)
+        with Client(process.url) as client:
+            _wait(paths, SERVICE, client.ready)
+        return process
 
 
 def launch_service(
@@ -177,29 +211,24 @@ def launch_service(
         environment: stands over what the service would inherit.
     """
     command, env = service_command.command(params, paths)
+    stop(paths, SERVICE)  # a worker that outlived its supervisor has the port
     _need_port(params.serve.host, params.serve.port, "serve.port")
     return _start(paths, SERVICE, command, {**env, **(environment or {})}, service_url(params))
 
 
 def stop(paths: Paths, name: str) -> bool:
-    """Ends the process of that name and its children. True if there was one."""
-    process = find(paths, name)
-    if process is not None:
-        _end(process)
+    """Ends the processes of that name. True if there was one."""
+    process, seconds = find(paths, name), long_running.STOP_SECONDS
+    if process and name == RUNNER and not server_answers(process.url):
+        seconds = _UNHEARD_SECONDS
+    ended = long_running.end(paths.processes, name, seconds)
     _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
-    (paths.processes / f"{name}.json").unlink(missing_ok=True)
-    return process is not None
+    return ended
 
 
-def _end(process: Process) -> None:
-    # Each of them ends its own children in order; the group is killed only if that takes too long.
-    children = psutil.Process(process.pid).children(recursive=True)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process.pid, signal.SIGTERM)
-    _, left = psutil.wait_procs([psutil.Process(process.pid), *children], timeout=_STOP_SECONDS)
-    for one in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            one.kill()
+def _wake(paths: Paths, name: str) -> None:
+    """Lets a process go on that was stopped by a signal."""
+    long_running.wake(long_running.members(paths.processes, name))
 
 
 def server_answers(url: str) -> bool:
@@ -211,29 +240,43 @@ def server_answers(url: str) -> bool:
         return False
 
 
+def _need_server_port(params: Params) -> None:
+    """Needs a port that nobody listens on; processes of ours may have reserved it."""
+    host, port = "127.0.0.1", params.flow.server_port
+    try:
+        control_plane.bound(host, port, listens=True).close()
+        with socket.socket() as probe:
+            if probe.connect_ex((host, port)) == 0:
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    except OSError as error:
+        raise _taken(host, port, "flow.server_port", error) from error
+
+
 def _need_port(host: str, port: int, key: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise StackError(
-                f"Expected the port {port} of {host} to be free, got: {error.strerror}. End what "
-                f"uses it, or choose another port by {key} in params.yaml."
-            ) from error
+            raise _taken(host, port, key, error) from error
+
+
+def _taken(host: str, port: int, key: str, error: OSError) -> StackError:
+    return StackError(
+        f"Expected the port {port} of {host} to be free, got: {error.strerror}. End what uses it, "
+        f"or choose another port by {key} in params.yaml."
+    )
 
 
 def _start(paths: Paths, name: str, command: list[str], env: dict[str, str], url: str) -> Process:
     paths.logs.mkdir(parents=True, exist_ok=True)
     with (paths.logs / f"{name}.log").open("ab") as log:
         child = subprocess.Popen(
-            command, cwd=paths.root, env=env, stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log, start_new_session=True,
+            command, cwd=paths.root, env=env | long_running.environment(paths.processes, name),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     _CHILDREN.append(child)
-    process = Process(name, child.pid, psutil.Process(child.pid).create_time(), url)
-    tables.write_json(asdict(process), paths.processes / f"{name}.json")
-    return process
+    return long_running.record(paths.processes, name, child.pid, url)
 
 
 def _wait(paths: Paths, name: str, ready: Callable[[], bool]) -> None:

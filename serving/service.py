@@ -52,9 +52,11 @@ from serving.metrics import Metrics
 from serving.models.champion_watcher import Served
 from serving.models.explain import explain
 from serving.models.model_cache import ModelCache
+from serving.recording import write_ahead
 from serving.recording.recorder import Recorder, utc_now
 from serving.recording.scrubbing import ScrubbingProcess, command
 from serving.recording.spool import Spool
+from serving.recording.write_ahead import WriteAhead
 from serving.rollout.challenger import ChallengerWatcher
 from serving.rollout.comparison import LabelledTexts
 from serving.rollout.controller import RolloutController
@@ -174,11 +176,14 @@ class Newsloop:
         self._labelling = threading.Lock()  # so that requests at once share a caller's limit
         self._recorder = None
         if self._ledger is not None:
-            spool = None
+            spool = ahead = None
             if found.spool is not None:
+                folder = found.spool.with_name(write_ahead.FOLDER)
+                write_ahead.adopt(folder, found.spool)
                 spool = Spool(found.spool, self._limits.spool_mib * MIB)
+                ahead = WriteAhead(folder)
             scrubber = ScrubbingProcess(command(found.params_file))
-            self._recorder = Recorder(self._ledger, scrubber, spool=spool)
+            self._recorder = Recorder(self._ledger, scrubber, spool=spool, ahead=ahead)
             self._recorder.start()
         self._trials: list[ChallengerWatcher | RolloutController] = []
         if self._ledger is not None and found.model_cache is not None:

@@ -27,6 +27,7 @@ NAMES = ("ingest", "validate", "split", "train", "evaluate", "package")
 FOLDERS = dict(
     zip(NAMES, ("ingested", "validated", "split", "trained", "evaluated", "packaged"), strict=True)
 )
+PUSH_SECONDS = "TESTS_PUSH_SECONDS"  # environment variable
 HALF_SECONDS = 0.2  # between the halves of a stage
 METRICS = {"architecture": "textcnn", "accuracy": {"value": 0.98}, "macro_f1": {"value": 0.98}}
 WRITTEN = {
@@ -162,7 +163,8 @@ def run(root: Path) -> None:
                     print(name, pipeline.repro(name, paths), flush=True)
             champion = ledger.champion()
             if champion is None or champion.bundle != bundle.verify(paths.bundle, paths.keys):
-                done = release.publish(paths, ledger, {}, 0, now, "a test", "origin")
+                limit = float(os.environ.get(PUSH_SECONDS, release.PUSH_SECONDS))
+                done = release.publish(paths, ledger, {}, 0, now, "a test", "origin", limit)
                 print("release", done.tag)
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from components.core.errors import GitError
-from components.core.runtime import stale_processes
+from components.core.runtime import limited, stale_processes
 
 LIMIT_SECONDS = 600.0  # a clone, fetch or push of a large repository over a slow network
 _IDENTITY = {
@@ -70,28 +67,17 @@ def _completed(
     """Exit status, output and errors of one call."""
     shown = f"`git {' '.join(arguments)}`"
     try:
-        # A session of its own: ssh has no terminal to ask at, and the limit ends the whole group.
-        process = subprocess.Popen(
-            ["git", *_UNSIGNED, *arguments], cwd=root, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-            start_new_session=True,
-            env={**stale_processes.marked(root), **_PLAIN, **_IDENTITY, **env},
+        return limited.run(
+            ["git", *_UNSIGNED, *arguments], root,
+            {**stale_processes.marked(root), **_PLAIN, **_IDENTITY, **env}, seconds,
         )  # fmt: skip
     except OSError as error:
         raise GitError(
             f"Expected to run {shown} in {root}, got: {error.strerror}: {error.filename}. Install "
             "git, and see that the folder is there."
         ) from error
-    try:
-        output, errors = process.communicate(timeout=seconds)
-    except BaseException as error:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        if isinstance(error, subprocess.TimeoutExpired):
-            raise GitError(
-                f"Expected {shown} to end within {seconds:.0f} seconds in {root}, it did not and "
-                "was ended. The champion stays. See that the git remote answers, and run again."
-            ) from None
-        raise
-    return process.returncode, output, errors
+    except subprocess.TimeoutExpired:
+        raise GitError(
+            f"Expected {shown} to end within {seconds:.0f} seconds in {root}, it did not and "
+            "was ended. The champion stays. See that the git remote answers, and run again."
+        ) from None

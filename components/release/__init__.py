@@ -24,7 +24,7 @@ from components.core import baseline, bundle, git, tables
 from components.core.errors import LedgerError, ReleaseError
 from components.core.ledger import Champion, Ledger, version_names
 from components.core.paths import Paths
-from components.core.runtime import imports, stale_processes
+from components.core.runtime import imports, limited, stale_processes
 from components.core.training import energy
 from components.release import journal, repository
 from components.release.journal import Entry, ReleaseStep
@@ -43,6 +43,7 @@ _HINTS = (
         "DVC's remote cannot be reached, or not for long: see that it runs.",
     ),
 )
+PUSH_SECONDS = 3600.0  # the default of release.remote_minutes
 ATTEMPTS = 20  # to find a number that nobody else takes at the same moment
 
 
@@ -54,6 +55,7 @@ def publish(
     now: datetime,
     reason: str,
     git_remote: str | None = None,
+    push_seconds: float = PUSH_SECONDS,
 ) -> Champion:
     """Releases data/06_packaged/bundle.
 
@@ -65,6 +67,7 @@ def publish(
         now: UTC.
         reason: why the run was started.
         git_remote: of the checkout, to which the tag goes; None: it stays here.
+        push_seconds: time limit of the push to DVC's remote.
 
     Returns:
         The new champion.
@@ -91,7 +94,7 @@ def publish(
         snapshot=tables.file_hash(paths.snapshot),
     )
     journal.write(entry, paths)
-    _dvc(paths, "push")
+    _push(paths, push_seconds)
     entry = journal.write(replace(entry, step=ReleaseStep.PUSHED), paths)
     message = f"Release bundle {name[:12]}: {reason}"
     commit = repository.commit(paths, _facts(paths), now, message)
@@ -239,17 +242,24 @@ def _register(ledger: Ledger, entry: Entry, version: int, now: datetime) -> None
         raise
 
 
-def _dvc(paths: Paths, *arguments: str) -> None:
-    done = subprocess.run(
-        [*imports.dvc(), *arguments], cwd=paths.root, env=stale_processes.marked(paths.root),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+def _push(paths: Paths, seconds: float) -> None:
+    """Sends the data to DVC's remote. What arrived stays there: the next push sends the rest."""
+    try:
+        status, _, errors = limited.run(
+            [*imports.dvc(), "push"], paths.root, stale_processes.marked(paths.root), seconds
+        )
+    except subprocess.TimeoutExpired:
+        raise ReleaseError(
+            f"Expected `dvc push` to end within {seconds / 60:g} minutes in {paths.root}, it did "
+            "not and was ended. The champion stays. See that DVC's remote answers, or raise "
+            "release.remote_minutes, and run again: the push goes on where it was."
+        ) from None
+    if status:
+        said = " ".join(errors.split()) or f"exit status {status}"
         raise ReleaseError(
             explained(
-                f"Expected `dvc {' '.join(arguments)}` to work in {paths.root}, got: {said}. The "
-                "champion stays; fix that and run again, nothing has to be trained anew."
+                f"Expected `dvc push` to work in {paths.root}, got: {said}. The champion stays; "
+                "fix that and run again, nothing has to be trained anew."
             )
         )
 

@@ -18,6 +18,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.exc import NoSuchModuleError, OperationalError, ProgrammingError, SQLAlchemyError
 
+from components.core import postgresql
 from components.core.errors import SourceError
 from components.sources.reader import Fingerprint, Pin, RawDocument, SourceReader, printable
 from components.sources.rows import document, needed
@@ -146,6 +147,7 @@ class SqlReader(SourceReader):
             ) from None
         if url.get_backend_name() == "sqlite":
             sa.event.listen(engine, "connect", _only_read_sqlite)
+        postgresql.limit(engine)
         try:
             with engine.connect() as connection:
                 if url.get_backend_name() == "postgresql":

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from components.core.runtime import limited
 from components.sources.budget import Budget, NotAllowed
 from components.sources.reader import printable
 from components.sources.streams import BLOCK, Tap
 
 # Protocol -> the package that fsspec needs for it.
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+_CALL_SECONDS = 600.0  # of one call: the list of a folder with a million objects
 _SHOWN = 200  # characters of a path in a message
 DIGEST_BYTES = 32  # of SHA-256
 # What stores call the hash or version of an object's content, the surest first. An entity tag
@@ -192,11 +194,9 @@ class RemoteStore(Store):
 
     def what(self) -> str:
         try:
-            info = self._files.info(self._root)
+            info = _call(lambda: self._files.info(self._root))
         except FileNotFoundError:
             return "nothing"
-        except Exception as error:  # noqa: BLE001
-            raise _refusal(error) from None
         return "folder" if info["type"] == "directory" else "file"
 
     def size(self, name: str = "") -> int:
@@ -262,7 +262,9 @@ def content_hash(file: IO[bytes]) -> str:
 
 def _call(work: Callable[[], Any]) -> Any:
     try:
-        return work()
+        return limited.call(work, _CALL_SECONDS)
+    except TimeoutError:
+        raise StoreError("no answer in time: see that the store can be reached") from None
     except Exception as error:  # noqa: BLE001 - each store has exceptions of its own
         raise _refusal(error) from None
 

@@ -177,8 +177,7 @@ def status(found: dict[str, Any], json_wanted: bool) -> None:
         out.print("champion  none yet: `newsloop run` makes one")
     serving = found["service"]["model"]
     for name, process in found["processes"].items():
-        state = f"runs (process {process['pid']})  {process['url']}" if process else "does not run"
-        out.print(f"{name:<10}{state}")
+        out.print(f"{name:<10}{_process_state(found, name)}")
         if process and name == "server":
             out.print(f"{'':<10}{escape(HOW)}")
     if found["prefect"]["answers"] and not found["processes"]["server"]:
@@ -193,6 +192,23 @@ def status(found: dict[str, Any], json_wanted: bool) -> None:
         out.print(f"disagrees {escape(line)}")
     for line in found["alerts"]:
         out.print(f"alert     {escape(line)}")
+
+
+def _process_state(found: dict[str, Any], name: str) -> str:
+    process, left = found["processes"][name], found["left_over"][name]
+    if process is None and left:
+        listed = ", ".join(map(str, left))
+        return (
+            f"was killed and left process {listed} over: `newsloop down` ends that, `newsloop up` "
+            "starts it anew"
+        )
+    if process is None:
+        return "does not run"
+    shown = f"(process {process['pid']})  {process['url']}"
+    if process["stopped"]:
+        return f"is stopped by a signal: `newsloop up` lets it go on {shown}"
+    answers = {"server": found["prefect"]["answers"], "service": found["service"]["ready"]}
+    return f"runs {shown}" if answers.get(name, True) else f"runs, but does not answer {shown}"
 
 
 def card(found: dict[str, str], json_wanted: bool) -> None:

@@ -67,13 +67,14 @@ def checkout(paths: Paths) -> None:
         process.ask(paths, "checkout", "--force", "--quiet")
 
 
-def pull(paths: Paths) -> None:
+def pull(paths: Paths, seconds: float = process.REMOTE_SECONDS) -> None:
     """Brings what dvc.lock names from the default remote; what is not there stays missing.
 
     Raises:
-        StageFailed: the remote cannot be reached, or does not let us in.
+        StageFailed: the remote cannot be reached, does not let us in, or takes longer than
+            `seconds`.
     """
-    process.ask(paths, "pull", "--force", "--quiet", "--allow-missing")
+    process.ask(paths, "pull", "--force", "--quiet", "--allow-missing", seconds=seconds)
 
 
 def verify(paths: Paths, stages: Sequence[str] = STAGES) -> None:

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -28,6 +29,10 @@ from components.core.scrub.pseudonyms import redact
 
 _ERROR = "error: "  # how a stage begins its paragraph, see core/stage.py
 _GRACE_SECONDS = 10  # between asking a stage to end and ending it
+STAGE_SECONDS = 7 * 24 * 3600.0  # of one stage: one that takes longer than a week hangs
+REMOTE_SECONDS = 3600.0  # the default of release.remote_minutes
+LOCAL_SECONDS = 3600.0  # of what asks no other machine: a checkout of 100 GB from a slow disk
+_LIMITS = {"repro": STAGE_SECONDS, "pull": REMOTE_SECONDS}
 _OVER = b"\0"  # ends what a command says, on both streams; on stdout its status follows
 _STATUS = re.compile(rb"\0(\d+)\n\Z")
 _READ = 65536  # bytes at a time
@@ -51,17 +56,21 @@ def kept(paths: Paths) -> Iterator[None]:
             _KEPT.reset(token)
 
 
-def ask(paths: Paths, *arguments: str) -> str:
+def ask(paths: Paths, *arguments: str, seconds: float | None = None) -> str:
     """What `dvc ARGUMENTS` prints, run in the project; a stage's progress goes to our stderr.
 
+    Args:
+        seconds: time limit; None: that of the command. After it DVC and its stage are ended.
+
     Raises:
-        StageFailed: with the last error paragraph, a stage's own before DVC's.
+        StageFailed: with the last error paragraph, a stage's own before DVC's; or it was late.
     """
+    limit = seconds or _LIMITS.get(arguments[0], LOCAL_SECONDS)
     dvc = _KEPT.get()
     if dvc is not None and dvc.root == paths.root:
-        return dvc.ask(arguments)
+        return dvc.ask(arguments, limit)
     with Dvc(paths) as once:
-        return once.ask(arguments)
+        return once.ask(arguments, limit)
 
 
 class Dvc:
@@ -97,11 +106,18 @@ class Dvc:
             self._running.end()
             self._running = None
 
-    def ask(self, arguments: Sequence[str]) -> str:
+    def ask(self, arguments: Sequence[str], seconds: float = LOCAL_SECONDS) -> str:
         """See the function of that name."""
         self._running = self._running or _Running(self.root, self._env)
         try:
-            answer, said, status = self._running.ask(["--wait-for-lock", *arguments])
+            answer, said, status = self._running.ask(["--wait-for-lock", *arguments], seconds)
+        except TimeoutError:
+            self.end()
+            raise StageFailed(
+                f"Expected `dvc {' '.join(arguments)}` to end within {seconds / 60:g} minutes in "
+                f"{self.root}, it did not and was ended. See that the disk and DVC's remote "
+                "answer, and run again: what was finished is not done anew."
+            ) from None
         except BaseException:
             self.end()
             raise
@@ -135,11 +151,15 @@ class _Running:
         self._relay = threading.Thread(target=_relay, args=relay, daemon=True)
         self._relay.start()
 
-    def ask(self, arguments: Sequence[str]) -> tuple[str, str, int]:
+    def ask(self, arguments: Sequence[str], seconds: float) -> tuple[str, str, int]:
         """Standard output, the last error paragraph and the exit status of a command.
 
         The status is below 0 where DVC itself has ended.
+
+        Raises:
+            TimeoutError: it did not end within the limit.
         """
+        deadline = time.monotonic() + seconds
         with contextlib.suppress(BrokenPipeError):  # it has ended: its status says how
             self._commands.write(json.dumps(arguments) + "\n")
             self._commands.flush()
@@ -147,14 +167,25 @@ class _Running:
         while not (over := _STATUS.search(answer)):
             # Not blocked for long: a signal's handler runs between two calls.
             while not select.select([self._stdout], [], [], _LOOK_SECONDS)[0]:
-                continue
+                if time.monotonic() > deadline:
+                    raise TimeoutError
             more = os.read(self._stdout.fileno(), _READ)
             if not more:
                 break
             answer += more
-        status = int(over[1]) if over else -abs(self._process.wait() or 1)
-        said = self._paragraphs.get()
+        status = int(over[1]) if over else -abs(self._ended() or 1)
+        try:
+            said = self._paragraphs.get(timeout=_GRACE_SECONDS)
+        except queue.Empty:  # what outlived DVC holds its stderr
+            said = ""
         return answer[: over.start() if over else None].decode(errors="replace"), said, status
+
+    def _ended(self) -> int:
+        """The exit status of a DVC that has closed its output."""
+        try:
+            return self._process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return 0
 
     def end(self) -> None:
         """Ends DVC and the stage below it: a stage that outlives DVC would still write."""

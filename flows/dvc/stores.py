@@ -19,10 +19,12 @@ import polars as pl
 import yaml
 
 from components.core.errors import NewsloopError
+from components.core.runtime import limited
 from flows.dvc import lockfile
 
 DIRECTORY = ".dir"  # how the id of a folder's list of files ends
 _PARQUET = b"PAR1"
+_CALL_SECONDS = 600.0  # of one call to a store: the list of a million objects
 
 
 class DvcStore:
@@ -44,16 +46,19 @@ class DvcStore:
             NewsloopError: the store cannot be reached.
         """
         try:
-            return set(self._database.all()) if self._exists() else set()
+            return limited.call(self._all, _CALL_SECONDS)
         except Exception as error:
             raise self._unreachable(error) from error
 
     def read(self, id_: str) -> bytes | None:
         """An object's bytes; None if it is not here."""
-        try:
+
+        def content() -> bytes:
             with self._database.fs.open(self._database.oid_to_path(id_), "rb") as file:
-                content: bytes = file.read()
-                return content
+                return bytes(file.read())
+
+        try:
+            return limited.call(content, _CALL_SECONDS)
         except FileNotFoundError:
             return None
         except Exception as error:
@@ -64,14 +69,15 @@ class DvcStore:
         path = self._database.oid_to_path(id_)
         try:
             with contextlib.suppress(FileNotFoundError):
-                self._database.fs.remove(path)
+                limited.call(lambda: self._database.fs.remove(path), _CALL_SECONDS)
         except Exception as error:
             raise self._unreachable(error) from error
 
     def changed(self, id_: str) -> datetime:
         """When the object was put here, UTC."""
+        path = self._database.oid_to_path(id_)
         try:
-            moment = self._database.fs.info(self._database.oid_to_path(id_))
+            moment = limited.call(lambda: self._database.fs.info(path), _CALL_SECONDS)
         except Exception as error:
             raise self._unreachable(error) from error
         found = moment.get("mtime") or moment.get("LastModified")
@@ -102,8 +108,9 @@ class DvcStore:
             return []
         return [file for file in self.runs.rglob("*") if file.is_file()]
 
-    def _exists(self) -> bool:
-        return bool(self._database.fs.exists(self._database.path))
+    def _all(self) -> set[str]:
+        there = self._database.fs.exists(self._database.path)
+        return set(self._database.all()) if there else set()
 
     def _unreachable(self, error: Exception) -> NewsloopError:
         return NewsloopError(

@@ -22,12 +22,13 @@ from components.core.errors import StackError
 from components.core.ledger import Ledger
 from components.core.params import Params, edit
 from components.core.paths import Paths
-from components.core.runtime import interrupts
+from components.core.runtime import interrupts, long_running
 from flows import control_plane, stack
 from serving.client import Client
 
 REQUEST = 8  # texts in one request
 _WAIT_SECONDS = 300
+_COMMAND_SECONDS = 3600  # of one command in the sandbox: a learning run on two slow cores
 _LOOK_EVERY = 0.5
 
 
@@ -68,7 +69,7 @@ class Traffic(threading.Thread):
 
     def end(self) -> None:
         self._ended.set()
-        self.join()
+        self.join(_WAIT_SECONDS)
         self._client.close()
 
 
@@ -207,7 +208,14 @@ class Sandbox:
             stdout=subprocess.PIPE, stderr=stderr, process_group=0,
         ) as process:  # fmt: skip
             try:
-                out, err = process.communicate()
+                out, err = process.communicate(timeout=_COMMAND_SECONDS)
+            except subprocess.TimeoutExpired:
+                interrupts.end_tree(process.pid)
+                raise StackError(
+                    f"Expected `newsloop {' '.join(arguments)}` to end within "
+                    f"{_COMMAND_SECONDS / 60:g} minutes in the sandbox {self.root}, it did not and "
+                    "was ended. Look at its log there."
+                ) from None
             except BaseException:
                 interrupts.end_tree(process.pid)
                 raise
@@ -219,9 +227,8 @@ class Sandbox:
             self.newsloop("down")
             return
         paths = Paths(self.root, self.home)
-        for name in (stack.SERVICE, stack.RUNNER, stack.SERVER):
-            if process := stack.find(paths, name):
-                interrupts.end_tree(process.pid)
+        for name in reversed(stack.NAMES):
+            interrupts.end(long_running.members(paths.processes, name))
 
     def events(self, name: str) -> int:
         """How many events of that name Prefect knows."""

@@ -132,7 +132,7 @@ def _held(path: Path) -> bool:
         if not holders:
             return True  # of another machine: nobody here can say
     for number, command in holders.items():
-        if _is_dvc(number, path.stat().st_mtime):
+        if _is_dvc(number, path.parents[2]):
             raise Busy(
                 f"Expected to be alone with the data in {path.parents[2]}, but `{command}` "
                 f"(process {number}) is at work there. Wait until it has ended, then run again."
@@ -155,13 +155,18 @@ def _claim(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8", errors="replace").strip().split("|")
 
 
-def _is_dvc(number: int, since: float) -> bool:
-    """Whether that process lives, was there at the time `since`, and is a DVC."""
+def _is_dvc(number: int, root: Path) -> bool:
+    """Tells whether that process is a living DVC that works in the project at `root`.
+
+    Not by the times of process and lock, which a step of the clock moves apart.
+    """
     try:
         process = psutil.Process(number)
-        if process.status() == psutil.STATUS_ZOMBIE or process.create_time() > since:
+        if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return any("dvc" in part for part in process.cmdline())
+        if not any("dvc" in part for part in process.cmdline()):
+            return False
+        return Path(process.cwd()).is_relative_to(root.resolve())
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:  # somebody else's

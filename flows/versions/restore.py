@@ -35,7 +35,13 @@ _LEARNING = ("train", "evaluate", "package")
 _MAY_BE_GONE = "quarantine.parquet"
 
 
-def restore(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
+def restore(
+    paths: Paths,
+    row: dict[str, Any],
+    folder: Path,
+    say: Say,
+    pull_seconds: float = process.REMOTE_SECONDS,
+) -> dict[str, Any]:
     """Brings a version into `folder`.
 
     Args:
@@ -43,6 +49,7 @@ def restore(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
         row: the version's, of the ledger.
         folder: does not exist, or is empty.
         say: takes a line of progress.
+        pull_seconds: time limit for DVC's remote to send the data.
 
     Returns:
         folder, tag, commit, bundle; files: how many are proven; gone: those that retention removed.
@@ -69,7 +76,7 @@ def restore(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
         git.run(place.root, "checkout", "--quiet", "--detach", row["commit"])
         workspace.configure_dvc(place)
         say("data ...")
-        _pull(place)
+        _pull(place, pull_seconds)
         say("proof ...")
         proven, gone = prove(place, row)
         if folder.exists():
@@ -108,9 +115,9 @@ def retrain(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
     return {"bundle": name, "same": True}
 
 
-def _pull(place: Paths) -> None:
+def _pull(place: Paths, seconds: float) -> None:
     try:
-        pipeline.pull(place)
+        pipeline.pull(place, seconds)
     except process.StageFailed as error:
         raise ReleaseError(
             release.explained(f"Expected to bring the data from DVC's remote, got: {error}")

@@ -8,7 +8,6 @@ with its next request: the file is replaced whole, and a look at its stamp costs
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
 import json
@@ -26,12 +25,14 @@ from typing import Any
 
 from components.core import tables
 from components.core.errors import StackError, UsageError, cause_and_remedy
+from components.core.runtime import limited
 
 LOG = logging.getLogger("newsloop.serving")
 FILE = "api-keys.json"
 # predict: /classify, /explain, /model. feedback: /feedback. label: the same, and its labels may
 # decide alone. admin: everything.
 SCOPES = ("predict", "feedback", "label", "admin")
+_LOCK_SECONDS = 10  # for another command that changes the file
 _SECRET_BYTES = 32
 _ID_BYTES = 6
 _KEY = re.compile(r"nl_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
@@ -214,8 +215,13 @@ def _changing(path: Path) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with path.with_name(f".{path.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            limited.lock(lock, _LOCK_SECONDS)
             yield
+    except TimeoutError:
+        raise StackError(
+            f"Expected the other command that changes the API keys in {path} to be done within "
+            f"{_LOCK_SECONDS} s, it is not. End it, and run again."
+        ) from None
     except OSError as error:
         raise StackError(
             f"Expected to write the API keys to {path}, got: {cause_and_remedy(error)}"

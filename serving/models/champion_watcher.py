@@ -23,6 +23,7 @@ from serving.status import Code, Status
 LOG = logging.getLogger("newsloop.serving")
 WARM_TEXT = "A few words that no document holds."
 LONGEST_PAUSE = 60  # seconds between two tries to load a bundle that cannot be loaded
+_END_SECONDS = 10.0  # for a look at the ledger, or the loading of a bundle, at shutdown
 USER = "champion"  # of the model cache
 
 
@@ -115,7 +116,7 @@ class ChampionWatcher:
     def close(self) -> None:
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_END_SECONDS)
 
     @property
     def ledger_away(self) -> bool:

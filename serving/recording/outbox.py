@@ -18,6 +18,7 @@ from components.core.ledger.tables import METADATA
 from serving.recording.spool import Spool, SpoolFull
 
 LOG = logging.getLogger("newsloop.serving")
+_END_SECONDS = 5.0  # for a row that is on its way
 _LOOKED_UP = 400  # keys in one statement; SQLite takes 999 at least
 
 
@@ -69,10 +70,14 @@ class Outbox:
         """Ends the thread; what is spooled stays there for the next start."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
-        with self._lock:
-            if self._spool is not None:
-                self._spool.close()
+            self._thread.join(_END_SECONDS)
+        # A ledger that hangs has the lock: the process ends without it, and its files with it.
+        if self._lock.acquire(timeout=_END_SECONDS):
+            try:
+                if self._spool is not None:
+                    self._spool.close()
+            finally:
+                self._lock.release()
 
     def hurry(self) -> None:
         """From now on nothing is waited for: what cannot be sent at once is lost."""

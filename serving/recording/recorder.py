@@ -27,6 +27,7 @@ from serving.recording.buffer import Buffer, left
 from serving.recording.outbox import Database, Outbox
 from serving.recording.sampling import TextSampler
 from serving.recording.spool import Spool
+from serving.recording.write_ahead import WriteAhead
 
 LOG = logging.getLogger("newsloop.serving")
 
@@ -81,6 +82,7 @@ class Recorder:
         ledger: where they go.
         scrubber: what every text passes through.
         spool: where rows wait while the ledger is away; None: in memory.
+        ahead: keeps predictions until they are in the ledger; None: a kill loses the newest.
         now: the clock, UTC.
         predictions_held, texts_held: rows and characters that wait; more are dropped and counted.
         retry_seconds: between two tries to reach the ledger or to start the scrubber.
@@ -95,12 +97,13 @@ class Recorder:
         scrubber: TextScrubber,
         *,
         spool: Spool | None = None,
+        ahead: WriteAhead | None = None,
         now: Callable[[], datetime] = utc_now,
         predictions_held: int = PREDICTIONS_HELD,
         texts_held: int = TEXTS_HELD,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
-        self._ledger, self._scrubber, self._now = ledger, scrubber, now
+        self._ledger, self._scrubber, self._now, self._ahead = ledger, scrubber, now, ahead
         self._outbox = Outbox(
             ledger, spool, retry_seconds, {PREDICTIONS.name: "id", TEXTS.name: "prediction_id"}
         )
@@ -155,13 +158,17 @@ class Recorder:
         It returns at once, whatever happens.
         """
         time_ = self._now()
+        rows = [{**answer.row(bundle, time_), "source": caller} for answer in answers]
+        if self._ahead is not None:
+            self._ahead.put(PREDICTIONS.name, rows)
         costs = [max(len(text), TEXT_COST) for text in texts]
         share = self._sampler.share(caller, sum(costs))
-        for answer, text, cost in zip(answers, texts, costs, strict=True):
-            if not self._predictions.put({**answer.row(bundle, time_), "source": caller}, 1):
+        for row, text, cost in zip(rows, texts, costs, strict=True):
+            if not self._predictions.put(row, 1):
                 self._drop("predictions_dropped")
+                self._arrived(1)
                 continue
-            id_ = answer.prediction.prediction_id
+            id_ = row["id"]
             if position(id_) >= share:
                 self._counts["texts_sampled_out"] += 1
                 self._texts.put(_WaitingText(id_, None, share, caller, 0), 0)
@@ -194,7 +201,13 @@ class Recorder:
         deadline = time.monotonic() + LAST_WORDS
         for thread in self._threads:
             thread.join(left(deadline))
+        if self._ahead is not None:
+            self._ahead.close()
         self._outbox.close()
+
+    def _arrived(self, count: int) -> None:
+        if self._ahead is not None:
+            self._ahead.done(count)
 
     def _drop(self, what: str) -> None:
         self._counts[what] += 1
@@ -210,7 +223,9 @@ class Recorder:
 
     def _record_predictions(self) -> None:
         while rows := self._predictions.take(PREDICTIONS_TOGETHER):
-            self._outbox.send(PREDICTIONS, rows)
+            # What is lost at shutdown is kept ahead, and the next service delivers it.
+            if self._outbox.send(PREDICTIONS, rows) or not self._hurry.is_set():
+                self._arrived(len(rows))
             self._predictions.done(len(rows))
 
     def _record_texts(self) -> None:

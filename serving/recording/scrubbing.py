@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CODE = Path(__file__).resolve().parents[2]
 NICENESS = 10
+_KILL_SECONDS = 5  # for the kernel to remove a killed process
 LONGEST_BATCH = 120  # seconds that a batch may take; a process that needs more is stuck
 
 
@@ -99,7 +100,8 @@ class ScrubbingProcess:
         if process is None:
             return
         process.kill()
-        process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_KILL_SECONDS)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):  # what was not yet written cannot be any more

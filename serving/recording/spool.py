@@ -19,11 +19,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import orjson
+
 LOG = logging.getLogger("newsloop.serving")
 Row = dict[str, Any]
 SUFFIX = ".jsonl"
 SEGMENT_BYTES = 4 * 2**20  # of one file: what is delivered and removed at once
 _PRIVATE_FOLDER, _TIME = 0o700, "$time"
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_APPEND_NEWLINE  # times: by _encode
 
 
 class SpoolFull(Exception):
@@ -62,15 +65,15 @@ class Spool:
         Raises:
             SpoolFull: nothing was kept; a line that was begun is taken back.
         """
-        line = json.dumps({"table": table, "rows": rows}, default=_encode).encode() + b"\n"
+        written = line(table, rows)
         held = self.bytes
-        if held + len(line) > self._max_bytes:
+        if held + len(written) > self._max_bytes:
             raise SpoolFull(f"it holds {held} bytes of {self._max_bytes}")
         try:
             file = self._writable()
             before = file.tell()
             try:
-                _write_all(file, line)
+                _write_all(file, written)
                 os.fsync(file.fileno())
             except OSError:
                 file.truncate(before)
@@ -94,7 +97,7 @@ class Spool:
         """
         self._end()
         for path, _ in self._segments():
-            with _locked(path) as file:
+            with locked(path) as file:
                 if file is None:  # another service still writes it
                     continue
                 try:
@@ -137,8 +140,13 @@ class Spool:
             self._open = None
 
 
+def line(table: str, rows: list[Row]) -> bytes:
+    """A line of a segment."""
+    return orjson.dumps({"table": table, "rows": rows}, _encode, _OPTIONS)
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO | None]:
+def locked(path: Path) -> Iterator[BinaryIO | None]:
     """The file, or None if another process holds it or has removed it."""
     try:
         file = path.open("rb")

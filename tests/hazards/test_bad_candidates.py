@@ -20,11 +20,12 @@ import pytest
 
 from benchmarks.operations import gate_simulation
 from components import gate
-from components.core import bundle, params, tables
+from components.core import bundle, params
 from components.core import ledger as ledgers
 from components.core.errors import BundleError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
+from components.core.runtime import long_running
 from components.gate.checks import rehearsed
 from flows import rehearsal, stack
 from tests import judged
@@ -87,9 +88,7 @@ def test_what_a_killed_rehearsal_left_is_ended_and_removed(tmp_path: Path) -> No
     paths = Paths(tmp_path, tmp_path)
     left = Paths(tmp_path / "rehearsal-x", tmp_path / "rehearsal-x" / "home")
     with subprocess.Popen(["sleep", "600"]) as orphan:
-        created = psutil.Process(orphan.pid).create_time()
-        process = stack.Process(stack.SERVICE, orphan.pid, created, "http://127.0.0.1:1")
-        tables.write_json(asdict(process), left.processes / f"{stack.SERVICE}.json")
+        long_running.record(left.processes, stack.SERVICE, orphan.pid, "http://127.0.0.1:1")
         rehearsal.sweep(paths)
         assert not psutil.pid_exists(orphan.pid)
     assert list(tmp_path.iterdir()) == []

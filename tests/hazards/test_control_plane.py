@@ -99,8 +99,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("control") / "project", per_class=3)
     open_server = (
         "import os, sys; from components.core import params; from components.core.paths import"
-        " Paths; from flows import environment, stack; p = Paths.find(); s = params.load(p.params);"
-        " environment.settle(s, p); os.environ.pop('PREFECT_API_AUTH_STRING');"
+        " Paths; from flows import control_plane, environment, stack; p = Paths.find();"
+        " s = params.load(p.params); environment.settle(s, p); control_plane._RESERVED.clear();"
+        " os.environ.pop('PREFECT_API_AUTH_STRING');"
         " url = environment.local_url(s); command = [sys.executable, '-m', 'prefect', 'server',"
         " 'start', '--host', '127.0.0.1', '--port', str(s.flow.server_port)];"
         " stack._start(p, stack.SERVER, command, dict(os.environ), url);"

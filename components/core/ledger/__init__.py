@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from components.core import postgresql
 from components.core.errors import NO_ROOM, LedgerError
 from components.core.ledger import migrations
 from components.core.ledger.database_file import DatabaseFile
@@ -153,6 +154,7 @@ class Ledger:
             ) from error
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _tune_sqlite)
+        postgresql.limit(self.engine)
         if self._file is not None:
             sa.event.listen(self.engine, "do_connect", self._file.connect)
         if create:

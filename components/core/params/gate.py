@@ -77,3 +77,8 @@ class Release(Settings):
         description="git remote that the tag of a version is pushed to, such as origin, for "
         "several machines that release the same project; null: it stays in this repository",
     )
+    remote_minutes: Rate = Field(
+        60,
+        description="of one `dvc push` or `dvc pull`; what arrived by then stays, and the next run "
+        "goes on with the rest",
+    )

@@ -7,14 +7,18 @@ this mark belongs to a dead run.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
 
+from components.core.errors import NewsloopError
+
 MARK = "NEWSLOOP_WORKS_IN"
 _PATIENCE_SECONDS = 10  # for the kernel to remove a killed process
+_ROUNDS = 5  # of kills: a process may start another one during the search
 
 
 def marked(root: Path) -> dict[str, str]:
@@ -31,14 +35,24 @@ def end(roots: Sequence[Path]) -> list[str]:
     """Kills the processes of `find` until there is none; returns their command lines.
 
     The loop also kills a process that started during the previous search.
+
+    Raises:
+        NewsloopError: one lives on, such as in a read from a network drive that is away.
     """
-    ended = []
-    while processes := find(roots):
+    ended: list[str] = []
+    for _ in range(_ROUNDS):
+        if not (processes := find(roots)):
+            return ended
         for process in processes:
             ended.append(_command(process))
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         psutil.wait_procs(processes, _PATIENCE_SECONDS)
-    return ended
+    raise NewsloopError(
+        f"Expected process {processes[0].pid} of an earlier run to end within "
+        f"{_ROUNDS * _PATIENCE_SECONDS} s of SIGKILL, it lives on. The kernel waits for a disk or "
+        "a network drive: see that it answers, then run again."
+    )
 
 
 def _find(marks: set[str]) -> Iterator[psutil.Process]:

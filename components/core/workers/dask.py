@@ -17,6 +17,7 @@ from components.core.errors import NewsloopError, ScrubError
 from components.core.workers.base import AHEAD, SCHEDULER, R, Task, Work, failed
 
 _ADDRESS = re.compile(r"(tls|tcp)://[^/\s]+:\d+")
+BATCH_SECONDS = 3600.0  # of a batch and those before it: a cluster that needs more hangs
 _LOOK_EVERY = 10.0  # seconds between two counts of the cluster's threads
 
 
@@ -86,12 +87,19 @@ class DaskWorkers(Generic[R]):
     def result(self, task: Task[R]) -> list[R]:
         from distributed import KilledWorker
 
+        deadline = time.monotonic() + BATCH_SECONDS
         while True:
             try:
                 done = task.handle.result(timeout=self._seconds)
                 break
             except TimeoutError:
                 self._wait_for_a_worker()
+                if time.monotonic() > deadline:
+                    raise ScrubError(
+                        f"Expected a batch from the Dask workers within {BATCH_SECONDS / 60:g} "
+                        "minutes, none came. See what holds them, then run again: what was "
+                        "scrubbed before is remembered."
+                    ) from None
             except KilledWorker:
                 raise ScrubError(
                     "Expected the Dask workers to live, one batch was on too many that died: "

@@ -13,6 +13,8 @@ from typing import Any, Generic
 from components.core.errors import NewsloopError, ScrubError
 from components.core.workers.base import AHEAD, R, Task, Work, failed
 
+BATCH_SECONDS = 3600.0  # of a batch and those before it: a process that needs more hangs
+
 
 class InProcess(Generic[R]):
     """Runs a batch in this process when its result is requested."""
@@ -70,7 +72,13 @@ class Processes(Generic[R]):
         while True:
             future: Future[list[R]] = task.handle
             try:
-                done = future.result()
+                done = future.result(BATCH_SECONDS)
+            except TimeoutError:
+                raise ScrubError(
+                    f"Expected a batch from a worker process within {BATCH_SECONDS / 60:g} minutes,"
+                    " none came. Lower ingest.scrub.batch or ingest.scrub.workers, and run again: "
+                    "what was scrubbed before is remembered."
+                ) from None
             except BrokenExecutor:
                 self._start_anew()
             except NewsloopError as error:

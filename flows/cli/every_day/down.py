@@ -13,13 +13,14 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
 
     @app.command()
     def down(as_json: Json = False) -> None:
-        """End what `newsloop run` and `newsloop up` started, and nothing else."""
+        """End what `newsloop run` and `newsloop up` started, and nothing else.
+
+        Also what outlived the process that started it, such as a worker of a killed service.
+        """
         _, paths = project()
         from flows import stack
 
-        ended = [
-            name for name in (stack.SERVICE, stack.RUNNER, stack.SERVER) if stack.stop(paths, name)
-        ]
+        ended = [name for name in reversed(stack.NAMES) if stack.stop(paths, name)]
         output.lines(
             [f"ended: {', '.join(ended) or 'nothing was running'}"], {"ended": ended}, as_json
         )

@@ -44,12 +44,17 @@ def state(params: Params, paths: Paths, ledger: Ledger) -> dict[str, Any]:
     url = environment.server_url(params)
     champion = ledger.champion()
     processes = {
-        name: (asdict(process) if (process := stack.find(paths, name)) else None)
-        for name in (stack.SERVER, stack.RUNNER, stack.SERVICE)
+        name: (
+            asdict(process) | {"stopped": stack.held_up(paths, name)}
+            if (process := stack.find(paths, name))
+            else None
+        )
+        for name in stack.NAMES
     }
-    serving = None
+    serving, ready = None, False
     with Client(stack.service_url(params)) as client:
-        if processes[stack.SERVICE] and client.ready():
+        ready = processes[stack.SERVICE] is not None and client.ready()
+        if ready:
             try:
                 serving = asdict(client.model())
             except StackError as error:  # it runs, but wants a key that this shell does not have
@@ -58,7 +63,8 @@ def state(params: Params, paths: Paths, ledger: Ledger) -> dict[str, Any]:
         "home": str(paths.home),
         "prefect": {"url": url, "answers": stack.server_is_ours(params, paths)},
         "processes": processes,
-        "service": {"url": stack.service_url(params), "model": serving},
+        "left_over": {name: stack.left_over(paths, name) for name in stack.NAMES},
+        "service": {"url": stack.service_url(params), "ready": ready, "model": serving},
         "champion": champion and {**asdict(champion), "time": champion.time.isoformat()},
         "disagreements": versions.disagreements(paths, ledger),
         "texts": ledger_windows.text_counts(ledger, _day_ago())._asdict(),

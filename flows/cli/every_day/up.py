@@ -22,13 +22,15 @@ def add(
         """Keep the whole stack running: Prefect server, deployments, service.
 
         Learning runs weekly and on drift, monitoring hourly; the service answers with the champion.
-        What runs already is left as it is. `newsloop down` ends what this started.
+        What runs already is left as it is; what was stopped by a signal goes on; what outlived the
+        process that started it is ended and started anew. `newsloop down` ends what this started.
         """
         interrupts.keeps("what answers already runs on; the same command goes on with the rest")
         params, paths = project()
         from flows import stack
 
         with_champion = open_ledger(paths).need_champion("to serve")
+        stack.begin_service(params, paths)
         output.say("Prefect server ...")
         stack.ensure_server(params, paths)
         output.say("deployments ...")

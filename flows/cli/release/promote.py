@@ -129,6 +129,7 @@ def release_anyway(
             now,
             f"promoted against the gate: {because}",
             params.release.git_remote,
+            params.release.remote_minutes * 60,
         )
 
 

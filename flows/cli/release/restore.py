@@ -32,11 +32,12 @@ def add(
 
         Data come from DVC's remote. The champion and the checkout stay as they are.
         """
-        _, paths = project()
+        params, paths = project()
         from flows.versions import restore as restoring
 
         row = ledger_deployments.released(open_ledger(paths), version)
-        found = restoring.restore(paths, row, folder, output.say)
+        seconds = params.release.remote_minutes * 60
+        found = restoring.restore(paths, row, folder, output.say, seconds)
         if retrain:
             found["retrained"] = restoring.retrain(paths, row, folder, output.say)
         output_versions.restored(found, as_json)

@@ -203,3 +203,32 @@ def test_a_run_without_a_version_prints_no_none(
     printed = capsys.readouterr().out
     assert "version     none (unchanged)" in printed
     assert not PYTHON.search(printed), printed
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "service   runs (process 7)  http://127.0.0.1:1"),
+        ({"ready": False}, "service   runs, but does not answer (process 7)"),
+        ({"stopped": True}, "service   is stopped by a signal: `newsloop up` lets it go on"),
+        ({"process": None}, "service   does not run"),
+        ({"process": None, "left": [8, 9]}, "service   was killed and left process 8, 9 over:"),
+    ],
+)
+def test_status_says_how_a_process_is(
+    capsys: pytest.CaptureFixture[str], changes: dict[str, Any], line: str
+) -> None:
+    process = {"pid": 7, "url": "http://127.0.0.1:1", "stopped": changes.get("stopped", False)}
+    found = {
+        "champion": None, "disagreements": [], "alerts": [],
+        "texts": {"kept": 1, "sampled_out": 0, "lost": 0, "waiting": 0},
+        "prefect": {"url": "http://127.0.0.1:2/api", "answers": False},
+        "processes": {"server": None, "runner": None, "service": changes.get("process", process)},
+        "left_over": {"server": [], "runner": [], "service": changes.get("left", [])},
+        "service": {"url": "", "ready": changes.get("ready", True), "model": None},
+    }  # fmt: skip
+    output.status(found, False)
+    printed = capsys.readouterr().out
+    assert line in printed
+    assert "runner    does not run" in printed
+    assert not PYTHON.search(printed), printed

@@ -24,6 +24,9 @@ stages:
   killer:
     cmd: kill -9 $PPID
     outs: [killer]
+  hangs:
+    cmd: sleep 613
+    outs: [hangs]
 """
 
 
@@ -73,9 +76,14 @@ def test_another_project_is_asked_by_itself(paths: Paths, tmp_path: Path) -> Non
         process.ask(other, "repro", "good")
 
 
-def test_a_killed_one_is_said_and_another_one_started(paths: Paths) -> None:
+def test_a_killed_or_late_one_is_said_and_another_one_started(paths: Paths) -> None:
     with Dvc(paths) as dvc:
         with pytest.raises(StageFailed, match="exited with -9"):
             dvc.ask(["repro", "killer"])
+        assert "good" in dvc.ask(["status", "--json"])
+        with pytest.raises(StageFailed, match=r"`dvc repro hangs` to end within 0\.05 minutes"):
+            dvc.ask(["repro", "hangs"], seconds=3)
+        asleep = [p for p in psutil.process_iter(["cmdline"]) if "613" in (p.info["cmdline"] or [])]
+        assert asleep == []
         assert "good" in dvc.ask(["status", "--json"])
     assert children() == []

@@ -76,12 +76,23 @@ def ledger(paths: Paths) -> Iterator[Ledger]:
     opened.close()
 
 
+DVC = [sys.executable, "-c", "input()", "dvc"]
+
+
 @pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    """A living process that calls itself dvc."""
-    process = subprocess.Popen([sys.executable, "-c", "input()", "dvc"], stdin=subprocess.PIPE)
-    yield process
-    process.communicate()
+def sleeper(paths: Paths) -> Iterator[subprocess.Popen[bytes]]:
+    """A living process that calls itself dvc, in the project."""
+    with subprocess.Popen(DVC, stdin=subprocess.PIPE, cwd=paths.root) as process:
+        yield process
+        process.communicate()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[subprocess.Popen[bytes]]:
+    """A living process that calls itself dvc, in no project of ours."""
+    with subprocess.Popen(DVC, stdin=subprocess.PIPE, cwd="/") as process:
+        yield process
+        process.communicate()
 
 
 def dead() -> int:
@@ -159,10 +170,9 @@ def test_locks_of_the_dead_are_taken_over_in_under_a_second(paths: Paths, ledger
 
 
 def test_a_number_that_was_given_to_another_process_holds_nothing(
-    paths: Paths, ledger: Ledger, sleeper: subprocess.Popen[bytes]
+    paths: Paths, ledger: Ledger, elsewhere: subprocess.Popen[bytes]
 ) -> None:
-    path = rwlock(paths, sleeper.pid)
-    os.utime(path, (0, psutil.Process(sleeper.pid).create_time() - 60))
+    rwlock(paths, elsewhere.pid)
     assert len(repair.run(paths, ledger, NOW)) == 1
     assert len(repair.run(Paths(paths.root, paths.home), ledger, NOW)) == 0
     rwlock(paths, os.getppid() if "dvc" not in _command(os.getppid()) else 1)
