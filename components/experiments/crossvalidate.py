@@ -167,7 +167,7 @@ def answer(
         return svm_baseline.predict(learned["text"].to_list(), learned["label"].to_list(), asked)
     imports.keras()  # the networks import it
     sides = learn_and_stop(learned, params)
-    model, encoder, _ = train.fit(name, params, *sides, Silent(), kept=kept)
+    model, encoder, _ = train.fit(name, params, *sides, Silent(), cache_folder=kept)
     # Of these documents nobody knows the class.
     table = pl.DataFrame({"text": list(asked), "label": params.ingest.labels[0]})
     found, _ = inference.outputs(name, model, encoder, params, table, kept)

@@ -82,7 +82,7 @@ def test_sureness_is_as_great_as_it_is_right() -> None:
     """Of ten answers with the same distance nine are right: 0.9 has the least loss."""
     said = np.tile([1.0, 0.0], (10, 1))
     labels = np.array([0] * 9 + [1])
-    scale = linear_head.sureness(SingleLabel(["a", "b"]), said, labels, 0.0)
+    scale = linear_head.softmax_scale(SingleLabel(["a", "b"]), said, labels, 0.0)
     assert linear_head.softmax(scale * said)[0, 0] == pytest.approx(0.9, abs=1e-3)
 
 
