@@ -1,4 +1,4 @@
-"""The manifest and the signature of a folder: of a bundle, or of a bento's code."""
+"""Signs and verifies a folder by a manifest and a signature: a bundle, or the code of a bento."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from components.core.errors import BundleError
 
 
 def sign(folder: Path, key_folder: Path) -> str:
-    """Writes manifest and signature of all files in `folder`: of a bundle, or a bento's code.
+    """Writes manifest and signature of all files in `folder`.
 
     Returns:
         SHA-256 of the manifest.
@@ -27,11 +27,14 @@ def sign(folder: Path, key_folder: Path) -> str:
 
 
 def verify(folder: Path, key_folder: Path) -> str:
-    """The name of the bundle at `folder`, once every byte of it has been checked.
+    """Checks the signature and the hash of every file in `folder`.
+
+    Returns:
+        The bundle's name: SHA-256 of its manifest.
 
     Raises:
         BundleError: a file is missing, superfluous or altered, or the signature is not by the key
-            whose public half lies in `key_folder`.
+            whose public key lies in `key_folder`.
     """
     try:
         manifest = (folder / MANIFEST).read_bytes()
@@ -48,11 +51,11 @@ def verify(folder: Path, key_folder: Path) -> str:
             "use it: it was altered or comes from another installation."
         ) from error
     expected = json.loads(manifest)["files"]
-    found = {str(path.relative_to(folder)) for path in _files(folder)}
-    wrong = sorted(found ^ set(expected))
+    present = {str(path.relative_to(folder)) for path in _files(folder)}
+    wrong = sorted(present ^ set(expected))
     wrong += [
         name
-        for name in sorted(found & set(expected))
+        for name in sorted(present & set(expected))
         if tables.file_hash(folder / name) != expected[name]
     ]
     if wrong:
@@ -64,7 +67,7 @@ def verify(folder: Path, key_folder: Path) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Every file that a manifest speaks of; Python writes its caches beside a bento's code."""
+    """Lists the files that a manifest covers; Python writes its caches beside a bento's code."""
     return sorted(
         path
         for path in folder.rglob("*")
