@@ -127,7 +127,7 @@ def make_step(net: Any, learner: Any, recipe: TrainingConfig, where: Any) -> Cal
             objective = loss
             if fitting.l1:
                 objective += fitting.l1 / shares * tf.add_n([tf.norm(v, 1) for v in _kernels(net)])
-        gradients = [tf.convert_to_tensor(one) for one in tape.gradient(objective, variables)]
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(objective, variables)]
         best = tf.argmax(outputs_[assembly.PROBABILITIES], axis=1, output_type=tf.int32)
         hits = tf.reduce_sum(tf.cast((best == labels) & (weights > 0), tf.float32))
         return gradients, tf.stack([loss, hits])
