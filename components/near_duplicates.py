@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Shingles = np.ndarray[Any, np.dtype[np.uint64]]  # sorted, without repeats
 
 _WORD = re.compile(r"\w+")
-_MISSED = 1e-6  # probability that LSH misses a pair whose similarity is exactly the threshold
+_MISSED = 1e-6  # maximum probability that LSH misses a pair with the threshold's similarity
 
 
 def normalise(text: str) -> str:

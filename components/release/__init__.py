@@ -40,7 +40,7 @@ _HINTS = (
     ("NoSuchBucket", "Create the bucket, or name another one by `dvc remote modify`."),
     (
         "Could not connect|Connection was closed|IncompleteRead|timed? ?out",
-        "DVC's remote cannot be reached, or breaks off: check that the remote runs.",
+        "DVC's remote cannot be reached, or the connection breaks: check the remote.",
     ),
 )
 ATTEMPTS = 20  # to find a version number that no other installation takes at the same time
@@ -78,7 +78,7 @@ def publish(
         ledger.deploy(versions_by_bundle[name], now, reason)
         return _champion(ledger)
     champion = ledger.champion()
-    spent = energy.of(paths.bundle / bundle.MODEL, paths.home)
+    spent = energy.read(paths.bundle / bundle.MODEL, paths.home)
     entry = Entry(
         bundle=name,
         champion=champion.bundle if champion else None,
@@ -131,8 +131,8 @@ def left_by(paths: Paths, champion: Champion) -> dict[str, Any] | None:
     """Reads data/released.json from the commit of the champion's release.
 
     Returns:
-        None if the commit has no such file, or if another installation released the champion into
-        the same ledger, so that this repository lacks the commit.
+        None if the commit has no such file, or if this repository lacks the champion's tag, since
+        another installation released the champion into the same ledger.
     """
     released = repository.RELEASED
     if not git.run(paths.root, "tag", "--list", champion.tag):

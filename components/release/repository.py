@@ -17,9 +17,8 @@ from components.core.errors import GitError, ReleaseError
 from components.core.paths import Paths
 from components.core.scrub import suppression
 
-RELEASED = (
-    "data/released.json"  # counts to compare later data with, see components/core/baseline.py
-)
+# The counts of the release, which later data are compared with: see components/core/baseline.py.
+RELEASED = "data/released.json"
 _PINNED = (
     "params.yaml", "dvc.yaml", "dvc.lock",
     "data/sources.json", "data/baseline.json", "data/candidate.json",

@@ -157,9 +157,13 @@ def fit(
     if settings.has_closed_form:
         state = linear_head.fit(model, settings, side, validation_side, params, live, cache_folder)
     else:
-        own = checkpoint.of(name) if checkpoint else None
-        near_ = None if isinstance(settings, Pretrained) else near(words, table, fitting_)
-        state = learn(model, settings, side, validation_side, near_, params, where, live, own)
+        own = checkpoint.for_network(name) if checkpoint else None
+        neighbours = (
+            None if isinstance(settings, Pretrained) else word_neighbours(words, table, fitting_)
+        )
+        state = train_network(
+            model, settings, side, validation_side, neighbours, params, where, live, own
+        )
     best = state.history[state.best - 1]
     facts = {
         "architecture": name,
@@ -177,7 +181,7 @@ def fit(
     }
     if isinstance(settings, Pretrained):
         facts["pretrained"] = presets.fingerprint(settings)
-    return served(model, settings, table, classes, params), encoder, facts
+    return serving_network(model, settings, table, classes, params), encoder, facts
 
 
 def build(settings: Any, table: Array, classes: int, params: Params, where: Any) -> Any:
@@ -193,7 +197,7 @@ def build(settings: Any, table: Array, classes: int, params: Params, where: Any)
         keras.config.set_dtype_policy(before)
 
 
-def learn(
+def train_network(
     model: Any, settings: Any, side: EncodedSplit, validation: EncodedSplit, near: Array | None,
     params: Params, where: Any, live: Any, checkpoint: Checkpoint | None,
 ) -> loop.State:  # fmt: skip
@@ -208,14 +212,14 @@ def learn(
         where.num_replicas_in_sync * fitting_.accumulate,
         train.seed,
     )
-    recipe = loop.TrainingConfig(
+    config = loop.TrainingConfig(
         fitting_, settings.learning_rate, train.label_smoothing, train.epochs, train.patience,
         targets.of(params),
     )  # fmt: skip
-    return loop.fit(model, feed, validation, recipe, where, live, checkpoint)
+    return loop.fit(model, feed, validation, config, where, live, checkpoint)
 
 
-def served(model: Any, settings: Any, table: Array, classes: int, params: Params) -> Any:
+def serving_network(model: Any, settings: Any, table: Array, classes: int, params: Params) -> Any:
     """Returns the same network in float32 on one device, so that a bundle runs on any hardware."""
     where = devices.strategy(params.train.hardware)
     if (
@@ -228,7 +232,7 @@ def served(model: Any, settings: Any, table: Array, classes: int, params: Params
     return plain
 
 
-def near(words: Sequence[str], table: Array, settings: Fitting) -> Array | None:
+def word_neighbours(words: Sequence[str], table: Array, settings: Fitting) -> Array | None:
     """Returns the neighbours of each word, see `batches.neighbours`; None if none is exchanged.
 
     Raises:
@@ -292,11 +296,11 @@ def run(params: Params, paths: Paths) -> None:
     name: Candidate = tables.read_json(paths.candidate)["architecture"]
     sides = paths.split / "train.parquet", paths.split / "validation.parquet"
     if not devices.is_chief(where):
-        fit(name, params, *sides, Unheard(), cache_folder=paths.vectors)
+        fit(name, params, *sides, NoMetrics(), cache_folder=paths.vectors)
         say("train: done; the first worker writes the model")
         return
     checkpoint = None
-    if devices.alone(where):
+    if devices.is_single_worker(where):
         key = checkpoint_key(name, params, paths, where)
         keep = params.train.fitting.keep_checkpoints
         checkpoint = Checkpoint(paths.checkpoints, key, keep)
@@ -317,7 +321,7 @@ def run(params: Params, paths: Paths) -> None:
     }
     bundle.save_model(paths.trained / "model", model, encoder, centre, directions, calibration)
     tables.write_json(facts, paths.trained / "training.json")
-    energy.keep(spent[0], paths.trained / "model", paths.home)
+    energy.write(spent[0], paths.trained / "model", paths.home)
     if checkpoint:
         checkpoint.remove()
     say(
@@ -328,7 +332,7 @@ def run(params: Params, paths: Paths) -> None:
     )
 
 
-class Unheard:
+class NoMetrics:
     """Discards metrics: replaces DVCLive in all workers but the first."""
 
     def log_metric(self, name: str, value: float) -> None: ...

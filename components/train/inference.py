@@ -81,7 +81,7 @@ def _member_outputs(
         return loop.outputs(net, look, side, params.train.fitting.padding_step)
     from components.core.networks import pretrained
 
-    rest, frozen = pretrained.rest(net), frozen_features(net, settings, side, cache_folder)
+    rest, frozen = pretrained.trained_part(net), frozen_features(net, settings, side, cache_folder)
     signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.float32)]
 
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
@@ -109,7 +109,7 @@ def frozen_features(
 
     if not isinstance(settings, Pretrained):
         return np.zeros((len(side), 0), np.float32)
-    frozen = pretrained.body(net)
+    frozen = pretrained.frozen_part(net)
 
     @tf.function(input_signature=[tf.TensorSpec((1, None), tf.int32)], autograph=False)  # type: ignore[untyped-decorator]
     def look(ids: Any) -> Any:

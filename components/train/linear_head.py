@@ -80,9 +80,9 @@ def fit(
     classes, fitting_, target = len(params.ingest.labels), params.train.fitting, targets.of(params)
     rows = tfidf.rows(model)
     sides = (side, validation)
-    counts = [tfidf_tables.counted(documents, rows) for documents in sides]
+    counts = [tfidf_tables.count_terms(documents, rows) for documents in sides]
     idf = tfidf_tables.inverse_frequencies(counts[0])
-    tables = [tfidf_tables.weighed(side_counts, idf) for side_counts in counts]
+    tables = [tfidf_tables.weigh_terms(side_counts, idf) for side_counts in counts]
     body_features = [
         inference.frozen_features(model, settings, documents, cache_folder) for documents in sides
     ]
@@ -121,7 +121,7 @@ def fit(
     kernel, bias, scale = best
     body_size = len(scaling.mean)
     body_kernel = kernel[:body_size] * scaling.factor[:, None]
-    assembly.put(
+    assembly.set_solution(
         model,
         Solution(idf, kernel[body_size:], body_kernel, bias - scaling.mean @ body_kernel, scale),
     )

@@ -110,17 +110,17 @@ def weigh(
 
     texts = tf.shape(ids)[0]
 
-    def at_points(places: Sequence[float], interpolated: list[tuple[Any, Any, int]]) -> Any:
+    def at_points(alphas: Sequence[float], interpolated: list[tuple[Any, Any, int]]) -> Any:
         """Returns probabilities (B, P, C) at P points of each text's path.
 
-        Appends the vectors at these points (B P, L, E), the word vectors, and the number of the
-        ensemble's member to `interpolated`.
+        Appends the vectors at these points (B P, L, E), their distances from the baseline, and the
+        number of the ensemble's member to `interpolated`.
         """
 
         def interpolate(vectors: Any, ids: Any, member: int) -> Any:
             # Embeddings of id 0 are the same in every text and stay: padding, BERT's only segment.
             moves = tf.cast(tf.not_equal(ids, 0), vectors.dtype)[:, :, None] * vectors
-            alpha = tf.tile(tf.constant(places, vectors.dtype), [texts])
+            alpha = tf.tile(tf.constant(alphas, vectors.dtype), [texts])
             # The chunks of a text lie one after the other.
             chunks = tf.shape(vectors)[0] // tf.shape(alpha)[0]
             alpha = tf.repeat(alpha, chunks)[:, None, None]
@@ -129,15 +129,15 @@ def weigh(
             return vectors_at
 
         with _replaced_embeddings(network, len(lengths), interpolate):
-            outputs = probabilities(tf.repeat(ids, len(places), axis=0))
-        return tf.reshape(outputs, [texts, len(places), outputs.shape[-1]])
+            outputs = probabilities(tf.repeat(ids, len(alphas), axis=0))
+        return tf.reshape(outputs, [texts, len(alphas), outputs.shape[-1]])
 
     ends = at_points((0.0, 1.0), [])
     label = tf.argmax(ends[:, 1], axis=1)
-    places, shares = path(points)
+    alphas, shares = path(points)
     interpolated_points: list[tuple[Any, Any, int]] = []
     label_probabilities = tf.gather(
-        at_points(places.tolist(), interpolated_points), label, axis=2, batch_dims=1
+        at_points(alphas.tolist(), interpolated_points), label, axis=2, batch_dims=1
     )  # (B, points)
     collected = tf.math.log(tf.maximum(label_probabilities, _SMALLEST)) * tf.constant(
         shares, tf.float32

@@ -50,8 +50,8 @@ def build(
 ) -> Any:
     """Builds the network of one candidate, not yet compiled.
 
-    A network with a closed form predicts nothing useful before `put` sets its solution: the
-    vectors of its bag are zeros.
+    A network with a closed form predicts nothing useful before `set_solution`: the vectors of its
+    bag are zeros.
 
     Args:
         settings: the architecture and its hyperparameters.
@@ -81,13 +81,13 @@ def build(
     return keras.Model(ids, _outputs(features, probabilities), name=settings.architecture)
 
 
-def put(net: Any, solution: Solution) -> None:
+def set_solution(net: Any, solution: Solution) -> None:
     """Sets the parameters of `net`, a network with a closed form, to `solution`."""
     import numpy as np
 
     from components.core.networks import tfidf
 
-    tfidf.put(net, solution.idf, solution.vectors)
+    tfidf.set_parameters(net, solution.idf, solution.vectors)
     classes = len(solution.bias)
     kernel = np.concatenate([solution.kernel, np.eye(classes)])
     net.get_layer(_head_name(1)).set_weights(

@@ -63,13 +63,13 @@ def features(
     return [ops.concatenate([ops.cast(normalized, "float32"), bag], axis=-1)]
 
 
-def body(net: Any) -> Any:
+def frozen_part(net: Any) -> Any:
     """Returns the frozen part of a network with a frozen model: ids -> (B, 3 widths)."""
     return keras.Model(net.input, ops.cast(net.get_layer(_NORMALIZED).output, "float32"))
 
 
-def rest(net: Any) -> Any:
-    """Returns the rest of the same network: ids and the output of `body` -> network outputs."""
+def trained_part(net: Any) -> Any:
+    """Returns the trained part of the same network: ids, result of `frozen_part` -> outputs."""
     return keras.Model([net.input, net.get_layer(_NORMALIZED).output], net.output)
 
 

@@ -25,7 +25,7 @@ def phrase(shorter: Any, ids: Any, n: int, buckets: int) -> Any:
     return ((shorter[:, :-1] % buckets) * _FACTOR + ids[:, n - 1 :]) % buckets
 
 
-def places(ids: Any, known: Any, grams: int, buckets: int) -> list[tuple[Any, Any]]:
+def term_rows(ids: Any, known: Any, grams: int, buckets: int) -> list[tuple[Any, Any]]:
     """Returns the rows of words, bigrams, ... up to `grams` words, and their masks.
 
     The code uses operators only: Keras computes it in the graph, NumPy during training.
@@ -90,12 +90,12 @@ def bag(ids: Any, rows: int, grams: int, buckets: int, size: int) -> Any:
     Args:
         ids: (B, L) int32 in [0, rows), 0 is padding.
         rows: number of rows for words.
-        grams, buckets: see `places`.
+        grams, buckets: see `term_rows`.
         size: components of a term's vector.
     """
     known = ops.cast(ops.not_equal(ids, 0), "float32")
     sums, squares = [], []
-    for n, (terms, present) in enumerate(places(ids, known, grams, buckets), start=1):
+    for n, (terms, present) in enumerate(term_rows(ids, known, grams, buckets), start=1):
         own = rows if n == 1 else buckets
         weight, square = Weights(own, _idf(n))(terms, present)
         vectors = layers.Embedding(
@@ -112,7 +112,7 @@ def rows(net: Any) -> list[int]:
     return [layer.rows for layer in net.layers if isinstance(layer, Weights)]
 
 
-def put(net: Any, idf: Any, vectors: Any) -> None:
+def set_parameters(net: Any, idf: Any, vectors: Any) -> None:
     """Sets the parameters of the bag of `net`.
 
     Args:

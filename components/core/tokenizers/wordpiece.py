@@ -51,23 +51,20 @@ def make_encoder(settings: Pretrained, words: Sequence[str], unit: word_tokenize
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
         def pieces(self, texts):  # type: ignore[no-untyped-def]
-            """(B, words) int32, chunk by chunk: [CLS], pieces, [SEP]; padded with 0 at the end."""
+            """Encodes to (B, words) int32, chunk by chunk: [CLS], pieces, [SEP]; padding 0."""
             without_nul = tf.strings.regex_replace(texts, r"\x00", " ")
             tokens = tf.cast(tokenizer(without_nul)[:, : chunks * room], tf.int32)
             count = tf.cast(tokens.row_lengths(), tf.int32)[:, None]  # (B, 1)
-            pieces_in_chunk = tf.clip_by_value(count - room * tf.range(chunks), 0, room)[
-                ..., None
-            ]  # (B, K, 1)
+            sizes = tf.clip_by_value(count - room * tf.range(chunks), 0, room)
+            sizes = sizes[..., None]  # (B, K, 1)
             chunked = tf.reshape(
                 tokens.to_tensor(0, shape=[None, chunks * room]), [-1, chunks, room]
             )
             ids = tf.pad(chunked, [[0, 0], [0, 0], [1, 1]])
             positions = tf.range(settings.chunk)
-            ids = tf.where(
-                positions == 0, first, tf.where(positions == pieces_in_chunk + 1, last, ids)
-            )
+            ids = tf.where(positions == 0, first, tf.where(positions == sizes + 1, last, ids))
             # A text without word pieces has one chunk, too.
-            used = (pieces_in_chunk > 0) | (tf.range(chunks)[:, None] == 0)
+            used = (sizes > 0) | (tf.range(chunks)[:, None] == 0)
             return tf.reshape(tf.where(used, ids, 0), [-1, settings.words])
 
         def __call__(self, texts: Any) -> tuple[Any, Any, Any]:

@@ -1,7 +1,8 @@
 """Encodes documents once and cuts them into batches of similar length.
 
-Texts are read block by block, so only their ids stay in memory: 2 bytes for each id below 65,536.
-The batches of an epoch depend on (seed, epoch) only, so a resumed training reads the same batches.
+Texts are read block by block, so only their ids stay in memory, in 2 bytes each for a vocabulary of
+less than 65,534 words. The batches of an epoch depend on (seed, epoch) only, so a resumed training
+reads the same batches.
 
 N is the documents of a side (train or validation), B those of a batch, L the words that a batch is
 padded to.
@@ -51,9 +52,10 @@ class EncodedSplit:
         return len(self.labels)
 
     def width(self, rows: Array, step: int) -> int:
-        """Returns the padded length of `rows`: the longest one's, rounded up to a `step`.
+        """Returns the padded length of `rows`, in words.
 
-        The length is at most `max_length` and at least 1.
+        The length of the longest row is rounded up to a multiple of `step`, and limited to
+        `max_length`.
         """
         longest = int(self.lengths[rows].max(initial=1))
         return min(max(-(-longest // step), 1) * step, self.max_length)
@@ -134,7 +136,7 @@ def encode(
     )
 
 
-def cropped(side: EncodedSplit, settings: Fitting, rng: np.random.Generator) -> EncodedSplit:
+def crop(side: EncodedSplit, settings: Fitting, rng: np.random.Generator) -> EncodedSplit:
     """Cuts a random part of the documents to a span of at least `crop_keep` of their words.
 
     Args:
@@ -203,7 +205,7 @@ def parts(rows: Array, weight: Array, count: int) -> list[tuple[Array, Array]]:
     return list(zip(np.split(filled, count), np.split(weighed, count), strict=True))
 
 
-def exchanged(ids: Array, near: Array, share: float, rng: np.random.Generator) -> Array:
+def exchange_words(ids: Array, near: Array, share: float, rng: np.random.Generator) -> Array:
     """Exchanges a random share of the words of `ids` (B, L) for one of their neighbours.
 
     Args:
@@ -273,14 +275,14 @@ class BatchLoader:
     def epoch(self, number: int) -> Iterator[list[Batch]]:
         """Yields the batches of an epoch, each as parts: ids (B, L), labels (B,), weights (B,)."""
         rng = np.random.default_rng([self.seed, number])
-        side = cropped(self.side, self.settings, rng) if self.settings.crop else self.side
+        side = crop(self.side, self.settings, rng) if self.settings.crop else self.side
         for rows in plan(side.lengths, self.batch, self.settings.sorted_batches, rng):
             words = side.width(rows, self.settings.padding_step)
             batch: list[Batch] = []
             for part, weight in parts(rows, self.weight, self.parts):
                 ids = side.padded(part, words)
                 if self.near is not None:
-                    ids = exchanged(ids, self.near, self.settings.neighbours, rng)
+                    ids = exchange_words(ids, self.near, self.settings.neighbours, rng)
                 batch.append((ids, side.labels[part], weight))
             yield batch
 
@@ -307,5 +309,5 @@ class BatchLoader:
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((None,), tf.float32),
         )
-        dataset_ = tf.data.Dataset.from_generator(generate, output_signature=signature)
-        return dataset_.prefetch(2 * self.parts)
+        parts_dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+        return parts_dataset.prefetch(2 * self.parts)

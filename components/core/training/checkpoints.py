@@ -49,7 +49,7 @@ class Checkpoint:
     def path(self) -> Path:
         return self.folder / f"{self.key}.npz"
 
-    def of(self, name: str) -> Checkpoint:
+    def for_network(self, name: str) -> Checkpoint:
         """Returns the checkpoint of the network `name`, since a training may have several."""
         return replace(self, key=f"{self.key}-{name}")
 

@@ -68,7 +68,7 @@ def _workers() -> list[str]:
     return list(config.get("cluster", {}).get("worker", []))
 
 
-def alone(where: Any) -> bool:
+def is_single_worker(where: Any) -> bool:
     """Tests that no other machine takes part, so that a checkpoint holds the complete state."""
     return where.cluster_resolver is None or len(_workers()) <= 1
 

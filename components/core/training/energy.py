@@ -101,12 +101,12 @@ def model_hash(folder: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def keep(spent: Energy, model: Path, home: Path) -> None:
+def write(spent: Energy, model: Path, home: Path) -> None:
     """Writes the energy record of the SavedModel at `model` into the state folder `home`."""
     tables.write_json(asdict(spent), _file(model, home))
 
 
-def of(model: Path, home: Path) -> dict[str, Any] | None:
+def read(model: Path, home: Path) -> dict[str, Any] | None:
     """Reads the fields of `Energy` for the SavedModel at `model`.
 
     Returns:

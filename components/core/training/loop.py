@@ -62,17 +62,17 @@ class TrainingConfig:
     target: Target
 
 
-def optimizer(recipe: TrainingConfig, steps: int, net: Any) -> Any:
-    """Builds Adam (Kingma and Ba 2015) with the schedule and weight decay of `recipe`.
+def optimizer(config: TrainingConfig, steps: int, net: Any) -> Any:
+    """Builds Adam (Kingma and Ba 2015) with the schedule and weight decay of `config`.
 
     Args:
-        recipe: configuration of the training.
+        config: configuration of the training.
         steps: number of steps of all epochs.
         net: network to train. Weight decay applies to its kernels, not to biases and word vectors.
     """
     import keras
 
-    fitting, rate = recipe.fitting, recipe.learning_rate
+    fitting, rate = config.fitting, config.learning_rate
     if fitting.schedule == "cosine":
         # Loshchilov and Hutter 2017, "SGDR"; the warm-up as in Goyal et al. 2017.
         warm = max(round(fitting.warmup_share * steps), 1)
@@ -92,13 +92,13 @@ def _kernels(net: Any) -> list[Any]:
     return [variable for variable in net.trainable_variables if "kernel" in variable.name]
 
 
-def make_step(net: Any, learner: Any, recipe: TrainingConfig, where: Any) -> Callable[[Any], Any]:
+def make_step(net: Any, learner: Any, config: TrainingConfig, where: Any) -> Callable[[Any], Any]:
     """Makes the function of a training step, as a tf.function.
 
     Args:
         net: network from core/networks/assembly.py, built in the scope of `where`.
         learner: optimizer from `optimizer`.
-        recipe: configuration of the training.
+        config: configuration of the training.
         where: the tf.distribute.Strategy.
 
     Returns:
@@ -108,27 +108,26 @@ def make_step(net: Any, learner: Any, recipe: TrainingConfig, where: Any) -> Cal
     import keras
     import tensorflow as tf
 
-    fitting, variables = recipe.fitting, net.trainable_variables
-    shares = (
-        fitting.accumulate * where.num_replicas_in_sync
-    )  # of the L1 penalty: each part adds one
+    fitting, variables = config.fitting, net.trainable_variables
+    # Each part adds its share of the L1 penalty.
+    shares = fitting.accumulate * where.num_replicas_in_sync
 
     def part(ids: Any, labels: Any, weights: Any) -> Any:
         with tf.GradientTape() as tape:
-            outputs_ = net(ids, training=True)
-            members = outputs_[assembly.MEMBERS]  # (B, M, C); each member has its own loss
+            predictions = net(ids, training=True)
+            members = predictions[assembly.MEMBERS]  # (B, M, C); each member has its own loss
             target = tf.one_hot(labels, members.shape[-1])[:, None]  # (B, 1, C)
             losses = keras.losses.categorical_crossentropy(
                 tf.broadcast_to(target, tf.shape(members)),
                 members,
-                label_smoothing=recipe.label_smoothing,
+                label_smoothing=config.label_smoothing,
             )  # (B, M)
             loss = tf.reduce_sum(weights * tf.reduce_mean(losses, axis=1))
             objective = loss
             if fitting.l1:
                 objective += fitting.l1 / shares * tf.add_n([tf.norm(v, 1) for v in _kernels(net)])
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(objective, variables)]
-        best = tf.argmax(outputs_[assembly.PROBABILITIES], axis=1, output_type=tf.int32)
+        best = tf.argmax(predictions[assembly.PROBABILITIES], axis=1, output_type=tf.int32)
         hits = tf.reduce_sum(tf.cast((best == labels) & (weights > 0), tf.float32))
         return gradients, tf.stack([loss, hits])
 
@@ -163,8 +162,8 @@ def make_look(net: Any, names: Sequence[str]) -> Callable[[Any], Any]:
 
     @tf.function(input_signature=[words], autograph=False)  # type: ignore[untyped-decorator]
     def look(ids: Any) -> Any:
-        outputs_ = net(ids, training=False)
-        return {name: outputs_[name] for name in names}
+        predictions = net(ids, training=False)
+        return {name: predictions[name] for name in names}
 
     return look  # type: ignore[no-any-return]
 
@@ -203,7 +202,7 @@ def fit(
     net: Any,
     feed: BatchLoader,
     validation: EncodedSplit,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     where: Any,
     live: Any,
     checkpoint: Checkpoint | None = None,
@@ -215,14 +214,14 @@ def fit(
             place.
         feed: loader of the training side's batches.
         validation: documents for the validation loss.
-        recipe: configuration of the training.
+        config: configuration of the training.
         where: the tf.distribute.Strategy.
         live: a dvclive.Live, or another object with `log_metric` and `next_step`.
         checkpoint: written after each epoch; if its file exists, the loop resumes from it.
     """
     with where.scope():
-        learner = optimizer(recipe, feed.steps * recipe.epochs, net)
-    step, look = make_step(net, learner, recipe, where), make_look(net, [assembly.PROBABILITIES])
+        learner = optimizer(config, feed.steps * config.epochs, net)
+    step, look = make_step(net, learner, config, where), make_look(net, [assembly.PROBABILITIES])
     state, best = State(), net.get_weights()
     saved = checkpoint.load() if checkpoint else None
     if saved:
@@ -234,15 +233,15 @@ def fit(
             log(live, row)
     seconds: list[float] = []
     try:
-        while state.epochs < recipe.epochs and state.epochs - state.best < recipe.patience:
+        while state.epochs < config.epochs and state.epochs - state.best < config.patience:
             started = time.monotonic()
             row = _run_epoch(step, feed, state.epochs, where)
-            predictions = outputs(net, look, validation, recipe.fitting.padding_step)
-            accuracy, loss = recipe.target.judge(
-                predictions[assembly.PROBABILITIES], validation.labels, recipe.label_smoothing
+            predictions = outputs(net, look, validation, config.fitting.padding_step)
+            accuracy, loss = config.target.judge(
+                predictions[assembly.PROBABILITIES], validation.labels, config.label_smoothing
             )
             row |= {"validation/accuracy": accuracy, "validation/loss": loss}
-            if _advance(state, row, learner, recipe):
+            if _advance(state, row, learner, config):
                 best = net.get_weights()
             if checkpoint:
                 arrays = {"network": net.variables, "optimizer": learner.variables}
@@ -250,7 +249,7 @@ def fit(
                 checkpoint.save(asdict(state), {**values, "best": best})
             log(live, row)
             seconds.append(time.monotonic() - started)
-            _print_progress(state, row, seconds, recipe)
+            _print_progress(state, row, seconds, config)
     except KeyboardInterrupt:
         if checkpoint:
             say(f"train: interrupted; the next run resumes after epoch {state.epochs}.")
@@ -286,7 +285,7 @@ def _run_epoch(
     }
 
 
-def _advance(state: State, row: dict[str, float], learner: Any, recipe: TrainingConfig) -> bool:
+def _advance(state: State, row: dict[str, float], learner: Any, config: TrainingConfig) -> bool:
     """Records an epoch in `state`, and reduces the learning rate on a plateau.
 
     Returns:
@@ -299,7 +298,7 @@ def _advance(state: State, row: dict[str, float], learner: Any, recipe: Training
     state.waited = 0 if improved else state.waited + 1
     if improved:
         state.best = state.epochs
-    fitting = recipe.fitting
+    fitting = config.fitting
     if fitting.schedule == "plateau" and state.waited >= fitting.plateau_patience:
         learner.learning_rate.assign(learner.learning_rate * fitting.plateau_factor)
         state.waited = 0
@@ -313,11 +312,11 @@ def log(live: Any, row: dict[str, float]) -> None:
 
 
 def _print_progress(
-    state: State, row: dict[str, float], seconds: Sequence[float], recipe: TrainingConfig
+    state: State, row: dict[str, float], seconds: Sequence[float], config: TrainingConfig
 ) -> None:
-    left = round((recipe.epochs - state.epochs) * sum(seconds) / len(seconds))
+    left = round((config.epochs - state.epochs) * sum(seconds) / len(seconds))
     say(
-        f"train: epoch {state.epochs}/{recipe.epochs}  loss {row['train/loss']:.4f}  "
+        f"train: epoch {state.epochs}/{config.epochs}  loss {row['train/loss']:.4f}  "
         f"validation accuracy {row['validation/accuracy']:.4f}  "
         f"loss {row['validation/loss']:.4f}  {seconds[-1]:.1f} s  "
         f"at most {left // 60}:{left % 60:02} left"

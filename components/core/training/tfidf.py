@@ -13,7 +13,7 @@ from components.core.training.batches import Array, EncodedSplit
 _BLOCK = 512  # documents counted at a time
 
 
-def counted(side: EncodedSplit, rows: Sequence[int]) -> Any:
+def count_terms(side: EncodedSplit, rows: Sequence[int]) -> Any:
     """Counts the terms of each document: (N, T) csr_array, float32.
 
     Args:
@@ -31,7 +31,7 @@ def counted(side: EncodedSplit, rows: Sequence[int]) -> Any:
     for start in range(0, len(side), _BLOCK):
         part = np.arange(start, min(start + _BLOCK, len(side)))
         ids = side.padded(part, max(int(side.lengths[part].max()), grams))
-        levels = tfidf.places(ids, ids != word_tokenizer.PAD, grams, buckets)
+        levels = tfidf.term_rows(ids, ids != word_tokenizer.PAD, grams, buckets)
         nonzero = [np.nonzero(present) for _, present in levels]
         terms = [
             rows_of_level[indices] + first[n]
@@ -57,7 +57,7 @@ def inverse_frequencies(counts: Any) -> Array:
     return frequencies
 
 
-def weighed(counts: Any, idf: Array) -> Any:
+def weigh_terms(counts: Any, idf: Array) -> Any:
     """Computes TF-IDF, (N, T) csr_array; each document has L2 norm 1, or no entries at all."""
     from scipy.sparse import csr_array
 

@@ -138,7 +138,7 @@ def test_a_crop_is_a_part_of_the_document() -> None:
         np.arange(100), np.array([0, 50]), np.array([50, 50]), np.array([0, 1]), 50
     )
     settings = SETTINGS.model_copy(update={"crop": 1.0, "crop_keep": 0.5})
-    seen = [batches.cropped(known, settings, np.random.default_rng(seed)) for seed in range(50)]
+    seen = [batches.crop(known, settings, np.random.default_rng(seed)) for seed in range(50)]
     starts, lengths = (
         np.array([getattr(one, name) for one in seen]) for name in ("starts", "lengths")
     )
@@ -146,9 +146,7 @@ def test_a_crop_is_a_part_of_the_document() -> None:
     assert (starts >= [0, 50]).all()
     assert (starts + lengths <= [50, 100]).all()
     assert len(set(starts[:, 0])) > 10
-    never = batches.cropped(
-        known, SETTINGS.model_copy(update={"crop": 0.0}), np.random.default_rng(1)
-    )
+    never = batches.crop(known, SETTINGS.model_copy(update={"crop": 0.0}), np.random.default_rng(1))
     assert never.lengths.tolist() == [50, 50]
 
 
@@ -158,7 +156,7 @@ def test_neighbours_are_near_and_only_among_the_known() -> None:
     near = batches.neighbours(table, known, count=1)
     assert near.ravel().tolist() == [0, 1, 4, 4, 3, 5]
     ids = np.tile([0, 2, 3, 1], (500, 1))
-    changed = batches.exchanged(ids, near, 0.25, np.random.default_rng(1))
+    changed = batches.exchange_words(ids, near, 0.25, np.random.default_rng(1))
     assert set(changed[:, 0]) == {0}
     assert set(changed[:, 3]) == {1}
     assert 0.2 < (changed[:, 2] == 4).mean() < 0.3
