@@ -1,1 +1,1 @@
-"""The stages of the learning pipeline, one file each. They know files, not Prefect."""
+"""The stages of the learning pipeline, each a module or a package; no stage imports Prefect."""

@@ -169,20 +169,20 @@ def scrub_stream(
     Raises:
         ScrubError: a text could not be scrubbed, or workers died; nothing later is yielded.
     """
-    ahead: deque[_Waiting] = deque()
+    ahead: deque[_BatchInWork] = deque()
     for batch in stream:
-        ahead.append(_hand_in(batch, piece, workers, cache))
+        ahead.append(_submit(batch, piece, workers, cache))
         while (
             sum(len(waiting.tasks) for waiting in islice(ahead, 1, None)) >= workers.ahead
             or len(ahead) > _BATCHES_AHEAD
         ):
-            yield _take_back(ahead.popleft(), workers, cache)
+            yield _collect(ahead.popleft(), workers, cache)
     while ahead:
-        yield _take_back(ahead.popleft(), workers, cache)
+        yield _collect(ahead.popleft(), workers, cache)
 
 
 @dataclass(frozen=True)
-class _Waiting:
+class _BatchInWork:
     """A batch in work: the texts from the cache, and tasks for the missing texts."""
 
     batch: Batch
@@ -190,20 +190,20 @@ class _Waiting:
     tasks: list[Task[Scrubbed]]
 
 
-def _hand_in(
+def _submit(
     batch: Batch, piece: int, workers: Workers[Scrubbed], cache: ScrubCache | None
-) -> _Waiting:
+) -> _BatchInWork:
     texts = batch.texts
     known: list[Scrubbed | None] = [None] * len(texts)
     if cache:
         known = cache.get_many(texts)
     missing = [text for text, scrubbed in zip(texts, known, strict=True) if scrubbed is None]
     pieces = [missing[i : i + piece] for i in range(0, len(missing), piece)]
-    return _Waiting(batch, known, [workers.submit(texts) for texts in pieces])
+    return _BatchInWork(batch, known, [workers.submit(texts) for texts in pieces])
 
 
-def _take_back(
-    waiting: _Waiting, workers: Workers[Scrubbed], cache: ScrubCache | None
+def _collect(
+    waiting: _BatchInWork, workers: Workers[Scrubbed], cache: ScrubCache | None
 ) -> tuple[Batch, list[Scrubbed]]:
     fresh: list[Scrubbed] = []
     for task in waiting.tasks:

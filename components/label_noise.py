@@ -1,11 +1,10 @@
-"""Estimates the share of wrong labels: how many documents a model that never saw them takes for
-another class, and is sure of it.
+"""Estimates the share of wrong labels by confident learning.
 
-Confident learning (Northcutt, Jiang and Chuang 2021, Confident Learning: Estimating Uncertainty in
-Dataset Labels). Each document gets probabilities from a linear model that learned from the other
-folds. A class's threshold is the mean probability that its own documents give it; a document counts
-for the likeliest class whose threshold it reaches. The documents counted for another class than
-their own, with each class weighted by its size, are the estimate.
+Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels". A
+linear model trained on the other folds predicts the probabilities of each document. The threshold
+of a class is the mean of its probability over its own documents. A document counts for the most
+probable class whose threshold it reaches. The estimate is the share of documents that count for
+another class than their label, with each class weighted by its size.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 _FOLDS = 5
-_FEATURES = 2**18  # places that words are hashed to
+_FEATURES = 2**18  # buckets of the feature hashing
 _EPOCHS = 20
 _SEED = 1
 
@@ -31,8 +30,8 @@ class Noise:
 
     Attributes:
         share: of wrong labels, in [0, 1].
-        worst: the commonest confusion: the label that documents have, the class they look like;
-            None where there is none.
+        worst: the most frequent confusion: label of the documents, and the class that they
+            resemble; None without a confusion.
     """
 
     share: float
@@ -40,15 +39,13 @@ class Noise:
 
 
 def estimate(texts: Sequence[str], labels: Sequence[str], folds: Sequence[int]) -> Noise:
-    """The share of wrong labels among `labels`.
-
-    The same arguments give the same answer.
+    """Estimates the share of wrong labels among `labels`; deterministic.
 
     Args:
         texts: documents.
-        labels: of each; at least two different ones.
-        folds: of each text a whole number, the same for the same text; it chooses the fold, so
-            that a text never helps to judge its own copy.
+        labels: label of each document; at least two different labels.
+        folds: an integer for each text, equal for equal texts; modulo the number of folds, it is
+            the text's fold. So no text is in the training documents of its own copy.
     """
     import numpy as np
 
@@ -56,18 +53,20 @@ def estimate(texts: Sequence[str], labels: Sequence[str], folds: Sequence[int]) 
     names: list[str] = classes.tolist()
     probabilities = out_of_fold(texts, actual, folds, len(names))
     joint = confident_joint(probabilities, actual)
-    apart = joint.copy()
-    np.fill_diagonal(apart, 0)
+    off_diagonal = joint.copy()
+    np.fill_diagonal(off_diagonal, 0)
     total = joint.sum()
-    worst = np.unravel_index(int(apart.argmax()), apart.shape)
+    worst = np.unravel_index(int(off_diagonal.argmax()), off_diagonal.shape)
     return Noise(
-        share=float(apart.sum() / total) if total else 0.0,
-        worst=(names[worst[0]], names[worst[1]]) if apart.any() else None,
+        share=float(off_diagonal.sum() / total) if total else 0.0,
+        worst=(names[worst[0]], names[worst[1]]) if off_diagonal.any() else None,
     )
 
 
 def confident_joint(probabilities: Array, actual: Array) -> Array:
-    """How many documents with the label i look like class j: (classes, classes).
+    """Computes the confident joint, (classes, classes): documents of label i that resemble class j.
+
+    Each row with confident documents adds up to the number of documents with the label i.
 
     Args:
         probabilities: (documents, classes).
@@ -81,10 +80,10 @@ def confident_joint(probabilities: Array, actual: Array) -> Array:
     import numpy as np
 
     classes = probabilities.shape[1]
-    looks = looks_like(probabilities, actual)
-    sure = looks >= 0
+    likely_class = looks_like(probabilities, actual)
+    confident = likely_class >= 0
     counts = np.zeros((classes, classes))
-    np.add.at(counts, (actual[sure], looks[sure]), 1.0)
+    np.add.at(counts, (actual[confident], likely_class[confident]), 1.0)
     size = np.bincount(actual, minlength=classes)[:, None]
     weighted: Array = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0) * size
     return weighted
@@ -107,13 +106,16 @@ def looks_like(probabilities: Array, actual: Array) -> Array:
 
 
 def out_of_fold(texts: Sequence[str], actual: Array, folds: Sequence[int], classes: int) -> Array:
-    """Probabilities (documents, classes) from models that did not learn from the document.
+    """Predicts probabilities (documents, classes) by models without the document in training.
 
     Args:
         texts: documents.
-        actual: (documents,), the label's column.
-        folds: as for `estimate`.
-        classes: C.
+        actual: (documents,), index of the label.
+        folds: see `estimate`.
+        classes: number of classes.
+
+    Returns:
+        Probabilities; rows of a fold are 0 if its training documents have fewer than two classes.
     """
     import numpy as np
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
@@ -121,16 +123,16 @@ def out_of_fold(texts: Sequence[str], actual: Array, folds: Sequence[int], class
 
     counter = HashingVectorizer(n_features=_FEATURES, alternate_sign=False, norm=None)
     words = TfidfTransformer(sublinear_tf=True).fit_transform(counter.transform(texts))
-    words = words[:, np.unique(words.indices)]  # empty places teach nothing, but take their time
+    words = words[:, np.unique(words.indices)]  # empty buckets cost time without an effect
     fold = np.array([f % _FOLDS for f in folds])
-    found = np.zeros((len(texts), classes))
+    probabilities = np.zeros((len(texts), classes))
     for f in range(_FOLDS):
-        learned, asked = fold != f, fold == f
-        if not asked.any() or len(np.unique(actual[learned])) < 2:  # noqa: PLR2004 - two classes
+        training, tested = fold != f, fold == f
+        if not tested.any() or len(np.unique(actual[training])) < 2:  # noqa: PLR2004 - two classes
             continue
         model = SGDClassifier(
             loss="log_loss", max_iter=_EPOCHS, tol=None, average=True, random_state=_SEED
         )
-        model.fit(words[learned], actual[learned])
-        found[np.ix_(asked, model.classes_)] = model.predict_proba(words[asked])
-    return found
+        model.fit(words[training], actual[training])
+        probabilities[np.ix_(tested, model.classes_)] = model.predict_proba(words[tested])
+    return probabilities

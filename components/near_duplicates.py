@@ -1,4 +1,4 @@
-"""Finds texts that almost repeat each other, and groups them."""
+"""Finds and groups near-duplicate texts by MinHash and Jaccard similarity."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     Shingles = np.ndarray[Any, np.dtype[np.uint64]]  # sorted, without repeats
 
 _WORD = re.compile(r"\w+")
-_MISSED = 1e-6  # probability that two texts just similar enough are never compared
+_MISSED = 1e-6  # maximum probability that LSH misses a pair with the threshold's similarity
 
 
 def normalise(text: str) -> str:
-    """What counts as the same text: without case, all white space one blank.
+    """Normalises a text: folds case, and replaces each run of white space by one space.
 
     >>> normalise("  Same\\n TEXT ")
     'same text'
@@ -29,30 +29,34 @@ def normalise(text: str) -> str:
 
 
 def shingles(text: str, words: int) -> Shingles:
-    """64-bit hashes of each run of `words` words; of the whole text where it is shorter."""
+    """Hashes each run of `words` words to 64 bits; a shorter text is one run."""
     import numpy as np
 
-    found = _WORD.findall(text) or [text]
-    size = min(words, len(found))
-    codes = np.array([_code(word) for word in found], dtype=np.uint64)
-    total = np.zeros(len(found) - size + 1, dtype=np.uint64)
+    words_of_text = _WORD.findall(text) or [text]
+    size = min(words, len(words_of_text))
+    codes = np.array([_code(word) for word in words_of_text], dtype=np.uint64)
+    total = np.zeros(len(words_of_text) - size + 1, dtype=np.uint64)
     for j in range(size):
-        # Multiplying by an odd number after each word makes the order of words count.
+        # The product after each word makes the hash depend on the order of words.
         total = (total + codes[j : j + len(total)]) * np.uint64(0x9E3779B97F4A7C15)
     return np.unique(total ^ (total >> np.uint64(32)))
 
 
-@lru_cache(maxsize=1 << 18)  # words; a language has that many that matter
+@lru_cache(maxsize=1 << 18)  # words, the frequent vocabulary of a language
 def _code(word: str) -> int:
-    """The same on every machine and in every process, unlike hash()."""
+    """Hashes a word to 64 bits, unlike hash() the same in every process."""
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8"), digest_size=8).digest(), "big")
 
 
 def bands(similarity: float, permutations: int) -> tuple[int, int]:
-    """How many bands of how many rows let two texts of this similarity meet but for _MISSED.
+    """Computes the numbers of bands and of rows in a band for locality-sensitive hashing.
 
     Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4: two signatures share a
-    band with probability 1 - (1 - s^rows)^bands. The longest band that suffices compares fewest.
+    band with probability 1 - (1 - s^rows)^bands. The function returns the longest band that misses
+    a pair of this similarity with probability _MISSED at most; longer bands propose fewer pairs.
+
+    Returns:
+        Number of bands, rows in a band.
     """
     for rows in range(permutations, 1, -1):
         if (1 - similarity**rows) ** (permutations // rows) <= _MISSED:
@@ -61,9 +65,12 @@ def bands(similarity: float, permutations: int) -> tuple[int, int]:
 
 
 def similar_pairs(texts: Sequence[Shingles], settings: parameters.Split) -> dict[int, list[int]]:
-    """For each text the earlier ones that it almost repeats.
+    """Finds the near duplicates of each text among the earlier texts.
 
     MinHash (Broder 1997) proposes pairs; the Jaccard similarity of the shingles decides.
+
+    Returns:
+        Index of a text -> sorted indices of its near duplicates before it; only texts with some.
     """
     import numpy as np
     from datasketch import MinHash, MinHashLSH
@@ -72,9 +79,9 @@ def similar_pairs(texts: Sequence[Shingles], settings: parameters.Split) -> dict
         num_perm=settings.permutations,
         params=bands(settings.near_duplicate_similarity, settings.permutations),
     )
-    low = np.uint64(0xFFFFFFFF)  # MinHash permutes 32-bit numbers
+    mask = np.uint64(0xFFFFFFFF)  # MinHash permutes 32-bit numbers
     hashes = MinHash.generator(
-        [(found & low).tolist() for found in texts],
+        [(shingle_set & mask).tolist() for shingle_set in texts],
         num_perm=settings.permutations,
         seed=1,
         hashfunc=int,
@@ -93,7 +100,7 @@ def similar_pairs(texts: Sequence[Shingles], settings: parameters.Split) -> dict
 
 
 def jaccard(a: Shingles, b: Shingles) -> float:
-    """Shared shingles over all shingles, in [0, 1]."""
+    """Computes the Jaccard similarity: shared shingles over all shingles, in [0, 1]."""
     import numpy as np
 
     shared = len(np.intersect1d(a, b, assume_unique=True))
@@ -101,15 +108,15 @@ def jaccard(a: Shingles, b: Shingles) -> float:
 
 
 def group(pairs: dict[int, list[int]], sides: Sequence[str]) -> list[int | None]:
-    """Groups of texts that almost repeat each other, each named by its first text.
+    """Groups near duplicates; the index of its first text names a group.
 
     Args:
-        pairs: text -> the earlier texts that it almost repeats.
-        sides: where each text would lie by itself.
+        pairs: text -> its near duplicates among the earlier texts, from `similar_pairs`.
+        sides: side of each text without grouping.
 
     Returns:
-        For each text its group, which lies on the group's first text's side; None for one that
-        almost repeats texts of different sides, which must be dropped.
+        The group of each text; the group lies on the side of its first text. None for a text with
+        near duplicates on different sides, which must be dropped.
     """
     parent: list[int | None] = list(range(len(sides)))
 

@@ -26,8 +26,8 @@ from components.core.errors import DataError, UsageError
 from components.core.progress import track
 
 ADDED = ("label", "confidence", "abstained")
-TOGETHER = 128  # rows of a batch
-AT_ONCE = 2  # batches that are computed at the same time; more would wait for Python's GIL
+BATCH_ROWS = 128
+CONCURRENT_BATCHES = 2  # more would wait for Python's GIL
 Kind = Literal["csv", "jsonl", "parquet"]
 Columns = dict[str, list[Any]]
 _SUFFIXES: dict[str, Kind] = {
@@ -45,7 +45,7 @@ class RowStream(Protocol):
     total: int | None
 
     def batches(self) -> Iterator[tuple[list[Any], list[str | None]]]:
-        """Yields up to TOGETHER rows, and their texts (None for a row without text)."""
+        """Yields up to BATCH_ROWS rows, and their texts (None for a row without text)."""
 
     def write(self, rows: list[Any], added: Columns) -> None:
         """Appends rows with the new columns to the output."""
@@ -134,7 +134,7 @@ class _Csv:
             if len(row) != self._width:
                 raise ValueError(f"expected {self._width} cells, got {len(row)}")
             batch.append(row)
-            if len(batch) == TOGETHER:
+            if len(batch) == BATCH_ROWS:
                 yield batch, [cells[self._at] for cells in batch]
                 batch = []
         if batch:
@@ -173,7 +173,7 @@ class _JsonLines:
             if taken := [name for name in self._names if name in row]:
                 raise _taken(taken)
             batch.append(row)
-            if len(batch) == TOGETHER:
+            if len(batch) == BATCH_ROWS:
                 yield batch, self._texts(batch)
                 batch = []
         if batch:
@@ -220,7 +220,7 @@ class _Parquet:
         stack.callback(self._end)
 
     def batches(self) -> Iterator[tuple[Any, list[str | None]]]:
-        for batch in self._file.iter_batches(batch_size=TOGETHER):
+        for batch in self._file.iter_batches(batch_size=BATCH_ROWS):
             yield batch, batch.column(self._column).to_pylist()
 
     def write(self, rows: Any, added: Columns) -> None:
@@ -295,10 +295,10 @@ def _answered(
 ) -> Iterator[tuple[Any, list[str | None], Columns]]:
     """Yields `batches` with their new columns, in order; computes some while others are read."""
     waiting: deque[tuple[Any, list[str | None], Future[Columns]]] = deque()
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="predict") as pool:
+    with ThreadPoolExecutor(CONCURRENT_BATCHES, thread_name_prefix="predict") as pool:
         for read in batches:
             waiting.append((*read, pool.submit(_added, answer, read[1], names)))
-            if len(waiting) > AT_ONCE:
+            if len(waiting) > CONCURRENT_BATCHES:
                 batch, texts, added = waiting.popleft()
                 yield batch, texts, added.result()
         for batch, texts, added in waiting:
@@ -328,7 +328,7 @@ def _as_data_error(source: Path, rows: int) -> Iterator[None]:
         cause = "bytes that are no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise DataError(
             f"Expected rows in {source}, got after the first {rows}, within the next "
-            f"{TOGETHER}: {cause}. Nothing was written; correct the file and run again."
+            f"{BATCH_ROWS}: {cause}. Nothing was written; correct the file and run again."
         ) from error
 
 

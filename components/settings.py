@@ -1,10 +1,10 @@
-"""Resolves params.yaml with the defaults into one file a stage, which that stage depends on.
+"""Merges params.yaml with the defaults into one file for each stage, a dependency of that stage.
 
-    params.yaml, data/candidate.json -> data/00_settings/<stage>.json  the values that it reads
+    params.yaml, data/candidate.json -> data/00_settings/<stage>.json  values that the stage reads
                                         data/00_settings/params.json   all values
 
-A stage runs again exactly when an effective value that it reads is another one, whether it was
-turned in params.yaml, its default was changed, or another candidate is trained.
+A stage runs again exactly when an effective value that it reads changes: by an edit of params.yaml,
+a changed default, or another candidate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from components.core.paths import Paths
 
 
 def run(params: Params, paths: Paths) -> None:
-    """The stage: resolves, writes."""
+    """Runs the stage: merges, writes."""
     candidate = tables.read_json(paths.candidate)["architecture"]
     for name in effective.READ_BY:
         values = effective.of_stage(name, params, candidate)

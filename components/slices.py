@@ -1,6 +1,6 @@
-"""Slices of the test side by class, length, source and time, and the accuracy on each.
+"""Computes the accuracy on slices of the test side by class, length, source and time.
 
-The evaluation's report and the gate cut lengths by the same bounds.
+The evaluation's report and the gate use the same bounds for lengths.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from components.core import metrics
 
 LengthBounds = Sequence[int] | Literal["thirds"]
 KINDS = ("class", "length", "source", "time")
-_PERIODS = 4  # that documents with a time are cut into, equally many in each
+_PERIODS = 4  # with about the same number of documents each
 
 
 def by_length(lengths: pl.Series, bounds: LengthBounds) -> pl.Series:
-    """The name of the slice of lengths that each document belongs to.
+    """Names the length slice of each document.
 
     Args:
         lengths: characters of each document.
-        bounds: characters, rising, from which the next slice begins; or "thirds": bounds that put
-            a third of the documents into each of three slices, fewer slices where lengths repeat.
+        bounds: ascending numbers of characters at which the next slice begins; or "thirds" for
+            three slices of equal numbers of documents, fewer slices if lengths repeat.
 
     >>> by_length(pl.Series([1, 5, 9]), [2, 9]).to_list()
     ['0 to 1 characters', '2 to 8 characters', '9 characters and more']
@@ -37,10 +37,10 @@ def by_length(lengths: pl.Series, bounds: LengthBounds) -> pl.Series:
     edges = [0, *bounds]
     names = [f"{low} to {high - 1} characters" for low, high in pairwise(edges)]
     names.append(f"{edges[-1]} characters and more")
-    place = pl.Series([0] * len(lengths), dtype=pl.Int32)
+    slice_number = pl.Series([0] * len(lengths), dtype=pl.Int32)
     for edge in bounds:
-        place += (lengths >= edge).cast(pl.Int32)
-    return pl.Series(names).gather(place)
+        slice_number += (lengths >= edge).cast(pl.Int32)
+    return pl.Series(names).gather(slice_number)
 
 
 def _max(lengths: pl.Series) -> int:
@@ -48,14 +48,14 @@ def _max(lengths: pl.Series) -> int:
 
 
 def assign(documents: pl.DataFrame, length_bounds: LengthBounds) -> pl.DataFrame:
-    """The slice of each kind that every document belongs to.
+    """Assigns each document to its slice of each kind.
 
     Args:
-        documents: with id, text, label, source and time.
-        length_bounds: as `by_length` has them.
+        documents: table with id, text, label, source and time.
+        length_bounds: see `by_length`.
 
     Returns:
-        id, and a column for each of KINDS: the slice's name, null where the document has none.
+        id, and a column for each of KINDS: the slice's name, null for a document without slice.
 
     >>> assign(pl.DataFrame({"id": ["x"], "text": ["abc"], "label": ["a"], "source": ["s"],
     ...     "time": [None]}, schema_overrides={"time": pl.Datetime("us", "UTC")}), [2, 9]).row(0)
@@ -73,42 +73,44 @@ def assign(documents: pl.DataFrame, length_bounds: LengthBounds) -> pl.DataFrame
 def accuracy(
     answers: pl.DataFrame, slices: pl.DataFrame, confidence: float
 ) -> dict[str, dict[str, Any]]:
-    """Accuracy by slice.
+    """Computes the accuracy on each slice.
 
     Args:
-        answers: id, right.
-        slices: as `assign` gives them.
-        confidence: of the intervals, in (0, 1).
+        answers: table with id and right.
+        slices: result of `assign`.
+        confidence: confidence level of the intervals, in (0, 1).
 
     Returns:
-        kind -> slice -> documents, and accuracy (value, low, high: Wilson's interval). A kind that
-        no document has is left out.
+        kind -> slice -> documents, and accuracy (value, low, high: Wilson interval), without kinds
+        that no document has.
     """
     rows = answers.select("id", hit="right").join(slices, on="id")
-    found: dict[str, dict[str, Any]] = {}
+    accuracy_by_kind: dict[str, dict[str, Any]] = {}
     for kind in KINDS:
         counts = rows.drop_nulls(kind).group_by(kind).agg(pl.len(), pl.col("hit").sum()).sort(kind)
         if len(counts):
-            found[kind] = {
+            accuracy_by_kind[kind] = {
                 name: {
                     "documents": total,
                     "accuracy": metrics.wilson(hits, total, confidence).rounded(),
                 }
                 for name, total, hits in counts.iter_rows()
             }
-    return found
+    return accuracy_by_kind
 
 
 def _periods(times: pl.Series) -> pl.Series:
-    """The stretch of time that each document belongs to, such as "2025-01-03 to 2025-04-30"."""
-    known = times.drop_nulls().sort()
-    periods = min(_PERIODS, known.n_unique())
+    """Names the period of each document, such as "2025-01-03 to 2025-04-30"; null without time."""
+    sorted_times = times.drop_nulls().sort()
+    periods = min(_PERIODS, sorted_times.n_unique())
     if not periods:
         return pl.Series([None] * len(times), dtype=pl.String)
-    starts = [known[i * len(known) // periods] for i in range(periods)]
-    named = pl.DataFrame({"start": starts}).unique("start").sort("start")
-    after = pl.DataFrame({"time": times}).with_row_index()
-    joined = after.drop_nulls().sort("time").join_asof(named, left_on="time", right_on="start")
+    starts = [sorted_times[i * len(sorted_times) // periods] for i in range(periods)]
+    periods_table = pl.DataFrame({"start": starts}).unique("start").sort("start")
+    indexed = pl.DataFrame({"time": times}).with_row_index()
+    joined = (
+        indexed.drop_nulls().sort("time").join_asof(periods_table, left_on="time", right_on="start")
+    )
     ends = joined.group_by("start").agg(pl.col("time").max().alias("end"))
     day = "%Y-%m-%d"
     text = joined.join(ends, on="start").select(
@@ -117,4 +119,4 @@ def _periods(times: pl.Series) -> pl.Series:
             "{} to {}", pl.col("start").dt.strftime(day), pl.col("end").dt.strftime(day)
         ),
     )
-    return after.join(text, on="index", how="left", maintain_order="left")["name"]
+    return indexed.join(text, on="index", how="left", maintain_order="left")["name"]

@@ -1,6 +1,6 @@
-"""What a good engineer tries first: TF-IDF and a linear support vector machine.
+"""The baseline: TF-IDF and a linear support vector machine of scikit-learn.
 
-Every report shows it beside the candidate, trained on the same documents.
+Each evaluation report compares the candidate with this baseline, trained on the train side.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ NAME = "TF-IDF + LinearSVC"
 
 
 def fit(texts: Sequence[str], labels: Sequence[str]) -> Any:
-    """A scikit-learn pipeline that has learned; its `predict` takes texts and gives labels.
+    """Fits a scikit-learn pipeline, whose `predict` maps texts to labels.
 
     Fan et al. 2008, "LIBLINEAR"; sublinear term frequencies, single words, C = 1.
     """
@@ -24,6 +24,6 @@ def fit(texts: Sequence[str], labels: Sequence[str]) -> Any:
     return pipeline.fit(list(texts), list(labels))
 
 
-def predict(texts: Sequence[str], labels: Sequence[str], asked: Sequence[str]) -> list[str]:
-    """The labels of `asked` by a baseline that learned from `texts` and `labels`."""
-    return [str(label) for label in fit(texts, labels).predict(list(asked))]
+def predict(texts: Sequence[str], labels: Sequence[str], new_texts: Sequence[str]) -> list[str]:
+    """Fits the baseline on `texts` and `labels`, and predicts `new_texts`."""
+    return [str(label) for label in fit(texts, labels).predict(list(new_texts))]

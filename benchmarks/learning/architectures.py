@@ -102,7 +102,12 @@ def ours(
         with energy.measured(params.train.country_iso_code) as spent:
             started = time.perf_counter()
             trained[name] = train.fit(
-                name, params, sides["train"], sides["validation"], crossvalidate.Silent(), kept=kept
+                name,
+                params,
+                sides["train"],
+                sides["validation"],
+                crossvalidate.Silent(),
+                cache_folder=kept,
             )
             seconds = time.perf_counter() - started
         costs[name] = seconds, spent[0].co2_grams

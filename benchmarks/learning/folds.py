@@ -103,7 +103,7 @@ def answers(
     """(N, C) probabilities of an architecture as the pipeline trains it, and its loss."""
     learn, stop = crossvalidate.learn_and_stop(learned, params)
     silent = crossvalidate.Silent()
-    model, encoder, facts = train.fit(name, params, learn, stop, silent, kept=kept)
+    model, encoder, facts = train.fit(name, params, learn, stop, silent, cache_folder=kept)
     found, _ = inference.outputs(name, model, encoder, params, asked, kept)
     return found[assembly.PROBABILITIES], facts["validation_loss"]
 

@@ -69,8 +69,8 @@ def ours(name: str, folder: Path) -> None:
     paths = Paths.find(Path(__file__).parent)
     params = recipe(parameters.load(paths.params), name)
     sides = [paths.split / f"{side}.parquet" for side in ("train", "validation")]
-    model, encoder, facts = train.fit(name, params, *sides, train.Unheard())  # type: ignore[arg-type]
-    features, _, _ = train.look_back(model, encoder, params, *sides)
+    model, encoder, facts = train.fit(name, params, *sides, train.NoMetrics())  # type: ignore[arg-type]
+    features, _, _ = train.training_outputs(name, model, encoder, params, *sides, None)  # type: ignore[arg-type]
     centre, directions = train.principal_directions(features, params.train.feature_directions)
     bundle.save_model(folder, model, encoder, centre, directions)
     saved = time.time()

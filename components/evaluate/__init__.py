@@ -1,13 +1,13 @@
-"""Measures the candidate on the test side, once, and draws what people want to see.
+"""Measures the candidate on the test side, once, and renders a report.
 
 03_split, 04_trained -> data/05_evaluated/metrics.json         for the gate
                         data/05_evaluated/summary.json         for `dvc metrics` and `dvc exp show`
-                        data/05_evaluated/predictions.parquet  one row a test document
+                        data/05_evaluated/predictions.parquet  one row for each test document
                         data/05_evaluated/confusion.csv        for `dvc plots`
-                        data/05_evaluated/reference.parquet    signals of both sides held back
-                        data/05_evaluated/suspects.parquet     documents whose label looks wrong
-                        data/05_evaluated/words.parquet        its common words
-                        data/05_evaluated/report.html          for people
+                        data/05_evaluated/reference.parquet    signals of validation and test side
+                        data/05_evaluated/suspects.parquet     documents with suspected labels
+                        data/05_evaluated/words.parquet        common words of the reference
+                        data/05_evaluated/report.html          report
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_DIGITS = 6  # kept of each number in files: more would be noise
+_DIGITS = 6  # decimal digits of numbers in files
 
 
 def trust(rows: pl.DataFrame, settings: Evaluate) -> dict[str, Any]:
-    """Whether confidence can be believed, and what abstaining does.
+    """Measures calibration, and the effect of abstention.
 
     Args:
-        rows: as `answers` gives them.
-        settings: confidence of the interval, bins of the calibration error.
+        rows: result of `answers`.
+        settings: confidence level of the interval, bins of the calibration error.
 
     Returns:
-        calibration_error in [0, 1]; answered: share of the documents that get an answer, and its
-        accuracy (value, low, high), None where nothing is answered.
+        calibration_error in [0, 1]; answered: share of the documents without abstention, and
+        their accuracy (value, low, high: Wilson interval), None if the model always abstains.
     """
     right = rows["right"]
-    given = ~rows["abstained"]
-    hits, count = int((right & given).sum()), int(given.sum())
+    answered = ~rows["abstained"]
+    hits, count = int((right & answered).sum()), int(answered.sum())
     error = calibration.expected_calibration_error(
         rows["confidence"].to_numpy(), right.to_numpy(), settings.calibration_bins
     )
@@ -66,7 +66,7 @@ def trust(rows: pl.DataFrame, settings: Evaluate) -> dict[str, Any]:
 
 
 def summary(measured: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of metrics.json that a person compares: one row of `dvc metrics show`."""
+    """Selects the main numbers of metrics.json, for one row of `dvc metrics show`."""
     return {
         "architecture": measured["architecture"],
         "accuracy": measured["accuracy"]["value"],
@@ -78,78 +78,91 @@ def summary(measured: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def answers(documents: pl.DataFrame, found: Predictions, target: Target) -> pl.DataFrame:
-    """One row a document: id, actual, predicted, confidence, abstained, right; no text."""
+def answers(documents: pl.DataFrame, predictions: Predictions, target: Target) -> pl.DataFrame:
+    """Builds a table of id, actual, predicted, confidence, abstained, right, without texts."""
     return documents.select("id", actual="label").with_columns(
-        predicted=pl.Series(found.labels, dtype=pl.String),
-        confidence=pl.Series(found.confidence).round(_DIGITS),
-        abstained=pl.Series(found.abstained, dtype=pl.Boolean),
-        right=target.right(documents["label"], pl.Series(found.labels, dtype=pl.String)),
+        predicted=pl.Series(predictions.labels, dtype=pl.String),
+        confidence=pl.Series(predictions.confidence).round(_DIGITS),
+        abstained=pl.Series(predictions.abstained, dtype=pl.Boolean),
+        right=target.right(documents["label"], pl.Series(predictions.labels, dtype=pl.String)),
     )
 
 
-def known(
-    model: Model, validation: pl.DataFrame, test: pl.DataFrame, said: Predictions, params: Params
+def build_reference(
+    model: Model,
+    validation: pl.DataFrame,
+    test: pl.DataFrame,
+    test_predictions: Predictions,
+    params: Params,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What monitoring compares traffic with: see core/bundle/reference.py.
+    """Builds the reference of the bundle, see core/bundle/reference.py.
 
     Args:
-        said: what the model said of the test side, so that it is not asked twice.
+        model: the candidate.
+        validation, test: documents of these sides.
+        test_predictions: predictions of the test side, so that the model predicts it only once.
+        params: all settings.
+
+    Returns:
+        The reference, at most `reference_rows` rows; and its common words.
     """
     first = validation.height
     chosen = references.thinned(first + test.height, params.evaluate.reference_rows)
-    tested = [i - first for i in chosen if i >= first]
-    held, asked = validation[[i for i in chosen if i < first]], params.validate_
-    language = text_quality.language_of(asked.language_characters, asked.language_score)
+    test_rows = [i - first for i in chosen if i >= first]
+    chosen_validation, settings = validation[[i for i in chosen if i < first]], params.validate_
+    language = text_quality.language_of(settings.language_characters, settings.language_score)
     tables_, texts = [], list[str]()
-    for side, found in (
-        (held, model.predict(held["text"].to_list())), (test[tested], said.taken(tested)),
-    ):  # fmt: skip
-        table = references.table(found, side["text"].to_list(), language)
+    for side, predictions in (
+        (chosen_validation, model.predict(chosen_validation["text"].to_list())),
+        (test[test_rows], test_predictions.taken(test_rows)),
+    ):
+        table = references.table(predictions, side["text"].to_list(), language)
         tables_.append(references.with_truth(table, side["label"].to_list()))
         texts += side["text"].to_list()
     return pl.concat(tables_), references.common_words(texts)
 
 
 def run(params: Params, paths: Paths) -> None:
-    """The stage: predicts, measures, draws."""
+    """Runs the stage: predicts, measures, renders the report."""
     target = targets.of(params)
     test = tables.read_table(paths.split / "test.parquet")
     validation = tables.read_table(paths.split / "validation.parquet")
     training = tables.read_json(paths.trained / "training.json")
     model = Model(paths.trained / "model", params.ingest.labels, params.train.target)
-    said = model.predict(test["text"].to_list())
-    rows = answers(test, said, target)
+    predictions = model.predict(test["text"].to_list())
+    rows = answers(test, predictions, target)
     actual, predicted = rows["actual"].to_list(), rows["predicted"].to_list()
     measured = target.score(actual, predicted, params.evaluate)
     measured |= trust(rows, params.evaluate) | {"architecture": training["architecture"]}
     train = tables.read_table(paths.split / "train.parquet")
-    simple = svm_baseline.predict(
+    baseline_labels = svm_baseline.predict(
         train["text"].to_list(), train["label"].to_list(), test["text"].to_list()
     )
-    plain = target.score(actual, simple, params.evaluate)
+    baseline_scores = target.score(actual, baseline_labels, params.evaluate)
     measured["baseline"] = {"name": svm_baseline.NAME} | {
-        key: plain[key] for key in ("accuracy", "macro_f1", "errors")
+        key: baseline_scores[key] for key in ("accuracy", "macro_f1", "errors")
     }
     measured["slices"] = slices.accuracy(
         rows, slices.assign(test, params.evaluate.length_bounds), params.evaluate.confidence
     )
-    behaved = behaviour.check(
+    behaviour_results = behaviour.check(
         model, behaviour.load(paths.behaviour), test, params.evaluate.behaviour_documents
     )
-    measured["behaviour"] = {key: behaved[key] for key in ("passed", "of", "value") if behaved}
-    learned = pl.concat([train, validation])
+    measured["behaviour"] = {
+        key: behaviour_results[key] for key in ("passed", "of", "value") if behaviour_results
+    }
+    train_and_validation = pl.concat([train, validation])
     suspects = evaluation_insight.suspected_labels(
-        learned, params.evaluate.suspect_documents, params.evaluate.seed
+        train_and_validation, params.evaluate.suspect_documents, params.evaluate.seed
     )
-    searched = min(len(learned), params.evaluate.suspect_documents)
+    searched = min(len(train_and_validation), params.evaluate.suspect_documents)
     measured["label_errors"] = {"searched": searched, "suspected": len(suspects)}
     insight = report.Insight(
         evaluation_insight.class_words(model, test, predicted, params.evaluate.explained_documents),
-        suspects.join(learned.select("id", "text"), on="id", maintain_order="left"),
-        behaved.get("cases", []),
+        suspects.join(train_and_validation.select("id", "text"), on="id", maintain_order="left"),
+        behaviour_results.get("cases", []),
     )
-    reference, words = known(model, validation, test, said, params)
+    reference, words = build_reference(model, validation, test, predictions, params)
     tables.write_json(measured, paths.evaluated / "metrics.json")
     tables.write_json(summary(measured), paths.evaluated / "summary.json")
     tables.write_table(rows, paths.evaluated / "predictions.parquet")
@@ -168,6 +181,7 @@ def run(params: Params, paths: Paths) -> None:
         f"{accuracy['high']:.4f}), macro F1 {f1['value']:.4f} ({f1['low']:.4f} to "
         f"{f1['high']:.4f}) on {measured['documents']} test documents; calibration error "
         f"{measured['calibration_error']:.4f}, {measured['answered']['share']:.1%} answered; "
-        f"{svm_baseline.NAME} {plain['accuracy']['value']:.4f}; behaviour "
-        f"{behaved.get('passed', 0)} of {behaved.get('of', 0)}; {len(suspects)} labels look wrong"
+        f"{svm_baseline.NAME} {baseline_scores['accuracy']['value']:.4f}; behaviour "
+        f"{behaviour_results.get('passed', 0)} of {behaviour_results.get('of', 0)}; "
+        f"{len(suspects)} labels look wrong"
     )

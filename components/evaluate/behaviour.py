@@ -1,9 +1,10 @@
-"""Behaviour tests: what a model must do whatever its accuracy is (Ribeiro et al. 2020, CheckList).
+"""Behaviour tests of a model, independent of its accuracy (Ribeiro et al. 2020, CheckList).
 
     behaviour.yaml, 03_split/test -> `behaviour` in metrics.json, failed cases in the report
 
-Three kinds: minimum (texts that no model may get wrong), direction (a sentence of a class makes
-that class more probable), invariance (a change that means nothing leaves the label as it was).
+There are three kinds. Minimum functionality: texts that every model must classify correctly.
+Direction: a sentence of a class increases the probability of that class. Invariance: a change
+without meaning does not change the label.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from pydantic import Field, ValidationError, field_validator
 from components.core.errors import ParamsError
 from components.core.params.base import Settings
 
-_BEGINNING = 300  # characters before the sentence of a direction: it must be able to matter
+_BEGINNING = (
+    300  # characters before the sentence of a direction; in a longer text it would have no effect
+)
 
 
 class Minimum(Settings):
@@ -51,7 +54,7 @@ class Invariance(Settings):
         return patterns
 
     def change(self, text: str) -> str:
-        """`text` as the model must not mind it.
+        """Applies the change to `text`.
 
         >>> Invariance(name="x", case="upper", replace={"A": "b"}, before="1 ").change("cab")
         '1 CbB'
@@ -71,8 +74,8 @@ class Cases(Settings):
     invariance: list[Invariance] = Field(default_factory=list)
 
 
-class Predicts(Protocol):
-    """What is asked of a model; components.core.bundle.Model answers it."""
+class Predictor(Protocol):
+    """The part of components.core.bundle.Model that behaviour tests need."""
 
     @property
     def labels(self) -> list[str]: ...
@@ -80,10 +83,10 @@ class Predicts(Protocol):
 
 
 def load(path: Path) -> Cases:
-    """The cases in the file at `path`; none where there is no such file.
+    """Reads the cases in the file at `path`; no cases if the file does not exist.
 
     Raises:
-        ParamsError: no YAML, an unknown key, a wrong type; the message names each key.
+        ParamsError: no YAML, an unknown key, or a wrong type; the message names each key.
     """
     if not path.exists():
         return Cases()
@@ -91,71 +94,72 @@ def load(path: Path) -> Cases:
         return Cases.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except yaml.YAMLError as error:
         raise ParamsError(
-            f"Expected YAML in {path}, got: {' '.join(str(error).split())}. Mend that line."
+            f"Expected YAML in {path}, got: {' '.join(str(error).split())}. Correct that line."
         ) from error
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
             for fault in error.errors()
         )
-        raise ParamsError(f"{path}: {faults}. Mend these cases and run again.") from error
+        raise ParamsError(f"{path}: {faults}. Correct these cases and run again.") from error
 
 
-def check(model: Predicts, cases: Cases, documents: pl.DataFrame, each: int) -> dict[str, Any]:
-    """Asks all cases.
+def check(model: Predictor, cases: Cases, documents: pl.DataFrame, each: int) -> dict[str, Any]:
+    """Tests all cases.
 
     Args:
-        cases: those with a class that the model does not know are left out.
+        model: model under test.
+        cases: test cases; cases with a class that the model does not have are left out.
         documents: the test side, with id, text and label.
-        each: documents of a class that changes are tried on, the first ones by id.
+        each: number of documents of a class for direction and invariance, the first ones by id.
 
     Returns:
-        passed, of, value (their quotient, in [0, 1]), and cases: for each its kind, name, passed
-        and of. Empty where there is no case.
+        passed, of, value (passed / of, in [0, 1]), and cases: kind, name, passed and of for each
+        case. Empty without cases.
     """
-    some = documents.sort("id").group_by("label", maintain_order=True).head(each)
-    known = cases.model_copy(
+    sample = documents.sort("id").group_by("label", maintain_order=True).head(each)
+    applicable = cases.model_copy(
         update={
             "minimum": [case for case in cases.minimum if case.label in model.labels],
             "direction": [case for case in cases.direction if case.label in model.labels],
         }
     )
-    rows = [*_minimum(model, known), *_direction(model, known, some)]
-    rows += _invariance(model, known, some)
+    rows = [*_minimum(model, applicable), *_direction(model, applicable, sample)]
+    rows += _invariance(model, applicable, sample)
     rows = [row for row in rows if row["of"]]
     if not rows:
         return {}
-    passed, asked = sum(row["passed"] for row in rows), sum(row["of"] for row in rows)
-    return {"passed": passed, "of": asked, "value": round(passed / asked, 6), "cases": rows}
+    passed, total = sum(row["passed"] for row in rows), sum(row["of"] for row in rows)
+    return {"passed": passed, "of": total, "value": round(passed / total, 6), "cases": rows}
 
 
 def _row(kind: str, name: str, hits: Sequence[bool]) -> dict[str, Any]:
     return {"kind": kind, "name": name, "passed": sum(hits), "of": len(hits)}
 
 
-def _minimum(model: Predicts, cases: Cases) -> Iterator[dict[str, Any]]:
-    said = model.predict([case.text for case in cases.minimum]).labels
-    for case, label in zip(cases.minimum, said, strict=True):
+def _minimum(model: Predictor, cases: Cases) -> Iterator[dict[str, Any]]:
+    labels = model.predict([case.text for case in cases.minimum]).labels
+    for case, label in zip(cases.minimum, labels, strict=True):
         yield _row("minimum", case.text, [label == case.label])
 
 
-def _direction(model: Predicts, cases: Cases, some: pl.DataFrame) -> Iterator[dict[str, Any]]:
+def _direction(model: Predictor, cases: Cases, sample: pl.DataFrame) -> Iterator[dict[str, Any]]:
     for case in cases.direction:
-        others = some.filter(pl.col("label") != case.label)["text"].to_list()
+        others = sample.filter(pl.col("label") != case.label)["text"].to_list()
         column = model.labels.index(case.label)
-        begun = [text[:_BEGINNING] for text in others]
-        before = model.predict(begun).probabilities[:, column]
-        after = model.predict([text + case.add for text in begun]).probabilities[:, column]
+        beginnings = [text[:_BEGINNING] for text in others]
+        before = model.predict(beginnings).probabilities[:, column]
+        after = model.predict([text + case.add for text in beginnings]).probabilities[:, column]
         yield _row("direction", f"{case.label}:{case.add}", (after > before).tolist())
 
 
-def _invariance(model: Predicts, cases: Cases, some: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    texts = some["text"].to_list()
+def _invariance(model: Predictor, cases: Cases, sample: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    texts = sample["text"].to_list()
     before = model.predict(texts).labels
     for case in cases.invariance:
-        # A change that finds nothing to change asks nothing.
+        # Texts that the change leaves as they are test nothing.
         changed = [(case.change(text), label) for text, label in zip(texts, before, strict=True)]
-        asked = [pair for pair, text in zip(changed, texts, strict=True) if pair[0] != text]
-        after = model.predict([text for text, _ in asked]).labels
-        hits = [new == old for new, (_, old) in zip(after, asked, strict=True)]
+        changed_pairs = [pair for pair, text in zip(changed, texts, strict=True) if pair[0] != text]
+        after = model.predict([text for text, _ in changed_pairs]).labels
+        hits = [new == old for new, (_, old) in zip(after, changed_pairs, strict=True)]
         yield _row("invariance", case.name, hits)

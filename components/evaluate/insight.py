@@ -1,4 +1,4 @@
-"""What people ask after the numbers: by which words does it decide, and which labels look wrong?"""
+"""Computes the words that explain each class, and the documents with suspected label errors."""
 
 from __future__ import annotations
 
@@ -12,66 +12,73 @@ from components.core import tables
 from components.core.bundle import Model
 from components.core.target import SingleLabel
 
-_SHOWN_WORDS = 12  # of a class
-_LEAST_DOCUMENTS = 2  # of one class that a word must stand in; in one alone it is that text's word
-_FOLD_DIGITS = 8  # of a text's hash that choose its fold
+_SHOWN_WORDS = 12  # for each class
+_MIN_DOCUMENTS = (
+    2  # of a class with the word; a word of a single document does not explain the class
+)
+_FOLD_DIGITS = 8  # hexadecimal digits of a text's hash that select its fold
 
 
 def class_words(
     model: Model, documents: pl.DataFrame, predicted: Sequence[str], each: int
 ) -> dict[str, list[dict[str, Any]]]:
-    """The words that speak most for each class, over the texts that got it.
+    """Computes the words with the highest mean weight for each class.
 
     Args:
-        model: which explains.
+        model: computes the explanations.
         documents: the test side, with id and text.
-        predicted: the label that each got.
-        each: documents of a class that are explained, the first ones by id.
+        predicted: predicted label of each document.
+        each: number of documents of a class that are explained, the first ones by id.
 
     Returns:
-        class -> word, weight (mean over the class's documents, in units of ln p), documents with
-        the word; the strongest first. See core/bundle/explanation.py.
+        class -> rows of word, weight (mean over the explained documents of the class, in units of
+        ln p), documents with the word; highest weight first. See core/bundle/explanation.py.
     """
-    asked = documents.select("id", "text", label=pl.Series(predicted, dtype=pl.String)).sort("id")
-    found: dict[str, list[dict[str, Any]]] = {}
+    explained = documents.select("id", "text", label=pl.Series(predicted, dtype=pl.String)).sort(
+        "id"
+    )
+    words_by_class: dict[str, list[dict[str, Any]]] = {}
     for label in model.labels:
-        texts = asked.filter(pl.col("label") == label)["text"].head(each).to_list()
+        texts = explained.filter(pl.col("label") == label)["text"].head(each).to_list()
         sums: dict[str, list[float]] = {}
-        for why in model.explain(texts):
-            for word, weight in why.weights.items():
+        for explanation in model.explain(texts):
+            for word, weight in explanation.weights.items():
                 sums.setdefault(word, []).append(weight)
         rows: list[dict[str, Any]] = [
-            {"word": word, "weight": round(sum(all_) / len(texts), 4), "documents": len(all_)}
-            for word, all_ in sums.items()
-            if len(all_) >= _LEAST_DOCUMENTS
+            {"word": word, "weight": round(sum(weights) / len(texts), 4), "documents": len(weights)}
+            for word, weights in sums.items()
+            if len(weights) >= _MIN_DOCUMENTS
         ]
-        found[label] = sorted(rows, key=lambda row: (-row["weight"], row["word"]))[:_SHOWN_WORDS]
-    return found
+        words_by_class[label] = sorted(rows, key=lambda row: (-row["weight"], row["word"]))[
+            :_SHOWN_WORDS
+        ]
+    return words_by_class
 
 
-def suspected_labels(documents: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
-    """Documents whose label is probably wrong, the most suspicious first.
+def suspected_labels(documents: pl.DataFrame, limit: int, seed: int) -> pl.DataFrame:
+    """Finds documents whose label is probably wrong, lowest label quality first.
 
-    A linear model judges texts that it did not learn from (components/label_noise.py); confident
-    learning says how many labels of each class are wrong, and those documents are named that give
-    their own label least (Northcutt, Jiang and Chuang 2021; cleanlab's `find_label_issues`).
+    A linear model predicts each document by cross-validation (components/label_noise.py).
+    Confident learning selects the suspected label errors from these probabilities (Northcutt,
+    Jiang and Chuang 2021; cleanlab's `find_label_issues`).
 
     Args:
-        documents: to search, with id, text and label.
-        most: documents that are searched; of more, a sample by `seed`.
+        documents: documents to search, with id, text and label.
+        limit: maximum number of documents to search; a sample of more documents.
+        seed: of the sample.
 
     Returns:
-        id, label, looks_like, quality: the probability of the label that it has, in [0, 1].
+        id, label, looks_like, quality: the probability of the document's label, in [0, 1].
     """
     from cleanlab.filter import find_label_issues
 
     searched = documents.sort("id")
-    if len(searched) > most:
-        searched = searched.sample(most, seed=seed).sort("id")
+    if len(searched) > limit:
+        searched = searched.sample(limit, seed=seed).sort("id")
     names = sorted(set(searched["label"]))
     labels = searched["label"].to_list()
     columns = {"id": pl.String, "label": pl.String, "looks_like": pl.String, "quality": pl.Float64}
-    if len(names) < 2:  # noqa: PLR2004 - with one class no label can be wrong
+    if len(names) < 2:  # noqa: PLR2004 - no label errors with one class
         return pl.DataFrame(schema=columns)
     target = SingleLabel(names)
     actual = target.encode(labels)

@@ -1,4 +1,4 @@
-"""Draws an evaluation as one HTML page, without foreign hosts and with the same bytes each time."""
+"""Renders an evaluation as one HTML page without external resources, byte-identical each time."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from components.core.target import SingleLabel
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_SHOWN_MISTAKES = 12  # most confident ones; more than a screen is not read
-_EXCERPT = 260  # characters of a scrubbed text that let a person judge a mistake
+_SHOWN_MISTAKES = 12  # the most confident mistakes, about one screen
+_EXCERPT = 260  # characters of a scrubbed text, enough for a person to judge a mistake
 _BINS = 10  # of the reliability diagram, equally many documents each
 _BLUE, _ORANGE, _GREY = "#2563a8", "#c2571a", "#8a8f98"
 
 
 @dataclass(frozen=True)
 class Insight:
-    """What stands behind the numbers.
+    """Explanations, suspected labels and behaviour tests.
 
     Attributes:
-        words: as `evaluation_insight.class_words` returns it.
-        suspects: as `evaluation_insight.suspected_labels` returns it, with text (scrubbed).
+        words: result of `insight.class_words`.
+        suspects: result of `insight.suspected_labels`, with a column text (scrubbed).
         behaviour: the cases of `behaviour.check`.
     """
 
@@ -38,7 +38,7 @@ class Insight:
 
 
 def epochs(folder: Path) -> pl.DataFrame:
-    """DVCLive's curves: columns step, train_loss, validation_loss, train_accuracy, ..."""
+    """Reads DVCLive's curves: columns step, train_loss, train_accuracy, validation_loss, ..."""
     table: pl.DataFrame | None = None
     for side in ("train", "validation"):
         for name in ("loss", "accuracy"):
@@ -57,13 +57,13 @@ def render(
     documents: pl.DataFrame,
     insight: Insight,
 ) -> str:
-    """The page.
+    """Renders the page.
 
     Args:
-        measured: metrics.json.
-        answers: of each test document, as `evaluate.answers` gives them.
-        training: training.json.
-        curves: as `epochs` returns it.
+        measured: content of metrics.json.
+        answers: result of `evaluate.answers` for the test side.
+        training: content of training.json.
+        curves: result of `epochs`.
         documents: the test side, for excerpts (scrubbed) of the most confident mistakes.
         insight: words, suspected labels, behaviour.
     """
@@ -97,7 +97,7 @@ def render(
 
 
 def _draw(plot: Any, size: tuple[float, float]) -> str:
-    """An SVG element; no date and a fixed salt, so that its bytes do not change."""
+    """Draws an SVG element, without a date and with a fixed salt, so that its bytes are stable."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -146,10 +146,12 @@ def _classes(axes: Axes, measured: dict[str, Any]) -> None:
         [("precision", _GREY), ("recall", _ORANGE), ("f1", _BLUE)]
     ):
         values = [measured["classes"][label][name] for label in labels]
-        places = [i + (offset - 1) * 0.22 for i in range(len(labels))]
-        axes.scatter(values, places, color=colour, label=name.replace("f1", "F1"), s=36, zorder=3)
-    for place in range(len(labels)):
-        axes.axhline(place, color="#e5e7eb", zorder=0)
+        positions = [i + (offset - 1) * 0.22 for i in range(len(labels))]
+        axes.scatter(
+            values, positions, color=colour, label=name.replace("f1", "F1"), s=36, zorder=3
+        )
+    for row in range(len(labels)):
+        axes.axhline(row, color="#e5e7eb", zorder=0)
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
     axes.set_xlim(right=1.005)

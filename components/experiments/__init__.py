@@ -1,1 +1,1 @@
-"""Experiments beside the pipeline: cross-validation, tuning, DVC experiments."""
+"""Experiments outside of the pipeline: cross-validation, tuning, DVC experiments."""

@@ -1,9 +1,9 @@
-"""Cross-validation: how good a recipe is, not how lucky one split was.
+"""Cross-validation of candidates, so that a result does not depend on one split.
 
     data/03_split (all sides) -> folds -> accuracy and macro F1 of candidates on the same folds
 
-No stage of the pipeline: nothing is released by it. Near duplicates share a fold; inside each
-fold's learning documents a validation part stops the training, as in `newsloop run`.
+Cross-validation is no stage of the pipeline and releases nothing. Near duplicates share a fold. A
+validation part of each fold's training documents stops the training, as in `newsloop run`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-BASELINE = "svm"  # TF-IDF + LinearSVC; `linear` is one of our architectures
+BASELINE = "svm"  # TF-IDF + LinearSVC of scikit-learn; `linear` is an architecture of newsloop
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold's result of one candidate; accuracy and macro F1 in [0, 1]."""
+    """Result of one candidate on one fold; accuracy and macro F1 in [0, 1]."""
 
     candidate: str
     repeat: int
@@ -49,11 +49,11 @@ class Fold:
 
 @dataclass(frozen=True)
 class FoldComparison:
-    """Whether two candidates differ by more than their folds do.
+    """Paired comparison of two candidates over folds.
 
     Attributes:
-        difference: mean of the first's accuracy less the second's.
-        p: two-sided, in [0, 1].
+        difference: mean of the first candidate's accuracy minus the second's.
+        p: two-sided p-value, in [0, 1].
     """
 
     difference: float
@@ -61,7 +61,7 @@ class FoldComparison:
 
 
 def documents(paths: Paths) -> pl.DataFrame:
-    """All documents that the split kept, without exact repeats.
+    """Reads all documents of the split, which has no exact duplicates.
 
     Raises:
         DataError: there is no split yet.
@@ -70,7 +70,7 @@ def documents(paths: Paths) -> pl.DataFrame:
 
 
 def sides(paths: Paths, *names: str) -> list[pl.DataFrame]:
-    """These sides of the split.
+    """Reads the sides `names` of the split.
 
     Raises:
         DataError: there is no split yet.
@@ -85,13 +85,13 @@ def sides(paths: Paths, *names: str) -> list[pl.DataFrame]:
 
 
 def groups(texts: Sequence[str], settings: Split) -> Array:
-    """(N,) int: texts that almost repeat each other, even by way of others, share a number."""
+    """Groups near duplicates: (N,) int, the connected component of each text."""
     import numpy as np
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    found = [near_duplicates.shingles(text, settings.shingle_words) for text in texts]
-    pairs = near_duplicates.similar_pairs(found, settings)
+    shingle_sets = [near_duplicates.shingles(text, settings.shingle_words) for text in texts]
+    pairs = near_duplicates.similar_pairs(shingle_sets, settings)
     edges = np.array([(a, b) for a, near in pairs.items() for b in near], int).reshape(-1, 2)
     shape = (len(texts), len(texts))
     graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=shape)
@@ -99,9 +99,10 @@ def groups(texts: Sequence[str], settings: Split) -> Array:
 
 
 def assign(group: Array, folds: int, seed: int) -> Array:
-    """(N,) int: the fold of each document, 0 to folds - 1; a group stays together.
+    """Assigns each document to a fold: (N,) int, 0 to folds - 1; a group stays together.
 
-    Groups are shuffled; then, the largest first, each goes to the fold with the fewest documents.
+    In random order, but the largest groups first, each group goes to the fold with the fewest
+    documents.
     """
     import numpy as np
 
@@ -109,20 +110,22 @@ def assign(group: Array, folds: int, seed: int) -> Array:
     shuffled = np.random.default_rng(seed).permutation(len(names))
     order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
     filled = np.zeros(folds, int)
-    place = np.zeros(len(names), int)
+    fold_of_group = np.zeros(len(names), int)
     for i in order:
-        place[i] = filled.argmin()
-        filled[place[i]] += sizes[i]
-    return place[np.searchsorted(names, group)]
+        fold_of_group[i] = filled.argmin()
+        filled[fold_of_group[i]] += sizes[i]
+    return fold_of_group[np.searchsorted(names, group)]
 
 
 def corrected_t(differences: Sequence[float], tested: float) -> FoldComparison:
-    """The corrected resampled t-test (Nadeau and Bengio 2003, "Inference for the Generalization
-    Error"): folds share their learning documents, so a plain t-test would be too sure.
+    """Computes the corrected resampled t-test.
+
+    Nadeau and Bengio 2003, "Inference for the Generalization Error": folds share their training
+    documents, so a plain t-test underestimates the variance.
 
     Args:
-        differences: one accuracy less the other's, fold by fold; at least two.
-        tested: documents of a fold over documents learned from, for example 0.25 with five folds.
+        differences: difference of two accuracies for each fold; at least two folds.
+        tested: test documents over training documents, for example 0.25 with five folds.
     """
     from scipy.stats import t
 
@@ -135,7 +138,7 @@ def corrected_t(differences: Sequence[float], tested: float) -> FoldComparison:
 
 
 class Silent:
-    """Stands where DVCLive stands in a run of the pipeline: nothing is kept."""
+    """Replaces DVCLive and discards all metrics."""
 
     def log_metric(self, name: str, value: float) -> None: ...
 
@@ -143,36 +146,43 @@ class Silent:
 
 
 def learn_and_stop(table: pl.DataFrame, params: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`table` in two: documents to learn from, and a validation part to stop by.
+    """Splits `table` into training documents and a validation part for early stopping.
 
-    The part is as large as `split` makes it; near duplicates stay together.
+    The part has the share of the validation side in `split`; near duplicates stay together.
     """
     share = params.split.validation_share / (1 - params.split.test_share)
-    held = assign(groups(table["text"].to_list(), params.split), round(1 / share), 1) == 0
-    return table.filter(~pl.Series(held)), table.filter(pl.Series(held))
+    in_validation = assign(groups(table["text"].to_list(), params.split), round(1 / share), 1) == 0
+    return table.filter(~pl.Series(in_validation)), table.filter(pl.Series(in_validation))
 
 
 def answer(
     name: str,
     params: Params,
-    learned: pl.DataFrame,
-    asked: Sequence[str],
-    kept: Path | None = None,
+    training_documents: pl.DataFrame,
+    texts: Sequence[str],
+    cache_folder: Path | None = None,
 ) -> list[str]:
-    """The labels that candidate `name`, having learned from `learned`, gives to `asked`.
+    """Trains candidate `name` and predicts the labels of `texts`.
 
-    `kept`: see `train.fit`.
+    Args:
+        name: an architecture, "ensemble", or BASELINE.
+        params: all settings.
+        training_documents: documents with text and label, for training and early stopping.
+        texts: texts to predict.
+        cache_folder: see `train.fit`.
     """
     if name == BASELINE:
-        return svm_baseline.predict(learned["text"].to_list(), learned["label"].to_list(), asked)
-    imports.keras()  # the networks import it
-    sides = learn_and_stop(learned, params)
-    model, encoder, _ = train.fit(name, params, *sides, Silent(), kept=kept)
-    # Of these documents nobody knows the class.
-    table = pl.DataFrame({"text": list(asked), "label": params.ingest.labels[0]})
-    found, _ = inference.outputs(name, model, encoder, params, table, kept)
+        return svm_baseline.predict(
+            training_documents["text"].to_list(), training_documents["label"].to_list(), texts
+        )
+    imports.keras()  # the networks import Keras
+    sides = learn_and_stop(training_documents, params)
+    model, encoder, _ = train.fit(name, params, *sides, Silent(), cache_folder=cache_folder)
+    # The label is a placeholder: inference encodes labels, and this function ignores them.
+    table = pl.DataFrame({"text": list(texts), "label": params.ingest.labels[0]})
+    predictions, _ = inference.outputs(name, model, encoder, params, table, cache_folder)
     target = targets.of(params)
-    return target.decode(target.decide(found[assembly.PROBABILITIES])[0])
+    return target.decode(target.decide(predictions[assembly.PROBABILITIES])[0])
 
 
 def run(
@@ -181,27 +191,27 @@ def run(
     candidates: Sequence[str],
     folds: int,
     repeats: int,
-    answer_: Callable[[str, Params, pl.DataFrame, Sequence[str]], list[str]] = answer,
+    predict: Callable[[str, Params, pl.DataFrame, Sequence[str]], list[str]] = answer,
 ) -> Iterator[Fold]:
-    """Each candidate on each fold, as they come.
+    """Yields the result of each candidate on each fold.
 
     Args:
-        params: the recipe.
+        params: all settings.
         table: documents with text and label.
-        candidates: architectures, or BASELINE.
-        folds: at least 2.
-        repeats: of the whole, each with other folds.
-        answer_: see `answer`.
+        candidates: architectures, "ensemble", or BASELINE.
+        folds: number of folds, at least 2.
+        repeats: number of cross-validations, each with other folds.
+        predict: function with the arguments of `answer`.
     """
     group, target = groups(table["text"].to_list(), params.split), targets.of(params)
     for repeat in range(repeats):
         fold = assign(group, folds, params.split.seed + repeat)
         for number in range(folds):
-            held = pl.Series(fold == number)
-            asked = table.filter(held)
+            in_fold = pl.Series(fold == number)
+            test = table.filter(in_fold)
             for name in candidates:
-                said = answer_(name, params, table.filter(~held), asked["text"].to_list())
-                scored = target.score(asked["label"].to_list(), said, params.evaluate)
+                predicted = predict(name, params, table.filter(~in_fold), test["text"].to_list())
+                scored = target.score(test["label"].to_list(), predicted, params.evaluate)
                 yield Fold(
                     name,
                     repeat,
@@ -214,18 +224,19 @@ def run(
 
 
 def summary(results: Sequence[Fold], folds: int) -> dict[str, Any]:
-    """Mean and deviation by candidate, and each candidate against the first.
+    """Computes mean and standard deviation by candidate, and compares each one with the first.
 
     Returns:
         candidates: name -> accuracy, accuracy_deviation, macro_f1, macro_f1_deviation, errors,
-        documents, and against the first: difference, p.
+        documents, and for all but the first: first_is_better_by, p (see `corrected_t`); folds;
+        results: the fields of each Fold.
     """
     names = list(dict.fromkeys(result.candidate for result in results))
     by_name = {name: [r for r in results if r.candidate == name] for name in names}
-    found: dict[str, Any] = {}
+    candidates: dict[str, Any] = {}
     for name, rows in by_name.items():
         accuracy, f1 = [r.accuracy for r in rows], [r.macro_f1 for r in rows]
-        found[name] = {
+        candidates[name] = {
             "accuracy": statistics.mean(accuracy),
             "accuracy_deviation": statistics.stdev(accuracy),
             "macro_f1": statistics.mean(f1),
@@ -237,5 +248,5 @@ def summary(results: Sequence[Fold], folds: int) -> dict[str, Any]:
             first = [r.accuracy for r in by_name[names[0]]]
             gaps = [a - b for a, b in zip(first, accuracy, strict=True)]
             compared = corrected_t(gaps, 1 / (folds - 1))
-            found[name] |= {"first_is_better_by": compared.difference, "p": compared.p}
-    return {"candidates": found, "folds": folds, "results": [vars(r) for r in results]}
+            candidates[name] |= {"first_is_better_by": compared.difference, "p": compared.p}
+    return {"candidates": candidates, "folds": folds, "results": [vars(r) for r in results]}

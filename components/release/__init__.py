@@ -1,10 +1,10 @@
-"""Publishes a bundle that the gate let pass, and makes it the champion.
+"""Publishes a bundle that passed the gate, and makes it the champion.
 
-The order is what makes it safe to be killed anywhere: dvc push, commit, bundle store, tag, git
-push, ledger row. Each step does nothing when it was done before. The journal (release/journal.py)
-says how far a killed release came: with the bundle in the store it is finished, before that it is
-forgotten, and the next run releases anew without training. The ledger row is last: until it is
-there, the old champion serves.
+The steps are dvc push, commit, bundle store, tag, git push, ledger row. In this order a kill at any
+moment does no harm, and each step is idempotent. The journal (release/journal.py) records the last
+step of a killed release. flows/versions/repair.py finishes the release if the bundle is in the
+store and the champion is unchanged. Otherwise it discards the release, and the next run releases
+again without a new training. The old champion serves until the ledger row exists.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from components.release.journal import Entry, ReleaseStep
 from components.release.repository import Taken
 
 _ADVERTISEMENT = re.compile(r"\s*Having any troubles\?.*?happy to help!")
-# How S3 and the libraries that talk to it put it, and what it means.
+# Patterns in error messages of S3 and its client libraries -> hints for the user.
 _HINTS = (
     (
         "Forbidden|AccessDenied|InvalidAccessKey|SignatureDoesNotMatch|credentials",
-        "DVC's remote does not let us in: see its keys (docs/versions.md).",
+        "DVC's remote denies access: check its keys (docs/versions.md).",
     ),
-    ("NoSuchBucket", "Make the bucket, or name another one by `dvc remote modify`."),
+    ("NoSuchBucket", "Create the bucket, or name another one by `dvc remote modify`."),
     (
         "Could not connect|Connection was closed|IncompleteRead|timed? ?out",
-        "DVC's remote cannot be reached, or not for long: see that it runs.",
+        "DVC's remote cannot be reached, or the connection breaks: check the remote.",
     ),
 )
 PUSH_SECONDS = 3600.0  # the default of release.remote_minutes
@@ -60,10 +60,10 @@ def publish(
     """Releases data/06_packaged/bundle.
 
     Args:
-        paths: of the workspace in which it was made.
-        ledger: where the version and its deployment are written.
-        decision: the gate's, as a dictionary; kept with the version.
-        watermark: of the feedback source in the snapshot; labels after it are new.
+        paths: of the workspace that built the bundle.
+        ledger: stores the version and its deployment.
+        decision: decision of the gate as a dictionary, stored with the version.
+        watermark: of the feedback source in the snapshot; later labels are new.
         now: UTC.
         reason: why the run was started.
         git_remote: of the checkout, to which the tag goes; None: it stays here.
@@ -73,15 +73,15 @@ def publish(
         The new champion.
 
     Raises:
-        ReleaseError: dvc or git refused; the old champion stays.
+        ReleaseError: dvc or git failed; the old champion stays.
     """
     name = bundle.verify(paths.bundle, paths.keys)
-    known = {row["bundle"]: row["version"] for row in ledger.versions()}
-    if name in known:
-        ledger.deploy(known[name], now, reason)
+    versions_by_bundle = {row["bundle"]: row["version"] for row in ledger.versions()}
+    if name in versions_by_bundle:
+        ledger.deploy(versions_by_bundle[name], now, reason)
         return _champion(ledger)
     champion = ledger.champion()
-    spent = energy.of(paths.bundle / bundle.MODEL, paths.home)
+    spent = energy.read(paths.bundle / bundle.MODEL, paths.home)
     entry = Entry(
         bundle=name,
         champion=champion.bundle if champion else None,
@@ -105,10 +105,10 @@ def publish(
 
 
 def finish(paths: Paths, ledger: Ledger, entry: Entry, now: datetime) -> Champion:
-    """The steps after `stored`: tag, git push, ledger row. Needs no data of the workspace.
+    """Runs the steps after `stored`: tag, git push, ledger row; needs no data of the workspace.
 
     Raises:
-        ReleaseError: git refused; the old champion stays, and `newsloop repair` goes on from here.
+        ReleaseError: git failed; the old champion stays, and `newsloop repair` resumes here.
     """
     for _ in range(ATTEMPTS):
         try:
@@ -125,29 +125,30 @@ def finish(paths: Paths, ledger: Ledger, entry: Entry, now: datetime) -> Champio
         journal.close(paths)
         return _champion(ledger)
     raise ReleaseError(
-        f"Expected to find a version number that is free, others took {ATTEMPTS} in a row. The "
-        "champion stays; run `newsloop repair` when they are done."
+        f"Expected a free version number, other installations took {ATTEMPTS} in a row. The "
+        "champion stays; run `newsloop repair` when their releases are done."
     )
 
 
 def left_by(paths: Paths, champion: Champion) -> dict[str, Any] | None:
-    """What the champion was made from, as its release left it.
+    """Reads data/released.json from the commit of the champion's release.
 
-    None where it left nothing, or where another installation released it into the same ledger, so
-    that its commit is not here.
+    Returns:
+        None if the commit has no such file, or if this repository lacks the champion's tag, since
+        another installation released the champion into the same ledger.
     """
     released = repository.RELEASED
     if not git.run(paths.root, "tag", "--list", champion.tag):
         return None
     if not git.run(paths.root, "ls-tree", "--name-only", champion.commit, released):
         return None
-    said = git.run(paths.root, "show", f"{champion.commit}:{released}")
-    facts: dict[str, Any] = json.loads(said)
+    content = git.run(paths.root, "show", f"{champion.commit}:{released}")
+    facts: dict[str, Any] = json.loads(content)
     return facts
 
 
 def store(source: Path, target: Path, key_folder: Path) -> None:
-    """Copies a bundle into the bundle store, whole or not at all, and verifies the copy."""
+    """Copies a bundle into the bundle store atomically, and verifies the copy."""
     if target.exists():
         bundle.verify(target, key_folder)
         return
@@ -164,18 +165,18 @@ def store(source: Path, target: Path, key_folder: Path) -> None:
 
 
 def untag(paths: Paths, entry: Entry) -> list[str]:
-    """Takes the tags of this bundle away from workspace and checkout; their names."""
-    gone = set()
+    """Deletes the tags of this bundle in workspace and checkout; returns their names."""
+    deleted = set()
     for root in {paths.root, _checkout(paths)}:
         for version, text in repository.versions(root).items():
             if _mark(entry) in text:
                 git.run(root, "tag", "--delete", version_names.tag(version))
-                gone.add(version_names.tag(version))
-    return sorted(gone)
+                deleted.add(version_names.tag(version))
+    return sorted(deleted)
 
 
 def _facts(paths: Paths) -> dict[str, Any]:
-    """Counts of the data that the bundle was made from, and where the test side was cut."""
+    """Builds data/released.json: counts of the bundle's data, eras, and the test side's hash."""
     split = tables.read_json(paths.split / "split.json")
     names = [pin["name"] for pin in tables.read_json(paths.snapshot)["sources"]]
     validation = tables.read_json(paths.validated / "validation.json")
@@ -191,18 +192,18 @@ def _champion(ledger: Ledger) -> Champion:
 
 
 def _number(paths: Paths, ledger: Ledger, entry: Entry) -> int:
-    """The version's number: of the tag that a killed run left for this bundle, or the next."""
+    """Returns the version's number: of a tag that a killed run left, or the next free one."""
     taken = {row["version"] for row in ledger.versions()}
     tags = {**repository.versions(_checkout(paths)), **repository.versions(paths.root)}
-    left = [v for v, text in tags.items() if _mark(entry) in text and v not in taken]
-    if left:
-        return left[0]
+    candidates = [v for v, text in tags.items() if _mark(entry) in text and v not in taken]
+    if candidates:
+        return candidates[0]
     public = repository.published(_checkout(paths), entry.git_remote)
     return max(taken | set(tags) | public, default=0) + 1
 
 
 def _tag(paths: Paths, entry: Entry, version: int) -> None:
-    """The annotated tag, in the workspace and, where that is a clone, in the checkout."""
+    """Creates the annotated tag in the workspace, and in the checkout of a cloned workspace."""
     tag = version_names.tag(version)
     if _mark(entry) not in repository.versions(paths.root).get(version, ""):
         accuracy = entry.metrics["accuracy"]["value"]
@@ -236,7 +237,7 @@ def _register(ledger: Ledger, entry: Entry, version: int, now: datetime) -> None
     try:
         ledger.add_version(row, entry.reason)
     except LedgerError as error:
-        # Another installation releases into the same ledger.
+        # Another installation released a version with this number into the same ledger.
         if version in {other["version"] for other in ledger.versions()}:
             raise Taken(str(error)) from error
         raise
@@ -264,8 +265,8 @@ def _push(paths: Paths, seconds: float) -> None:
         )
 
 
-def explained(said: str) -> str:
-    """What DVC said of its remote, without its advertisement, and what to do."""
-    said = _ADVERTISEMENT.sub("", said)
-    hint = next((text for words, text in _HINTS if re.search(words, said)), "")
-    return f"{said} {hint}".strip()
+def explained(message: str) -> str:
+    """Removes the advertisement from a message of DVC, and appends a hint for the user."""
+    message = _ADVERTISEMENT.sub("", message)
+    hint = next((text for words, text in _HINTS if re.search(words, message)), "")
+    return f"{message} {hint}".strip()

@@ -1,8 +1,8 @@
-"""How far a release came: .newsloop/release.json, while one is under way.
+"""The journal of a release: .newsloop/release.json, which exists during a release only.
 
-Whoever finds it while holding the learning lock knows that the run that wrote it was killed, and
-what it had in mind. From the step `stored` on, all that a version is made of lies in places that
-outlive the workspace, so the release is finished; before that, nobody has seen anything of it.
+For the holder of the learning lock, a journal means that its run was killed. From the step `stored`
+on, all parts of the version lie outside of the workspace, so the release can be finished. Before
+that, no part of it is visible to others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from components.core.paths import Paths
 
 
 class ReleaseStep(StrEnum):
-    """The steps in their order; each is written when it is done, BEGUN before the first."""
+    """The steps in order; the journal records each one when it is done, and BEGUN at the start."""
 
     BEGUN = "begun"
     PUSHED = "pushed"
@@ -29,19 +29,19 @@ class ReleaseStep(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """A release under way.
+    """A release in progress.
 
     Attributes:
-        bundle: name of the bundle that is released.
-        champion: name of the bundle that served when the release began; None: nobody.
+        bundle: name of the released bundle.
+        champion: name of the champion's bundle at the start; None without a champion.
         root: the workspace.
-        git_remote: where the tag goes, see `release` in params.yaml; None: nowhere.
-        reason: why the run was started.
-        metrics: metrics.json.
-        decision: the gate's, with `feedback_watermark`.
+        git_remote: remote for the tag, see `release` in params.yaml; None for no push.
+        reason: reason of the run.
+        metrics: content of metrics.json, with `energy`.
+        decision: decision of the gate, with `feedback_watermark`.
         dvc_lock, snapshot: SHA-256 of dvc.lock and data/sources.json.
-        step: the last that was done.
-        commit: from the step `committed` on.
+        step: the last completed step.
+        commit: commit of the release; empty before the step `committed`.
     """
 
     bundle: str
@@ -58,7 +58,7 @@ class Entry:
 
     @property
     def complete(self) -> bool:
-        """Whether the release can be finished without the workspace's data."""
+        """True if the release can be finished without the workspace's data."""
         steps = list(ReleaseStep)
         return steps.index(self.step) >= steps.index(ReleaseStep.STORED)
 
@@ -69,10 +69,10 @@ def write(entry: Entry, paths: Paths) -> Entry:
 
 
 def read(paths: Paths) -> Entry | None:
-    """The release under way, or that a killed run left.
+    """Reads the journal of a release in progress or of a killed run; None without a journal.
 
     Raises:
-        ReleaseError: there is a journal that cannot be read; it was written by another version.
+        ReleaseError: another version of newsloop wrote the journal.
     """
     if not paths.journal.exists():
         return None
@@ -83,7 +83,7 @@ def read(paths: Paths) -> Entry | None:
         raise ReleaseError(
             f"Expected {paths.journal} to be written by this version of newsloop, got: {error}. "
             "Finish the release with the version that began it, or remove that file: the next "
-            "run then releases anew."
+            "run then starts a new release."
         ) from error
 
 

@@ -1,7 +1,7 @@
-"""A release in git: a commit beside the branch, and a tag that keeps it.
+"""Git part of a release: a commit outside of any branch, and a tag that refers to it.
 
-The commit holds exactly what the bundle was made from: code, params, snapshot, dvc.lock. The branch
-that is checked out, its index and its files stay as they were.
+The commit holds the inputs of the bundle: code, params, snapshot, dvc.lock. The current branch, its
+index and its files do not change.
 """
 
 from __future__ import annotations
@@ -18,41 +18,46 @@ from components.core.ledger import version_names
 from components.core.paths import Paths
 from components.core.scrub import suppression
 
-RELEASED = "data/released.json"  # what later data are compared with: components/core/baseline.py
+# The counts of the release, which later data are compared with: see components/core/baseline.py.
+RELEASED = "data/released.json"
 _PINNED = (
     "params.yaml", "dvc.yaml", "dvc.lock",
     "data/sources.json", "data/baseline.json", "data/candidate.json",
 )  # fmt: skip
-# How git says that there is a tag of that name already, or that one is being made.
+# Parts of git's messages for a tag that exists, or that another process creates.
 _TAKEN = ("already exists", "cannot lock ref", "failed to update ref")
 
 
 class Taken(ReleaseError):
-    """Somebody else has published a version with this number."""
+    """Another installation published a version with this number."""
 
 
 def commit(paths: Paths, facts: Mapping[str, Any], now: datetime, message: str) -> str:
-    """A commit of the tracked files as they are now, with `facts` as data/released.json."""
+    """Commits the tracked files in their current state, with `facts` as data/released.json.
+
+    Returns:
+        The commit; HEAD if its tree is the same.
+    """
     with tempfile.TemporaryDirectory(dir=paths.home, prefix="index-") as folder:
-        own = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-        git.run(paths.root, "read-tree", "HEAD", env=own)
-        git.run(paths.root, "add", "--update", ".", env=own)
+        environment = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        git.run(paths.root, "read-tree", "HEAD", env=environment)
+        git.run(paths.root, "add", "--update", ".", env=environment)
         suppressed = suppression.pinned_file(paths.root)
-        listed = [str(suppressed)] if suppressed.exists() else []
-        git.run(paths.root, "add", "--force", *_PINNED, *listed, env=own)
+        optional = [str(suppressed)] if suppressed.exists() else []
+        git.run(paths.root, "add", "--force", *_PINNED, *optional, env=environment)
         written = tables.write_json(facts, Path(folder) / "released.json")
         blob = git.run(paths.root, "hash-object", "-w", str(written))
         entry = f"100644,{blob},{RELEASED}"
-        git.run(paths.root, "update-index", "--add", "--cacheinfo", entry, env=own)
-        tree = git.run(paths.root, "write-tree", env=own)
+        git.run(paths.root, "update-index", "--add", "--cacheinfo", entry, env=environment)
+        tree = git.run(paths.root, "write-tree", env=environment)
     if tree == git.run(paths.root, "rev-parse", "HEAD^{tree}"):
         return git.run(paths.root, "rev-parse", "HEAD")
-    moment = {"GIT_AUTHOR_DATE": now.isoformat(), "GIT_COMMITTER_DATE": now.isoformat()}
-    return git.run(paths.root, "commit-tree", tree, "-p", "HEAD", "-m", message, env=moment)
+    dates = {"GIT_AUTHOR_DATE": now.isoformat(), "GIT_COMMITTER_DATE": now.isoformat()}
+    return git.run(paths.root, "commit-tree", tree, "-p", "HEAD", "-m", message, env=dates)
 
 
 def versions(root: Path) -> dict[int, str]:
-    """Version -> message of its tag, of the repository at `root`."""
+    """Returns version -> message of its tag, for the repository at `root`."""
     fields = "--format=%(refname:short) %(contents)%00"
     listed = git.run(root, "tag", "--list", version_names.TAGS, fields)
     entries = (entry.strip().partition(" ") for entry in listed.split("\0"))
@@ -61,10 +66,10 @@ def versions(root: Path) -> dict[int, str]:
 
 
 def published(root: Path, remote: str | None) -> set[int]:
-    """The numbers of the versions that a git remote has.
+    """Returns the numbers of the versions that a git remote has.
 
     Raises:
-        ReleaseError: it cannot be reached.
+        ReleaseError: the remote cannot be reached.
     """
     if remote is None:
         return set()
@@ -75,20 +80,20 @@ def published(root: Path, remote: str | None) -> set[int]:
 
 
 def make_tag(root: Path, tag: str, commit_: str, message: str) -> None:
-    """An annotated tag.
+    """Creates an annotated tag.
 
     Raises:
-        Taken: there is one of that name.
+        Taken: a tag of that name exists.
     """
     _unless_taken(root, "tag", "--annotate", tag, commit_, "-m", message)
 
 
 def push(root: Path, remote: str, tag: str) -> None:
-    """Brings a tag, and what it keeps, to another repository; never moves one that is there.
+    """Pushes a tag and its objects to another repository, without overwriting a tag there.
 
     Raises:
-        Taken: there is another tag of that name.
-        ReleaseError: it cannot be reached, or refuses.
+        Taken: the repository has another tag of that name.
+        ReleaseError: the repository cannot be reached, or refuses the push.
     """
     _unless_taken(root, "push", "--quiet", remote, f"refs/tags/{tag}")
 

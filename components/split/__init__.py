@@ -33,7 +33,7 @@ from components.near_duplicates import group, normalise, shingles, similar_pairs
 from components.split import by_time
 
 SIDES = ("train", "validation", "test")
-_LEAST_GROUPS = 3  # of a class: one for each side
+_MIN_GROUPS = 3  # of a class: one for each side
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] =
     if settings.by == "time":
         times = [table["time"][row] for row in rows]
         eras = by_time.extended(eras, times, settings)
-        positions = [by_time.place(time, eras, settings) for time in times]
+        positions = [by_time.position_of(time, eras, settings) for time in times]
         counts |= {"eras": by_time.described(eras), "untimed": times.count(None)}
     else:
-        positions = [place(text, settings.seed) for text in first]
+        positions = [position_of(text, settings.seed) for text in first]
     groups = group(
         similar_pairs([shingles(text, settings.shingle_words) for text in first], settings),
         [side_of(x, settings) for x in positions],
@@ -107,7 +107,7 @@ def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] =
     return SplitResult(by_side, counts)
 
 
-def place(text: str, seed: int) -> float:
+def position_of(text: str, seed: int) -> float:
     """Maps a normalised text to [0, 1) by HMAC-SHA256 with the key `seed`."""
     digest = hmac.digest(str(seed).encode(), text.encode("utf-8"), "sha256")
     # A float holds 53 bits exactly; more bits could round up to 1.
@@ -157,7 +157,7 @@ def fill_sides(
 
     names = sorted(set(classes))
     few = {n: sum(n in labels for labels in holds.values()) for n in names}
-    few = {label: n for label, n in few.items() if n < _LEAST_GROUPS}
+    few = {label: n for label, n in few.items() if n < _MIN_GROUPS}
     moved = 0
     for label in names if not few else []:
         for name in SIDES:
@@ -177,7 +177,7 @@ def fill_sides(
     if few:
         numbers = ", ".join(f"{n} of {label}" for label, n in few.items())
         raise DataError(
-            f"Expected at least {_LEAST_GROUPS} documents of each class, not (almost) the "
+            f"Expected at least {_MIN_GROUPS} documents of each class, not (almost) the "
             f"same, one for each of {', '.join(SIDES)}, got {numbers}. Add documents of these "
             "classes, or take the classes out of ingest.labels."
         )

@@ -62,7 +62,7 @@ def extended(
     return (*eras, Era(validation=validation, test=test, until=new[-1]))
 
 
-def place(time: datetime | None, eras: Sequence[Era], settings: parameters.Split) -> float:
+def position_of(time: datetime | None, eras: Sequence[Era], settings: parameters.Split) -> float:
     """Maps a document's time to [0, 1), the newest of an era first; see `bounds` for the sides.
 
     A document without time goes to the train side, since it may be old.
@@ -73,7 +73,8 @@ def place(time: datetime | None, eras: Sequence[Era], settings: parameters.Split
     >>> day = [datetime(2026, 1, d, tzinfo=UTC) for d in range(1, 11)]
     >>> era = Era(validation=day[5], test=day[7], until=day[9])
     >>> class Shares: test_share, validation_share = 0.25, 0.25
-    >>> [round(place(d, [era], Shares), 2) for d in (day[9], day[7], day[6], day[5], day[0], None)]
+    >>> times = (day[9], day[7], day[6], day[5], day[0], None)
+    >>> [round(position_of(time, [era], Shares), 2) for time in times]
     [0.0, 0.25, 0.38, 0.5, 0.5, 1.0]
     """
     last = 1 - 2**-53  # the greatest number below 1

@@ -1,10 +1,10 @@
-"""Trains the candidate that is chosen in data/candidate.json.
+"""Trains the candidate that data/candidate.json names.
 
-    03_split/train, validation -> data/04_trained/model/         SavedModel: raw text in
-                                  data/04_trained/training.json  what was trained, how it went
-                                  data/04_trained/live/          DVCLive: each epoch
+    03_split/train, validation -> data/04_trained/model/         model that takes raw text
+                                  data/04_trained/training.json  facts about the training
+                                  data/04_trained/live/          DVCLive: metrics of each epoch
 
-Validation data choose the epoch; the test side is never read.
+The validation side selects the epoch; the test side is never read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from components.core.training import (
     energy,
     loop,
 )
-from components.core.training.batches import Side
+from components.core.training.batches import EncodedSplit
 from components.core.training.checkpoints import Checkpoint
 from components.train import ensemble, inference, linear_head
 
@@ -45,16 +45,16 @@ if TYPE_CHECKING:
 
 
 def embedding(words: Sequence[str], kind: str, seed: int) -> tuple[Array, float]:
-    """First values of the word vectors.
+    """Returns initial word vectors.
 
     Args:
-        words: the vocabulary, the commonest first.
+        words: the vocabulary, most frequent first.
         kind: "glove" (Pennington, Socher and Manning 2014; 6B tokens, 50 dimensions) or "random".
-        seed: of the vectors that GloVe lacks.
+        seed: of the vectors for words that GloVe lacks.
 
     Returns:
-        ((len(words) + 2, 50) float32 with row 0 padding and row 1 unknown, share of the words
-        that GloVe knows).
+        The vectors (len(words) + 2, 50) float32, row 0 padding and row 1 unknown; and the share of
+        the words that GloVe has, in [0, 1].
 
     Raises:
         DataError: the package with GloVe is not installed.
@@ -67,20 +67,23 @@ def embedding(words: Sequence[str], kind: str, seed: int) -> tuple[Array, float]
     if kind == "random":
         return table.astype(np.float32), 0.0
     rows, vectors = word_vectors.rows(), word_vectors.vectors()
-    found = [
+    known = [
         (i + word_tokenizer.FIRST_WORD, rows[word]) for i, word in enumerate(words) if word in rows
     ]
-    if found:
-        ours, theirs = (list(column) for column in zip(*found, strict=True))
-        table[ours] = vectors[theirs]
-    return table.astype(np.float32), len(found) / max(len(words), 1)
+    if known:
+        table_rows, glove_rows = (list(column) for column in zip(*known, strict=True))
+        table[table_rows] = vectors[glove_rows]
+    return table.astype(np.float32), len(known) / max(len(words), 1)
 
 
 def principal_directions(features: Array, count: int) -> tuple[Array, Array]:
-    """Mean (F,) and the `count` directions (F, count) along which `features` (N, F) vary most.
+    """Computes the mean (F,) and the first `count` principal components of `features` (N, F).
 
-    Principal components by singular value decomposition; each direction is divided by its standard
-    deviation, and its largest entry is positive, so that the same features give the same signs.
+    By singular value decomposition. Each direction is divided by its standard deviation. Its
+    largest entry is positive, since the sign of a singular vector is arbitrary.
+
+    Returns:
+        Mean (F,), and directions (F, at most `count`).
     """
     import numpy as np
 
@@ -95,7 +98,7 @@ def principal_directions(features: Array, count: int) -> tuple[Array, Array]:
 
 
 def make_encoder(settings: ReaderSettings, words: Sequence[str], unit: word_tokenizer.Unit) -> Any:
-    """What turns raw strings into the ids that the architecture of `settings` reads."""
+    """Makes the encoder of raw strings to ids for the architecture of `settings`."""
     if isinstance(settings, Pretrained):
         return wordpiece.make_encoder(settings, words, unit)
     return word_tokenizer.make_encoder(words, settings.words, unit)
@@ -108,40 +111,42 @@ def fit(
     validation: pl.DataFrame | Path,
     live: Any,
     checkpoint: Checkpoint | None = None,
-    kept: Path | None = None,
+    cache_folder: Path | None = None,
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """Trains one candidate; the epoch, or the strength, with the least validation loss is kept.
+    """Trains one candidate and selects the epoch, or C, with the lowest validation loss.
 
     Args:
-        name: of the architecture.
-        params: all settings; `text` and `train` are read.
+        name: of the architecture, or "ensemble".
+        params: all settings; `text`, `train`, `ingest.labels` and the target are read.
         train, validation: documents with text and label: a table, or a Parquet file, which is
             read block by block.
-        live: a dvclive.Live, or anything with `log_metric` and `next_step`.
+        live: a dvclive.Live, or another object with `log_metric` and `next_step`.
         checkpoint: see core/training/loop.py.
-        kept: folder of what frozen models saw, see training/feature_cache.py; None keeps nothing.
+        cache_folder: folder of frozen models' features, see core/training/feature_cache.py; None
+            caches nothing.
 
     Returns:
-        The trained network, the encoder of its texts, and facts: words, epochs (or strengths, as
-        `tried` says), best_epoch, validation accuracy and loss, weights, device, share of the
-        vocabulary in GloVe.
+        The trained network, the encoder of its texts, and facts: words, epochs (or values of C;
+        `tried` names which), best_epoch, validation accuracy and loss, weights, device, share of
+        the vocabulary in GloVe.
     """
     devices.keep_memory()
     where = devices.strategy(params.train.hardware)
     if name == "ensemble":
-        found = {
-            one: fit(one, params, train, validation, live, checkpoint, kept)
-            for one in params.train.trained(name)
+        trained = {
+            member: fit(member, params, train, validation, live, checkpoint, cache_folder)
+            for member in params.train.trained(name)
         }
-        return ensemble.combine(found, params, validation, kept)
+        return ensemble.combine(trained, params, validation, cache_folder)
     settings, fitting_ = params.train.architecture(name), params.train.fitting
     target, classes = targets.of(params), len(params.ingest.labels)
-    learned = (one for block in batches.blocks(train, fitting_.read_rows) for one in block["text"])
+    texts = (text for block in batches.blocks(train, fitting_.read_rows) for text in block["text"])
     unit = params.text.unit
-    words = word_tokenizer.vocabulary(learned, params.text.vocabulary, params.text.min_count, unit)
+    words = word_tokenizer.vocabulary(texts, params.text.vocabulary, params.text.min_count, unit)
     encoder = make_encoder(settings, words, unit)
-    side, held = (
-        batches.encode(one, encoder, target, fitting_.read_rows) for one in (train, validation)
+    side, validation_side = (
+        batches.encode(documents, encoder, target, fitting_.read_rows)
+        for documents in (train, validation)
     )
     table, covered = embedding(words, params.train.embedding, params.train.seed)
     model = build(settings, table, classes, params, where)
@@ -150,11 +155,15 @@ def fit(
         f"({covered:.0%} of them in GloVe), {model.count_params():,} weights"
     )
     if settings.has_closed_form:
-        state = linear_head.fit(model, settings, side, held, params, live, kept)
+        state = linear_head.fit(model, settings, side, validation_side, params, live, cache_folder)
     else:
-        own = checkpoint.of(name) if checkpoint else None
-        near_ = None if isinstance(settings, Pretrained) else near(words, table, fitting_)
-        state = learn(model, settings, side, held, near_, params, where, live, own)
+        own = checkpoint.for_network(name) if checkpoint else None
+        neighbours = (
+            None if isinstance(settings, Pretrained) else word_neighbours(words, table, fitting_)
+        )
+        state = train_network(
+            model, settings, side, validation_side, neighbours, params, where, live, own
+        )
     best = state.history[state.best - 1]
     facts = {
         "architecture": name,
@@ -168,15 +177,15 @@ def fit(
         "validation_accuracy": round(best["validation/accuracy"], 6),
         "validation_loss": round(best["validation/loss"], 6),
         "train_documents": len(side),
-        "validation_documents": len(held),
+        "validation_documents": len(validation_side),
     }
     if isinstance(settings, Pretrained):
         facts["pretrained"] = presets.fingerprint(settings)
-    return served(model, settings, table, classes, params), encoder, facts
+    return serving_network(model, settings, table, classes, params), encoder, facts
 
 
 def build(settings: Any, table: Array, classes: int, params: Params, where: Any) -> Any:
-    """The network, with its variables where `where` wants them, computing as precisely as asked."""
+    """Builds the network in the scope of the strategy `where`, with the configured precision."""
     import keras
 
     before = keras.config.dtype_policy()
@@ -188,13 +197,13 @@ def build(settings: Any, table: Array, classes: int, params: Params, where: Any)
         keras.config.set_dtype_policy(before)
 
 
-def learn(
-    model: Any, settings: Any, side: Side, held: Side, near: Array | None, params: Params,
-    where: Any, live: Any, checkpoint: Checkpoint | None,
+def train_network(
+    model: Any, settings: Any, side: EncodedSplit, validation: EncodedSplit, near: Array | None,
+    params: Params, where: Any, live: Any, checkpoint: Checkpoint | None,
 ) -> loop.State:  # fmt: skip
-    """Fits `model` step by step; see `fitting.fit`, and `feeding.Feed` for `near`."""
+    """Trains `model` by gradient descent; see `loop.fit`, and `batches.BatchLoader` for `near`."""
     train, fitting_ = params.train, params.train.fitting
-    feed = batches.Feed(
+    feed = batches.BatchLoader(
         side,
         batches.weights(side.labels, len(params.ingest.labels), fitting_.class_weights),
         near,
@@ -203,15 +212,15 @@ def learn(
         where.num_replicas_in_sync * fitting_.accumulate,
         train.seed,
     )
-    recipe = loop.Recipe(
+    config = loop.TrainingConfig(
         fitting_, settings.learning_rate, train.label_smoothing, train.epochs, train.patience,
         targets.of(params),
     )  # fmt: skip
-    return loop.fit(model, feed, held, recipe, where, live, checkpoint)
+    return loop.fit(model, feed, validation, config, where, live, checkpoint)
 
 
-def served(model: Any, settings: Any, table: Array, classes: int, params: Params) -> Any:
-    """The same network in float32 and on one device: what is saved knows no training hardware."""
+def serving_network(model: Any, settings: Any, table: Array, classes: int, params: Params) -> Any:
+    """Returns the same network in float32 on one device, so that a bundle runs on any hardware."""
     where = devices.strategy(params.train.hardware)
     if (
         where.num_replicas_in_sync == 1
@@ -223,8 +232,8 @@ def served(model: Any, settings: Any, table: Array, classes: int, params: Params
     return plain
 
 
-def near(words: Sequence[str], table: Array, settings: Fitting) -> Array | None:
-    """See `feeding.neighbours`; None where no word is exchanged.
+def word_neighbours(words: Sequence[str], table: Array, settings: Fitting) -> Array | None:
+    """Returns the neighbours of each word, see `batches.neighbours`; None if none is exchanged.
 
     Raises:
         DataError: the package with GloVe is not installed.
@@ -239,86 +248,92 @@ def near(words: Sequence[str], table: Array, settings: Fitting) -> Array | None:
 
 
 def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) -> str:
-    """Of all that this training depends on: recipe, data, code, libraries, devices."""
-    here = Path(__file__).parent
-    code = sorted([*here.rglob("*.py"), *(here.parent / "core").rglob("*.py")])
+    """Computes the checkpoint key over settings, data, code, libraries and devices."""
+    folder = Path(__file__).parent
+    code = sorted([*folder.rglob("*.py"), *(folder.parent / "core").rglob("*.py")])
     sides = [paths.split / f"{side}.parquet" for side in ("train", "validation")]
     parts = {
         "candidate": name,
         "text": params.text.model_dump(),
         "train": params.train.read_by(name),
         "labels": params.ingest.labels,
-        "versions": {one: version(one) for one in ("keras", "numpy", "tensorflow")},
+        "versions": {package: version(package) for package in ("keras", "numpy", "tensorflow")},
         "device": devices.describe(where),
     }
-    for one in map(params.train.architecture, params.train.trained(name)):
-        if isinstance(one, Pretrained):
-            parts["pretrained"] = presets.fingerprint(one)
+    for settings in map(params.train.architecture, params.train.trained(name)):
+        if isinstance(settings, Pretrained):
+            parts["pretrained"] = presets.fingerprint(settings)
     return checkpoints.key(parts, [*sides, *code])
 
 
-def look_back(
+def training_outputs(
     name: Candidate, model: Any, encoder: Any, params: Params, train: Path, validation: Path,
-    kept: Path | None,
+    cache_folder: Path | None,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """What a trained network makes of documents.
+    """Computes the outputs of a trained network that principal components and calibration need.
 
     Returns:
-        Features (N, F) of the first `feature_documents` of the training side; probabilities
-        (N, C) of the validation side, and its labels, encoded.
+        Features (N, F) of the first `feature_documents` documents of the training side;
+        probabilities (N, C) of the validation side; encoded labels of the validation side.
     """
-    most = params.train.fitting.feature_documents
-    seen, _ = inference.outputs(name, model, encoder, params, train, kept, most)
-    held, actual = inference.outputs(name, model, encoder, params, validation, kept)
-    return seen[assembly.FEATURES], held[assembly.PROBABILITIES], actual
+    limit = params.train.fitting.feature_documents
+    train_outputs, _ = inference.outputs(name, model, encoder, params, train, cache_folder, limit)
+    validation_outputs, actual = inference.outputs(
+        name, model, encoder, params, validation, cache_folder
+    )
+    return train_outputs[assembly.FEATURES], validation_outputs[assembly.PROBABILITIES], actual
 
 
 def run(params: Params, paths: Paths) -> None:
-    """The stage: trains the chosen candidate and writes its model."""
-    imports.keras()  # the networks import it
+    """Runs the stage: trains the chosen candidate and writes its model."""
+    imports.keras()  # the networks import Keras
     import tensorflow as tf
     from dvclive import Live
 
-    # The same snapshot, params and machine give the same bytes.
+    # The same snapshot, params and machine give a byte-identical model.
     tf.config.experimental.enable_op_determinism()
     where = devices.strategy(params.train.hardware)
     name: Candidate = tables.read_json(paths.candidate)["architecture"]
     sides = paths.split / "train.parquet", paths.split / "validation.parquet"
     if not devices.is_chief(where):
-        fit(name, params, *sides, Unheard(), kept=paths.vectors)
+        fit(name, params, *sides, NoMetrics(), cache_folder=paths.vectors)
         say("train: done; the first worker writes the model")
         return
     checkpoint = None
-    if devices.alone(where):
+    if devices.is_single_worker(where):
         key = checkpoint_key(name, params, paths, where)
         keep = params.train.fitting.keep_checkpoints
         checkpoint = Checkpoint(paths.checkpoints, key, keep)
     live = Live(str(paths.trained / "live"), save_dvc_exp=False, dvcyaml=None, report=None)
     with energy.measured(params.train.country_iso_code) as spent, live:
         model, encoder, facts = fit(name, params, *sides, live, checkpoint, paths.vectors)
-    features, said, actual = look_back(name, model, encoder, params, *sides, paths.vectors)
+    features, probabilities, actual = training_outputs(
+        name, model, encoder, params, *sides, paths.vectors
+    )
     centre, directions = principal_directions(features, params.train.feature_directions)
-    settled, answered = targets.of(params).calibrate(said, actual, params.train.answered_accuracy)
+    calibration, answered = targets.of(params).calibrate(
+        probabilities, actual, params.train.answered_accuracy
+    )
     facts |= {
-        "temperature": settled.temperature,
-        "abstain_below": settled.abstain_below,
+        "temperature": calibration.temperature,
+        "abstain_below": calibration.abstain_below,
         "validation_answered": round(answered, 6),
     }
-    bundle.save_model(paths.trained / "model", model, encoder, centre, directions, settled)
+    bundle.save_model(paths.trained / "model", model, encoder, centre, directions, calibration)
     tables.write_json(facts, paths.trained / "training.json")
-    energy.keep(spent[0], paths.trained / "model", paths.home)
+    energy.write(spent[0], paths.trained / "model", paths.home)
     if checkpoint:
         checkpoint.remove()
     say(
         f"train: best of {facts['epochs']} {facts['tried']}: number {facts['best_epoch']}, "
         f"validation accuracy {facts['validation_accuracy']:.4f}; temperature "
-        f"{settled.temperature:.2f}, unsure below {settled.abstain_below:.2f} "
+        f"{calibration.temperature:.2f}, unsure below {calibration.abstain_below:.2f} "
         f"({1 - answered:.1%} of the validation side); {spent[0]}"
     )
 
 
-class Unheard:
-    """Stands where DVCLive stands in a worker that is not the first."""
+class NoMetrics:
+    """Discards metrics: replaces DVCLive in all workers but the first."""
 
     def log_metric(self, name: str, value: float) -> None: ...
 

@@ -1,4 +1,4 @@
-"""The candidate `ensemble`: architectures that were trained one by one become one network."""
+"""The candidate `ensemble`: one network of several architectures that were trained separately."""
 
 from __future__ import annotations
 
@@ -17,42 +17,44 @@ from components.train import inference
 
 
 def combine(
-    found: Mapping[Single, tuple[Any, Any, dict[str, Any]]],
+    trained: Mapping[Single, tuple[Any, Any, dict[str, Any]]],
     params: Params,
     validation: pl.DataFrame | Path,
-    kept: Path | None = None,
+    cache_folder: Path | None = None,
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """One network, encoder and facts out of those of each architecture.
+    """Joins networks, encoders and facts of several architectures.
 
     Args:
-        found: architecture -> trained network, encoder, facts, as `train.fit` returns them.
-        params: all settings; `train` and `ingest.labels` are read.
+        trained: architecture -> network, encoder and facts from `train.fit`.
+        params: all settings; `train`, `ingest.labels` and the target are read.
         validation: documents with text and label.
-        kept: see `train.fit`.
+        cache_folder: see `train.fit`.
 
     Returns:
-        As `train.fit`. The facts count the epochs of all, one architecture after the other as
-        they were trained, and hold each one's own facts under `of`.
+        Network, encoder and facts as `train.fit` returns them. `epochs` is the sum over the
+        architectures in the order of training, and `of` holds the facts of each architecture.
     """
-    networks, encoders, facts = zip(*found.values(), strict=True)
-    joined = assembly.join(networks, [params.train.architecture(name).words for name in found])
+    networks, encoders, facts = zip(*trained.values(), strict=True)
+    joined = assembly.join(networks, [params.train.architecture(name).words for name in trained])
     encoder = word_tokenizer.join_encoders(encoders)
-    found_, actual = inference.outputs("ensemble", joined, encoder, params, validation, kept)
-    accuracy, loss = targets.of(params).judge(found_[assembly.PROBABILITIES], actual, 0.0)
+    predictions, actual = inference.outputs(
+        "ensemble", joined, encoder, params, validation, cache_folder
+    )
+    accuracy, loss = targets.of(params).judge(predictions[assembly.PROBABILITIES], actual, 0.0)
     return (
         joined,
         encoder,
         {
             **facts[0],
             "architecture": "ensemble",
-            "words_in_glove": max(one["words_in_glove"] for one in facts),
+            "words_in_glove": max(member["words_in_glove"] for member in facts),
             "weights": int(joined.count_params()),
             "tried": "epochs and strengths",
-            "epochs": sum(one["epochs"] for one in facts),
-            # Where the last one's best epoch stands among all.
-            "best_epoch": sum(one["epochs"] for one in facts[:-1]) + facts[-1]["best_epoch"],
+            "epochs": sum(member["epochs"] for member in facts),
+            # Number of the last architecture's best epoch, counted over all architectures.
+            "best_epoch": sum(member["epochs"] for member in facts[:-1]) + facts[-1]["best_epoch"],
             "validation_accuracy": round(accuracy, 6),
             "validation_loss": round(loss, 6),
-            "of": dict(zip(found, facts, strict=True)),
+            "of": dict(zip(trained, facts, strict=True)),
         },
     )

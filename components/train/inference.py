@@ -1,7 +1,7 @@
-"""What a trained candidate makes of documents, with no document read twice by a frozen model.
+"""Inference of a trained candidate, with cached features of frozen models.
 
-The same as the network gives for their ids; of documents that a frozen model read before, what it
-saw is taken from core/training/feature_cache.py, up to the last bits.
+The outputs are those of the network for the documents' ids. Features of a frozen model come from
+core/training/feature_cache.py and may differ from the network's in the last bits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from components.core.networks import assembly, presets
 from components.core.params import Candidate, Params
 from components.core.params.architectures.pretrained import Pretrained
 from components.core.training import batches, feature_cache, loop
-from components.core.training.batches import Side
+from components.core.training.batches import EncodedSplit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_TOGETHER = 128  # documents
-Found = dict[str, "Array"]
+_BATCH = 128  # documents
+Outputs = dict[str, "Array"]
 NAMES = (assembly.FEATURES, assembly.PROBABILITIES)
 
 
@@ -33,19 +33,20 @@ def outputs(
     encoder: Any,
     params: Params,
     documents: pl.DataFrame | Path,
-    kept: Path | None,
-    most: int | None = None,
-) -> tuple[Found, Array]:
-    """What `model` says of `documents`, and their labels.
+    cache_folder: Path | None,
+    limit: int | None = None,
+) -> tuple[Outputs, Array]:
+    """Computes the outputs of `model` for `documents`, and encodes their labels.
 
     Args:
         name: of the candidate.
-        model, encoder: as train.fit gives them.
-        documents, most: as `feeding.encode` takes them.
-        kept: see train.fit.
+        model, encoder: network and encoder from `train.fit`.
+        params: all settings.
+        documents, limit: see `batches.encode`.
+        cache_folder: see `train.fit`.
 
     Returns:
-        network.FEATURES (N, F), network.PROBABILITIES (N, C); and the encoded labels (N, ...).
+        assembly.FEATURES (N, F) and assembly.PROBABILITIES (N, C); and the encoded labels (N, ...).
     """
     import keras
     import numpy as np
@@ -54,18 +55,24 @@ def outputs(
     if name == "ensemble":
         models = [layer for layer in model.layers if isinstance(layer, keras.Model)]
         encoders = encoder.encoders
-    found = []
-    for one, net, own in zip(params.train.trained(name), models, encoders, strict=True):
+    parts = []
+    for member, net, member_encoder in zip(
+        params.train.trained(name), models, encoders, strict=True
+    ):
         rows = params.train.fitting.read_rows
-        side = batches.encode(documents, own, targets.of(params), rows, most)
-        found.append(_of_one(net, params.train.architecture(one), side, params, kept))
+        side = batches.encode(documents, member_encoder, targets.of(params), rows, limit)
+        parts.append(
+            _member_outputs(net, params.train.architecture(member), side, params, cache_folder)
+        )
     return {
-        assembly.FEATURES: np.concatenate([one[assembly.FEATURES] for one in found], axis=1),
-        assembly.PROBABILITIES: np.mean([one[assembly.PROBABILITIES] for one in found], axis=0),
+        assembly.FEATURES: np.concatenate([part[assembly.FEATURES] for part in parts], axis=1),
+        assembly.PROBABILITIES: np.mean([part[assembly.PROBABILITIES] for part in parts], axis=0),
     }, side.labels
 
 
-def _of_one(net: Any, settings: Any, side: Side, params: Params, kept: Path | None) -> Found:
+def _member_outputs(
+    net: Any, settings: Any, side: EncodedSplit, params: Params, cache_folder: Path | None
+) -> Outputs:
     import numpy as np
     import tensorflow as tf
 
@@ -74,25 +81,27 @@ def _of_one(net: Any, settings: Any, side: Side, params: Params, kept: Path | No
         return loop.outputs(net, look, side, params.train.fitting.padding_step)
     from components.core.networks import pretrained
 
-    answer, seen = pretrained.rest(net), frozen_features(net, settings, side, kept)
+    rest, frozen = pretrained.trained_part(net), frozen_features(net, settings, side, cache_folder)
     signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.float32)]
 
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
-    def look_on(ids: Any, seen: Any) -> Any:
-        found = answer([ids, seen], training=False)
-        return {name: found[name] for name in NAMES}
+    def infer(ids: Any, frozen: Any) -> Any:
+        values_by_name = rest([ids, frozen], training=False)
+        return {name: values_by_name[name] for name in NAMES}
 
-    found: dict[str, list[Array]] = {name: [] for name in NAMES}
-    for start in range(0, len(side), _TOGETHER):
-        part = np.arange(start, min(start + _TOGETHER, len(side)))
+    values_by_name: dict[str, list[Array]] = {name: [] for name in NAMES}
+    for start in range(0, len(side), _BATCH):
+        part = np.arange(start, min(start + _BATCH, len(side)))
         ids = side.padded(part, side.width(part, params.train.fitting.padding_step))
-        for name, values in look_on(ids, seen[part]).items():
-            found[name].append(values.numpy())
-    return {name: np.concatenate(values) for name, values in found.items()}
+        for name, values in infer(ids, frozen[part]).items():
+            values_by_name[name].append(values.numpy())
+    return {name: np.concatenate(values) for name, values in values_by_name.items()}
 
 
-def frozen_features(net: Any, settings: Any, side: Side, kept: Path | None) -> Array:
-    """(N, D) float32: what the frozen part of `net` sees of each document; D may be 0."""
+def frozen_features(
+    net: Any, settings: Any, side: EncodedSplit, cache_folder: Path | None
+) -> Array:
+    """Computes the features of the frozen part of `net`, (N, D) float32; D may be 0."""
     import numpy as np
     import tensorflow as tf
 
@@ -100,13 +109,17 @@ def frozen_features(net: Any, settings: Any, side: Side, kept: Path | None) -> A
 
     if not isinstance(settings, Pretrained):
         return np.zeros((len(side), 0), np.float32)
-    frozen = pretrained.body(net)
+    frozen = pretrained.frozen_part(net)
 
     @tf.function(input_signature=[tf.TensorSpec((1, None), tf.int32)], autograph=False)  # type: ignore[untyped-decorator]
     def look(ids: Any) -> Any:
         return frozen(ids, training=False)
 
     documents = [side.padded(np.array([i]), int(side.lengths[i]))[0] for i in range(len(side))]
-    file = None if kept is None else kept / f"{presets.fingerprint(settings)[:16]}.sqlite"
-    # One by one: beside longer ones a document's last bits would be others.
+    file = (
+        None
+        if cache_folder is None
+        else cache_folder / f"{presets.fingerprint(settings)[:16]}.sqlite"
+    )
+    # One document at a time, since padding to a longer document changes the last bits.
     return feature_cache.read(documents, lambda ids: look(ids[None])[0].numpy(), file)

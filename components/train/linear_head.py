@@ -1,12 +1,11 @@
-"""Candidates of which a linear answer is all that learns: `linear`, and `pretrained` if frozen.
+"""Fits candidates whose only trainable part is linear: `linear`, and `pretrained` if frozen.
 
-A linear answer has one best solution, so it is computed instead of stepped to: support vector
-machines, one class against the rest (Rifkin and Klautau 2004, "In Defense of One-Vs-All
-Classification"), with a squared hinge, by coordinate descent (Fan et al. 2008, "LIBLINEAR"). What
-takes the place of epochs are strengths: how much a document counts against the weights' size. The
-validation side chooses one, and how sure the softmax of what is said shall be.
+Linear support vector machines, one class against the rest (Rifkin and Klautau 2004, "In Defense
+of One-Vs-All Classification"), with squared hinge loss, by dual coordinate descent (Fan et al.
+2008, "LIBLINEAR"). The problem is convex, so no epochs are needed. The validation side selects the
+regularization parameter C of the machines, and the scale of the scores in the softmax.
 
-N is the documents of a side, T the terms, D the numbers of a frozen body, C the classes.
+N is the documents of a side, T the terms, D the features of a frozen body, C the classes.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from components.core.progress import say
 from components.core.target import Target
 from components.core.training import batches, loop
 from components.core.training import tfidf as tfidf_tables
-from components.core.training.batches import Side
+from components.core.training.batches import EncodedSplit
 from components.core.training.loop import State
 from components.train import inference
 
@@ -34,16 +33,16 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Length of what a body sees of a document beside its terms, whose length is 1: chosen by
-# cross-validation on the training and validation sides of BBC News, among 0.2, 0.35, 0.5 and 0.7.
+# Scale of the body's features beside the terms, which have norm 1: selected by cross-validation on
+# the training and validation sides of BBC News, among 0.2, 0.35, 0.5 and 0.7.
 _BESIDE = 0.35
-_STILL = 1e-6  # a number of the body that varies less says nothing
-_SCALES = (0.1, 100.0)  # that are looked at
+_CONSTANT = 1e-6  # a feature of the body with a smaller standard deviation is left out
+_SCALES = (0.1, 100.0)  # bounds of the search for the scale of the scores
 
 
 @dataclass(frozen=True)
 class Standard:
-    """How numbers of the body become comparable: (x - mean) * factor, (D,) each."""
+    """Standardization of the body's features: (x - mean) * factor, (D,) each."""
 
     mean: Array
     factor: Array
@@ -52,24 +51,26 @@ class Standard:
 def fit(
     model: Any,
     settings: ReaderSettings,
-    side: Side,
-    held: Side,
+    side: EncodedSplit,
+    validation: EncodedSplit,
     params: Params,
     live: Any,
-    kept: Path | None,
+    cache_folder: Path | None,
 ) -> State:
-    """Solves `model` for each strength, and leaves the one with the least validation loss in it.
+    """Fits `model` for each C in `strengths`, and keeps the fit with the lowest validation loss.
 
     Args:
-        model: as `network.build` makes it; it is changed.
+        model: network from `assembly.build`; changed in place.
         settings: of the architecture.
-        side, held: to learn from, and to choose by.
-        params: all settings; `train` and `ingest.labels` are read.
-        live: a dvclive.Live, or anything with `log_metric` and `next_step`.
-        kept: folder of what frozen models saw; see training/feature_cache.py. None keeps nothing.
+        side: documents to fit on.
+        validation: documents of the validation side.
+        params: all settings; `train`, `ingest.labels` and the target are read.
+        live: a dvclive.Live, or another object with `log_metric` and `next_step`.
+        cache_folder: folder of frozen models' features, see core/training/feature_cache.py; None
+            caches nothing.
 
     Returns:
-        What a training by epochs gives; an epoch is a strength.
+        The state that a training by epochs returns; an "epoch" is a value of C.
     """
     import numpy as np
     from scipy.sparse import csr_array, hstack
@@ -78,34 +79,38 @@ def fit(
 
     classes, fitting_, target = len(params.ingest.labels), params.train.fitting, targets.of(params)
     rows = tfidf.rows(model)
-    learned, asked = (tfidf_tables.counted(one, rows) for one in (side, held))
-    idf = tfidf_tables.inverse_frequencies(learned)
-    tables = [tfidf_tables.weighed(one, idf) for one in (learned, asked)]
-    seen = [inference.frozen_features(model, settings, one, kept) for one in (side, held)]
-    scaling = standard(seen[0])
+    sides = (side, validation)
+    counts = [tfidf_tables.count_terms(documents, rows) for documents in sides]
+    idf = tfidf_tables.inverse_frequencies(counts[0])
+    tables = [tfidf_tables.weigh_terms(side_counts, idf) for side_counts in counts]
+    body_features = [
+        inference.frozen_features(model, settings, documents, cache_folder) for documents in sides
+    ]
+    scaling = standard(body_features[0])
     tables = [
         hstack(
-            [csr_array(((more - scaling.mean) * scaling.factor).astype(np.float32)), table], "csr"
+            [csr_array(((features - scaling.mean) * scaling.factor).astype(np.float32)), table],
+            "csr",
         )
-        for more, table in zip(seen, tables, strict=True)
+        for features, table in zip(body_features, tables, strict=True)
     ]
     weights = batches.weights(side.labels, classes, fitting_.class_weights)
     state, best = State(), None
     for strength in fitting_.strengths:
         kernel, bias = solve(tables[0], side.labels, classes, strength, weights)
-        said = [table @ kernel + bias for table in tables]
-        scale = sureness(target, said[1], held.labels, params.train.label_smoothing)
+        scores = [table @ kernel + bias for table in tables]
+        scale = softmax_scale(target, scores[1], validation.labels, params.train.label_smoothing)
         row: dict[str, float] = {}
-        for name, one, labels in zip(
-            ("train", "validation"), said, (side.labels, held.labels), strict=True
+        for name, side_scores, labels in zip(
+            ("train", "validation"), scores, (side.labels, validation.labels), strict=True
         ):
             accuracy, loss = target.judge(
-                softmax(scale * one), labels, params.train.label_smoothing
+                softmax(scale * side_scores), labels, params.train.label_smoothing
             )
             row |= {f"{name}/accuracy": accuracy, f"{name}/loss": loss}
         state.history.append(row)
         state.epochs += 1
-        if row["validation/loss"] == min(one["validation/loss"] for one in state.history):
+        if row["validation/loss"] == min(past["validation/loss"] for past in state.history):
             state.best, best = state.epochs, (kernel, bias, scale)
         loop.log(live, row)
         say(
@@ -114,31 +119,41 @@ def fit(
         )
     assert best is not None
     kernel, bias, scale = best
-    body = len(scaling.mean)
-    own = kernel[:body] * scaling.factor[:, None]
-    assembly.put(model, Solution(idf, kernel[body:], own, bias - scaling.mean @ own, scale))
+    body_size = len(scaling.mean)
+    body_kernel = kernel[:body_size] * scaling.factor[:, None]
+    assembly.set_solution(
+        model,
+        Solution(idf, kernel[body_size:], body_kernel, bias - scaling.mean @ body_kernel, scale),
+    )
     return state
 
 
-def standard(seen: Array) -> Standard:
-    """Of what a body saw of the training side, (N, D): each number counts by its deviation."""
+def standard(features: Array) -> Standard:
+    """Computes the standardization of the body's features (N, D) of the training side.
+
+    The standardized features of a document have an expected squared norm of at most _BESIDE ** 2.
+    """
     import numpy as np
 
-    mean, deviation = seen.mean(axis=0), seen.std(axis=0)
-    factor = np.where(deviation > _STILL, 1 / np.maximum(deviation, _STILL), 0)
-    return Standard(mean, factor * _BESIDE / np.sqrt(max(seen.shape[1], 1)))
+    mean, deviation = features.mean(axis=0), features.std(axis=0)
+    factor = np.where(deviation > _CONSTANT, 1 / np.maximum(deviation, _CONSTANT), 0)
+    return Standard(mean, factor * _BESIDE / np.sqrt(max(features.shape[1], 1)))
 
 
 def solve(
     table: Any, labels: Array, classes: int, strength: float, weights: Array
 ) -> tuple[Array, Array]:
-    """Weights (D + T, C) and biases (C,), float32, of one support vector machine a class.
+    """Fits one linear support vector machine for each class.
 
     Args:
         table: (N, D + T) csr_array.
-        labels: (N,) of the documents. A class without documents is never said.
-        strength: C of the literature, above 0.
-        weights: (N,) how much each document counts.
+        labels: (N,) encoded labels. A class without documents is never predicted.
+        classes: number of classes.
+        strength: regularization parameter C of LIBLINEAR, above 0.
+        weights: (N,) weights of the documents.
+
+    Returns:
+        Weights (D + T, classes) and biases (classes,), float32.
     """
     import numpy as np
     from sklearn.exceptions import ConvergenceWarning
@@ -152,34 +167,38 @@ def solve(
         return kernel, bias
     machine = LinearSVC(C=strength, dual=True, random_state=0)
     with warnings.catch_warnings():
-        # After 1,000 rounds it is as good as at its end, and no reason to alarm anybody.
+        # The result after 1,000 iterations is good enough, so users need no warning.
         warnings.simplefilter("ignore", ConvergenceWarning)
         machine.fit(table, labels, sample_weight=weights)
-    found, offset = machine.coef_.T, machine.intercept_
-    if found.shape[1] < len(present):  # one machine does for two classes
-        found, offset = np.concatenate([-found, found], axis=1), np.concatenate([-offset, offset])
-    kernel[:, present], bias[present] = found, offset
+    coefficients, intercepts = machine.coef_.T, machine.intercept_
+    if coefficients.shape[1] < len(present):  # scikit-learn fits one machine for two classes
+        coefficients, intercepts = (
+            np.concatenate([-coefficients, coefficients], axis=1),
+            np.concatenate([-intercepts, intercepts]),
+        )
+    kernel[:, present], bias[present] = coefficients, intercepts
     return kernel, bias
 
 
-def sureness(target: Target, said: Array, labels: Array, label_smoothing: float) -> float:
-    """What to multiply `said` (N, C) with, so that its softmax has the least loss on `labels`.
+def softmax_scale(target: Target, scores: Array, labels: Array, label_smoothing: float) -> float:
+    """Computes the factor of `scores` (N, C) with the lowest loss of the softmax on `labels`.
 
-    As the temperature of Guo et al. 2017, "On Calibration of Modern Neural Networks".
+    The factor is the inverse temperature of Guo et al. 2017, "On Calibration of Modern Neural
+    Networks".
     """
     import numpy as np
     from scipy.optimize import minimize_scalar
 
     def loss(logarithm: float) -> float:
-        return target.judge(softmax(np.exp(logarithm) * said), labels, label_smoothing)[1]
+        return target.judge(softmax(np.exp(logarithm) * scores), labels, label_smoothing)[1]
 
-    found = minimize_scalar(loss, bounds=np.log(_SCALES), method="bounded")
-    return round(float(np.exp(found.x)), 6)
+    minimum = minimize_scalar(loss, bounds=np.log(_SCALES), method="bounded")
+    return round(float(np.exp(minimum.x)), 6)
 
 
-def softmax(said: Array) -> Array:
-    """(N, C) rows that sum to 1."""
+def softmax(scores: Array) -> Array:
+    """Computes the softmax of each row of `scores` (N, C)."""
     import numpy as np
 
-    powers = np.exp(said - said.max(axis=1, keepdims=True))
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]

@@ -77,7 +77,7 @@ class ValidationResult:
 
     Attributes:
         problems: reasons to refuse the table; empty if it is accepted.
-        rows: None where the columns are wrong, so that no row was measured.
+        rows: None for wrong columns, with which no row is measured.
         summary: the content of validation.json.
         results: title -> result of Great Expectations, for the report.
     """

@@ -21,7 +21,7 @@ from components.label_noise import Noise
 
 V = parameters.Validate
 _DAY = 86_400.0  # seconds
-_AHEAD = 1.0  # days that a document's time may be after the snapshot: time zones, wrong clocks
+_MAX_AHEAD = 1.0  # days that a document's time may be after the snapshot: time zones, wrong clocks
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,20 @@ class TableCheck:
 
     Attributes:
         name: of the check, in a word or two.
-        words: the question in plain words, with the bounds.
-        value: None where it cannot be computed.
-        least, most: inclusive bounds; None for no bound.
-        below: makes the bound `most` exclusive.
-        told: the value in words, or the reason why there is none.
+        words: definition of the value, with the bounds.
+        value: None if it cannot be computed.
+        description: the value as text, or the reason for a missing value.
+        low, high: inclusive bounds; None for no bound.
         problem: the message for a value outside the bounds.
+        below: makes the bound `high` exclusive.
     """
 
     name: str
     words: str
     value: float | None
-    told: str
-    least: float | None = None
-    most: float | None = None
+    description: str
+    low: float | None = None
+    high: float | None = None
     problem: str = ""
     below: bool = False
 
@@ -52,10 +52,10 @@ class TableCheck:
         """True for a value within the bounds; None without a value."""
         if self.value is None:
             return None
-        if self.below and self.value == self.most:
+        if self.below and self.value == self.high:
             return False
-        low = self.least is None or self.value >= self.least
-        return low and (self.most is None or self.value <= self.most)
+        above = self.low is None or self.value >= self.low
+        return above and (self.high is None or self.value <= self.high)
 
 
 def volume(rows: int, last: Known | None, sources: Collection[str], settings: V) -> TableCheck:
@@ -66,8 +66,8 @@ def volume(rows: int, last: Known | None, sources: Collection[str], settings: V)
         last: the last snapshot; not comparable if it had other sources.
         sources: names of all sources in params.yaml.
     """
-    least, most = 1 - settings.max_volume_loss, settings.max_volume_growth
-    words = f"Rows as a multiple of the last snapshot's: from {least:g} to {most:g}"
+    low, high = 1 - settings.max_volume_loss, settings.max_volume_growth
+    words = f"Rows as a multiple of the last snapshot's: from {low:g} to {high:g}"
     if last is None or not last.rows:
         return TableCheck("volume", words, None, "there is no earlier snapshot")
     if set(last.sources) != set(sources):
@@ -75,16 +75,16 @@ def volume(rows: int, last: Known | None, sources: Collection[str], settings: V)
     times = rows / last.rows
     return TableCheck(
         "volume", words, times, f"{rows} rows, {last.rows} before: {times:.2f} times as many",
-        least, most,
+        low, high,
         f"{rows} rows came in where the last snapshot had {last.rows} ({times:.2f} times as many, "
-        f"expected {least:g} to {most:g}): see whether a source is cut short or read twice",
+        f"expected {low:g} to {high:g}): see whether a source is cut short or read twice",
     )  # fmt: skip
 
 
 def class_balance(now: Mapping[str, int], last: Known | None, settings: V) -> TableCheck:
     """Compares each class's share of the documents with its share in the last release.
 
-    The null hypothesis is that no share moved by more than `max_class_shift`. It is rejected where
+    The null hypothesis is that no share moved by more than `max_class_shift`. It is rejected if
     the confidence interval of a difference lies beyond that, at the level `class_shift_level` for
     all classes together (Bonferroni). A test for equality would refuse every large data set, and
     the shift that a retraining must learn. The interval is Newcombe's (1998, Interval estimation
@@ -95,10 +95,10 @@ def class_balance(now: Mapping[str, int], last: Known | None, settings: V) -> Ta
         last: the last release; not comparable if it had other classes.
         settings: bounds.
     """
-    most, level = settings.max_class_shift, settings.class_shift_level
+    limit, level = settings.max_class_shift, settings.class_shift_level
     words = (
-        "How far a class's share of the documents surely moved since the last release: at most "
-        f"{most:g} (test at level {level:g})"
+        "The lower confidence bound of the change of a class's share since the last release: at "
+        f"most {limit:g} (test at level {level:g})"
     )
     if last is None:
         return TableCheck("class balance", words, None, "there is no earlier release")
@@ -108,20 +108,20 @@ def class_balance(now: Mapping[str, int], last: Known | None, settings: V) -> Ta
     if not total or not before:
         return TableCheck("class balance", words, None, "there are no documents to compare")
     shifts = {
-        name: surely_apart((n, total), (last.by_class[name], before), level / len(now))
+        name: difference_bound((n, total), (last.by_class[name], before), level / len(now))
         for name, n in now.items()
     }
     name = max(shifts, key=lambda key: shifts[key])
-    told = f"{name}: {now[name] / total:.1%} now, {last.by_class[name] / before:.1%} before"
+    change = f"{name}: {now[name] / total:.1%} now, {last.by_class[name] / before:.1%} before"
     return TableCheck(
-        "class balance", words, shifts[name], f"{shifts[name]:.3f} ({told})", None, most,
-        f"the classes are not balanced as in the last release ({told}; surely moved by "
-        f"{shifts[name]:.3f}, at most {most:g}, level {level:g}): see whether labels were mixed "
-        "up, or raise validate.max_class_shift if the world moved so far",
+        "class balance", words, shifts[name], f"{shifts[name]:.3f} ({change})", None, limit,
+        f"the classes are not balanced as in the last release ({change}; moved by at least "
+        f"{shifts[name]:.3f}, expected at most {limit:g}, level {level:g}): see if labels were "
+        "mixed up, or raise validate.max_class_shift if the world moved so far",
     )  # fmt: skip
 
 
-def surely_apart(new: tuple[int, int], old: tuple[int, int], level: float) -> float:
+def difference_bound(new: tuple[int, int], old: tuple[int, int], level: float) -> float:
     """Lower confidence bound of the difference of two proportions (Newcombe 1998, method 10).
 
     Args:
@@ -200,15 +200,15 @@ def repeats(good: pl.DataFrame, settings: V) -> tuple[TableCheck, dict[str, int]
     repeated = good.height - texts
     labels = good.group_by("content").agg(n=pl.col("label").n_unique())
     counts = {"exact": repeated, "texts_with_several_labels": labels.filter(pl.col("n") > 1).height}
-    most = settings.max_duplicate_share
-    words = f"The share of documents that repeat an earlier one word for word: at most {most:g}"
+    limit = settings.max_duplicate_share
+    words = f"The share of documents that repeat an earlier one word for word: at most {limit:g}"
     if not good.height:
         return TableCheck("repeats", words, None, "no document goes on"), counts
     share = repeated / good.height
     return TableCheck(
-        "repeats", words, share, f"{repeated} of {good.height}", None, most,
+        "repeats", words, share, f"{repeated} of {good.height}", None, limit,
         f"{repeated} of {good.height} documents repeat an earlier one word for word ({share:.1%}, "
-        f"at most {most:.1%}): see whether a source is read twice",
+        f"at most {limit:.1%}): see whether a source is read twice",
     ), counts  # fmt: skip
 
 
@@ -216,43 +216,45 @@ def freshness(
     newest: datetime | None, baseline: Baseline, now_rows: int, settings: V
 ) -> TableCheck:
     """Computes the newest document's age in days when the snapshot was taken."""
-    most = settings.max_age_days
+    limit = settings.max_age_days
     words = "The newest document's age in days when the snapshot was taken: " + (
-        "no limit (validate.max_age_days)" if most is None else f"at most {most:g}"
+        "no limit (validate.max_age_days)" if limit is None else f"at most {limit:g}"
     )
-    if most is None:
-        told = "no document has a time" if newest is None else f"the newest is of {newest:%Y-%m-%d}"
-        return TableCheck("freshness", words, None, f"no limit is set; {told}")
+    if limit is None:
+        newest_text = (
+            "no document has a time" if newest is None else f"the newest is of {newest:%Y-%m-%d}"
+        )
+        return TableCheck("freshness", words, None, f"no limit is set; {newest_text}")
     if not now_rows:
         return TableCheck("freshness", words, None, "no document goes on")
     if newest is None or baseline.taken is None:
         # An age that is unknown fails the limit.
         missing = "no document has a time" if newest is None else "the snapshot has no time"
         return TableCheck(
-            "freshness", words, float("inf"), missing, -_AHEAD, most,
-            f"expected the newest document to be at most {most:g} days old, but {missing}: give "
+            "freshness", words, float("inf"), missing, -_MAX_AHEAD, limit,
+            f"expected the newest document to be at most {limit:g} days old, but {missing}: give "
             "the documents times, take a new snapshot, or set validate.max_age_days to null",
         )  # fmt: skip
     age = (baseline.taken - newest).total_seconds() / _DAY
     return TableCheck(
-        "freshness", words, age, f"{age:.1f} days", -_AHEAD, most,
+        "freshness", words, age, f"{age:.1f} days", -_MAX_AHEAD, limit,
         f"the newest document was {age:.1f} days old when the snapshot was taken, expected at most "
-        f"{most:g} and not from the future: see whether a source has stopped, or sends wrong times",
+        f"{limit:g} and not from the future: see if a source has stopped, or sends wrong times",
     )  # fmt: skip
 
 
 def label_noise(noise: Noise | None, why_not: str, settings: V) -> TableCheck:
     """Compares the estimated share of wrong labels; see components/label_noise.py."""
-    most = settings.max_label_noise
-    words = f"The estimated share of wrong labels: at most {most:g}"
+    limit = settings.max_label_noise
+    words = f"The estimated share of wrong labels: at most {limit:g}"
     if noise is None:
         return TableCheck("label noise", words, None, f"cannot say: {why_not}")
     worst = ""
     if noise.worst is not None:
         worst = f", most often documents of {noise.worst[0]} that look like {noise.worst[1]}"
     return TableCheck(
-        "label noise", words, noise.share, f"{noise.share:.1%}{worst}", None, most,
-        f"about {noise.share:.1%} of the labels are wrong (at most {most:.1%}){worst}: look where "
+        "label noise", words, noise.share, f"{noise.share:.1%}{worst}", None, limit,
+        f"about {noise.share:.1%} of the labels are wrong (at most {limit:.1%}){worst}: look where "
         "the labels come from",
     )  # fmt: skip
 

@@ -135,8 +135,14 @@ def summary_of(
         },
         "repeats": dict(repeats),
         "checks": [
-            {"name": c.name, "asked": c.words, "value": c.value, "told": c.told, "passed": c.passed}
-            for c in checks
+            {
+                "name": check.name,
+                "asked": check.words,
+                "value": check.value,
+                "told": check.description,
+                "passed": check.passed,
+            }
+            for check in checks
         ],
         "expectations": {title: described(result) for title, result in results.items()},
     }

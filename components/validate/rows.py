@@ -25,11 +25,11 @@ MEASURES: dict[str, pl.DataType] = {
     "source": pl.String(),  # null for a row without source
     "time": pl.Datetime("us", "UTC"),
     "content": pl.UInt64(),  # hash of the text without case and white space; null without text
-    "language": pl.String(),  # ISO 639 code, or SHORT where it is not measured or uncertain
+    "language": pl.String(),  # ISO 639 code, or SHORT if it is not measured or uncertain
     "damage": pl.UInt32(),  # traces of a wrong decoding
-    "mended": pl.Boolean(),  # whether a wrong decoding was fixed
+    "mended": pl.Boolean(),  # True if a wrong decoding was fixed
     "leaks": pl.UInt32(),  # personal data that scrubbing left behind, see leak_test.py
-    "fault": pl.String(),  # why the row could not be read; null for a readable row
+    "fault": pl.String(),  # reason of an unreadable row; null for a readable row
 }
 LEAK = "the leak test found personal data that was not masked"
 OTHER = "(other)"  # any label that is not in ingest.labels: it may be personal data
@@ -64,9 +64,9 @@ class Measurer:
     Args:
         settings: bounds.
         labels: the classes.
-        faults: id -> why the row could not be read.
+        faults: id of an unreadable row -> reason.
         scrub: scrubs fixed texts again, since wrong decoding may have hidden personal data; called
-            only where settings.damaged is "mend".
+            only if settings.damaged is "mend".
         leaks: counts the personal data in each of several texts; None to count 0.
     """
 
@@ -92,10 +92,10 @@ class Measurer:
         return pl.DataFrame(schema=MEASURES)
 
     def mend(self, batch: pl.DataFrame) -> tuple[pl.DataFrame, list[bool]]:
-        """Fixes wrong decoding of texts by ftfy, where settings.damaged is "mend".
+        """Fixes wrong decoding of texts by ftfy, if settings.damaged is "mend".
 
         Returns:
-            The batch with fixed and scrubbed texts; for each row, whether its text was fixed.
+            The batch with fixed and scrubbed texts; for each row, True if its text was fixed.
 
         Raises:
             ScrubError: a fixed text could not be scrubbed.

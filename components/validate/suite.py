@@ -32,8 +32,8 @@ class Checker:
         )
 
         # The default configuration makes a temporary folder and leaves it behind.
-        nowhere = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults())
-        context = gx.get_context(mode="ephemeral", project_config=nowhere)
+        configuration = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults())
+        context = gx.get_context(mode="ephemeral", project_config=configuration)
         context.variables.progress_bars = {"globally": False}
         asset = context.data_sources.add_pandas("newsloop").add_dataframe_asset("documents")
         self._batches = asset.add_batch_definition_whole_dataframe("all")
@@ -88,7 +88,7 @@ def facts(checks: Sequence[TableCheck]) -> pl.DataFrame:
 def columns_of(columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """Builds an empty table whose columns are named "<name>: <type>" after `columns`.
 
-    Great Expectations can so check the types before the conversion to pandas, which has fewer.
+    Great Expectations can thus check the types before the conversion to pandas, which has fewer.
     """
     return pl.DataFrame({name: [] for name in _typed(columns)})
 
@@ -126,9 +126,9 @@ def row_expectations(
         gxe.ExpectColumnValuesToBeInSet(column="label", value_set=list(labels), mostly=mostly),
     ]
     if settings.languages:
-        known = [*settings.languages, SHORT]
+        languages = [*settings.languages, SHORT]
         expectations.append(
-            gxe.ExpectColumnValuesToBeInSet(column="language", value_set=known, mostly=mostly)
+            gxe.ExpectColumnValuesToBeInSet(column="language", value_set=languages, mostly=mostly)
         )
     return expectations
 
@@ -140,8 +140,8 @@ def fact_expectations(checks: Sequence[TableCheck]) -> list[Any]:
     return [
         gxe.ExpectColumnMaxToBeBetween(
             column=check.name,
-            min_value=check.least,
-            max_value=check.most,
+            min_value=check.low,
+            max_value=check.high,
             strict_max=check.below,
             description=check.words,
         )

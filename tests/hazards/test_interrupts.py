@@ -199,7 +199,7 @@ def test_the_same_command_goes_on_and_ends_as_well(
 ) -> None:
     """It is interrupted again when it has found the checkpoint; ingest is not repeated."""
     project, _ = trained
-    ended = interrupt(command, "train: goes on after epoch", number, project, project.home)
+    ended = interrupt(command, "train: resumes after epoch", number, project, project.home)
     assert ended.status in statuses, ended.printed
     assert "ingest:" not in ended.printed
 

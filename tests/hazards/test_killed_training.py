@@ -95,10 +95,10 @@ def test_killed_and_interrupted_it_ends_with_the_same_bytes(
     assert (status, f"epoch {EPOCHS}/" in said) == (-signal.SIGKILL, False)
     status, said = train(project, tmp_path, f"epoch {EPOCHS}/", signal.SIGKILL)
     assert status == -signal.SIGKILL
-    assert "goes on after epoch" in said
+    assert "resumes after epoch" in said
     assert "epoch 1/" not in said
     status, said = train(project, tmp_path)
     assert status == 0, said
-    assert (f"goes on after epoch {EPOCHS}" in said, f"{EPOCHS}/{EPOCHS}" in said) == (True, False)
+    assert (f"resumes after epoch {EPOCHS}" in said, f"{EPOCHS}/{EPOCHS}" in said) == (True, False)
     assert digest(project) == whole
     assert list((tmp_path / "checkpoints").iterdir()) == []

@@ -193,8 +193,8 @@ def unpublished(paths: Paths, tmp_path_factory: pytest.TempPathFactory) -> Paths
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("wrong key", r"403.*does not let us in"),
-        ("no bucket", r"NoSuchBucket.*Make the bucket"),
+        ("wrong key", r"403.*denies access"),
+        ("no bucket", r"NoSuchBucket.*Create the bucket"),
         ("cut", r"Connection was closed.*cannot be reached"),
     ],
 )

@@ -36,7 +36,7 @@ __all__ = ["CANARY", "STATISTICAL", "Canaries", "Hit", "Report", "findings", "sc
 
 CANARY = "canary"
 STATISTICAL = frozenset({"PERSON"})
-_TOGETHER = 64  # pieces searched by the scrubber at a time
+_BATCH = 64  # pieces searched by the scrubber at a time
 _LONGEST_PIECE = 20_000  # characters; longer ones are cut into such parts
 _OVERLAP = 200  # characters that two parts share
 _UNREADABLE = (
@@ -48,7 +48,7 @@ _DEEPEST = 4  # archives in archives
 # Machine-written values that recognizers mistake for numbers of people: hashes, UUIDs, times, long
 # fractions, pseudonyms of documents that have digits only. Placeholders of the scrubber are no
 # findings either.
-_OF_MACHINES = re.compile(
+_MACHINE_VALUES = re.compile(
     r"(?<![0-9A-Za-z])(?:anon-[0-9a-f]{16}|[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}"
     r"|(?=[0-9]*[a-f])[0-9a-f]{16}"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9A-Za-z])"
@@ -102,7 +102,7 @@ class Report:
 
 
 def scan(
-    places: Sequence[Path],
+    paths: Sequence[Path],
     canaries: Canaries,
     scrubber: PersonFinder | None = None,
     *,
@@ -111,22 +111,24 @@ def scan(
     """Searches files and folders.
 
     Args:
-        places: files, or folders with everything below them; links are not followed.
+        paths: files, or folders with everything below them; links are not followed.
         canaries: planted strings; may be none.
         scrubber: finds personal data; None to look for canaries only.
         leave_out: files and folders that are not searched.
 
     Raises:
-        UsageError: one of `places` does not exist.
+        UsageError: one of `paths` does not exist.
         ScrubError: the scrubber failed, so that there is no report.
     """
-    for place in places:
-        if not place.exists():
-            raise UsageError(f"Expected a file or folder at {place}, found none. Correct the path.")
+    for location in paths:
+        if not location.exists():
+            raise UsageError(
+                f"Expected a file or folder at {location}, found none. Correct the path."
+            )
     out = [path.resolve() for path in leave_out]
     files = [
         path
-        for path in dict.fromkeys(path for place in places for path in _files(place))
+        for path in dict.fromkeys(path for location in paths for path in _files(location))
         if not any(path.resolve().is_relative_to(excluded) for excluded in out)
     ]
     report = Report()
@@ -146,7 +148,7 @@ def scan(
             continue
         report.files += 1
         report.bytes += size
-        report.hits += [Hit(str(path), *place, count) for place, count in hits.items()]
+        report.hits += [Hit(str(path), *location, count) for location, count in hits.items()]
     return report
 
 
@@ -165,9 +167,9 @@ def searcher(params: Params, entities: Sequence[str]) -> PersonFinder | None:
     return Scrubber(params.ingest.scrub.model_copy(update={"entities": masks}))
 
 
-def findings(text: str, found: Iterable[Finding]) -> Iterator[Finding]:
+def findings(text: str, raw_findings: Iterable[Finding]) -> Iterator[Finding]:
     """Drops loopback, unspecified and link-local IP addresses, which name no person."""
-    for finding in found:
+    for finding in raw_findings:
         value = text[finding.start : finding.end]
         if finding.entity != "IP_ADDRESS" or not _is_own(value):
             yield finding
@@ -233,9 +235,9 @@ def _take(
     def search() -> None:
         if scrubber is None or not batch:
             return
-        texts = [_OF_MACHINES.sub(_blank, piece.text) for piece in batch]
-        for piece, text, found in zip(batch, texts, scrubber.find_many(texts), strict=True):
-            for finding in findings(text, found):
+        texts = [_MACHINE_VALUES.sub(_blank, piece.text) for piece in batch]
+        for piece, text, raw_findings in zip(batch, texts, scrubber.find_many(texts), strict=True):
+            for finding in findings(text, raw_findings):
                 value, entity = text[finding.start : finding.end], finding.entity
                 if (raw and value in known) or (not piece.certain and entity in STATISTICAL):
                     continue
@@ -250,7 +252,7 @@ def _take(
         if scrubber is None or piece.pseudonym:
             continue
         batch += _parts(piece)
-        if len(batch) >= _TOGETHER:
+        if len(batch) >= _BATCH:
             search()
             batch.clear()
     search()
@@ -309,16 +311,16 @@ def _rewindable(file: IO[bytes]) -> Iterator[IO[bytes]]:
         yield cast("IO[bytes]", spool)
 
 
-def _files(place: Path) -> Iterator[Path]:
-    if place.is_file():
-        yield place
+def _files(root: Path) -> Iterator[Path]:
+    if root.is_file():
+        yield root
         # The newest rows of an SQLite database are in its write-ahead log.
         for ending in ("-wal", "-journal"):
-            beside = place.with_name(place.name + ending)
+            beside = root.with_name(root.name + ending)
             if beside.is_file():
                 yield beside
         return
-    for path in sorted(place.rglob("*")):
+    for path in sorted(root.rglob("*")):
         if path.is_file() and not path.is_symlink():
             yield path
 

@@ -1,18 +1,18 @@
-"""The bundle: a signed folder that takes raw text and gives label probabilities.
+"""The bundle: a signed folder with a model that maps raw text to label probabilities.
 
-    manifest.json   SHA-256 of every other file; the bundle's name is the SHA-256 of this one
+    manifest.json   SHA-256 of every other file; the bundle's name is the SHA-256 of this file
     manifest.sig    Ed25519 signature of manifest.json
     bundle.json     labels, architecture, text settings, metrics, origin
-    card.md         the model card; card.html is the same
-    model/          SavedModel: raw strings -> probabilities, whether they suffice for an answer,
-                    features, words, unknown share; and which words carried the label. A faster
-                    runtime may have a file beside it, see bundle/runtimes/__init__.py
-    reference.parquet  signals and sketches of texts held back, see bundle/reference.py;
-                    monitoring compares traffic with them
-    words.parquet   in how many of those texts each common word occurs
+    card.md         the model card; card.html has the same content
+    model/          SavedModel: raw strings -> probabilities, abstention, features, words, unknown
+                    share; and explanations by words. A faster runtime may have a file beside it,
+                    see bundle/runtimes/__init__.py
+    reference.parquet  signals and sketches of held-out texts, see bundle/reference.py; monitoring
+                    compares traffic with them
+    words.parquet   number of those texts with each common word
 
-Nothing is loaded before it is verified. No pickle and no Python class is needed to load it. The
-only implementation of inference: evaluate, service and monitoring call it.
+`load` verifies a bundle before it loads the model. A bundle needs no pickle and no Python class.
+This package is the only implementation of inference: evaluate, service and monitoring call it.
 """
 
 from __future__ import annotations
@@ -49,42 +49,42 @@ __all__ = [
     "Model", "Predictions", "card", "load", "model_format", "read_reference", "save_model", "sign",
     "verify", "words", "write",
 ]  # fmt: skip
-_COMPUTED_TOGETHER = 128  # texts; more only costs memory
-_EXPLAINED_TOGETHER = 8  # texts; each is computed at several points of its path
+_PREDICT_BATCH = 128  # texts; more cost memory and save no time
+_EXPLAIN_BATCH = 8  # texts; each needs the network at several points of its path
 
 
 class Model:
     """A loaded model that takes raw texts; safe to call from several threads.
 
-    Its memory is given back when nothing refers to it any more, so no call ever finds it closed.
+    The model frees its memory when the last reference to it goes, so no call sees a closed model.
 
     Args:
-        folder: of the model, as `save_model` writes it.
-        labels: the C classes, in the order of its outputs.
-        target: how they become answers; a key of core/target/__init__.py's TARGETS.
+        folder: of the model, written by `save_model`.
+        labels: the C classes, in the order of the model's outputs.
+        target: key of TARGETS in core/target/__init__.py; decides labels from probabilities.
     """
 
     def __init__(self, folder: Path, labels: Sequence[str], target: str = targets.DEFAULT) -> None:
         self.target = targets.make(target, labels)
         self.labels = self.target.classes
         self._runtime = runtimes.load(folder)
-        # At the end of the process the system takes all of it back.
+        # At the end of the process the operating system frees the memory.
         weakref.finalize(self, self._runtime.close).atexit = False
 
     def predict(self, texts: Sequence[str]) -> Predictions:
-        """Answers for `texts`, in their order.
+        """Predicts `texts`, in their order.
 
         Raises:
-            BundleError: the model gave something that is no probability.
+            BundleError: a probability of the model is NaN or infinite.
         """
         import numpy as np
 
-        # Of no texts, convolutions give a wrong shape: one is computed and left out.
-        parts = [self._runtime.predict(part) for part in _cut(texts or [""], _COMPUTED_TOGETHER)]
-        found = {
+        # Convolutions return a wrong shape for zero texts, so one is computed and left out.
+        parts = [self._runtime.predict(part) for part in _cut(texts or [""], _PREDICT_BATCH)]
+        outputs = {
             key: np.concatenate([part[key] for part in parts])[: len(texts)] for key in parts[0]
         }
-        probabilities = found["probabilities"]
+        probabilities = outputs["probabilities"]
         if not np.isfinite(probabilities).all():
             raise BundleError(
                 "Expected probabilities from the model, got NaN or infinity. Do not release it; "
@@ -95,16 +95,16 @@ class Model:
             labels=self.target.decode(decided),
             confidence=confidence,
             probabilities=probabilities,
-            words=found["words"],
-            unknown_share=found["unknown_share"],
-            features=found["features"],
-            # Bundles of before abstention are sure of everything.
-            abstained=found.get("abstained", np.zeros(len(probabilities), bool)),
+            words=outputs["words"],
+            unknown_share=outputs["unknown_share"],
+            features=outputs["features"],
+            # Bundles older than abstention never abstain.
+            abstained=outputs.get("abstained", np.zeros(len(probabilities), bool)),
         )
 
     @property
     def memory(self) -> int:
-        """Bytes of its weights."""
+        """Bytes of the weights."""
         return self._runtime.memory
 
     @property
@@ -116,7 +116,7 @@ class Model:
         """Explains the label of each text by its words, in their order; see bundle/explanation.py.
 
         Raises:
-            BundleError: this bundle was made before newsloop could do that.
+            BundleError: the bundle is older than explanations.
         """
         if not self.explains:
             raise BundleError(
@@ -125,13 +125,13 @@ class Model:
             )
         return [
             Explanation(
-                label=self.labels[best := int(self.target.decide(said[None])[0][0])],
-                confidence=float(said[best]),
-                baseline=float(before[best]),
+                label=self.labels[best := int(self.target.decide(probabilities[None])[0][0])],
+                confidence=float(probabilities[best]),
+                baseline=float(baseline[best]),
                 weights=gather(words, weights.tolist()),
             )
-            for part in _cut(texts, _EXPLAINED_TOGETHER)
-            for said, before, words, weights in self._runtime.explain(part)
+            for part in _cut(texts, _EXPLAIN_BATCH)
+            for probabilities, baseline, words, weights in self._runtime.explain(part)
         ]
 
 
@@ -139,10 +139,10 @@ class Bundle(Model):
     """A loaded bundle. Use `load`, which verifies it first.
 
     Attributes:
-        folder: where it was loaded from.
-        name: SHA-256 of its manifest.
-        facts: the content of bundle.json.
-        card: the model card in Markdown; None in a bundle of before.
+        folder: of the bundle.
+        name: SHA-256 of the manifest.
+        facts: content of bundle.json.
+        card: the model card in Markdown; None for bundles older than model cards.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -153,47 +153,48 @@ class Bundle(Model):
         super().__init__(folder / MODEL, self.facts["labels"], target)
 
     def reference(self) -> pl.DataFrame:
-        """Signals of texts held back, columns as `Predictions.signals`."""
+        """Reads the reference: signals of held-out texts; columns see bundle/reference.py."""
         return tables.read_table(self.folder / REFERENCE)
 
 
 def card(folder: Path) -> str | None:
-    """The model card of the bundle at `folder`; None if it has none."""
+    """Reads the model card of the bundle at `folder`; None if the bundle has none."""
     file = folder / CARD
     return file.read_text(encoding="utf-8") if file.exists() else None
 
 
 def read_reference(folder: Path, name: str, key_folder: Path) -> pl.DataFrame:
-    """`Bundle.reference` of the bundle at `folder`, verified, without loading its model.
+    """Verifies the bundle at `folder` and reads its reference, without loading its model.
 
     Raises:
-        BundleError: as `verify`, or it is another bundle than `name`.
+        BundleError: as `verify`, or the bundle's name is not `name`.
     """
-    found = verify(folder, key_folder)
-    if found != name:
+    actual_name = verify(folder, key_folder)
+    if actual_name != name:
         raise BundleError(
-            f"Expected bundle {name[:12]} at {folder}, found {found[:12]}. Release it again, or "
-            "roll back."
+            f"Expected bundle {name[:12]} at {folder}, found {actual_name[:12]}. Release it again, "
+            "or roll back."
         )
     return tables.read_table(folder / REFERENCE)
 
 
 def words(folder: Path) -> pl.DataFrame | None:
-    """`word` and `texts`: the common words of the reference of a bundle that was verified.
+    """Reads the common words (columns word and texts) of a bundle that was verified.
 
-    None for bundles of before these were kept.
+    Returns:
+        None for a bundle older than words.parquet.
     """
     path = folder / WORDS
     return tables.read_table(path) if path.exists() else None
 
 
 def model_format(folder: Path) -> runtimes.Format | None:
-    """The format of the model of the bundle at `folder`; None if `load` will find none."""
+    """Finds the format of the model in the bundle at `folder`; None if no format reads it."""
     return runtimes.find(folder / MODEL)
 
 
 def load(folder: Path, key_folder: Path) -> Bundle:
-    """The bundle at `folder`, verified first.
+    """Verifies and loads the bundle at `folder`.
 
     Raises:
         BundleError: as `verify`, or its model cannot be loaded.

@@ -1,12 +1,12 @@
-"""Which words carried a label: integrated gradients, inside the bundle.
+"""Explains a label by the words of the text: integrated gradients, inside the bundle.
 
-Sundararajan, Taly and Yan 2017, "Axiomatic Attribution for Deep Networks". Between nothing to read
-(every word's vector is 0, as word dropout hides words in training) and the text as it is lies a
-straight path of vectors. A word's weight is the gradient of the label's log probability, collected
-along that path, times how far the word's vector moved. So the weights of a text add up to
-ln p(label | text) - ln p(label | nothing to read): the paper calls this completeness.
+Sundararajan, Taly and Yan 2017, "Axiomatic Attribution for Deep Networks". The path leads in a
+straight line from the baseline, where every word's vector is 0 as with word dropout, to the text's
+word vectors. The weight of a word is the integral of the gradient of the label's log probability
+along the path, times the word's vector. The weights of a text add up to ln p(label | text) -
+ln p(label | baseline); the paper calls this completeness.
 
-It needs no more of a network than that ids enter it through layers of Keras' class Embedding.
+The method works for every network whose ids enter through Keras layers of the class Embedding.
 """
 
 from __future__ import annotations
@@ -21,21 +21,24 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-POINTS = 6  # of the path at which slopes are taken; for a trained network the sum is some 2 % off
-_GOES_ON, _ENDS = "##", ("[CLS]", "[SEP]")  # of word pieces; a word may go on in the next chunk
-_LEAST = 1e-12  # probability that still has a logarithm in float32
+POINTS = 6  # gradients for each path; the sum of a trained network's weights is then about 2 % off
+_CONTINUES, _ENDS = (
+    "##",
+    ("[CLS]", "[SEP]"),
+)  # of word pieces; a word may continue in the next chunk
+_SMALLEST = 1e-12  # lower bound of a probability whose logarithm is computed in float32
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why one text got its label.
+    """Explanation of one text's label.
 
     Attributes:
         label: of the text.
-        confidence: its probability, in [0, 1].
-        baseline: the label's probability where there is nothing to read, in [0, 1].
-        weights: distinct word that was read -> weight, all its places added up, in the order of
-            the text. Above 0 it spoke for the label. They add up to ln(confidence / baseline).
+        confidence: probability of the label, in [0, 1].
+        baseline: probability of the label for a text without words, in [0, 1].
+        weights: distinct word -> sum of its weights, in the order of the text. A weight above 0
+            is evidence for the label. The sum is about ln(confidence / baseline).
     """
 
     label: str
@@ -45,32 +48,32 @@ class Explanation:
 
 
 def gather(words: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
-    """Distinct word -> sum of its weights.
+    """Sums the weights of each distinct word.
 
     Args:
-        words: L words, empty where nothing was read. One that begins with ## goes on with the word
-            before it, as word pieces do.
-        weights: L of them.
+        words: L words, empty for padding. A word piece that begins with ## continues the word
+            before it.
+        weights: weight of each of the L words.
     """
     read: list[tuple[str, float]] = []
     for word, weight in zip(words, weights, strict=True):
-        begun = next((i for i in reversed(range(len(read))) if read[i][0] not in _ENDS), None)
-        if word.startswith(_GOES_ON) and begun is not None:
-            first, so_far = read[begun]
-            read[begun] = (first + word.removeprefix(_GOES_ON), so_far + weight)
+        last_word = next((i for i in reversed(range(len(read))) if read[i][0] not in _ENDS), None)
+        if word.startswith(_CONTINUES) and last_word is not None:
+            first, weight_so_far = read[last_word]
+            read[last_word] = (first + word.removeprefix(_CONTINUES), weight_so_far + weight)
         elif word:
             read.append((word, weight))
-    found: dict[str, float] = {}
+    weight_by_word: dict[str, float] = {}
     for name, weight in read:
-        found[name] = found.get(name, 0.0) + weight
-    return found
+        weight_by_word[name] = weight_by_word.get(name, 0.0) + weight
+    return weight_by_word
 
 
 def path(points: int = POINTS) -> tuple[Array, Array]:
-    """Places on the path, inside (0, 1), and the share of the path that each stands for.
+    """Returns points on the path, inside (0, 1), and their weights in the integral.
 
-    Gauss-Legendre quadrature over the root of the place: a network is soon sure, so most of what
-    there is to collect lies near the beginning.
+    Gauss-Legendre quadrature over the square root of the point. A network's probabilities change
+    most near the beginning of the path, so most points lie there.
 
     >>> [values.round(4).tolist() for values in path(2)]
     [[0.0447, 0.622], [0.2113, 0.7887]]
@@ -89,56 +92,65 @@ def weigh(
     lengths: Sequence[int],
     points: int = POINTS,
 ) -> dict[str, Any]:
-    """Integrated gradients of a batch; called while TensorFlow traces the bundle's signature.
+    """Computes integrated gradients of a batch, while TensorFlow traces the bundle's signature.
 
     Args:
-        network: as core/networks/assembly.py builds it.
+        network: network from core/networks/assembly.py.
         probabilities: ids (N, L) -> (N, C), through `network`.
-        ids: (B, l) int32. l is L, or where no text is longer and padding does not matter, less.
-        lengths: of the parts of L that an ensemble's members read; (L,) for any other network.
-        points: of the path; more of them cost more, and bring the sum nearer to what it should be.
+        ids: (B, l) int32. l is L, or less if no text is longer and padding has no effect.
+        lengths: lengths of the parts of L that an ensemble's members read; (L,) for any other
+            network.
+        points: number of points on the path; more points cost time and make the sum more exact.
 
     Returns:
-        probabilities (B, C) of the texts; baseline (B,), the label's probability where there is
-        nothing to read; weights (B, L).
+        probabilities (B, C) of the texts; baseline (B,), the label's probability for a text
+        without words; weights (B, L), 0 for padding.
     """
     import tensorflow as tf
 
     texts = tf.shape(ids)[0]
 
-    def along(places: Sequence[float], seen: list[tuple[Any, Any, int]]) -> Any:
-        """(B, P, C) at P places of each text's path; `seen` gets the vectors there, (B P, L, E)."""
+    def at_points(alphas: Sequence[float], interpolated: list[tuple[Any, Any, int]]) -> Any:
+        """Returns probabilities (B, P, C) at P points of each text's path.
 
-        def between(vectors: Any, ids: Any, member: int) -> Any:
-            # What is the same in every text stays: padding, and BERT's only segment.
+        Appends the vectors at these points (B P, L, E), their distances from the baseline, and the
+        number of the ensemble's member to `interpolated`.
+        """
+
+        def interpolate(vectors: Any, ids: Any, member: int) -> Any:
+            # Embeddings of id 0 are the same in every text and stay: padding, BERT's only segment.
             moves = tf.cast(tf.not_equal(ids, 0), vectors.dtype)[:, :, None] * vectors
-            alpha = tf.tile(tf.constant(places, vectors.dtype), [texts])
-            # Where a text is read in chunks, they lie one after the other.
+            alpha = tf.tile(tf.constant(alphas, vectors.dtype), [texts])
+            # The chunks of a text lie one after the other.
             chunks = tf.shape(vectors)[0] // tf.shape(alpha)[0]
             alpha = tf.repeat(alpha, chunks)[:, None, None]
-            inside = vectors - (1 - alpha) * moves
-            seen.append((inside, moves, member))
-            return inside
+            vectors_at = vectors - (1 - alpha) * moves
+            interpolated.append((vectors_at, moves, member))
+            return vectors_at
 
-        with _interrupted(network, len(lengths), between):
-            said = probabilities(tf.repeat(ids, len(places), axis=0))
-        return tf.reshape(said, [texts, len(places), said.shape[-1]])
+        with _replaced_embeddings(network, len(lengths), interpolate):
+            outputs = probabilities(tf.repeat(ids, len(alphas), axis=0))
+        return tf.reshape(outputs, [texts, len(alphas), outputs.shape[-1]])
 
-    ends = along((0.0, 1.0), [])
+    ends = at_points((0.0, 1.0), [])
     label = tf.argmax(ends[:, 1], axis=1)
-    places, shares = path(points)
-    moved: list[tuple[Any, Any, int]] = []
-    said = tf.gather(along(places.tolist(), moved), label, axis=2, batch_dims=1)  # (B, points)
-    collected = tf.math.log(tf.maximum(said, _LEAST)) * tf.constant(shares, tf.float32)
+    alphas, shares = path(points)
+    interpolated_points: list[tuple[Any, Any, int]] = []
+    label_probabilities = tf.gather(
+        at_points(alphas.tolist(), interpolated_points), label, axis=2, batch_dims=1
+    )  # (B, points)
+    collected = tf.math.log(tf.maximum(label_probabilities, _SMALLEST)) * tf.constant(
+        shares, tf.float32
+    )
     slopes = tf.gradients(
         collected,
-        [inside for inside, _, _ in moved],
+        [vectors_at for vectors_at, _, _ in interpolated_points],
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
     weights = _at_words(
         [
-            (_of_texts(tf.reduce_sum(slope * distance, axis=-1), texts * points), member)
-            for slope, (_, distance, member) in zip(slopes, moved, strict=True)
+            (_by_text(tf.reduce_sum(slope * distance, axis=-1), texts * points), member)
+            for slope, (_, distance, member) in zip(slopes, interpolated_points, strict=True)
         ],
         lengths,
     )
@@ -149,8 +161,8 @@ def weigh(
     }
 
 
-def _of_texts(weights: Any, count: Any) -> Any:
-    """(count, l): weights of the places of texts, where they were read in chunks, too."""
+def _by_text(weights: Any, count: Any) -> Any:
+    """Reshapes weights to (count, l), which joins the chunks of a text."""
     import tensorflow as tf
 
     if weights.shape[1] is not None:
@@ -158,19 +170,19 @@ def _of_texts(weights: Any, count: Any) -> Any:
     return tf.reshape(weights, [count, -1])
 
 
-def _at_words(found: Sequence[tuple[Any, int]], lengths: Sequence[int]) -> Any:
-    """(N, L): what each embedding's places weigh, added up at the words that stand there.
+def _at_words(weights_of_embeddings: Sequence[tuple[Any, int]], lengths: Sequence[int]) -> Any:
+    """Adds up the weights of all embeddings for each word, (N, L).
 
     Args:
-        found: (N, l) and the number of the member. An embedding of n-grams has n - 1 places fewer
-            than there are words; an n-gram's weight is shared by its words.
-        lengths: of the members.
+        weights_of_embeddings: weights (N, l) and the number of the member. An embedding of n-grams
+            has n - 1 positions fewer than words; the words of an n-gram share its weight equally.
+        lengths: numbers of words that the members read.
     """
     import tensorflow as tf
 
     parts: list[list[Any]] = [[] for _ in lengths]
-    for weights, member in found:
-        if weights.shape[1] is None:  # as many places as the longest text needs
+    for weights, member in weights_of_embeddings:
+        if weights.shape[1] is None:  # as many positions as the longest text needs
             missing = lengths[member] - tf.shape(weights)[1]
             parts[member].append(tf.pad(weights, [[0, 0], [0, missing]]))
             continue
@@ -181,14 +193,14 @@ def _at_words(found: Sequence[tuple[Any, int]], lengths: Sequence[int]) -> Any:
 
 
 @contextlib.contextmanager
-def _interrupted(
-    network: Any, members: int, between: Callable[[Any, Any, int], Any]
+def _replaced_embeddings(
+    network: Any, members: int, replace_output: Callable[[Any, Any, int], Any]
 ) -> Iterator[None]:
-    """Within it, each embedding gives `between(its vectors, the ids it got, its member)`.
+    """Replaces each embedding's output inside `with` by `replace_output(vectors, ids, member)`.
 
-    A network cannot be cut behind its embeddings in a way that holds for all: some have several,
-    some have them inside other layers, and masks come from the ids. So the layers stay where they
-    are, and only what they compute is replaced while the graph is traced.
+    Networks cannot be split behind their embeddings in one general way: some have several
+    embeddings, some have them inside other layers, and masks come from the ids. So the layers stay
+    in place, and only their `call` is replaced while TensorFlow traces the graph.
     """
     import keras
 
@@ -198,15 +210,15 @@ def _interrupted(
     layers = [
         (layer, member)
         for member, part in enumerate(parts)
-        for layer in part._flatten_layers()  # `layers` shows the outermost only
+        for layer in part._flatten_layers()  # `layers` lists the outermost layers only
         if isinstance(layer, keras.layers.Embedding)
     ]
 
     def replacement(call: Callable[..., Any], member: int) -> Callable[..., Any]:
-        def interrupted(inputs: Any, *others: Any, **named: Any) -> Any:
-            return between(call(inputs, *others, **named), inputs, member)
+        def replaced(inputs: Any, *others: Any, **named: Any) -> Any:
+            return replace_output(call(inputs, *others, **named), inputs, member)
 
-        return interrupted
+        return replaced
 
     for layer, member in layers:
         layer.call = replacement(layer.call, member)

@@ -1,4 +1,4 @@
-"""Writes bundles: the model in the format of each runtime, and the rest."""
+"""Writes bundles: the model in the format of each runtime, and the other files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def save_model(
     directions: Array,
     calibration: Calibration = Calibration(),  # noqa: B008 - frozen
 ) -> None:
-    """Writes a model in each format that can hold it; arguments as `Trained` has them."""
+    """Writes a model in each format that supports it; see `Trained` for the arguments."""
     trained = Trained(network, encoder, centre, directions, calibration)
     folder.mkdir(parents=True, exist_ok=True)
     for format_ in runtimes.FORMATS:

@@ -1,4 +1,4 @@
-"""The names of a bundle's files; components/core/bundle/__init__.py says what is in each."""
+"""The names of a bundle's files; components/core/bundle/__init__.py describes their content."""
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"

@@ -1,4 +1,4 @@
-"""The answers of a model to texts."""
+"""Predictions of a model for texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Answers for N texts.
+    """Predictions for N texts.
 
     Attributes:
         labels: N names of classes.
@@ -23,8 +23,8 @@ class Predictions:
         probabilities: (N, C) float32, rows sum to 1, columns in the order of `Bundle.labels`.
         words: (N,) int32, words in each text.
         unknown_share: (N,) float32 in [0, 1], share of the words read outside the vocabulary.
-        features: (N, D) float32, the model's features along the kept directions.
-        abstained: (N,) bool, the confidence is too low for an answer; the label is a guess.
+        features: (N, D) float32, the model's features projected on D principal components.
+        abstained: (N,) bool, True if the confidence is too low for an answer.
     """
 
     labels: list[str]
@@ -39,13 +39,13 @@ class Predictions:
         return len(self.labels)
 
     def taken(self, rows: Sequence[int]) -> Predictions:
-        """The answers with these numbers, in this order."""
-        arrays = [one.name for one in fields(self) if one.name != "labels"]
+        """Selects predictions by their indices, in the order of `rows`."""
+        arrays = [field.name for field in fields(self) if field.name != "labels"]
         labels = [self.labels[i] for i in rows]
         return Predictions(labels, **{name: getattr(self, name)[rows] for name in arrays})
 
     def signals(self) -> pl.DataFrame:
-        """Signals for monitoring: label, confidence, words, unknown_share, feature_0, ..."""
+        """Returns monitoring's signals: label, confidence, words, unknown_share, feature_0, ..."""
         import polars as pl
 
         columns: dict[str, Any] = {

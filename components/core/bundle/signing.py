@@ -1,4 +1,4 @@
-"""The manifest and the signature of a folder: of a bundle, or of a bento's code."""
+"""Signs and verifies a folder by a manifest and a signature: a bundle, or the code of a bento."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _32_BITS = 0xFFFFFFFF
 
 
 def sign(folder: Path, key_folder: Path) -> str:
-    """Writes manifest and signature of all files in `folder`: of a bundle, or a bento's code.
+    """Writes manifest and signature of all files in `folder`.
 
     Returns:
         SHA-256 of the manifest.
@@ -35,11 +35,14 @@ def sign(folder: Path, key_folder: Path) -> str:
 
 
 def verify(folder: Path, key_folder: Path) -> str:
-    """The name of the bundle at `folder`, once every byte of it has been checked.
+    """Checks the signature and the hash of every file in `folder`.
+
+    Returns:
+        The bundle's name: SHA-256 of its manifest.
 
     Raises:
         BundleError: a file is missing, superfluous or altered, or the signature is not by the key
-            whose public half lies in `key_folder`.
+            whose public key lies in `key_folder`.
     """
     try:
         manifest = (folder / MANIFEST).read_bytes()
@@ -73,7 +76,7 @@ def verify(folder: Path, key_folder: Path) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Every file that a manifest speaks of; Python writes its caches beside a bento's code."""
+    """Lists the files that a manifest covers; Python writes its caches beside a bento's code."""
     return sorted(
         path
         for path in folder.rglob("*")

@@ -1,4 +1,4 @@
-"""The architectures, one file each: ids in, features out. `assembly` builds models of them.
+"""Network architectures, one file each: ids in, features out; `assembly` adds the output layers.
 
-Pure Keras 3: nothing here knows TensorFlow, so any backend of Keras can train them.
+The architectures use Keras 3 only and do not import TensorFlow.
 """

@@ -1,6 +1,6 @@
-"""The architectures behind one door, in pure Keras 3: ids in, label probabilities out.
+"""Builds a network of any architecture in Keras 3: ids in, label probabilities out.
 
-Each lies in a file of its own under `networks/`; here it gets the layers that answer.
+Each architecture lies in its own file under `networks/`; this module adds the output layers.
 B is the batch, L the words of a document, F the features, M the members, C the classes.
 """
 
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-PROBABILITIES, MEMBERS, FEATURES = "probabilities", "members", "features"  # what a network gives
+# Keys of the outputs of a network.
+PROBABILITIES, MEMBERS, FEATURES = "probabilities", "members", "features"
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What a network with a closed form learns: a linear answer from what its body sees and counts.
+    """Parameters of a network with a closed form: a linear layer over TF-IDF and body features.
 
     Attributes:
         idf: (T,) float32, inverse document frequencies of the terms.
-        vectors: (T, C) float32, what each term says for each class.
-        kernel: (D, C) float32, what each number of the body says; D is 0 without a body.
+        vectors: (T, C) float32, coefficients of the terms for each class.
+        kernel: (D, C) float32, coefficients of the body's features; D is 0 without a body.
         bias: (C,) float32.
-        scale: of all that is said, so that its softmax is as sure as it is right.
+        scale: factor of the logits, which calibrates the softmax.
     """
 
     idf: Array
@@ -47,20 +48,22 @@ def build(
     classes: int,
     seed: int,
 ) -> Any:
-    """The network of one candidate, not yet compiled.
+    """Builds the network of one candidate, not yet compiled.
 
-    What has a closed form says nothing before it is solved: its bag starts from nothing.
+    A network with a closed form predicts nothing useful before `set_solution`: the vectors of its
+    bag are zeros.
 
     Args:
-        settings: which architecture, and its numbers.
-        embedding: (vocabulary + 2, E) float32, first values of the word vectors; rows 0 and 1 are
-            padding and unknown. `pretrained` brings its own, `linear` takes the number of rows.
+        settings: the architecture and its hyperparameters.
+        embedding: (vocabulary + 2, E) float32, initial word vectors; rows 0 and 1 are padding and
+            unknown. `pretrained` ignores them, `linear` uses only the number of rows.
         classes: C.
-        seed: of the first weights and of dropout.
+        seed: of the initial weights and of dropout.
 
     Returns:
-        A keras.Model from ids (B, L) int32 to a dictionary: PROBABILITIES (B, C), the mean of the
-        members; MEMBERS (B, M, C), what each says; FEATURES (B, F), what they saw.
+        A keras.Model from ids (B, L) int32 to a dictionary: PROBABILITIES (B, C), the mean over
+        the members; MEMBERS (B, M, C), probabilities of each member; FEATURES (B, F), the
+        concatenated features of the members.
     """
     import keras
 
@@ -68,55 +71,55 @@ def build(
     dropout = 0.0 if settings.has_closed_form else settings.dropout  # type: ignore[attr-defined]
     keras.utils.set_random_seed(seed)
     ids = keras.Input((None,), dtype="int32", name="ids")  # (B, L)
-    seen = network.features(ids, settings, embedding, seed, classes)
-    said = [
-        keras.layers.Dense(classes, activation="softmax", name=_answers(i), dtype="float32")(
-            keras.layers.Dropout(dropout, seed=seed + i)(one)
+    features = network.features(ids, settings, embedding, seed, classes)
+    probabilities = [
+        keras.layers.Dense(classes, activation="softmax", name=_head_name(i), dtype="float32")(
+            keras.layers.Dropout(dropout, seed=seed + i)(member)
         )
-        for i, one in enumerate(seen, start=1)
+        for i, member in enumerate(features, start=1)
     ]
-    return keras.Model(ids, _given(seen, said), name=settings.architecture)
+    return keras.Model(ids, _outputs(features, probabilities), name=settings.architecture)
 
 
-def put(net: Any, solution: Solution) -> None:
-    """Gives `net`, which has a closed form, what it has learned."""
+def set_solution(net: Any, solution: Solution) -> None:
+    """Sets the parameters of `net`, a network with a closed form, to `solution`."""
     import numpy as np
 
     from components.core.networks import tfidf
 
-    tfidf.put(net, solution.idf, solution.vectors)
+    tfidf.set_parameters(net, solution.idf, solution.vectors)
     classes = len(solution.bias)
     kernel = np.concatenate([solution.kernel, np.eye(classes)])
-    net.get_layer(_answers(1)).set_weights(
+    net.get_layer(_head_name(1)).set_weights(
         [solution.scale * kernel, solution.scale * solution.bias]
     )
 
 
-def _answers(member: int) -> str:
+def _head_name(member: int) -> str:
     return f"dense_{member}"
 
 
-def _given(seen: Sequence[Any], said: Sequence[Any]) -> dict[str, Any]:
-    """What a network gives: of what its members saw, (B, F) each, and said, (B, C) each."""
+def _outputs(features: Sequence[Any], probabilities: Sequence[Any]) -> dict[str, Any]:
+    """Returns the outputs of a network from the members' features and probabilities (B, C)."""
     from keras import ops
 
-    answers = ops.stack(said, axis=1)  # (B, M, C)
+    members = ops.stack(probabilities, axis=1)  # (B, M, C)
     return {
-        PROBABILITIES: ops.mean(answers, axis=1),
-        MEMBERS: answers,
-        FEATURES: ops.cast(ops.concatenate(seen, axis=-1), "float32"),
+        PROBABILITIES: ops.mean(members, axis=1),
+        MEMBERS: members,
+        FEATURES: ops.cast(ops.concatenate(features, axis=-1), "float32"),
     }
 
 
 def textcnn_weights(net: Any) -> dict[str, np.ndarray[Any, Any]] | None:
-    """The weights that bundle/fast_textcnn computes with; None for other architectures.
+    """Returns the weights that the runtime fast_textcnn needs; None for other architectures.
 
     Args:
-        net: as `build` gives it.
+        net: a network that `build` returned.
 
     Returns:
-        As networks/textcnn.py has it, and of the layers that answer `answer_<i>` (its part of F, C)
-        and `answer_bias_<i>` (C,).
+        The arrays of `networks.textcnn.weights`, and for each output layer `answer_<i>` (features
+        of member i, C) and `answer_bias_<i>` (C,).
     """
     from keras import ops
 
@@ -124,24 +127,24 @@ def textcnn_weights(net: Any) -> dict[str, np.ndarray[Any, Any]] | None:
 
     if net.name != TextCnn.architecture:
         return None
-    found = textcnn.weights(net)
-    for i in range(len(found["members"]) + 1):  # the bag answers, too
-        layer = net.get_layer(_answers(i + 1))
-        found[f"answer_{i}"] = ops.convert_to_numpy(layer.kernel)
-        found[f"answer_bias_{i}"] = ops.convert_to_numpy(layer.bias)
-    return found
+    arrays = textcnn.weights(net)
+    for i in range(len(arrays["members"]) + 1):  # the bag is a member, too
+        layer = net.get_layer(_head_name(i + 1))
+        arrays[f"answer_{i}"] = ops.convert_to_numpy(layer.kernel)
+        arrays[f"answer_bias_{i}"] = ops.convert_to_numpy(layer.bias)
+    return arrays
 
 
 def join(networks: Sequence[Any], lengths: Sequence[int]) -> Any:
-    """The mean of networks that were trained each by itself; see `networks/ensemble.py`.
+    """Joins networks that were trained separately into their mean; see `networks/ensemble.py`.
 
     Args:
-        networks: as `build` gives them, of different architectures.
-        lengths: ids that each reads.
+        networks: networks that `build` returned, of different architectures.
+        lengths: number of ids that each network reads.
 
     Returns:
-        As `build`, from ids (B, sum of lengths), the networks' one after the other. Its members
-        are the networks.
+        A keras.Model with the outputs of `build` from ids (B, sum of lengths), the ids of the
+        networks one after the other. The members are the networks.
     """
     from components.core.networks import ensemble
 

@@ -1,4 +1,4 @@
-"""`bilstm`: two bidirectional LSTMs, the first returning its sequence. Where newsloop began."""
+"""`bilstm`: two bidirectional LSTM layers, of which the first returns its whole sequence."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def features(
     ids: Any, settings: BiLstm, embedding: np.ndarray[Any, Any], seed: int, classes: int
 ) -> list[Any]:
-    """What the LSTMs make of a text (Graves and Schmidhuber 2005).
+    """Returns features of two bidirectional LSTM layers (Graves and Schmidhuber 2005).
 
-    `last`: the second one's last states, (B, 2 units). They have to remember all of a long text.
-    `mean` and `max` pool over all words what both LSTMs say of each, and its vector: a word that
-    gives a class away need not pass through the LSTMs (Lai et al. 2015, "Recurrent Convolutional
-    Neural Networks for Text Classification"). (B, 4 units + E).
+    Pooling `last` returns the last states of the second layer, (B, 2 units), which have to encode
+    all of a long text. Pooling `mean` or `max` pools the states of both layers and the word vector
+    over all words, (B, 4 units + E). An indicative word thus reaches the output without the LSTMs
+    (Lai et al. 2015, "Recurrent Convolutional Neural Networks for Text Classification").
     """
-    del classes  # the layers that answer are added by `assembly`
+    del classes  # `assembly` adds the output layers
     vectors = parts.embed(ids, embedding, settings.word_dropout, seed, masked=True)
     first = layers.Bidirectional(layers.LSTM(settings.units, return_sequences=True))(
         vectors
@@ -32,5 +32,5 @@ def features(
         return [layers.Bidirectional(layers.LSTM(settings.units))(first)]
     second = layers.Bidirectional(layers.LSTM(settings.units, return_sequences=True))(first)
     pool = parts.mean if settings.pooling == "mean" else parts.largest
-    seen = ops.concatenate([second, first, vectors], axis=-1)  # (B, L, 4 units + E)
-    return [pool(seen, parts.inside(ids))]
+    states = ops.concatenate([second, first, vectors], axis=-1)  # (B, L, 4 units + E)
+    return [pool(states, parts.inside(ids))]

@@ -1,7 +1,7 @@
-"""`linear`: words and short phrases are counted, their order beyond that is not seen.
+"""`linear`: TF-IDF of words and n-grams, and a linear classifier.
 
-TF-IDF and a linear answer, the strong baseline of text classification (Wang and Manning 2012,
-"Baselines and Bigrams"). What a larger network is worth shows beside it.
+A strong baseline of text classification (Wang and Manning 2012, "Baselines and Bigrams"), with
+which larger networks are compared.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def features(
     ids: Any, settings: Linear, embedding: np.ndarray[Any, Any], seed: int, classes: int
 ) -> list[Any]:
-    """What the terms of a text say for each class, (B, classes).
+    """Returns the sum of the terms' coefficients for each class, (B, classes).
 
-    A word has a row of its own. Longer n-grams share `buckets` rows, by a hash of their words.
+    Each word has its own row. Longer n-grams share `buckets` rows for each n, by a hash of their
+    words.
     """
-    del seed  # nothing is drawn
+    del seed  # nothing is random
     return [tfidf.bag(ids, len(embedding), settings.grams, settings.buckets, classes)]

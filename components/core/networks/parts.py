@@ -1,4 +1,4 @@
-"""What several architectures are made of.
+"""Layers and pooling functions that several architectures share.
 
 B is the batch, L the words of a document, E the size of a word's vector, F the features.
 """
@@ -13,8 +13,8 @@ from keras import ops
 if TYPE_CHECKING:
     import numpy as np
 
-_SPREAD = 0.05  # of the first values in a bag
-SCALE = 3.0  # with it a bag learns as fast as convolutions
+_SPREAD = 0.05  # standard deviation of the initial vectors of a bag
+SCALE = 3.0  # factor with which a bag learns as fast as convolutions
 
 
 def embed(
@@ -26,17 +26,17 @@ def embed(
     masked: bool = False,
     name: str | None = None,
 ) -> Any:
-    """Word vectors (B, L, E), of which training hides the share `hidden`.
+    """Looks up word vectors (B, L, E); training drops the share `hidden` of the words.
 
-    Word dropout (Iyyer et al. 2015): whole words vanish, not single numbers of their vectors.
+    Word dropout (Iyyer et al. 2015) drops whole words, not single components of their vectors.
 
     Args:
         ids: (B, L) int32, 0 is padding.
-        table: (vocabulary + 2, E) float32, first values.
-        hidden: in [0, 1].
-        seed: of what is hidden.
-        masked: whether padding is skipped by the layers that follow.
-        name: of the layer.
+        table: (vocabulary + 2, E) float32, initial word vectors.
+        hidden: rate of word dropout in [0, 1].
+        seed: of the dropout.
+        masked: makes the layers that follow skip padding.
+        name: of the embedding layer.
     """
     values = keras.initializers.Constant(table)
     vectors = keras.layers.Embedding(
@@ -46,36 +46,32 @@ def embed(
 
 
 def inside(ids: Any) -> Any:
-    """(B, L, 1) float32: 1 where a word stands, 0 where padding."""
+    """Returns the mask of words, (B, L, 1) float32: 1 for a word, 0 for padding."""
     return ops.cast(ops.expand_dims(ops.not_equal(ids, 0), -1), "float32")
 
 
 def mean(sequence: Any, words: Any) -> Any:
-    """(B, F): the mean of `sequence` (B, L, F) over the places where `words` (B, L, 1) is 1."""
+    """Returns the mean (B, F) of `sequence` (B, L, F) over positions with `words` (B, L, 1) 1."""
     return ops.sum(sequence * words, axis=1) / ops.maximum(ops.sum(words, axis=1), 1.0)
 
 
 def largest(sequence: Any, words: Any) -> Any:
-    """(B, F): as `mean`, but the largest value; 0 where there is no word."""
+    """Returns the maximum (B, F) of `sequence` over the words; 0 for a text without words."""
     lowest = ops.min(sequence, axis=1, keepdims=True)
     return ops.max(ops.where(words > 0, sequence, lowest), axis=1) * ops.max(words, axis=1)
 
 
 def bag(ids: Any, rows: int, size: int, words: Any, seed: int, name: str) -> Any:
-    """Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification".
+    """Returns a bag of word vectors (B, size), scaled as in `mean_of_bag`.
 
-    Each id has a small vector; those where `words` is not 0 are added up and divided by the root
-    of their number.
+    Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification".
 
     Args:
         ids: (B, L) int32 in [0, rows).
-        rows, size: of the table of vectors.
-        words: (B, L, 1) float32, 0 where an id does not count.
-        seed: of the first values.
-        name: of the layer.
-
-    Returns:
-        (B, size).
+        rows, size: shape of the table of vectors.
+        words: (B, L, 1) float32 weights of the ids, 0 for an id that does not count.
+        seed: of the initial vectors.
+        name: of the embedding layer.
     """
     weights = keras.initializers.RandomNormal(stddev=_SPREAD, seed=seed)
     vectors = keras.layers.Embedding(rows, size, embeddings_initializer=weights, name=name)(ids)
@@ -83,6 +79,14 @@ def bag(ids: Any, rows: int, size: int, words: Any, seed: int, name: str) -> Any
 
 
 def mean_of_bag(vectors: Any, words: Any) -> Any:
-    """(B, E): the sum of `vectors` (B, L, E) where `words` (B, L, 1) is 1, over its root."""
+    """Returns SCALE times the sum of `vectors` over the square root of the number of words.
+
+    Args:
+        vectors: (B, L, E).
+        words: (B, L, 1) weights of the vectors; 0 leaves a vector out.
+
+    Returns:
+        (B, E).
+    """
     count = ops.maximum(ops.sum(words, axis=1), 1.0)  # (B, 1)
     return SCALE * ops.sum(vectors * words, axis=1) / ops.sqrt(count)

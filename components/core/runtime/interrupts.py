@@ -1,9 +1,9 @@
-"""Ctrl-C, SIGTERM and SIGHUP: a command ends within two seconds, and nothing of it works on.
+"""Handles Ctrl-C, SIGTERM and SIGHUP: a command and its processes end within two seconds.
 
 The first signal raises KeyboardInterrupt in the main thread, which unwinds: the Prefect server gets
 the state, temporary files are removed. A second thread watches, since the main thread may be inside
 C code that no Python handler interrupts. A process that has not unwound within `GRACE_SECONDS` ends
-as if killed, together with its child processes; every command can go on after a kill.
+as if killed, together with its child processes; every command can resume after a kill.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GRACE_SECONDS = 1.2  # of the two seconds; the rest is for ending child processe
 _KICK_SECONDS = 0.1  # between two attempts to wake the main thread
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STDERR = 2
-_STATUS = 128  # plus the signal, as shells have it
+_STATUS = 128  # plus the number of the signal, the convention of shells
 
 
 @dataclass
@@ -36,7 +36,7 @@ class _State:
     raised: bool = False  # in the main thread
     keeps: str = "what was finished is kept; the same command can be given again"
     spared: set[int] = field(default_factory=set)
-    announced: threading.Lock = field(default_factory=threading.Lock)  # by whoever takes it first
+    announced: threading.Lock = field(default_factory=threading.Lock)  # locked by the first caller
 
 
 _state = _State()
@@ -68,19 +68,19 @@ def spare(process: int) -> None:
 
 
 def received() -> int | None:
-    """The signal that interrupted this process."""
+    """Returns the signal that interrupted this process; None without an interruption."""
     return _state.received
 
 
 def conclude() -> int:
-    """Ends the child processes, prints the message; the exit status."""
+    """Ends the child processes and prints the message; returns the exit status."""
     _announce()
     end(_children())
     return _STATUS + (_state.received or signal.SIGINT)
 
 
 def end_tree(process: int) -> None:
-    """Kills a process with all that it started, whatever sessions they lead."""
+    """Kills a process with all its descendants, in any session."""
     import psutil
 
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -118,7 +118,7 @@ def _watch(reader: int) -> None:
     signal.siginterrupt(number, True)
     main = threading.main_thread().ident
     while time.monotonic() < deadline:
-        # Where a library has put its own handler (Prefect's of SIGTERM), the first signal counts.
+        # A library's own handler (Prefect's for SIGTERM) gets the first signal only.
         if not _state.raised and signal.getsignal(number) is _raise and main is not None:
             signal.pthread_kill(main, number)
         time.sleep(_KICK_SECONDS)
@@ -136,7 +136,7 @@ def _announce() -> None:
 
 
 def _children() -> list[psutil.Process]:
-    """The processes below this one, without the servers that go on."""
+    """Lists the descendants of this process, without the spared servers."""
     import psutil
 
     children = psutil.Process().children(recursive=True)

@@ -17,8 +17,8 @@ SWITCHES = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_CLIENT_ENABLE_LIFESPAN_HOOKS": "true",
     "KERAS_BACKEND": "tensorflow",
-    "TF_CPP_MIN_LOG_LEVEL": "3",  # it logs every missing GPU as an error
-    "TF_ENABLE_ONEDNN_OPTS": "0",  # its sums depend on the number of threads, and so would hashes
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # TensorFlow logs every missing GPU as an error
+    "TF_ENABLE_ONEDNN_OPTS": "0",  # oneDNN's sums, and so hashes, depend on the number of threads
 }
 
 # Folders for settings and caches that libraries would write to the user's home.
@@ -31,8 +31,8 @@ LOOPBACK = "127.0.0.1,localhost,::1"
 def stay_home(state: Path | None = None) -> None:
     """Sets environment variables of this process and its children; call it before other imports.
 
-    A value that the user has set stays. The proxy of a shell is not asked for this machine's own
-    addresses: it would look for them on its own machine.
+    A value that the user has set stays. The function adds this machine's own addresses to NO_PROXY,
+    since a proxy would look for them on its own machine.
 
     Args:
         state: the project's folder for state, where libraries may write; None without a project.

@@ -32,7 +32,7 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def partial(path: Path) -> Path:
-    """Where this process writes what will be at `path`."""
+    """Returns this process's temporary path for a file at `path`."""
     return path.with_name(f".{path.name}.{os.getpid()}.partial")
 
 
@@ -46,15 +46,15 @@ def put(temporary: Path, path: Path) -> None:
 
 
 def write_table(table: pl.DataFrame, path: Path) -> Path:
-    """Writes `table` as Parquet; the same table always gives the same bytes."""
+    """Writes `table` as Parquet; the bytes depend on the table only."""
     return write_atomic(path, lambda p: table.write_parquet(p, compression="zstd"))
 
 
 def read_table(path: Path) -> pl.DataFrame:
-    """The Parquet table at `path`.
+    """Reads the Parquet table at `path`.
 
     Raises:
-        DataError: it is missing or no Parquet file.
+        DataError: the file is missing or no Parquet file.
     """
     import polars as pl
 
@@ -65,22 +65,23 @@ def read_table(path: Path) -> pl.DataFrame:
 
 
 def no_table(path: Path, error: Exception) -> DataError:
+    """Makes the error for a table that cannot be read."""
     return DataError(
-        f"Expected a Parquet table at {path}, got: {error}. Run `dvc repro` to make it."
+        f"Expected a Parquet table at {path}, got: {error}. Run `dvc repro` to create it."
     )
 
 
 def write_json(value: Any, path: Path) -> Path:
-    """Writes `value` as JSON with sorted keys, so that the same value gives the same bytes."""
+    """Writes `value` as JSON with sorted keys, so that equal values have equal bytes."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return write_text(text + "\n", path)
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value at `path`.
+    """Reads the JSON value at `path`.
 
     Raises:
-        DataError: it is missing or no JSON.
+        DataError: the file is missing or no JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -93,11 +94,11 @@ def write_text(text: str, path: Path) -> Path:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """Computes the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def text_hash(text: str) -> str:
-    """SHA-256 of a text in UTF-8, in hexadecimal; lone surrogates are kept apart."""
+    """Computes the SHA-256 of a text in UTF-8, in hexadecimal; lone surrogates stay distinct."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

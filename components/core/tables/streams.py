@@ -1,4 +1,4 @@
-"""Tables that are too large for memory: read and written in batches of rows."""
+"""Reads and writes tables larger than memory in batches of rows."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import polars as pl
 from components.core import tables
 
 BATCH = 4096  # rows; some 10 MB of news
-_ZSTD_LEVEL = 1  # level 3 packs a sixth tighter and takes a third longer
-_COMPATIBLE = pl.CompatLevel.oldest()  # Parquet has no types for Polars' own
+_ZSTD_LEVEL = 1  # level 3 saves a sixth of the space and takes a third more time
+_COMPATIBLE = pl.CompatLevel.oldest()  # Parquet lacks some types of Polars
 
 
 class Batches(Protocol):
-    """A table that can be gone through again and again."""
+    """A table that can be iterated several times."""
 
     @property
     def columns(self) -> Mapping[str, pl.DataType]:
-        """Name -> type."""
+        """Column name -> type."""
 
     @property
     def height(self) -> int:
-        """Rows."""
+        """Number of rows."""
 
     def batches(self) -> Iterator[pl.DataFrame]:
-        """All rows in their order; the same batches each time."""
+        """Yields all rows in order; the same batches on each call."""
 
 
 class InMemory:
-    """A table that is already there."""
+    """A table in memory."""
 
     def __init__(self, table: pl.DataFrame, batch: int = BATCH) -> None:
         self._table, self._batch = table, batch
@@ -50,10 +50,10 @@ class InMemory:
 
 
 class Stored:
-    """The Parquet table at `path`; one batch of it is in memory at a time.
+    """The Parquet table at `path`, of which one batch at a time is in memory.
 
     Raises:
-        DataError: from every method: it is missing, cut short, or no Parquet file.
+        DataError: from every method, if the file is missing, cut short, or no Parquet file.
     """
 
     def __init__(self, path: Path, batch: int = BATCH) -> None:
@@ -77,7 +77,7 @@ class Stored:
             raise tables.no_table(self._path, error) from error
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
-        """All rows in their order, of these columns; None: of all."""
+        """Yields all rows in order, with these columns; None for all columns."""
         import pyarrow
         from pyarrow import parquet
 
@@ -90,15 +90,15 @@ class Stored:
 
 
 class TableWriter:
-    """Writes a Parquet table batch by batch, in memory that does not grow with its rows.
+    """Writes a Parquet table batch by batch, with memory independent of the number of rows.
 
-    Each batch becomes one row group, so the same batches always give the same bytes. The file is
-    there, whole, after `with` ends without an error; before that, and after an error, nothing is.
+    Each batch becomes one row group, so equal batches give equal bytes. The complete file appears
+    when `with` ends without an error; after an error `path` is unchanged.
 
     Args:
         path: of the table.
         schema: column -> type, in the order of the columns.
-        compression: "zstd", "lz4" or "none"; params.yaml says what each costs.
+        compression: "zstd", "lz4" or "none"; see ingest.stream in params.yaml.
     """
 
     def __init__(
@@ -114,8 +114,8 @@ class TableWriter:
         """Appends rows.
 
         Args:
-            columns: each of the schema's, all of one length; None is null. No value is converted:
-                one of another type is an error.
+            columns: all columns of the schema, of equal lengths; None is null. A value of another
+                type is an error, without conversion.
         """
         import pyarrow as pa
 
@@ -141,16 +141,17 @@ class TableWriter:
                 self._open().close()
                 tables.put(self._partial, self._path)
             elif self._writer is not None:
-                # It is thrown away: that it cannot be ended on a full disk must not hide why.
+                # The file is discarded; an error of `close` on a full disk must not hide the cause.
                 with contextlib.suppress(OSError):
                     self._writer.close()
         finally:
             self._partial.unlink(missing_ok=True)
 
     def _open(self) -> Any:
-        """Arrow's writer; made with the first batch, so that what fails earlier leaves no folder.
+        """Returns Arrow's writer; creates it with the first batch, so an earlier error leaves no
+        folder.
 
-        It writes neither statistics, which repeat values, nor a dictionary of texts, which are
+        It writes no statistics, which would repeat values, and no dictionary, since texts are
         seldom equal.
         """
         import pyarrow.parquet as pq
@@ -169,7 +170,7 @@ class TableWriter:
 
 
 def write(batches: Iterable[pl.DataFrame], columns: Mapping[str, pl.DataType], path: Path) -> Path:
-    """Writes a Parquet table of these batches, as TableWriter does."""
+    """Writes a Parquet table of these batches by TableWriter."""
     with TableWriter(path, columns) as writer:
         for batch in batches:
             writer.write_frame(batch)

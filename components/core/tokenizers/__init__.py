@@ -1,1 +1,1 @@
-"""Text -> ids: words and characters, word pieces."""
+"""Tokenizers, text -> ids: words, characters, word pieces."""

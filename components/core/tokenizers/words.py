@@ -1,9 +1,9 @@
-"""Words -> ids, inside TensorFlow, so that training and the served graph share one implementation.
+"""Word and character tokenizer inside TensorFlow, one implementation for training and serving.
 
-A word is a run of letters and digits, in lower case. Where languages write no spaces, each letter
-or digit is taken as a word of its own (`text.unit: chars`). Id 0 pads, id 1 stands for every word
-outside the vocabulary. A placeholder of the scrubber such as <PERSON> becomes the word "person",
-or, among characters, one "<person>".
+A word is a run of letters and digits in lower case. For languages without spaces, each letter or
+digit is a word (`text.unit: chars`). Id 0 is padding, id 1 every word outside the vocabulary. A
+placeholder of the scrubber such as <PERSON> becomes the word "person", or with the unit chars the
+single word "<person>".
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ Unit = Literal["words", "chars"]
 PAD, UNKNOWN = 0, 1
 FIRST_WORD = 2  # id of the commonest word
 _WORD = re.compile(r"[^\W_]+")
-# Of lower-case text. A pseudonym's token is left out: it would be unknown in most texts.
+# Patterns of lower-case text. The hexadecimal token of a pseudonym would be an unknown word in most
+# texts, so it is removed.
 _PSEUDONYM = r"<([a-z][a-z_]*[a-z])_[0-9a-f]{12}>"
 _PLACEHOLDER = "<[a-z][a-z_]*[a-z]>"
 _CHARACTER = re.compile(rf"{_PLACEHOLDER}|[^\W_]")
 
 
 def vocabulary(texts: Iterable[str], size: int, min_count: int, unit: Unit = "words") -> list[str]:
-    """The commonest words of `texts`, the commonest first; ties in the order of the alphabet.
+    """Returns the most frequent words of `texts`, most frequent first, ties in alphabetical order.
 
     Args:
-        texts: of the training side only.
-        size: most words returned.
-        min_count: times that a word must occur.
-        unit: what a word is; see above.
+        texts: texts of the training side only.
+        size: maximum number of words.
+        min_count: minimum number of occurrences of a word.
+        unit: "words" or "chars"; see the module's docstring.
     """
     counts = Counter(word for text in texts for word in split(text, unit))
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -44,7 +45,7 @@ def vocabulary(texts: Iterable[str], size: int, min_count: int, unit: Unit = "wo
 
 
 def split(text: str, unit: Unit = "words") -> list[str]:
-    """The words of `text`, as `TextEncoder` sees them.
+    """Splits `text` into words as `TextEncoder` does.
 
     >>> split("Mr <PERSON> isn't 41_years old")
     ['mr', 'person', 'isn', 't', '41', 'years', 'old']
@@ -58,22 +59,22 @@ def split(text: str, unit: Unit = "words") -> list[str]:
 
 @functools.cache
 def letters() -> np.ndarray[Any, Any]:
-    """(0x110000,) bool: whether each code point is a part of words of the unit `words`."""
+    """Returns a mask over all code points, (0x110000,) bool: True for characters of words."""
     import numpy as np
 
-    found = np.zeros(sys.maxunicode + 1, bool)
-    for run in _WORD.finditer("".join(map(chr, range(len(found))))):
-        found[run.start() : run.end()] = True
-    return found
+    mask = np.zeros(sys.maxunicode + 1, bool)
+    for run in _WORD.finditer("".join(map(chr, range(len(mask))))):
+        mask[run.start() : run.end()] = True
+    return mask
 
 
 def make_encoder(words: Sequence[str], length: int, unit: Unit = "words") -> Any:
-    """A tf.Module that turns raw strings into ids; see `TextEncoder.__call__`.
+    """Makes a tf.Module that encodes raw strings to ids; see `TextEncoder.__call__`.
 
     Args:
-        words: the vocabulary, of the same unit.
-        length: ids of a text.
-        unit: what a word is; see above.
+        words: vocabulary of the same unit, most frequent first.
+        length: number of ids of a text.
+        unit: "words" or "chars"; see the module's docstring.
     """
     import tensorflow as tf
 
@@ -81,15 +82,15 @@ def make_encoder(words: Sequence[str], length: int, unit: Unit = "words") -> Any
         """Raw strings -> ids, in the graph.
 
         Attributes:
-            lengths: of the parts of the ids.
-            vocabulary: gives the words.
-            unit: what a word is.
+            lengths: lengths of the parts of the ids; one part here.
+            vocabulary: function that returns the words.
+            unit: "words" or "chars".
         """
 
         def __init__(self) -> None:
             super().__init__()
             self.lengths = (length,)
-            self.vocabulary = functools.partial(tuple, words)  # a list would become a part of it
+            self.vocabulary = functools.partial(tuple, words)  # tf.Module would track a list
             self.unit = unit
             ids = tf.range(FIRST_WORD, FIRST_WORD + len(words), dtype=tf.int32)
             self.table = tf.lookup.StaticHashTable(
@@ -105,12 +106,12 @@ def make_encoder(words: Sequence[str], length: int, unit: Unit = "words") -> Any
 
             Returns:
                 ids (B, length) int32, cut and padded at the end; words (B,) int32, the number of
-                words before cutting; unknown_share (B,) float32 in [0, 1] of the words read, 1
-                where there are none.
+                words before cutting; unknown_share (B,) float32 in [0, 1], the share of unknown
+                words among the ids, 1 for a text without words.
             """
-            words_ = self._split(texts)
-            count = tf.cast(words_.row_lengths(), tf.int32)
-            ids = self.table.lookup(words_[:, :length].to_tensor("", shape=[None, length]))
+            tokens = self._split(texts)
+            count = tf.cast(tokens.row_lengths(), tf.int32)
+            ids = self.table.lookup(tokens[:, :length].to_tensor("", shape=[None, length]))
             read = tf.minimum(count, length)
             inside = tf.sequence_mask(read, length)  # (B, length)
             ids = tf.where(inside, ids, PAD)
@@ -119,23 +120,23 @@ def make_encoder(words: Sequence[str], length: int, unit: Unit = "words") -> Any
             return ids, count, tf.where(read > 0, share, 1.0)
 
         def read(self, texts: Any) -> Any:
-            """(B, length) strings: the words at the places of the ids, "" where there is none."""
+            """Returns the word of each id, (B, length) strings, "" for padding."""
             return self._split(texts)[:, :length].to_tensor("", shape=[None, length])
 
         def _split(self, texts: Any) -> Any:
-            """(B, None) ragged strings: all words of each text."""
-            # The lowering ends a text at its first NUL.
-            whole = tf.strings.regex_replace(texts, r"\x00", " ")
-            lower = tf.strings.lower(whole, encoding="utf-8")
+            """Returns all words of each text, (B, None) ragged strings."""
+            # tf.strings.lower ends a text at its first NUL.
+            without_nul = tf.strings.regex_replace(texts, r"\x00", " ")
+            lower = tf.strings.lower(without_nul, encoding="utf-8")
             return tf.strings.split(_spaced(lower, unit))
 
     return TextEncoder()
 
 
 def join_encoders(encoders: Sequence[Any]) -> Any:
-    """An encoder whose ids are those of all `encoders`, one after the other: (B, sum of lengths).
+    """Joins encoders: the ids are those of all `encoders`, concatenated to (B, sum of lengths).
 
-    Words and unknown share are those of the first.
+    Words and unknown share come from the first encoder.
     """
     import tensorflow as tf
 
@@ -145,25 +146,25 @@ def join_encoders(encoders: Sequence[Any]) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.encoders = list(encoders)
-            self.lengths = tuple(one for encoder in encoders for one in encoder.lengths)
+            self.lengths = tuple(length for encoder in encoders for length in encoder.lengths)
 
         def __call__(self, texts: Any) -> tuple[Any, Any, Any]:
-            found = [encoder(texts) for encoder in self.encoders]
-            return tf.concat([ids for ids, _, _ in found], axis=1), found[0][1], found[0][2]
+            encoded = [encoder(texts) for encoder in self.encoders]
+            return tf.concat([ids for ids, _, _ in encoded], axis=1), encoded[0][1], encoded[0][2]
 
         def read(self, texts: Any) -> Any:
-            """(B, sum of lengths) strings: what each encoder reads."""
+            """Returns the words of each encoder's ids, (B, sum of lengths) strings."""
             return tf.concat([encoder.read(texts) for encoder in self.encoders], axis=1)
 
     return JoinedEncoder()
 
 
 def _spaced(lower: Any, unit: Unit) -> Any:
-    """(B,) strings in lower case, with a space between two words and nowhere else."""
+    """Separates the words of lower-case texts (B,) by spaces."""
     import tensorflow as tf
 
     if unit == "words":
         return tf.strings.regex_replace(lower, r"[^\p{L}\p{N}]+", " ")
     plain = tf.strings.regex_replace(lower, _PSEUDONYM, r"<\1>")
-    # A placeholder or a character stays, anything else goes.
+    # Keeps placeholders, letters and digits; removes everything else.
     return tf.strings.regex_replace(plain, rf"(?s)({_PLACEHOLDER}|[\p{{L}}\p{{N}}])|.", r"\1 ")

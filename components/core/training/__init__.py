@@ -1,1 +1,1 @@
-"""Training: batches, the loop, checkpoints, devices, energy, cached features."""
+"""Training: batches, training loop, checkpoints, devices, energy, cached features."""

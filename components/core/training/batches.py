@@ -1,9 +1,11 @@
-"""Documents as training reads them: encoded once, then cut into batches of like length.
+"""Encodes documents once and cuts them into batches of similar length.
 
-Texts are read block by block, so only their ids stay in memory: 2 bytes a word. What an epoch
-reads follows from (seed, epoch) alone, so a training that goes on reads what it would have read.
+Texts are read block by block, so only their ids stay in memory, in 2 bytes each for a vocabulary of
+less than 65,534 words. The batches of an epoch depend on (seed, epoch) only, so a resumed training
+reads the same batches.
 
-N is the documents of a side, B those of a batch, L the words that a batch is padded to.
+N is the documents of a side (train or validation), B those of a batch, L the words that a batch is
+padded to.
 """
 
 from __future__ import annotations
@@ -25,47 +27,57 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 Batch = tuple[Array, Array, Array]
-_SMALL = np.iinfo(np.uint16).max
+_MAX_SMALL_ID = np.iinfo(np.uint16).max
 
 
 @dataclass(frozen=True)
-class Side:
-    """N documents as ids, one after the other.
+class EncodedSplit:
+    """The ids of N documents in one array.
 
     Attributes:
-        ids: (all words,) uint16 or int32, without the padding at their ends.
-        starts: (N,) int64, where each document begins in `ids`.
-        lengths: (N,) int64, its words.
-        labels: (N, ...), as the target encodes them.
-        most: words that the network reads of a document, however much is padded.
+        ids: (all words,) uint16 or int32, without the padding.
+        starts: (N,) int64, index of each document's first word in `ids`.
+        lengths: (N,) int64, words of each document.
+        labels: (N, ...), encoded by the target.
+        max_length: maximum number of words of a document, to which the encoder cuts and pads.
     """
 
     ids: Array
     starts: Array
     lengths: Array
     labels: Array
-    most: int
+    max_length: int
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def width(self, rows: Array, step: int) -> int:
-        """Words to pad `rows` to: the longest's, made a multiple of `step`, at most `most`."""
+        """Returns the padded length of `rows`, in words.
+
+        The length of the longest row is rounded up to a multiple of `step`, and limited to
+        `max_length`.
+        """
         longest = int(self.lengths[rows].max(initial=1))
-        return min(max(-(-longest // step), 1) * step, self.most)
+        return min(max(-(-longest // step), 1) * step, self.max_length)
 
     def padded(self, rows: Array, width: int) -> Array:
-        """(B, width) int32: the ids of `rows`, padded at the end."""
-        place = np.arange(width)
-        inside = place < self.lengths[rows, None]
-        found = (
-            self.ids[np.where(inside, self.starts[rows, None] + place, 0)] if inside.any() else 0
+        """Returns the ids of `rows`, (B, width) int32, padded at the end."""
+        positions = np.arange(width)
+        inside = positions < self.lengths[rows, None]
+        ids = (
+            self.ids[np.where(inside, self.starts[rows, None] + positions, 0)]
+            if inside.any()
+            else 0
         )
-        return np.where(inside, found, word_tokenizer.PAD).astype(np.int32)
+        return np.where(inside, ids, word_tokenizer.PAD).astype(np.int32)
 
 
 def blocks(documents: pl.DataFrame | Path, rows: int) -> Iterator[pl.DataFrame]:
-    """Tables of at most `rows` documents (columns text and label), from a table or a Parquet file.
+    """Yields tables of at most `rows` documents (columns text and label).
+
+    Args:
+        documents: a table, or a Parquet file.
+        rows: maximum number of rows of a table.
 
     Raises:
         DataError: the file is missing or no Parquet file.
@@ -83,19 +95,19 @@ def encode(
     encoder: Callable[[Any], tuple[Any, Any, Any]],
     target: Target,
     rows: int,
-    most: int | None = None,
-) -> Side:
-    """The ids of all documents, and their classes.
+    limit: int | None = None,
+) -> EncodedSplit:
+    """Encodes the texts and labels of documents.
 
     Args:
         documents: a table, or a Parquet file, with columns text and label.
-        encoder: as core/tokenizers/words.py makes it; it pads at the end.
+        encoder: made by core/tokenizers/words.py or wordpiece.py; it pads at the end.
         target: encodes the labels.
-        rows: read and encoded together.
-        most: documents, from the first on; None: all.
+        rows: number of documents read and encoded together.
+        limit: maximum number of documents, from the first on; None for all.
 
     Raises:
-        DataError: there are none, or the file cannot be read.
+        DataError: there are no documents, or the file cannot be read.
     """
     import tensorflow as tf
 
@@ -103,47 +115,48 @@ def encode(
     lengths: list[Array] = []
     labels: list[Array] = []
     count = 0
-    for whole in blocks(documents, rows):
-        block = whole if most is None else whole.head(most - count)
-        found = encoder(tf.constant(block["text"].to_list()))[0].numpy()
-        place = np.arange(1, found.shape[1] + 1)
-        ends = np.where(found != word_tokenizer.PAD, place, 0).max(axis=1)
-        kept = found[place <= ends[:, None]]
-        ids.append(kept.astype(np.uint16) if kept.max(initial=0) <= _SMALL else kept)
+    for table in blocks(documents, rows):
+        block = table if limit is None else table.head(limit - count)
+        padded = encoder(tf.constant(block["text"].to_list()))[0].numpy()
+        positions = np.arange(1, padded.shape[1] + 1)
+        ends = np.where(padded != word_tokenizer.PAD, positions, 0).max(axis=1)
+        words = padded[positions <= ends[:, None]]
+        ids.append(words.astype(np.uint16) if words.max(initial=0) <= _MAX_SMALL_ID else words)
         lengths.append(ends)
         labels.append(target.encode(block["label"]))
         count += len(block)
-        if count == most:
+        if count == limit:
             break
     if not count:
         raise DataError("Expected documents to learn from, got none. See data/02_validated.")
     length = np.concatenate(lengths)
     starts = np.cumsum(length) - length
-    return Side(np.concatenate(ids), starts, length, np.concatenate(labels), found.shape[1])
+    return EncodedSplit(
+        np.concatenate(ids), starts, length, np.concatenate(labels), padded.shape[1]
+    )
 
 
-def numbered(side: Side, first: int) -> Side:
-    """`side` where a document is one id, its number, from `first` on: for `network.head`."""
-    numbers = np.arange(len(side))
-    ids = (first + numbers).astype(np.int32)
-    return Side(ids, numbers, np.ones(len(side), np.int64), side.labels, 1)
+def crop(side: EncodedSplit, settings: Fitting, rng: np.random.Generator) -> EncodedSplit:
+    """Cuts a random part of the documents to a span of at least `crop_keep` of their words.
 
-
-def cropped(side: Side, settings: Fitting, rng: np.random.Generator) -> Side:
-    """`side` where some documents are cut to a part: at least `crop_keep` of their words."""
-    drawn = rng.random(len(side)) < settings.crop
-    kept = settings.crop_keep + (1 - settings.crop_keep) * rng.random(len(side))
-    length = np.where(drawn, np.ceil(side.lengths * kept), side.lengths).astype(np.int64)
+    Args:
+        side: documents.
+        settings: `crop` is the share of documents that are cut, in [0, 1].
+        rng: source of the random numbers.
+    """
+    cut = rng.random(len(side)) < settings.crop
+    share = settings.crop_keep + (1 - settings.crop_keep) * rng.random(len(side))
+    length = np.where(cut, np.ceil(side.lengths * share), side.lengths).astype(np.int64)
     first = np.floor(rng.random(len(side)) * (side.lengths - length + 1)).astype(np.int64)
     return replace(side, starts=side.starts + first, lengths=length)
 
 
 def plan(lengths: Array, batch: int, sorted_batches: int, rng: np.random.Generator) -> list[Array]:
-    """The rows of each batch of an epoch: shuffled, but texts of like length together.
+    """Returns the rows of each batch of an epoch: shuffled, but texts of similar length together.
 
-    So many batches as `sorted_batches` are drawn, sorted by length, cut, and shuffled again
-    (Khomenko et al. 2016, "Accelerating recurrent neural network training using sequence
-    bucketing"): short texts are not padded to long ones.
+    Sequence bucketing (Khomenko et al. 2016, "Accelerating recurrent neural network training using
+    sequence bucketing"): draws documents for `sorted_batches` batches, sorts them by length, cuts
+    them into batches, and shuffles all batches. Short texts thus get little padding.
     """
     order = rng.permutation(len(lengths))
     pool = batch * sorted_batches
@@ -157,9 +170,13 @@ def plan(lengths: Array, batch: int, sorted_batches: int, rng: np.random.Generat
 
 
 def weights(labels: Array, classes: int, kind: str) -> Array:
-    """(N,) float32: how much each document counts; their mean is 1.
+    """Returns the weights of the documents, (N,) float32, whose mean is 1.
 
-    `balanced`: N / (classes that occur * documents of this class), as scikit-learn has it.
+    Args:
+        labels: (N,) encoded labels.
+        classes: C.
+        kind: "none" for equal weights, or "balanced" for N / (classes that occur * documents of
+            the class), as in scikit-learn.
     """
     if kind == "none":
         return np.ones(len(labels), np.float32)
@@ -168,9 +185,18 @@ def weights(labels: Array, classes: int, kind: str) -> Array:
 
 
 def parts(rows: Array, weight: Array, count: int) -> list[tuple[Array, Array]]:
-    """A batch cut into `count` parts of equal size; what is filled up weighs nothing.
+    """Cuts a batch into `count` parts of equal size; rows that fill up a part have weight 0.
 
-    All weights are divided by the batch's documents, so that the parts' losses add up to a mean.
+    The weights are divided by the number of documents of the batch, so that the sum of the parts'
+    losses is the batch's mean loss.
+
+    Args:
+        rows: (B,) of the batch.
+        weight: (N,) weights of all documents.
+        count: number of parts.
+
+    Returns:
+        Rows and weights of each part.
     """
     size = -(-len(rows) // count)
     fill = size * count - len(rows)
@@ -179,26 +205,29 @@ def parts(rows: Array, weight: Array, count: int) -> list[tuple[Array, Array]]:
     return list(zip(np.split(filled, count), np.split(weighed, count), strict=True))
 
 
-def exchanged(ids: Array, near: Array, share: float, rng: np.random.Generator) -> Array:
-    """`ids` (B, L) where the share of words became a near one.
+def exchange_words(ids: Array, near: Array, share: float, rng: np.random.Generator) -> Array:
+    """Exchanges a random share of the words of `ids` (B, L) for one of their neighbours.
 
     Args:
+        ids: (B, L); padding stays.
         near: (vocabulary + 2, K) int32, see `neighbours`.
+        share: probability that a word is exchanged, in [0, 1].
+        rng: source of the random numbers.
     """
     drawn = (rng.random(ids.shape) < share) & (ids != word_tokenizer.PAD)
     return np.where(drawn, near[ids, rng.integers(near.shape[1], size=ids.shape)], ids)
 
 
 def neighbours(table: Array, known: Array, count: int) -> Array:
-    """(rows, count) int32: the rows of `table` with the most similar vectors, by cosine.
+    """Returns the nearest neighbours of each row of `table` by cosine, (rows, count) int32.
 
-    Augmentation by near words: Wang and Yang 2015, "That's So Annoying!!!".
+    For augmentation with similar words: Wang and Yang 2015, "That's So Annoying!!!".
 
     Args:
         table: (rows, E) word vectors.
-        known: (rows,) bool, whether a row has a vector that means something; the others keep to
-            themselves.
-        count: at most the known rows less one.
+        known: (rows,) bool, False for a row with a random vector; such a row is its own
+            neighbour, and no other row's.
+        count: number of neighbours, reduced to the known rows less one.
     """
     own = np.flatnonzero(known)
     count = min(count, len(own) - 1)
@@ -206,27 +235,29 @@ def neighbours(table: Array, known: Array, count: int) -> Array:
     if count < 1:
         return near
     unit = table[own] / np.maximum(np.linalg.norm(table[own], axis=1, keepdims=True), 1e-9)
-    at_once = 1024  # rows of the similarity matrix that are in memory
-    for start in range(0, len(own), at_once):
-        alike = unit[start : start + at_once] @ unit.T
-        alike[np.arange(len(alike)), start + np.arange(len(alike))] = -np.inf
-        near[own[start : start + at_once]] = own[np.argpartition(-alike, count - 1)[:, :count]]
+    block = 1024  # rows of the similarity matrix in memory
+    for start in range(0, len(own), block):
+        similarity = unit[start : start + block] @ unit.T
+        similarity[np.arange(len(similarity)), start + np.arange(len(similarity))] = -np.inf
+        near[own[start : start + block]] = own[np.argpartition(-similarity, count - 1)[:, :count]]
     return near
 
 
 @dataclass(frozen=True)
-class Feed:
-    """All that the batches of a training are made of.
+class BatchLoader:
+    """Loader of a training's batches.
 
     Attributes:
         side: the training side.
-        weight: (N,) of its documents.
-        near: as `neighbours` gives it; None exchanges nothing.
+        weight: (N,) weights of the documents.
+        near: result of `neighbours`; None exchanges no words.
+        settings: the section train.fitting of params.yaml.
         batch: documents of one step: the architecture's batch_size times `accumulate`.
-        parts: of a batch: replicas times `accumulate`.
+        parts: number of parts of a batch: replicas times `accumulate`.
+        seed: of the order, crops and exchanged words.
     """
 
-    side: Side
+    side: EncodedSplit
     weight: Array
     near: Array | None
     settings: Fitting
@@ -236,46 +267,47 @@ class Feed:
 
     @property
     def steps(self) -> int:
-        """Of one epoch."""
+        """Number of steps of one epoch."""
         pool = self.batch * self.settings.sorted_batches
-        whole, rest = divmod(len(self.side), pool)
-        return whole * self.settings.sorted_batches + -(-rest // self.batch)
+        full_pools, rest = divmod(len(self.side), pool)
+        return full_pools * self.settings.sorted_batches + -(-rest // self.batch)
 
     def epoch(self, number: int) -> Iterator[list[Batch]]:
-        """Each batch of an epoch as its parts: ids (B, L), labels (B,), weights (B,)."""
+        """Yields the batches of an epoch, each as parts: ids (B, L), labels (B,), weights (B,)."""
         rng = np.random.default_rng([self.seed, number])
-        side = cropped(self.side, self.settings, rng) if self.settings.crop else self.side
+        side = crop(self.side, self.settings, rng) if self.settings.crop else self.side
         for rows in plan(side.lengths, self.batch, self.settings.sorted_batches, rng):
             words = side.width(rows, self.settings.padding_step)
-            found: list[Batch] = []
+            batch: list[Batch] = []
             for part, weight in parts(rows, self.weight, self.parts):
                 ids = side.padded(part, words)
                 if self.near is not None:
-                    ids = exchanged(ids, self.near, self.settings.neighbours, rng)
-                found.append((ids, side.labels[part], weight))
-            yield found
+                    ids = exchange_words(ids, self.near, self.settings.neighbours, rng)
+                batch.append((ids, side.labels[part], weight))
+            yield batch
 
     def dataset(self, number: int, pipeline: int, pipelines: int, replicas: int) -> Any:
-        """A tf.data.Dataset of the parts that this machine's replicas read, in their order.
+        """Returns a tf.data.Dataset of the parts for this machine's replicas, in order.
 
         Args:
             number: of the epoch.
-            pipeline, pipelines: which machine this is, and of how many.
-            replicas: in all.
+            pipeline: index of this machine.
+            pipelines: number of machines.
+            replicas: number of replicas on all machines.
         """
         import tensorflow as tf
 
         local = replicas // pipelines
 
         def generate() -> Iterator[Batch]:
-            for found in self.epoch(number):
+            for batch in self.epoch(number):
                 for first in range(pipeline * local, self.parts, replicas):
-                    yield from found[first : first + local]
+                    yield from batch[first : first + local]
 
         signature = (
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((None,), tf.float32),
         )
-        made = tf.data.Dataset.from_generator(generate, output_signature=signature)
-        return made.prefetch(2 * self.parts)
+        parts_dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+        return parts_dataset.prefetch(2 * self.parts)

@@ -1,8 +1,9 @@
-"""An unfinished training in one file: it is there whole, or not at all.
+"""Checkpoints of an unfinished training, one file for each network, replaced atomically.
 
     .newsloop/checkpoints/<key>-<network>.npz   arrays by name, and the loop's state as JSON
 
-The key is a hash of all that the training depends on, so what it finds is its own. No pickle.
+The key is a hash of everything that the training depends on, so a training never resumes from a
+checkpoint of another one. A checkpoint holds no pickle.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ _STATE = "state"
 
 
 def key(parts: Mapping[str, Any], files: Sequence[Path]) -> str:
-    """SHA-256 of `parts` (JSON values) and of the contents of `files`, in their order."""
-    known = {**parts, "files": [tables.file_hash(file) for file in files]}
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+    """Computes a SHA-256 of `parts` (JSON values) and of the contents of `files`, in order."""
+    parts_and_files = {**parts, "files": [tables.file_hash(file) for file in files]}
+    return hashlib.sha256(json.dumps(parts_and_files, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One training's file.
+    """The checkpoint file of one training.
 
     Attributes:
         folder: of all checkpoints.
-        key: see `key`.
-        keep: newest files of `folder` that stay; a killed run may leave half of one.
+        key: result of `key`.
+        keep: number of newest files in `folder` that `save` does not delete.
     """
 
     folder: Path
@@ -48,20 +49,20 @@ class Checkpoint:
     def path(self) -> Path:
         return self.folder / f"{self.key}.npz"
 
-    def of(self, name: str) -> Checkpoint:
-        """The file of one network, where a training has several."""
+    def for_network(self, name: str) -> Checkpoint:
+        """Returns the checkpoint of the network `name`, since a training may have several."""
         return replace(self, key=f"{self.key}-{name}")
 
     def save(self, state: Mapping[str, Any], arrays: Mapping[str, Sequence[Array]]) -> None:
-        """Replaces what was there.
+        """Replaces the checkpoint, and deletes the oldest files beyond `keep`.
 
         Args:
             state: JSON values.
             arrays: lists of arrays by name.
         """
         flat: dict[str, Any] = {_STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)}
-        for name, found in arrays.items():
-            flat |= {f"{name}/{i}": values for i, values in enumerate(found)}
+        for name, array_list in arrays.items():
+            flat |= {f"{name}/{i}": values for i, values in enumerate(array_list)}
 
         def write(path: Path) -> None:
             with path.open("wb") as file:
@@ -73,22 +74,22 @@ class Checkpoint:
             old.unlink(missing_ok=True)
 
     def load(self) -> tuple[dict[str, Any], dict[str, list[Array]]] | None:
-        """What `save` was given last; None where there is nothing, or nothing that can be read."""
+        """Returns the last saved state and arrays; None if the file is missing or unreadable."""
         if not self.path.exists():
             return None
         try:
             with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                found = {name: file[name] for name in file.files}  # in the order of writing
+                arrays_by_path = {name: file[name] for name in file.files}  # in the order of `save`
         except (OSError, ValueError, zipfile.BadZipFile) as error:
-            say(f"train: {self.path} cannot be read ({error}); it begins anew")
+            say(f"train: {self.path} cannot be read ({error}); training starts again")
             return None
-        state = json.loads(found.pop(_STATE).tobytes())
+        state = json.loads(arrays_by_path.pop(_STATE).tobytes())
         arrays: dict[str, list[Array]] = {}
-        for name, values in found.items():
+        for name, values in arrays_by_path.items():
             arrays.setdefault(name.rsplit("/", 1)[0], []).append(values)
         return state, arrays
 
     def remove(self) -> None:
-        """The training is complete: its files go."""
+        """Deletes the files of a complete training, those of its networks too."""
         for path in self.folder.glob(f"{self.key}*"):
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Where training runs: a CPU, one GPU, several, or several machines (tf.distribute)."""
+"""Selects the devices of training: a CPU, one GPU, several, or several machines (tf.distribute)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from components.core.errors import ParamsError
 from components.core.params.fitting import Hardware
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of mallopt, see its manual page
-_BFLOAT16 = (8, 0)  # compute capability from which NVIDIA's GPUs compute in it
+_BFLOAT16 = (8, 0)  # compute capability of NVIDIA GPUs with bfloat16
 
 
 def keep_memory() -> None:
-    """Lets this process keep the memory that it frees, where its C library is glibc.
+    """Configures glibc to keep freed memory in this process; no effect with other C libraries.
 
-    Each step asks for the same large blocks as the one before. By default glibc gives them back to
-    the kernel and gets them anew, page by page, which costs as much as a third of the step.
+    Each training step allocates the same large blocks. By default glibc returns them to the kernel
+    and the next step gets them page by page, which takes up to a third of the step's time.
     """
-    with contextlib.suppress(AttributeError, OSError):  # another C library
+    with contextlib.suppress(AttributeError, OSError):  # C library without mallopt
         change = ctypes.CDLL(None).mallopt
         change(_TRIM_THRESHOLD, 2**31 - 1)
         change(_MMAP_MAX, 0)
@@ -30,12 +30,13 @@ def keep_memory() -> None:
 
 @cache
 def strategy(kind: Hardware) -> Any:
-    """The tf.distribute.Strategy of this process; the same one each time it is asked for.
+    """Returns the tf.distribute.Strategy of this process, the same object for each call.
 
-    To be called before anything else uses TensorFlow: workers meet at its start.
+    Call it before any other use of TensorFlow, since MultiWorkerMirroredStrategy connects the
+    workers at TensorFlow's start.
 
     Raises:
-        ParamsError: this machine has not what `kind` asks for.
+        ParamsError: the hardware that `kind` names is missing.
     """
     import tensorflow as tf
 
@@ -55,31 +56,31 @@ def strategy(kind: Hardware) -> Any:
     if kind == "cpu" and gpus:
         tf.config.set_visible_devices([], "GPU")
     if kind == "mirrored" or (kind == "auto" and len(gpus) > 1):
-        # Without a GPU the logical CPUs: one, unless somebody has asked TensorFlow for more.
+        # Without a GPU the logical CPUs: one, unless TensorFlow is configured for more.
         names = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in names])
     return tf.distribute.get_strategy()
 
 
 def _workers() -> list[str]:
-    """Addresses that TF_CONFIG names."""
-    found = json.loads(os.environ.get("TF_CONFIG", "{}"))
-    return list(found.get("cluster", {}).get("worker", []))
+    """Returns the workers' addresses from TF_CONFIG."""
+    config = json.loads(os.environ.get("TF_CONFIG", "{}"))
+    return list(config.get("cluster", {}).get("worker", []))
 
 
-def alone(where: Any) -> bool:
-    """Whether no other machine takes part: then a checkpoint holds all there is to know."""
+def is_single_worker(where: Any) -> bool:
+    """Tests that no other machine takes part, so that a checkpoint holds the complete state."""
     return where.cluster_resolver is None or len(_workers()) <= 1
 
 
 def is_chief(where: Any) -> bool:
-    """Whether this process writes what was learned: the first worker, or the only process."""
+    """Tests that this process writes the model: the first worker, or the only process."""
     resolver = where.cluster_resolver
     return resolver is None or not resolver.task_id
 
 
 def describe(where: Any) -> str:
-    """The devices of a strategy, for example "CPU" or "2 GPUs (NVIDIA L4)"."""
+    """Names the devices of a strategy, for example "CPU" or "2 GPUs (NVIDIA L4)"."""
     import tensorflow as tf
 
     gpus = tf.config.get_visible_devices("GPU")
@@ -93,15 +94,19 @@ def describe(where: Any) -> str:
 
 
 def policy(precision: str) -> str:
-    """Keras' dtype policy: bfloat16 needs no scaling of the loss, as float16 would."""
+    """Returns the Keras dtype policy for `precision`: "auto", "bfloat16" or "float32".
+
+    The policy is mixed_bfloat16, not mixed_float16, since bfloat16 needs no loss scaling. "auto"
+    selects it if every GPU supports bfloat16.
+    """
     import tensorflow as tf
 
     if precision == "auto":
         gpus = tf.config.get_visible_devices("GPU")
-        able = gpus and all(
-            tf.config.experimental.get_device_details(one).get("compute_capability", (0, 0))
+        supported = gpus and all(
+            tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
             >= _BFLOAT16
-            for one in gpus
+            for gpu in gpus
         )
-        precision = "bfloat16" if able else "float32"
+        precision = "bfloat16" if supported else "float32"
     return "mixed_bfloat16" if precision == "bfloat16" else "float32"

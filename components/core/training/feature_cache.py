@@ -1,9 +1,9 @@
-"""What a pretrained model saw of each document, so that no document is read twice.
+"""Cache of a frozen model's features, so that each document is encoded once.
 
     .newsloop/vectors/<model>.sqlite   hash of a document's ids -> its vector, float32
 
-A model that does not learn sees the same in each fold, trial and training. What it saw of one
-document does not depend on others, so a training gives the same whether a vector was kept or not.
+A frozen model has the same features for a document in each fold, trial and training. They do not
+depend on other documents, so a training has the same result with and without the cache.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from components.core.errors import DataError
 from components.core.progress import track
 from components.core.training.batches import Array
 
-_KEY_BYTES = 16  # of the hash: 128 bits, so that no two of a billion documents ever meet
-_WRITTEN = 64  # vectors written together: a killed training loses no more
+_KEY_BYTES = 16  # of the hash: at 128 bits, a collision among a billion documents is unlikely
+_SAVED_TOGETHER = 64  # vectors in a transaction: a killed training loses no more
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
@@ -29,43 +29,49 @@ CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) 
 """
 
 
-def read(documents: Sequence[Array], look: Callable[[Array], Array], kept: Path | None) -> Array:
-    """(N, D) float32: `look` of each document.
+def read(
+    documents: Sequence[Array], compute: Callable[[Array], Array], database_file: Path | None
+) -> Array:
+    """Returns the features of each document, (N, D) float32, from the cache or by `compute`.
 
     Args:
         documents: N arrays of ids.
-        look: ids (l,) -> (D,).
-        kept: the SQLite file of this model, made if missing; None keeps nothing.
+        compute: ids (l,) -> (D,).
+        database_file: the SQLite file of this model, created if missing; None caches nothing.
 
     Raises:
-        DataError: the file cannot be used.
+        DataError: the file cannot be read or written.
     """
     keys = [_key(ids) for ids in documents]
-    place = dict(zip(keys, documents, strict=True))
+    documents_by_key = dict(zip(keys, documents, strict=True))
     try:
-        with closing(_opened(kept)) as database:
-            found = {key: vector for key in place if (vector := _get(database, key)) is not None}
-            missing = [key for key in place if key not in found]
-            fresh: list[tuple[bytes, bytes]] = []
+        with closing(_opened(database_file)) as database:
+            vectors = {
+                key: vector
+                for key in documents_by_key
+                if (vector := _get(database, key)) is not None
+            }
+            missing = [key for key in documents_by_key if key not in vectors]
+            unsaved: list[tuple[bytes, bytes]] = []
             for key in track(missing, "train: reading once", len(missing)):
-                found[key] = look(place[key]).astype(np.float32)
-                fresh.append((key, found[key].tobytes()))
-                if len(fresh) == _WRITTEN:
-                    _put(database, fresh)
-                    fresh = []
-            _put(database, fresh)
+                vectors[key] = compute(documents_by_key[key]).astype(np.float32)
+                unsaved.append((key, vectors[key].tobytes()))
+                if len(unsaved) == _SAVED_TOGETHER:
+                    _put(database, unsaved)
+                    unsaved = []
+            _put(database, unsaved)
     except (OSError, sqlite3.Error) as error:
         raise DataError(
-            f"Expected to use the vectors kept at {kept}, got: {error}. Free some room or delete "
-            "that file; it is made anew."
+            f"Expected to read and write cached vectors at {database_file}, got: {error}. Free "
+            "disk space, or delete the file; newsloop creates it again."
         ) from error
-    return np.stack([found[key] for key in keys])
+    return np.stack([vectors[key] for key in keys])
 
 
-def _opened(kept: Path | None) -> sqlite3.Connection:
-    if kept is not None:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(kept or ":memory:", timeout=30)
+def _opened(database_file: Path | None) -> sqlite3.Connection:
+    if database_file is not None:
+        database_file.parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(database_file or ":memory:", timeout=30)
     database.executescript(_SCHEMA)
     return database
 

@@ -1,4 +1,4 @@
-"""TF-IDF of whole sides, as sparse tables: what core/networks/tfidf.py computes in the graph."""
+"""TF-IDF of encoded documents as sparse matrices; core/networks/tfidf.py is the same in a graph."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 
 from components.core.tokenizers import words as word_tokenizer
-from components.core.training.batches import Array, Side
+from components.core.training.batches import Array, EncodedSplit
 
-_TOGETHER = 512  # documents counted together
+_BLOCK = 512  # documents counted at a time
 
 
-def counted(side: Side, rows: Sequence[int]) -> Any:
-    """How often each document has each term: (N, T) csr_array, float32.
+def count_terms(side: EncodedSplit, rows: Sequence[int]) -> Any:
+    """Counts the terms of each document: (N, T) csr_array, float32.
 
     Args:
         side: documents as ids.
-        rows: of words, of pairs, ...; as `tfidf.rows` gives them. T is their sum.
+        rows: number of rows for words, for bigrams, ..., from `networks.tfidf.rows`. T is their
+            sum.
     """
     from scipy.sparse import csr_array, vstack
 
@@ -27,17 +28,17 @@ def counted(side: Side, rows: Sequence[int]) -> Any:
     grams, buckets = len(rows), rows[-1]
     first = np.concatenate([[0], np.cumsum(rows)])
     blocks = []
-    for start in range(0, len(side), _TOGETHER):
-        part = np.arange(start, min(start + _TOGETHER, len(side)))
+    for start in range(0, len(side), _BLOCK):
+        part = np.arange(start, min(start + _BLOCK, len(side)))
         ids = side.padded(part, max(int(side.lengths[part].max()), grams))
-        found = tfidf.places(ids, ids != word_tokenizer.PAD, grams, buckets)
-        spots = [np.nonzero(present) for _, present in found]
+        levels = tfidf.term_rows(ids, ids != word_tokenizer.PAD, grams, buckets)
+        nonzero = [np.nonzero(present) for _, present in levels]
         terms = [
-            place[spot] + first[n]
-            for n, ((place, _), spot) in enumerate(zip(found, spots, strict=True))
+            rows_of_level[indices] + first[n]
+            for n, ((rows_of_level, _), indices) in enumerate(zip(levels, nonzero, strict=True))
         ]
         columns = np.concatenate(terms).astype(np.int32)
-        documents = np.concatenate([spot[0] for spot in spots]).astype(np.int32)
+        documents = np.concatenate([indices[0] for indices in nonzero]).astype(np.int32)
         ones = np.ones(len(columns), np.float32)
         block = csr_array((ones, (documents, columns)), shape=(len(part), int(first[-1])))
         block.sum_duplicates()
@@ -46,15 +47,18 @@ def counted(side: Side, rows: Sequence[int]) -> Any:
 
 
 def inverse_frequencies(counts: Any) -> Array:
-    """(T,) float32: ln((1 + N) / (1 + documents with the term)) + 1, as scikit-learn has it."""
+    """Computes inverse document frequencies, (T,) float32, as scikit-learn does.
+
+    The formula is ln((1 + N) / (1 + documents with the term)) + 1.
+    """
     documents, terms = counts.shape
     having = np.bincount(counts.indices, minlength=terms)
-    found: Array = (np.log((1 + documents) / (1 + having)) + 1).astype(np.float32)
-    return found
+    frequencies: Array = (np.log((1 + documents) / (1 + having)) + 1).astype(np.float32)
+    return frequencies
 
 
-def weighed(counts: Any, idf: Array) -> Any:
-    """(N, T) csr_array of TF-IDF, each document of length 1; one without terms stays empty."""
+def weigh_terms(counts: Any, idf: Array) -> Any:
+    """Computes TF-IDF, (N, T) csr_array; each document has L2 norm 1, or no entries at all."""
     from scipy.sparse import csr_array
 
     values = (1 + np.log(counts.data)) * idf[counts.indices]

@@ -68,8 +68,8 @@ class DaskWorkers(Generic[R]):
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing was sent yet
             raise ScrubError(
                 f"Expected a Dask scheduler at {self._address}, as {SCHEDULER} says, got "
-                f"{type(error).__name__}: {error}. Start it, mend the address or the settings for "
-                "TLS (docs/scale.md), or unset the variable to work on this machine's processes."
+                f"{type(error).__name__}: {error}. Start it, correct the address or the settings "
+                "for TLS (docs/scale.md), or unset the variable to use this machine's processes."
             ) from None
 
     @property

@@ -50,7 +50,7 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
             )
         table = crossvalidate.documents(paths)
         results = []
-        answer = partial(crossvalidate.answer, kept=paths.vectors)
+        answer = partial(crossvalidate.answer, cache_folder=paths.vectors)
         for result in crossvalidate.run(params, table, chosen, folds, repeats, answer):
             results.append(result)
             output.say(

@@ -69,7 +69,7 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise Busy("Expected to be the only search, another one is at work.") from error
-            fit = partial(train.fit, kept=paths.vectors)
+            fit = partial(train.fit, cache_folder=paths.vectors)
             search = tuning.Search(name, params, tuning.sides(params, paths), home, fit)
             budget = (
                 params.tune.trials if trials is None else trials,

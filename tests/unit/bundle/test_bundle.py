@@ -72,7 +72,7 @@ def test_answers_come_in_the_order_of_the_texts(
     saved: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long each is: those of like length are computed together."""
-    monkeypatch.setattr(saved_model, "_TOGETHER", 1000)
+    monkeypatch.setattr(saved_model, "_MAX_CHARACTERS", 1000)
     counts = [1 + 37 * i % 71 for i in range(71)]
     assert saved.predict(["bank " * count for count in counts])["words"].tolist() == counts
 

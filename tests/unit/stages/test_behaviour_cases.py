@@ -67,7 +67,7 @@ def test_only_the_first_texts_of_each_class_are_asked() -> None:
         ("minimum: [{label: s}]", "minimum.0.text"),
         ("invariance: [{name: x, replace: {'(': y}}]", "no regular expression"),
         ("other: []", "other"),
-        ("minimum: [", "Mend that line"),
+        ("minimum: [", "Correct that line"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, text: str, told: str) -> None:

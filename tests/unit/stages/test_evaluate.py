@@ -71,7 +71,7 @@ def test_monitoring_compares_with_both_sides_that_nothing_was_learned_from(
         update={"evaluate": SETTINGS.model_copy(update={"reference_rows": most})}
     )
     said = model.predict(test["text"].to_list())
-    reference, _ = evaluate.known(model, validation, test, said, settings)
+    reference, _ = evaluate.build_reference(model, validation, test, said, settings)
     held = pl.concat([validation, test])
     every = model.predict(held["text"].to_list())
     signals = every.signals()

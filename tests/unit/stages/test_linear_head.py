@@ -30,9 +30,9 @@ def test_terms_are_those_of_scikit_learn() -> None:
     words = ["a", "b", "c"]
     table = pl.DataFrame({"text": texts, "label": "x"})
     side = batches.encode(table, word_tokenizer.make_encoder(words, 6), SingleLabel(["x"]), 2)
-    counts = tfidf_tables.counted(side, [5, 50_000])
+    counts = tfidf_tables.count_terms(side, [5, 50_000])
     idf = tfidf_tables.inverse_frequencies(counts)
-    found = tfidf_tables.weighed(counts, idf).toarray()
+    found = tfidf_tables.weigh_terms(counts, idf).toarray()
     learned = TfidfVectorizer(
         sublinear_tf=True, ngram_range=(1, 2), token_pattern=r"[a-c]", norm="l2"
     ).fit(texts)
@@ -82,7 +82,7 @@ def test_sureness_is_as_great_as_it_is_right() -> None:
     """Of ten answers with the same distance nine are right: 0.9 has the least loss."""
     said = np.tile([1.0, 0.0], (10, 1))
     labels = np.array([0] * 9 + [1])
-    scale = linear_head.sureness(SingleLabel(["a", "b"]), said, labels, 0.0)
+    scale = linear_head.softmax_scale(SingleLabel(["a", "b"]), said, labels, 0.0)
     assert linear_head.softmax(scale * said)[0, 0] == pytest.approx(0.9, abs=1e-3)
 
 

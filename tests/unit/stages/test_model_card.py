@@ -56,14 +56,13 @@ def card(**changes: Any) -> str:
     [
         "# Model card: newsloop textcnn",
         "| train | 8 | 2 | 2 | 2 | 2 | 2 |",
-        "- Sources of the learned texts: a\\|b (1), c (1).",
+        "- Sources of the training texts: a\\|b (1), c (1).",
         "- Times: 2025-02-01 to 2025-02-01.",
         "- 3 of 100 labels look wrong.",
         "| PERSON | mask | 2 |",
         "| accuracy | 0.900 | 0.800 | 0.950 |",
         "| source | a\\|b | 7 | 0.500 | 0.800 | 0.950 |",
-        "Behaviour: 9 of 10 cases passed (changes that must not matter, sentences that must, texts "
-        "that nobody may get wrong).",
+        "Behaviour: 9 of 10 cases passed (invariance, direction, and minimum functionality tests).",
         f"- Weakest class: {LABELS[-1]}, recall 0.860. Weakest slice: a|b (source), accuracy 0.500 "
         "on 7 documents.",
     ],
@@ -75,7 +74,7 @@ def test_it_says(line: str) -> None:
 def test_what_is_not_known_is_left_out() -> None:
     found = card(behaviour={}, answered={"share": 0.0, "accuracy": None}, slices={})
     assert "Behaviour:" not in found
-    assert "what is answered" not in found
+    assert "without abstention" not in found
     assert "Weakest slice" not in found
 
 
@@ -91,15 +90,15 @@ def test_what_a_training_cost_is_kept_by_the_models_bytes(tmp_path: Path) -> Non
     model.mkdir()
     (model / "saved_model.pb").write_bytes(b"x")
     spent = energy.Energy(0.00123, 0.47, 60.4, "DEU", estimated=True)
-    assert energy.of(model, tmp_path) is None
-    energy.keep(spent, model, tmp_path)
-    found = energy.of(model, tmp_path)
+    assert energy.read(model, tmp_path) is None
+    energy.write(spent, model, tmp_path)
+    found = energy.read(model, tmp_path)
     assert energy.section(found).splitlines()[-1] == (
         "Training took 60 seconds and 1.23 Wh, 0.5 g of CO2 (DEU, an estimate: this machine "
         "has no power sensor to read)."
     )
     (model / "saved_model.pb").write_bytes(b"y")
-    assert energy.of(model, tmp_path) is None
+    assert energy.read(model, tmp_path) is None
 
 
 def test_energy_is_measured() -> None:

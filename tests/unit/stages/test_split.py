@@ -136,7 +136,7 @@ def test_the_same_table_gives_the_same_split_and_another_seed_another() -> None:
 
 def test_places_are_what_they_always_were() -> None:
     """A change here would move documents of every project from side to side."""
-    assert split.place("same text", 20061) == 0.14141020949232386
+    assert split.position_of("same text", 20061) == 0.14141020949232386
     assert near_duplicates.shingles("a b c d e", 4).tolist() == [
         7561218699250651122,
         9713700958838743180,

@@ -14,23 +14,25 @@ from components.core import tables
 from components.core.errors import DataError
 from components.core.target import SingleLabel
 from components.core.training import batches
-from components.core.training.batches import Feed, Side
+from components.core.training.batches import BatchLoader, EncodedSplit
 
 SETTINGS = parameters.load(Path(__file__).parents[3] / "params.yaml").train.fitting
 
 
-def side(lengths: list[int]) -> Side:
+def side(lengths: list[int]) -> EncodedSplit:
     """Document number i holds the id i + 1, so many times as it is long."""
     length = np.array(lengths)
     ids = np.repeat(np.arange(1, len(lengths) + 1), length).astype(np.uint16)
     labels = np.arange(len(lengths), dtype=np.int32) % 2
-    return Side(ids, np.cumsum(length) - length, length, labels, most=64)
+    return EncodedSplit(ids, np.cumsum(length) - length, length, labels, max_length=64)
 
 
-def feed(lengths: list[int], batch: int, parts: int = 1, **changes: Any) -> Feed:
+def feed(lengths: list[int], batch: int, parts: int = 1, **changes: Any) -> BatchLoader:
     known = side(lengths)
     weight = np.ones(len(lengths), np.float32)
-    return Feed(known, weight, None, SETTINGS.model_copy(update=changes), batch, parts, seed=3)
+    return BatchLoader(
+        known, weight, None, SETTINGS.model_copy(update=changes), batch, parts, seed=3
+    )
 
 
 class Encoder:
@@ -56,7 +58,7 @@ def test_a_file_is_encoded_block_by_block(rows: int, tmp_path: Path) -> None:
         assert found.padded(np.array([0, 1, 2]), 4).tolist() == [
             [1, 0, 2, 0], [0, 0, 0, 0], [3, 4, 5, 0],
         ]  # fmt: skip
-    assert len(batches.encode(file, Encoder(), SingleLabel(["x", "y"]), rows, most=2)) == 2
+    assert len(batches.encode(file, Encoder(), SingleLabel(["x", "y"]), rows, limit=2)) == 2
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
@@ -132,9 +134,11 @@ def test_class_weights(kind: str, expected: list[float]) -> None:
 
 
 def test_a_crop_is_a_part_of_the_document() -> None:
-    known = Side(np.arange(100), np.array([0, 50]), np.array([50, 50]), np.array([0, 1]), 50)
+    known = EncodedSplit(
+        np.arange(100), np.array([0, 50]), np.array([50, 50]), np.array([0, 1]), 50
+    )
     settings = SETTINGS.model_copy(update={"crop": 1.0, "crop_keep": 0.5})
-    seen = [batches.cropped(known, settings, np.random.default_rng(seed)) for seed in range(50)]
+    seen = [batches.crop(known, settings, np.random.default_rng(seed)) for seed in range(50)]
     starts, lengths = (
         np.array([getattr(one, name) for one in seen]) for name in ("starts", "lengths")
     )
@@ -142,9 +146,7 @@ def test_a_crop_is_a_part_of_the_document() -> None:
     assert (starts >= [0, 50]).all()
     assert (starts + lengths <= [50, 100]).all()
     assert len(set(starts[:, 0])) > 10
-    never = batches.cropped(
-        known, SETTINGS.model_copy(update={"crop": 0.0}), np.random.default_rng(1)
-    )
+    never = batches.crop(known, SETTINGS.model_copy(update={"crop": 0.0}), np.random.default_rng(1))
     assert never.lengths.tolist() == [50, 50]
 
 
@@ -154,7 +156,7 @@ def test_neighbours_are_near_and_only_among_the_known() -> None:
     near = batches.neighbours(table, known, count=1)
     assert near.ravel().tolist() == [0, 1, 4, 4, 3, 5]
     ids = np.tile([0, 2, 3, 1], (500, 1))
-    changed = batches.exchanged(ids, near, 0.25, np.random.default_rng(1))
+    changed = batches.exchange_words(ids, near, 0.25, np.random.default_rng(1))
     assert set(changed[:, 0]) == {0}
     assert set(changed[:, 3]) == {1}
     assert 0.2 < (changed[:, 2] == 4).mean() < 0.3

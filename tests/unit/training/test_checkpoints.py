@@ -13,7 +13,7 @@ from components.core.training.checkpoints import Checkpoint
 
 
 def test_what_is_saved_comes_back_as_it_was(tmp_path: Path) -> None:
-    known = Checkpoint(tmp_path / "checkpoints", "k", keep=2).of("net")
+    known = Checkpoint(tmp_path / "checkpoints", "k", keep=2).for_network("net")
     assert known.load() is None
     arrays = [np.array([[1.5, -0.0]], np.float32), np.array(7, np.int64), *[np.zeros(1)] * 10]
     known.save({"epochs": 3, "history": [{"loss": 0.1}]}, {"network": arrays, "best": arrays[:1]})
@@ -46,7 +46,7 @@ def test_old_ones_go_and_complete_ones_go(tmp_path: Path) -> None:
         Checkpoint(tmp_path, name, keep=2).save({}, {})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.npz", "c.npz"]
     several = Checkpoint(tmp_path, "c", keep=9)
-    several.of("textcnn").save({}, {})
+    several.for_network("textcnn").save({}, {})
     several.remove()
     assert [path.name for path in tmp_path.iterdir()] == ["b.npz"]
 

@@ -164,7 +164,7 @@ def test_the_bag_is_tf_idf() -> None:
         np.add.at(row, 12 + (words[:-1] * 1009 + words[1:]) % 5000, 1)
     vectors = rng.normal(size=(12 + 5000, 3)).astype(np.float32)
     learned = TfidfTransformer(sublinear_tf=True).fit(counts)
-    tfidf.put(model, learned.idf_, vectors)
+    tfidf.set_parameters(model, learned.idf_, vectors)
     np.testing.assert_allclose(
         model(ids)["features"], learned.transform(counts) @ vectors, rtol=1e-4, atol=1e-5
     )

@@ -16,7 +16,7 @@ from components.core.networks import assembly
 from components.core.target import SingleLabel
 from components.core.training import loop
 from components.core.training.checkpoints import Checkpoint
-from components.core.training.loop import Recipe, State
+from components.core.training.loop import State, TrainingConfig
 
 PROJECT = parameters.load(Path(__file__).parents[3] / "params.yaml")
 WORDS = {"business": "bank", "sports": "goal", "tech": "software"}
@@ -102,11 +102,11 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_next_run_goes_on(
     kept = Checkpoint(tmp_path, "key", keep=1)
     with pytest.raises(KeyboardInterrupt):
         learn(live=Live(until=2), checkpoint=kept, **recipe)
-    assert "train: interrupted; the next run goes on after epoch 2." in capsys.readouterr().err
+    assert "train: interrupted; the next run resumes after epoch 2." in capsys.readouterr().err
     again = Live()
     model, found = learn(live=again, checkpoint=kept, **recipe)
     said = capsys.readouterr().err
-    assert "goes on after epoch 2" in said
+    assert "resumes after epoch 2" in said
     assert "epoch 3/4" in said
     assert "epoch 2/4" not in said
     assert again.losses == pytest.approx(whole.losses, abs=1e-5)
@@ -145,9 +145,9 @@ def test_padding_says_nothing(name: Any) -> None:
         np.testing.assert_allclose(near[output], far[output], atol=1e-6)
 
 
-def recipe(**changes: Any) -> Recipe:
+def recipe(**changes: Any) -> TrainingConfig:
     fitting = PROJECT.train.fitting.model_copy(update=changes)
-    return Recipe(fitting, 0.1, 0.0, epochs=9, patience=3, target=SingleLabel(["a", "b"]))
+    return TrainingConfig(fitting, 0.1, 0.0, epochs=9, patience=3, target=SingleLabel(["a", "b"]))
 
 
 def dense() -> Any:

@@ -1,7 +1,7 @@
-"""The seam for model runtimes: what writes a model, loads it and computes its answers.
+"""Model runtimes: each module or package here writes one format of models, loads and runs it.
 
-Another runtime is another module of this package with the functions of `Format`; nothing lists
-them. Nobody outside this package knows which runtime a bundle has.
+To add a runtime, add a module with the functions of `Format` to this package; there is no list of
+runtimes. Code outside this package does not depend on the runtime of a bundle.
 """
 
 from __future__ import annotations
@@ -18,31 +18,33 @@ __all__ = ["FORMATS", "Format", "Runtime", "Trained", "find", "load"]
 
 
 def _formats() -> tuple[Format, ...]:
-    """The modules of this package that read models, the preferred ones first."""
-    modules: list[Any] = [import_module(f"{__name__}.{one.name}") for one in iter_modules(__path__)]
+    """Imports the modules of this package that read models, in descending preference."""
+    modules: list[Any] = [
+        import_module(f"{__name__}.{info.name}") for info in iter_modules(__path__)
+    ]
     formats = [module for module in modules if hasattr(module, "PREFERENCE")]
-    return tuple(sorted(formats, key=lambda one: -one.PREFERENCE))
+    return tuple(sorted(formats, key=lambda module: -module.PREFERENCE))
 
 
 FORMATS = _formats()
 
 
 def find(folder: Path) -> Format | None:
-    """The format that reads the model in `folder`; None if no format does."""
-    return next((one for one in FORMATS if one.accepts(folder)), None)
+    """Finds the format that reads the model in `folder`; None if no format does."""
+    return next((model_format for model_format in FORMATS if model_format.accepts(folder)), None)
 
 
 def load(folder: Path) -> Runtime:
-    """The model in `folder`, by the first of FORMATS that accepts it.
+    """Loads the model in `folder` with the first of FORMATS that accepts it.
 
     Raises:
-        BundleError: none of them does.
-        OSError, ValueError, KeyError: it cannot be read.
+        BundleError: no format accepts the model.
+        OSError, ValueError, KeyError: the model cannot be read.
     """
-    found = find(folder)
-    if found is None:
+    model_format = find(folder)
+    if model_format is None:
         raise BundleError(
             f"Expected a model in {folder} in a format that this version of newsloop reads, found "
             "none. Release another version, or install the newsloop that made this bundle."
         )
-    return found.load(folder)
+    return model_format.load(folder)

@@ -1,4 +1,4 @@
-"""What a model runtime is: the functions of its module, and what its `load` gives."""
+"""The interface of model runtimes: functions of their modules, and the object of `load`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training gives, and every format is made of.
+    """A trained model, from which each format is written.
 
     Attributes:
-        network: as core/networks/assembly.py builds it.
-        encoder: tf.Module from strings (B,) to ids, words, unknown share, whose `read` gives the
-            words at the places of the ids, and `lengths` how many; see core/tokenizers/words.py.
+        network: network from core/networks/assembly.py.
+        encoder: tf.Module from strings (B,) to ids, words, unknown share. Its `read` returns the
+            word of each id, and `lengths` the numbers of ids; see core/tokenizers/words.py.
         centre: (F,) mean of the features.
-        directions: (F, D) columns along which the features are kept.
-        calibration: what is done to the network's probabilities; see core/target/calibration.py.
+        directions: (F, D) principal components of the features.
+        calibration: temperature and abstention threshold; see core/target/calibration.py.
     """
 
     network: Any
@@ -40,28 +40,34 @@ class Runtime(Protocol):
 
     @property
     def explains(self) -> bool:
-        """`explain` can be called; models of before it cannot."""
+        """True if `explain` works; models older than explanations return False."""
         ...
 
     @property
     def memory(self) -> int:
-        """Bytes of its weights."""
+        """Bytes of the weights."""
         ...
 
     def predict(self, texts: Sequence[str]) -> dict[str, Array]:
-        """Answers for B texts, each (B, ...): probabilities, features, words, unknown_share, and
-        abstained, which models of before abstention lack.
+        """Predicts B texts.
+
+        Returns:
+            Arrays (B, ...): probabilities, features, words, unknown_share, and abstained, which
+            models older than abstention lack.
         """
         ...
 
     def explain(self, texts: Sequence[str]) -> Iterator[tuple[Array, Array, list[str], Array]]:
-        """Of each text its probabilities (C,), those of nothing to read (C,), the N words that are
-        read, and their weights (N,).
+        """Explains texts.
+
+        Yields:
+            For each text its probabilities (C,), those of a text without words (C,), the N words
+            that the model reads, and their weights (N,).
         """
         ...
 
     def close(self) -> None:
-        """Gives its memory back. No call runs then, and none comes after it."""
+        """Frees the memory. The caller guarantees that no call runs, and that none follows."""
         ...
 
 
@@ -69,17 +75,17 @@ class Format(Protocol):
     """A module of this package: writes and reads one format of models.
 
     Attributes:
-        PREFERENCE: of several formats that accept a model the one with the largest is used.
+        PREFERENCE: of several formats that accept a model, the highest PREFERENCE wins.
     """
 
     PREFERENCE: int
 
     def save(self, folder: Path, trained: Trained) -> None:
-        """Writes a trained model to `folder`; does nothing where this format cannot hold it."""
+        """Writes a trained model to `folder`; does nothing if the format does not support it."""
         ...
 
     def accepts(self, folder: Path) -> bool:
-        """The model in `folder` has this format."""
+        """Tests that the model in `folder` has this format."""
         ...
 
     def import_libraries(self) -> None:
@@ -87,5 +93,9 @@ class Format(Protocol):
         ...
 
     def load(self, folder: Path) -> Runtime:
-        """The model in `folder`; raises OSError, ValueError or KeyError if it cannot be read."""
+        """Loads the model in `folder`.
+
+        Raises:
+            OSError, ValueError, KeyError: the model cannot be read.
+        """
         ...

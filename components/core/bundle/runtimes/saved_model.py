@@ -1,4 +1,4 @@
-"""SavedModels: raw strings in, answers out; equal ones get equal bytes, whoever saved them."""
+"""SavedModels: raw strings in, predictions out; equal models have byte-identical files."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 PREFERENCE = 0  # any network
 _GRAPH = "saved_model.pb"
-# In the name of each operation of TensorFlow Text that cuts words into pieces; see wordpiece.py.
-_CUTS = b"Wordpiece"
-_TOGETHER = 200_000  # characters that are computed together, were all texts as long as the longest
-_EXPLAINED = ("probabilities", "baseline", "words", "weights")  # what `explain` gives
-# TensorFlow names a traced function by a counter of all that its process has made.
+# Part of the names of TensorFlow Text's WordPiece operations; see tokenizers/wordpiece.py.
+_WORDPIECE_OPERATION = b"Wordpiece"
+_MAX_CHARACTERS = 200_000  # of a batch, with all texts padded to the longest
+_EXPLAINED = ("probabilities", "baseline", "words", "weights")  # outputs of `explain`
+# TensorFlow numbers traced functions by a counter of its process.
 _NAME = re.compile(r"(__inference_\w*?)_(\d+)")
-_CAPTURED = "_user_specified_name"  # of what a function captured: the same counter, for debugging
+_CAPTURED = "_user_specified_name"  # of a captured tensor: a number of the same counter
 
 
 class SavedModel:
-    """A SavedModel in memory, as `save` makes it; see core/bundle/runtimes/__init__.py.
+    """A loaded SavedModel that `save` wrote; see `Runtime` in core/bundle/runtimes/base.py.
 
     Args:
-        module: what TensorFlow loaded. It is kept: its signatures need it.
-        memory: bytes of its variables.
+        module: object that TensorFlow loaded. This class keeps it, since its signatures need it.
+        memory: bytes of the variables.
     """
 
     def __init__(self, module: Any, memory: int) -> None:
@@ -47,31 +47,40 @@ class SavedModel:
         return "explain" in self._module.signatures
 
     def predict(self, texts: Sequence[str]) -> dict[str, Array]:
-        """Answers for B texts, each (B, ...).
+        """Predicts B texts; arrays (B, ...).
 
-        A text costs what the longest of those computed with it costs, so like is put with like.
+        Texts of similar length are computed together, since each text costs as much time as the
+        longest text of its batch.
         """
         import numpy as np
 
-        parts = list(_alike(texts))
-        answer = self._module.signatures["serving_default"]
-        found = [answer(texts=_raw([texts[i] for i in part])) for part in parts]
-        back = np.argsort(np.concatenate(parts))
-        return {key: np.concatenate([one[key].numpy() for one in found])[back] for key in found[0]}
+        parts = list(_groups(texts))
+        signature = self._module.signatures["serving_default"]
+        outputs = [signature(texts=_raw([texts[i] for i in part])) for part in parts]
+        inverse = np.argsort(np.concatenate(parts))
+        return {
+            key: np.concatenate([part[key].numpy() for part in outputs])[inverse]
+            for key in outputs[0]
+        }
 
     def explain(self, texts: Sequence[str]) -> Iterator[tuple[Array, Array, list[str], Array]]:
-        """Of each text: probabilities (C,) of it, and of nothing to read; words and their weights.
+        """Yields for each text its probabilities (C,), baseline (C,), words and their weights.
 
-        The probability of nothing to read is known of the text's label; of others it is NaN.
+        The baseline is known for the text's label only; it is NaN for other classes.
         """
         import numpy as np
 
-        found = self._module.signatures["explain"](texts=_raw(texts))
-        rows = zip(*(found[name].numpy() for name in _EXPLAINED), strict=True)
-        for said, baseline, words, weights in rows:
-            before = np.full_like(said, np.nan)
-            before[said.argmax()] = baseline
-            yield said, before, [word.decode("utf-8", "replace") for word in words], weights
+        outputs = self._module.signatures["explain"](texts=_raw(texts))
+        rows = zip(*(outputs[name].numpy() for name in _EXPLAINED), strict=True)
+        for probabilities, baseline, words, weights in rows:
+            baseline_probabilities = np.full_like(probabilities, np.nan)
+            baseline_probabilities[probabilities.argmax()] = baseline
+            yield (
+                probabilities,
+                baseline_probabilities,
+                [word.decode("utf-8", "replace") for word in words],
+                weights,
+            )
 
     def close(self) -> None:
         self._module = None
@@ -94,19 +103,19 @@ def save(folder: Path, trained: Trained) -> None:
         read: tuple[Any, Any, Any], outputs: Callable[[Any], dict[str, Any]]
     ) -> dict[str, Any]:
         ids, words, unknown_share = read
-        found = outputs(ids)
-        probabilities = tempered(found[PROBABILITIES])
+        network_outputs = outputs(ids)
+        probabilities = tempered(network_outputs[PROBABILITIES])
         return {
             "probabilities": probabilities,
             "abstained": tf.reduce_max(probabilities, axis=1) < calibration.abstain_below,
-            "features": tf.matmul(found[FEATURES] - module.centre, module.directions),
+            "features": tf.matmul(network_outputs[FEATURES] - module.centre, module.directions),
             "words": words,
             "unknown_share": unknown_share,
         }
 
     texts = tf.TensorSpec([None], tf.string, name="texts")
 
-    # Nothing here depends on a tensor's value in Python's own words, so nothing is to be rewritten.
+    # No Python control flow depends on a tensor's value, so AutoGraph is off.
     class Module(tf.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
@@ -116,7 +125,7 @@ def save(folder: Path, trained: Trained) -> None:
             self.directions = tf.constant(trained.directions, tf.float32)
 
         @tf.function(input_signature=[texts], autograph=False)
-        def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML's use
+        def predict(self, texts):  # type: ignore[no-untyped-def]  # annotations break BentoML
             return answer(encoder(texts), lambda ids: self.network(ids, training=False))
 
         @tf.function(input_signature=[texts], autograph=False)
@@ -125,7 +134,7 @@ def save(folder: Path, trained: Trained) -> None:
                 return tempered(self.network(ids, training=False)[PROBABILITIES])
 
             ids = self.encoder(texts)[0]
-            if cropped:  # it does not matter how far a text is padded
+            if cropped:  # padding has no effect on the result
                 ids = ids[:, : tf.maximum(tf.reduce_max(tf.math.count_nonzero(ids, axis=1)), 1)]
             weighed = weigh(self.network, probabilities, ids, self.encoder.lengths)
             return {**weighed, "words": self.encoder.read(texts)}
@@ -138,7 +147,7 @@ def save(folder: Path, trained: Trained) -> None:
 
 
 def accepts(folder: Path) -> bool:
-    """A SavedModel lies in `folder`."""
+    """Tests that `folder` holds a SavedModel."""
     return (folder / _GRAPH).exists()
 
 
@@ -147,36 +156,36 @@ def import_libraries() -> None:
 
 
 def load(folder: Path) -> SavedModel:
-    """The SavedModel at `folder`."""
+    """Loads the SavedModel at `folder`."""
     import_libraries()
     import tensorflow as tf
 
     graph = folder / _GRAPH
-    if graph.exists() and _CUTS in graph.read_bytes():
-        # It brings Keras with it, so it is imported for the models that need it only.
-        import tensorflow_text  # noqa: F401 - for its effect
+    if graph.exists() and _WORDPIECE_OPERATION in graph.read_bytes():
+        # This import takes long, since it imports Keras; only models with WordPiece need it.
+        import tensorflow_text  # noqa: F401 - registers its operations
     memory = sum(file.stat().st_size for file in folder.glob("variables/*.data-*"))
     return SavedModel(tf.saved_model.load(str(folder)), memory)
 
 
 def give_back_memory() -> None:
-    """Collects loaded models, which hold each other in circles, and returns free pages.
+    """Collects loaded models, which have reference cycles, and returns free pages to the kernel.
 
-    It stops all threads for a while.
+    The collection stops all threads for a while.
     """
     gc.collect()
     if sys.platform == "linux":
-        # glibc keeps the pages of a freed model for itself unless it is asked.
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # another libc may not have it
+        # glibc keeps the pages of freed memory until malloc_trim.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in every C library
         if trim is not None:
             trim(0)
 
 
-def _alike(texts: Sequence[str]) -> Iterator[list[int]]:
-    """The numbers of all texts, in groups of like length."""
+def _groups(texts: Sequence[str]) -> Iterator[list[int]]:
+    """Yields the indices of all texts in groups of similar length."""
     group: list[int] = []
     for i in sorted(range(len(texts)), key=lambda i: len(texts[i])):
-        if group and (len(group) + 1) * len(texts[i]) > _TOGETHER:
+        if group and (len(group) + 1) * len(texts[i]) > _MAX_CHARACTERS:
             yield group
             group = []
         group.append(i)
@@ -184,24 +193,24 @@ def _alike(texts: Sequence[str]) -> Iterator[list[int]]:
 
 
 def _raw(texts: Sequence[str]) -> Any:
-    """(B,) strings of TensorFlow. A lone surrogate is no character; it reads as an unknown one."""
+    """Converts texts to a string tensor (B,); a lone surrogate becomes "?"."""
     import tensorflow as tf
 
     return tf.constant([text.encode("utf-8", "replace") for text in texts], tf.string)
 
 
 def make_canonical(folder: Path) -> None:
-    """Rewrites a SavedModel: its functions are numbered from 0 and stand in that order.
+    """Rewrites a SavedModel so that its functions are numbered from 0 and sorted by name.
 
-    A training that went on from a checkpoint has made fewer tensors than one that was never
-    killed, so the names of its functions, and with them their order, would differ.
+    A training that resumed from a checkpoint created fewer tensors than an uninterrupted one, so
+    the names and the order of its functions would differ.
 
     Args:
         folder: of a SavedModel.
     """
     from tensorflow.core.protobuf import saved_model_pb2
 
-    # It holds a random identifier.
+    # The file holds a random identifier.
     (folder / "fingerprint.pb").unlink(missing_ok=True)
     path = folder / _GRAPH
     model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
@@ -211,14 +220,14 @@ def make_canonical(folder: Path) -> None:
 
 
 def _renumber(graph: Any) -> None:
-    """Renames the functions of a MetaGraphDef wherever they are named."""
+    """Renames the functions of a MetaGraphDef at every mention."""
     functions = graph.graph_def.library.function
-    numbers = {int(match[2]) for one in functions if (match := _NAME.fullmatch(one.signature.name))}
-    place = {number: i for i, number in enumerate(sorted(numbers))}
+    numbers = {int(match[2]) for f in functions if (match := _NAME.fullmatch(f.signature.name))}
+    new_numbers = {number: i for i, number in enumerate(sorted(numbers))}
 
     def renamed(name: str) -> str:
         match = _NAME.fullmatch(name)
-        return f"{match[1]}_{place[int(match[2])]}" if match else name
+        return f"{match[1]}_{new_numbers[int(match[2])]}" if match else name
 
     for message, field in _mentions(graph):
         before = getattr(message, field)
@@ -226,17 +235,17 @@ def _renumber(graph: Any) -> None:
         if (after := renamed(text)) != text:
             setattr(message, field, after.encode() if isinstance(before, bytes) else after)
     for node in graph.object_graph_def.nodes:
-        if names := node.function.concrete_functions:  # else writing would make it a function
+        if names := node.function.concrete_functions:  # an assignment makes any node a function
             names[:] = [renamed(name) for name in names]
     concrete = graph.object_graph_def.concrete_functions
-    found = {renamed(name): concrete.pop(name) for name in list(concrete)}
-    for name, function in found.items():
+    functions_by_name = {renamed(name): concrete.pop(name) for name in list(concrete)}
+    for name, function in functions_by_name.items():
         concrete[name].CopyFrom(function)
-    functions.sort(key=lambda one: str(one.signature.name))
+    functions.sort(key=lambda function: str(function.signature.name))
 
 
 def _mentions(graph: Any) -> Iterator[tuple[Any, str]]:
-    """Each (message, field) that may hold a function's name; names of captures are put out."""
+    """Yields each (message, field) that may hold a function's name; erases names of captures."""
     for node in graph.object_graph_def.nodes:
         yield node.bare_concrete_function, "concrete_function_name"
     library = graph.graph_def.library
@@ -247,7 +256,7 @@ def _mentions(graph: Any) -> Iterator[tuple[Any, str]]:
     for function in library.function:
         yield function.signature, "name"
         attributes += [argument.attr for argument in function.arg_attr.values()]
-    for node in chain(graph.graph_def.node, *(one.node_def for one in library.function)):
+    for node in chain(graph.graph_def.node, *(function.node_def for function in library.function)):
         yield node, "op"
         attributes.append(node.attr)
     for attribute in attributes:

@@ -1,7 +1,7 @@
-"""Compiles the kernels on first use, and keeps what is compiled for the processes that follow.
+"""Compiles the kernels on first use, and caches the compiled code for later processes.
 
-Compiling takes some 2 seconds. The compiled code lies in the project's state, of a bento beside its
-code, and never in the user's home; NUMBA_CACHE_DIR moves it.
+Compilation takes about 2 seconds. The cache lies in the project's state folder, or beside the code
+of a bento, and never in the user's home; NUMBA_CACHE_DIR moves it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import ModuleType
 from numba import config
 from numba.core.caching import InTreeCacheLocator
 
-from components.core.bundle.runtimes.fast_textcnn import kernels as loops
+from components.core.bundle.runtimes.fast_textcnn import kernels as kernel_functions
 from components.core.paths import state_of
 
 _CODE = Path(__file__).resolve().parents[5]
@@ -24,9 +24,9 @@ _lock = threading.Lock()
 
 
 class ByContent(InTreeCacheLocator):
-    """Finds compiled code by the content of the source file, not by its place.
+    """Locates compiled code by the content of the source file, not by its path.
 
-    So a checkout, its workspace clone and the bentos that were built from them compile once.
+    A checkout, its workspace clone and their bentos thus share the compiled code.
     """
 
     def get_cache_path(self) -> str:
@@ -38,42 +38,42 @@ def content_hash(file: Path) -> str:
 
 
 def folder() -> Path:
-    """The folder of all compiled code; it need not be there yet."""
+    """Returns the folder of all compiled code, which may not exist yet."""
     if config.CACHE_DIR:  # type: ignore[attr-defined]
         return Path(config.CACHE_DIR)  # type: ignore[attr-defined]
     if "NEWSLOOP_HOME" in os.environ or (_CODE / "dvc.yaml").is_file():
         return state_of(_CODE) / "numba"
-    return Path(loops.__file__).parent / "__pycache__"
+    return Path(kernel_functions.__file__).parent / "__pycache__"
 
 
 def kernels() -> ModuleType:
-    """The module `kernels`, compiled: from the folder, or anew where the code is not yet there."""
+    """Returns the module `kernels` with compiled functions, from the cache if possible."""
     with _lock:
         return _compiled()
 
 
 @functools.cache
 def _compiled() -> ModuleType:
-    functions = {name: getattr(loops, name) for name in loops.SIGNATURES}
+    functions = {name: getattr(kernel_functions, name) for name in kernel_functions.SIGNATURES}
     if _is_writable(folder()):
-        # Numba takes locators from its own settings only, and asks for them here and not later.
-        before = config.CACHE_LOCATOR_CLASSES  # type: ignore[attr-defined]
+        # Numba takes locators from its settings only, and reads them in enable_caching only.
+        locators = config.CACHE_LOCATOR_CLASSES  # type: ignore[attr-defined]
         config.CACHE_LOCATOR_CLASSES = f"{__name__}.{ByContent.__name__}"  # type: ignore[attr-defined]
         try:
             for function in functions.values():
                 function.enable_caching()
         finally:
-            config.CACHE_LOCATOR_CLASSES = before  # type: ignore[attr-defined]
+            config.CACHE_LOCATOR_CLASSES = locators  # type: ignore[attr-defined]
     for name, function in functions.items():
-        if signature := loops.SIGNATURES[name]:
+        if signature := kernel_functions.SIGNATURES[name]:
             function.compile(signature)
             function.disable_compile()
-    return loops
+    return kernel_functions
 
 
-def _is_writable(place: Path) -> bool:
+def _is_writable(path: Path) -> bool:
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError:
         return False
-    return os.access(place, os.W_OK)
+    return os.access(path, os.W_OK)

@@ -1,11 +1,11 @@
-"""Loops that Numba compiles, for core/bundle/runtimes/fast_textcnn. They run without Python's lock.
+"""Kernels of core/bundle/runtimes/fast_textcnn, compiled by Numba. They run without the GIL.
 
-All threads that predict may call them at once. Nothing is compiled on import: the functions come
-from `compilation.kernels()`.
+Several threads may call them at once. The import compiles nothing: call the functions from
+`compilation.kernels()`.
 
-Texts come as code points. Words are looked up in an open-addressed hash table: `slots` holds
-numbers of words, -1 where there is none, and is a power of two long; word i is the code points
-spelled[begins[i] : begins[i + 1]].
+Texts are arrays of code points. A hash table with open addressing holds the vocabulary: `slots`
+holds numbers of words, -1 for a free slot, and its length is a power of two. Word i has the code
+points spelled[begins[i] : begins[i + 1]].
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 # FNV-1a, with a code point in place of a byte.
 _FNV_START, _FNV_TIMES = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
-# No number is NaN: fast_textcnn checks all of the table when it is made.
+# No number is NaN: fast_textcnn checks all weights before it computes the table.
 _COMPILED: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"nnan", "nsz"}}
-# The types of the arguments; None: those of the first call.
+# Types of the arguments; None for those of the first call.
 SIGNATURES = {
     "index": "void(uint32[::1], int64[::1], int32[::1])",
     "read": "void(uint32[::1], int64[::1], boolean[::1], int32[::1], uint32[::1], int64[::1],"
@@ -35,17 +35,17 @@ SIGNATURES = {
 
 @numba.njit(**_COMPILED)  # type: ignore[untyped-decorator]
 def _hash(points: Array, start: int, end: int) -> Any:
-    found = _FNV_START
+    value = _FNV_START
     for i in range(start, end):
-        found = (found ^ np.uint64(points[i])) * _FNV_TIMES
-    return found ^ (found >> np.uint64(32))
+        value = (value ^ np.uint64(points[i])) * _FNV_TIMES
+    return value ^ (value >> np.uint64(32))
 
 
 @numba.njit(**_COMPILED)  # type: ignore[untyped-decorator]
 def _slot(
     points: Array, start: int, end: int, slots: Array, spelled: Array, begins: Array
 ) -> np.uint64:
-    """The slot where the word points[start:end] is, or the free one where it would be."""
+    """Finds the slot of the word points[start:end], or the free slot for it."""
     last = np.uint64(len(slots) - 1)
     slot = _hash(points, start, end) & last
     while slots[slot] >= 0:
@@ -62,7 +62,7 @@ def _slot(
 
 @numba.njit(**_COMPILED)  # type: ignore[untyped-decorator]
 def index(spelled: Array, begins: Array, slots: Array) -> None:
-    """Fills `slots`, all -1 and more than there are words; see the file's head."""
+    """Fills the hash table `slots`, which is all -1 and longer than the number of words."""
     for i in range(len(begins) - 1):
         slots[_slot(spelled, begins[i], begins[i + 1], slots, spelled, begins)] = i
 
@@ -72,34 +72,35 @@ def read(
     points: Array, ends: Array, letters: Array, slots: Array, spelled: Array, begins: Array,
     length: int, first: int, unknown: int, ids: Array, starts: Array, words: Array, unknowns: Array,
 ) -> None:  # fmt: skip
-    """The words of B texts.
+    """Encodes B texts to ids.
 
     Args:
-        points: of all texts, one after the other, each followed by one that is no letter.
-        ends: (B,) where each text ends in `points`.
-        letters: of each code point, whether it is a part of words.
-        slots, spelled, begins: the words that are known.
-        length: words of a text that are read.
-        first, unknown: ids of the first word that is known, and of all that are not.
-        ids: is filled with those of the words read, one text after the other.
-        starts: (B + 1,), is filled with where the texts begin in `ids`, and the end of the last.
-        words, unknowns: (B,), are filled: how many words a text has; how many of those that were
-            read are not known.
+        points: code points of all texts, each text followed by a code point that is no letter.
+        ends: (B,) end of each text in `points`.
+        letters: mask over all code points, True for characters of words.
+        slots, spelled, begins: hash table of the vocabulary.
+        length: maximum number of words of a text.
+        first: id of the first word of the vocabulary.
+        unknown: id of all other words.
+        ids: output, the ids of all texts, one text after the other.
+        starts: output, (B + 1,) start of each text in `ids`, and the end of the last.
+        words: output, (B,) number of words of each text.
+        unknowns: output, (B,) number of unknown words among the ids of each text.
     """
-    place, count = 0, 0
+    position, count = 0, 0
     for text in range(len(ends)):
         starts[text] = count
         words[text] = unknowns[text] = 0
-        while place < ends[text]:
-            if not letters[points[place]]:
-                place += 1
+        while position < ends[text]:
+            if not letters[points[position]]:
+                position += 1
                 continue
-            start = place
-            while letters[points[place]]:
-                place += 1
+            start = position
+            while letters[points[position]]:
+                position += 1
             words[text] += 1
             if words[text] <= length:
-                number = slots[_slot(points, start, place, slots, spelled, begins)]
+                number = slots[_slot(points, start, position, slots, spelled, begins)]
                 ids[count] = first + number if number >= 0 else unknown
                 unknowns[text] += number < 0
                 count += 1
@@ -107,40 +108,40 @@ def read(
 
 
 @numba.njit(**_COMPILED)  # type: ignore[untyped-decorator]
-def _end(begun: Array, widths: Array, words: int, best: Array) -> None:
-    """What the end of a text has cut, of so many words, may be largest, too."""
-    filters, first = begun.shape[1], 0
+def _end(ring: Array, widths: Array, words: int, best: Array) -> None:
+    """Includes the phrases that the end of a text of `words` words cuts in the maxima `best`."""
+    filters, first = ring.shape[1], 0
     for j in range(len(widths)):
         for t in range(max(0, words - widths[j] + 1), words):
-            phrase = begun[first + t % widths[j]]
+            phrase = ring[first + t % widths[j]]
             for f in range(filters):
                 best[j * filters + f] = max(best[j * filters + f], phrase[f])
         first += widths[j]
 
 
 @numba.njit(**_COMPILED)  # type: ignore[untyped-decorator]
-def largest(  # noqa: PLR0912 - a loop that is a function of its own costs as much as it does
-    ids: Array, starts: Array, table: Array, filters: int, widths: Array, begun: Array, found: Array
+def largest(  # noqa: PLR0912 - a function call in the loop costs as much as its work
+    ids: Array, starts: Array, table: Array, filters: int, widths: Array, ring: Array, sums: Array
 ) -> None:
-    """The largest sum of each filter over all phrases of a text, and the sum of its bags.
+    """Computes the largest sum of each filter over all phrases of a text, and the bag's sum.
 
     Args:
-        ids: (N,) of the words of all texts, one text after the other.
-        starts: (B + 1,) where each text begins, and the end of the last.
-        table: (V, T + bag) as core/bundle/runtimes/fast_textcnn has it; its row 0 is 0.
-        filters: of each width.
-        widths: words that the filters see, of all members.
-        begun: (sum(widths), filters), room for sums of phrases that are not complete.
-        found: (B, filters * len(widths) + bag), is filled. A sum of a filter is 0 at least, because
-            each text ends with a phrase of nothing.
+        ids: (N,) ids of all texts, one text after the other.
+        starts: (B + 1,) start of each text, and the end of the last.
+        table: (V, T + bag), see `_table` in core/bundle/runtimes/fast_textcnn; row 0 is 0.
+        filters: number of filters of each width.
+        widths: widths of the filters of all members, in words.
+        ring: (sum(widths), filters), buffer for the sums of incomplete phrases.
+        sums: output, (B, filters * len(widths) + bag). A filter's sum is at least 0, because each
+            text ends with a phrase of padding.
     """
-    # A row of the table is read from its beginning to its end, which the processor foresees. So
-    # each word is added to all phrases that it is a part of; those of one filter that are begun
-    # and not ended are kept in a ring, as many as the filter sees words.
-    each = np.uint64(filters)  # without a sign, or each place would be asked for it
-    for text in range(len(found)):
-        best_of_all = found[text]
-        best_of_all[:] = 0
+    # The loop reads each row of the table in order, which the processor can prefetch. So it adds
+    # each word to all phrases that contain the word. Each filter width has a ring buffer of
+    # incomplete phrases, as many as the width.
+    filter_count = np.uint64(filters)  # unsigned, or Numba checks each index for a negative value
+    for text in range(len(sums)):
+        text_sums = sums[text]
+        text_sums[:] = 0
         start = starts[text]
         words = starts[text + 1] - start
         for t in range(words):
@@ -148,53 +149,55 @@ def largest(  # noqa: PLR0912 - a loop that is a function of its own costs as mu
             first = 0
             for j in range(len(widths)):
                 width = widths[j]
-                best = best_of_all[j * filters : (j + 1) * filters]
+                best = text_sums[j * filters : (j + 1) * filters]
                 part = row[first * filters : (first + 1) * filters]
                 if width == 1:
-                    for f in range(each):
+                    for f in range(filter_count):
                         best[f] = max(best[f], part[f])
                     first += 1
                     continue
                 slot = t % width
-                phrase = begun[first + slot]
-                for f in range(each):
+                phrase = ring[first + slot]
+                for f in range(filter_count):
                     phrase[f] = part[f]
-                for i in range(1, min(width, t + 1)):  # it is the i-th word of what is in `slot`
+                for i in range(1, min(width, t + 1)):  # word i of the phrase in `slot`
                     slot = slot - 1
                     if slot < 0:
                         slot = width - 1
-                    phrase = begun[first + slot]
+                    phrase = ring[first + slot]
                     part = row[(first + i) * filters : (first + i + 1) * filters]
                     if i == width - 1:
-                        for f in range(each):
+                        for f in range(filter_count):
                             best[f] = max(best[f], phrase[f] + part[f])
                     else:
-                        for f in range(each):
+                        for f in range(filter_count):
                             phrase[f] += part[f]
                 first += width
             part = row[first * filters :]
-            bag = best_of_all[len(widths) * filters :]
+            bag = text_sums[len(widths) * filters :]
             for f in range(len(bag)):
                 bag[f] += part[f]
-        _end(begun, widths, words, best_of_all)
+        _end(ring, widths, words, text_sums)
 
 
 @numba.njit(**_COMPILED)  # type: ignore[untyped-decorator]
 def attributed(
     ids: Array, table: Array, filters: int, widths: Array, best: Array, gradients: Array
 ) -> Array:
-    """(N,): each word's part in the largest sums, times the gradient. Equal largest sums share.
+    """Computes each word's part in the largest sums times the gradient, (N,).
+
+    Phrases with equal largest sums share the gradient equally.
 
     Args:
-        ids: (N,) of the words of one text.
-        table, filters, widths: as `largest` has them.
-        best: (filters * len(widths),), the largest sums that it found.
-        gradients: (filters * len(widths),), of what is explained by each sum.
+        ids: (N,) ids of one text.
+        table, filters, widths: see `largest`.
+        best: (filters * len(widths),), largest sums from `largest`.
+        gradients: (filters * len(widths),), gradient of the explained value by each sum.
     """
-    found = np.zeros(len(ids), np.float32)
+    weights = np.zeros(len(ids), np.float32)
     equal = np.zeros(len(best), np.int64)
     total = np.zeros(filters, np.float32)
-    for adding in range(2):  # first the equal ones are counted
+    for adding in range(2):  # the first pass counts equal sums
         for t in range(len(ids)):
             column = 0
             for j in range(len(widths)):
@@ -205,13 +208,13 @@ def attributed(
                     for f in range(filters):
                         total[f] += row[f]
                 for f in range(filters):
-                    at = j * filters + f
-                    if best[at] > 0 and total[f] == best[at]:
+                    column_index = j * filters + f
+                    if best[column_index] > 0 and total[f] == best[column_index]:
                         if not adding:
-                            equal[at] += 1
+                            equal[column_index] += 1
                             continue
                         for i in range(words):
                             part = table[ids[t + i], column + i * filters + f]
-                            found[t + i] += part * gradients[at] / equal[at]
+                            weights[t + i] += part * gradients[column_index] / equal[column_index]
                 column += widths[j] * filters
-    return found
+    return weights
