@@ -88,7 +88,7 @@ def test_the_command_names_what_differs() -> None:
     }
     (epochs,) = (entry for entry in told if entry["key"] == "train.epochs")
     assert (epochs["default"], epochs["required"], epochs["changed"]) == (30, False, True)
-    assert epochs["reason"].startswith("at most")
+    assert epochs["reason"].startswith("epochs, at most")
 
 
 def test_the_command_prints_a_section_with_a_star_where_it_differs() -> None:
