@@ -145,6 +145,8 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
         for row in masked[1 : _MASKED_SHOWN + 1]:
             entities.add_row(*row)
         show(entities)
+    if note := privacy_report.unsearched(summary["privacy"]["masked"]):
+        out.print(f"\n{note}")
     out.print()
     for name, link in links.items():
         out.print(f"{name:<12}{escape(link)}")

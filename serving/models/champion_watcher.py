@@ -114,6 +114,11 @@ class ChampionWatcher:
         if self._thread.is_alive():
             self._thread.join()
 
+    @property
+    def ledger_away(self) -> bool:
+        """Whether the ledger could not be read at the last look."""
+        return self._reported is not None and self._reported.code is Code.LEDGER_AWAY
+
     def look(self) -> None:
         """Reads the ledger once; swaps `current` if the champion has changed."""
         self._model_cache.tidy()

@@ -62,14 +62,12 @@ class Challenger(Settings):
         0.2, description="share of texts with another label than the champion's"
     )
     min_labels: Positive = Field(
-        20,
-        description="labels from people for each of the two versions, from which their accuracies"
-        " are compared",
+        20, description="texts labelled by people, from which two models are compared on them"
     )
     level: Between = Field(
         0.01,
-        description="significance level of Fisher's exact test for a lower accuracy than the "
-        "champion's",
+        description="probability that labels end the trial of a version that is not less accurate, "
+        "over the whole trial (a sequential test)",
     )
 
     @model_validator(mode="after")
@@ -78,6 +76,19 @@ class Challenger(Settings):
             shares = ", ".join(map(str, self.shares))
             raise ValueError(f"shares must grow from step to step, got {shares}")
         return self
+
+
+class Feedback(Settings):
+    """`serve.feedback`: how many labels one caller may send; docs/feedback.md."""
+
+    labels_per_hour: Positive = Field(
+        300,
+        description="labels of one caller in an hour: as many as a person can read texts for; more "
+        "get 429",
+    )
+    trusted_labels_per_hour: Positive = Field(
+        20_000, description="the same of a key with the scope `label`, which a program may use"
+    )
 
 
 class Serve(Settings):
@@ -153,4 +164,5 @@ class Serve(Settings):
     log: Literal["json", "text"] = Field(
         "json", description="format of the service's log: json (one line per event) or text"
     )
+    feedback: Feedback = Feedback()
     challenger: Challenger = Challenger()

@@ -18,7 +18,7 @@ from flows.cli.common import Json, Project
 _SHOWN = 20  # locations of findings; --json prints all
 
 
-def add(app: typer.Typer, project: Project = common.project) -> None:
+def add(app: typer.Typer, project: Project = common.read_project) -> None:
     """Registers the command."""
 
     @app.command()

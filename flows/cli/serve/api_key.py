@@ -25,7 +25,8 @@ def add(app: typer.Typer) -> None:
         scope: Annotated[
             list[str],
             typer.Option(
-                help="predict, feedback or admin (everything); repeat the option for several."
+                help="predict, feedback, label (feedback that may decide alone) or admin "
+                "(everything); repeat the option for several."
             ),
         ],
         as_json: Json = False,
