@@ -1,11 +1,11 @@
-"""Access to the Prefect server: its password, and the proof that a server knows it.
+"""Access to the Prefect server: password, and challenge-response proof of the server.
 
 The server and its clients share one password (Prefect's basic authentication). A client of the
 local server sends it only after the server has proven that it knows it: whoever else listens on
 the port gets neither the password nor our runs. Each client reserves the port first, so that nobody
 else can listen there when the server dies.
 
-Imports nothing of newsloop and no Prefect: prefect_server.py runs where only flows/ is mounted.
+The module imports neither newsloop nor Prefect: prefect_server.py runs with only flows/ mounted.
 """
 
 from __future__ import annotations
@@ -67,18 +67,18 @@ def reserve(url: str | None) -> None:
 
 
 def proof(password: str, address: str, nonce: str) -> str:
-    """HMAC-SHA256 of a nonce, under the password.
+    """Computes the HMAC-SHA256 of a nonce with the password as key.
 
     Args:
-        address: where the server listens, such as "127.0.0.1:4200". It is part of the message, so
-            that the answer of a server at one port is worth nothing at another.
+        address: address of the server, such as "127.0.0.1:4200". It is part of the message, so that
+            a proof for one port is not valid for another (relay attack).
     """
     message = f"newsloop control plane\0{address}\0{nonce}"
     return hmac.new(password.encode(), message.encode(), hashlib.sha256).hexdigest()
 
 
 def proves(url: str, password: str) -> bool:
-    """True if the server at `url` knows the password; the password itself is not sent."""
+    """Returns True if the server at `url` knows the password, without sending the password."""
     parts = urlsplit(url)
     nonce = secrets.token_hex(_NONCE_BYTES)
     try:
@@ -92,9 +92,9 @@ def proves(url: str, password: str) -> bool:
 
 
 def lets_in(url: str, password: str | None) -> bool:
-    """True if the Prefect API at `url` takes this password (None: it asks for none).
+    """Returns True if the Prefect API at `url` accepts this password (None: no password).
 
-    Sends the password: only to a server that a person named, or that has proven itself.
+    Sends the password, so call it only for a server that a person named, or after `proves`.
     """
     headers = authorization(password) if password else {}
     try:
@@ -107,16 +107,15 @@ def lets_in(url: str, password: str | None) -> bool:
 
 
 def authorization(password: str) -> dict[str, str]:
-    """The header of HTTP's basic authentication."""
+    """Makes the header of HTTP basic authentication."""
     return {"Authorization": f"Basic {base64.b64encode(password.encode()).decode()}"}
 
 
 def ask(url: str, password: str, method: str, route: str, body: Any = None) -> Any:
-    """The answer of Prefect's API, for routes that Prefect's own client has no method for.
+    """Calls a route of Prefect's API for which Prefect's client has no method.
 
-    The request carries the password and a token against forged requests (CSRF). While the server's
-    database is locked it answers 503 and has done nothing: the request is repeated, as Prefect's
-    own client does.
+    The request carries the password and a CSRF token. A server with a locked database answers 503
+    without any change; then the request is repeated, as Prefect's client does.
 
     Raises:
         httpx.HTTPError: the server cannot be reached, or refuses.

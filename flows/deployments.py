@@ -1,7 +1,7 @@
-"""The deployments: learning weekly and on drift, monitoring hourly, retention daily.
+"""Deployments: learning weekly and on drift, monitoring hourly, retention daily.
 
-`newsloop up` runs it, and its runs with it. With NEWSLOOP_WORK_POOL=NAME it becomes a Prefect
-worker of that work pool: the pool shows in Prefect's page, where its runs can be paused.
+`newsloop up` starts this process, and its runs are child processes. With NEWSLOOP_WORK_POOL=NAME
+the process becomes a Prefect worker of that work pool, which Prefect's page shows and can pause.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ WORK_POOL = "NEWSLOOP_WORK_POOL"  # unset: the runs are children of this process
 
 
 def run(params: Params, paths: Paths) -> None:
-    """Serves the deployments until it is told to end.
+    """Registers the deployments and runs them until a signal ends the process.
 
-    In a work pool a run is a child of the worker, in the project's folder.
+    With a work pool, a run is a child of the worker, in the project's folder.
     """
     environment.settle(params, paths)
     from prefect import serve
@@ -36,17 +36,17 @@ def run(params: Params, paths: Paths) -> None:
     from flows.monitor import monitor
     from flows.retention import retention
 
-    # A run that another one is in the way of is cancelled, not queued: what asked for it stands in
-    # the ledger and is asked for again, if the run at work did not do it.
+    # A run that meets another one is cancelled, not queued. Its request stays in the ledger, and
+    # is sent again if the other run did not satisfy it.
     alone = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
-    # By module: by path, Prefect would put flows/ before everything that is imported, and
-    # flows/monitor.py would stand for the package monitoring.
+    # Module entry points, because for a path Prefect puts flows/ first on sys.path, where its
+    # modules would shadow packages of the same name.
     by_module = EntrypointType.MODULE_PATH
     where = {"root": str(paths.root), "home": str(paths.home)}
     pool = os.environ.get(WORK_POOL)
     job = {"working_dir": str(paths.root)} if pool else None
     if pool:
-        os.chdir(paths.root)  # a run copies the folder where it was deployed into its own
+        os.chdir(paths.root)  # Prefect copies this folder to a run's folder; here both are one
     on_drift = DeploymentEventTrigger(
         name="retrain on drift",
         expect={prefect_client.DRIFT},
@@ -84,7 +84,7 @@ def run(params: Params, paths: Paths) -> None:
     ]
     if pool:
         prefect_client.ensure_pool(pool)
-    # serve() says nothing when it is ready; by then the deployments are registered.
+    # serve() does not report when it is ready; at this point the deployments are registered.
     for deployment in deployments:
         deployment.apply(work_pool_name=pool)
     prefect_client.watch_for_dead_runs()

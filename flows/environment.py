@@ -1,4 +1,4 @@
-"""The environment that all our processes run in. Called before Prefect or BentoML is imported."""
+"""Environment variables of all newsloop processes, set before Prefect or BentoML is imported."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from flows import control_plane
 
 
 def server_url(params: Params) -> str:
-    """Where Prefect's API is: PREFECT_API_URL, or the local server of params.yaml."""
+    """Returns the URL of Prefect's API: PREFECT_API_URL, else the local server's."""
     return os.environ.get("PREFECT_API_URL") or local_url(params)
 
 
 def local_url(params: Params) -> str:
-    """The API of the server that newsloop starts itself."""
+    """Returns the URL of the API of the server that newsloop starts."""
     return f"http://127.0.0.1:{params.flow.server_port}/api"
 
 
 def settle(params: Params, paths: Paths, make: bool = True) -> None:
-    """Points Prefect, BentoML and DVC at this installation; a value that a person set is kept.
+    """Points Prefect, BentoML and DVC at this installation; existing variables keep their value.
 
     Args:
-        params, paths: of the project.
-        make: make the folders and the password that are missing; False for what only reads.
+        params, paths: settings and paths of the project.
+        make: True: make missing folders and the password; False: for commands that only read.
     """
     keep_private()
     close_state(paths.root, paths.home)
@@ -42,10 +42,10 @@ def settle(params: Params, paths: Paths, make: bool = True) -> None:
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",  # the default is every address
-        # Seconds between two signs of life of a run; the least that Prefect allows. See
-        # prefect_client.py for what happens without them.
+        # Seconds between two heartbeats of a run; the minimum that Prefect allows.
+        # prefect_client.py marks a run without heartbeats as crashed.
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-        # The server that we start forgets old runs with their logs, and old events.
+        # The local server deletes old runs with their logs, and old events.
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": _seconds(params.privacy.log_days),
         "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{params.privacy.log_days}D",
@@ -67,5 +67,5 @@ def _seconds(days: int) -> str:
 
 
 def quiet_console() -> None:
-    """Keeps Prefect's own log lines off a person's terminal; the server still gets them all."""
+    """Hides Prefect's log lines on the terminal; the server still gets them."""
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"

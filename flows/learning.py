@@ -1,13 +1,13 @@
-"""The learning flow: from sources to a released model.
+"""Learning flow: from sources to a released model.
 
-1. Hold the lock; put right what a killed run left; take up the request of the governor, or ask it,
-   if a schedule started this run.
-2. Go to the workspace: the checkout for a person, the clone for a schedule or an event.
-3. Pin what the sources hold now: the snapshot.
-4. For each candidate of train.candidates: ingest, validate, split, train, evaluate, package through
-   DVC; then the rehearsal and the gate. The first that passes is released, the others are not
-   trained. Nor are they where one is sound, but not proven better: the champion stays.
-5. All were refused: the run fails, says by how much, and the champion stays.
+1. Hold the lock; repair the state of a killed run; claim the governor's request, or ask the
+   governor if a schedule started this run.
+2. Choose the workspace: the checkout for a person, the clone for a schedule or an event.
+3. Pin the current content of the sources: the snapshot.
+4. For each candidate of train.candidates run ingest, validate, split, train, evaluate and package
+   through DVC; then the rehearsal and the gate. The first candidate that passes is released. If a
+   candidate is sound but not proven better, the champion stays. Later candidates are not trained.
+5. If the gate refuses all candidates, the run fails with the reasons, and the champion stays.
 """
 
 from __future__ import annotations
@@ -48,13 +48,14 @@ _DECIDING = ("rehearse", "gate", "release")
 
 @dataclass
 class Summary:
-    """What a learning run did, for the table at its end.
+    """Results of a learning run, for the table at its end.
 
     Attributes:
-        stages: (stage, outcome, seconds) in the order they came.
+        stages: (stage, outcome, seconds) in the order of execution.
+        outcome: outcome of the run.
         version: tag of the champion after the run.
-        decision: the gate's, as a dictionary.
-        metrics: of the last candidate.
+        decision: the gate's decision as a dictionary.
+        metrics: metrics of the last candidate.
         flow_run: Prefect's id of this run.
     """
 
@@ -74,7 +75,7 @@ def take_snapshot(params: Params, paths: Paths, ledger: Ledger) -> StageOutcome:
     try:
         snapshot.run(params, paths, released)
     except SourceError as error:
-        # Prefect keeps what a task raised, and a file's name may be somebody's.
+        # Prefect stores a task's error, and a file's name may contain a person's name.
         raise SourceError(redact(str(error))) from None
     same = paths.snapshot.read_bytes() == before
     return StageOutcome.UNCHANGED if same else StageOutcome.RAN
@@ -94,8 +95,8 @@ def rehearse(params: Params, paths: Paths) -> StageOutcome:
     name = bundle.verify(paths.bundle, paths.keys)
     if not params.gate.rehearse or gate.stood(params, paths, name):
         return StageOutcome.UNCHANGED
-    found = rehearsal.run(params, paths, name)
-    get_run_logger().info("rehearsal: %s", found.problem or found)
+    result = rehearsal.run(params, paths, name)
+    get_run_logger().info("rehearsal: %s", result.problem or result)
     return StageOutcome.RAN
 
 
@@ -126,12 +127,12 @@ def learning(
     """Learns from the sources and releases a model that passes the gate.
 
     Args:
-        root: the checkout.
+        root: folder of the checkout.
         home: the installation's state, NEWSLOOP_HOME.
-        reason: why this run was started; kept with the release.
-        decision_id: of the governor's decision that asked for it; a second run for the same
-            decision does nothing.
-        in_place: work in the checkout, as a person does, not in the workspace clone.
+        reason: reason of this run, stored with the release.
+        decision_id: id of the governor's decision that requested the run; a second run for the
+            same decision does nothing.
+        in_place: True: work in the checkout; False: in the workspace clone.
 
     Returns:
         A `Summary` as a dictionary.
@@ -154,7 +155,7 @@ def learning(
     except Busy:
         if in_place:
             raise
-        # It met a run at work; the decision stays unclaimed and is asked for again.
+        # Another run holds the lock; the request stays unclaimed and is sent again.
         summary.outcome = RunOutcome.MERGED
         ledger_decisions.end(
             ledger, summary.flow_run, decision_id, RunOutcome.MERGED, datetime.now(UTC)
@@ -169,12 +170,12 @@ def _learn_for_governor(
 ) -> None:
     """Learns if the request is not merged or held back; the outcome is recorded in the ledger."""
     params, run = parameters.load(paths.params), summary.flow_run
-    decision_id, instead = retrain_requests.take_up(
+    decision_id, no_training = retrain_requests.take_up(
         ledger, params, decision_id, reason, run, datetime.now(UTC)
     )
-    if instead:
-        summary.outcome = instead
-        ledger_decisions.end(ledger, run, decision_id, instead, datetime.now(UTC))
+    if no_training:
+        summary.outcome = no_training
+        ledger_decisions.end(ledger, run, decision_id, no_training, datetime.now(UTC))
         return
     try:
         _learn(paths, ledger, reason, False, summary)
@@ -199,12 +200,12 @@ def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: S
             pipeline.verify(paths)
         resolved = None
         if champion and pipeline.SETTINGS in pipeline.stages(paths):
-            pipeline.repro(pipeline.SETTINGS, paths)  # by the champion's own code and defaults
+            pipeline.repro(pipeline.SETTINGS, paths)  # with the champion's own code and defaults
             resolved = paths.resolved
-        params, fitted = params_migration.load(
+        params, migrated = params_migration.load(
             paths.params, paths.sources / paths.params.name, resolved
         )
-        for line in fitted:
+        for line in migrated:
             say(f"settings: {line}")
         try:
             with pipeline.earlier_data_kept(paths):
@@ -214,12 +215,12 @@ def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: S
 
 
 def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: Summary) -> None:
-    """Trains the candidates one after the other until the gate lets one pass."""
+    """Trains the candidates one after the other until one passes the gate."""
     _timed(summary, "snapshot", take_snapshot, params, paths, ledger)
     changed: set[str] | None = pipeline.changed_stages(paths)
     if not changed and _is_champion(paths, ledger, summary):
-        listed = (*pipeline.stages(paths), *_DECIDING)
-        summary.stages += [(stage, StageOutcome.UNCHANGED, 0.0) for stage in listed]
+        skipped = (*pipeline.stages(paths), *_DECIDING)
+        summary.stages += [(stage, StageOutcome.UNCHANGED, 0.0) for stage in skipped]
         return
 
     def attempt(candidate: Candidate) -> gate.Decision | None:
@@ -232,11 +233,11 @@ def _choose(params: Params, paths: Paths, ledger: Ledger, reason: str, summary: 
         _timed(summary, "rehearse", rehearse, params, paths)
         return _timed(summary, "gate", judge, params, paths, ledger)  # type: ignore[no-any-return]
 
-    def release_(decision: gate.Decision) -> str:
-        given = (params, paths, ledger, decision, reason)
-        return str(_timed(summary, "release", publish, *given))
+    def release_candidate(decision: gate.Decision) -> str:
+        arguments = (params, paths, ledger, decision, reason)
+        return str(_timed(summary, "release", publish, *arguments))
 
-    in_turn(params.train.candidates, attempt, release_, ledger.champion(), summary)
+    in_turn(params.train.candidates, attempt, release_candidate, ledger.champion(), summary)
 
 
 def in_turn(
@@ -246,17 +247,17 @@ def in_turn(
     champion: Champion | None,
     summary: Summary,
 ) -> None:
-    """Tries candidates until the gate lets one pass, or says that the champion is as good.
+    """Tries candidates until one passes the gate, or one is not proven better than the champion.
 
     Args:
-        candidates: in the order of params.yaml.
-        attempt: trains one; the gate's decision, None if it is the champion itself.
-        publish_: releases it; its tag.
-        champion: that serves; None before the first release.
-        summary: gets decision, version and outcome.
+        candidates: architectures in the order of params.yaml.
+        attempt: trains a candidate; returns the gate's decision, None for the champion itself.
+        publish_: releases the candidate of a decision; returns the tag.
+        champion: serving version; None before the first release.
+        summary: receives decision, version and outcome.
 
     Raises:
-        GateRefused: every one was refused.
+        GateRefused: the gate refused every candidate.
     """
     refused: list[gate.Decision] = []
     for candidate in candidates:
@@ -272,9 +273,9 @@ def in_turn(
             return
         refused.append(decision)
     summary.outcome = RunOutcome.REFUSED
-    tried = "; ".join(f"{one.architecture}: {', '.join(one.reasons)}" for one in refused)
+    reasons = "; ".join(f"{each.architecture}: {', '.join(each.reasons)}" for each in refused)
     raise GateRefused(
-        f"Expected one of {', '.join(candidates)} to pass the gate, none did. {tried}. "
+        f"Expected one of {', '.join(candidates)} to pass the gate, none did. {reasons}. "
         + (f"The champion {champion.tag} stays. " if champion else "Nothing was released. ")
         + "`newsloop gate` shows each check; bring more or better data, or change train or gate in "
         "params.yaml."
@@ -285,7 +286,8 @@ def _train(candidate: Candidate, paths: Paths, summary: Summary, changed: set[st
     """Brings every stage up to date for one candidate.
 
     Args:
-        changed: the stages to look at, if DVC was just asked; another candidate's pin asks anew.
+        changed: changed stages, if DVC was just asked; None, or another candidate than before, asks
+            DVC again.
     """
     if snapshot.choose(candidate, paths) or changed is None:
         changed = pipeline.changed_stages(paths)
@@ -293,8 +295,8 @@ def _train(candidate: Candidate, paths: Paths, summary: Summary, changed: set[st
     for stage in stages:
         if stage in changed:
             _timed(summary, stage, run_stage, stage, paths)
-            # What stands below it has to be looked at again: one by one, because each may change
-            # the next; all at once below the settings, which change few of them.
+            # The later stages may have changed too. After the settings DVC lists the changed ones,
+            # which are few; after any other stage each later stage is run, and may be unchanged.
             changed = pipeline.changed_stages(paths) if stage == pipeline.SETTINGS else {*stages}
         else:
             summary.stages.append((stage, StageOutcome.UNCHANGED, 0.0))
@@ -302,7 +304,7 @@ def _train(candidate: Candidate, paths: Paths, summary: Summary, changed: set[st
 
 
 def _is_champion(paths: Paths, ledger: Ledger, summary: Summary) -> bool:
-    """Whether the packaged bundle serves already; its facts go into the summary."""
+    """Returns True if the packaged bundle is the champion's; adds its facts to the summary."""
     summary.metrics = tables.read_json(paths.evaluated / "metrics.json")
     champion = ledger.champion()
     if champion is None or champion.bundle != tables.file_hash(paths.bundle / "manifest.json"):
@@ -320,7 +322,7 @@ def _timed(summary: Summary, stage: str, work: Callable[..., Any], *arguments: A
 
 
 def _show(summary: Summary) -> None:
-    """The same table in Prefect, where an operator looks for a run that nobody watched."""
+    """Writes the table of stages to Prefect, for the operator of a scheduled run."""
     create_table_artifact(
         [{"stage": s, "outcome": o, "seconds": round(t, 1)} for s, o, t in summary.stages],
         key="learning-stages",

@@ -1,4 +1,4 @@
-"""What we ask of Prefect about retrainings: start one, mark dead ones, list doubled ones."""
+"""Prefect client for retrainings: start runs, mark dead runs, list cancelled duplicates."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from prefect.states import Crashed
 DRIFT = "newsloop.drift"  # the event that the learning deployment waits for
 LEARNING, MONITORING = "learning/newsloop", "monitoring/newsloop"
 ZOMBIES = "newsloop: mark dead runs as crashed"
-# Runs say every 30 s that they live (see environment.py). After 75 s of silence a run counts as
-# dead; Prefect looks every 5 s, so that it shows within 90.
+# Runs send a heartbeat every 30 s (see environment.py). After 75 s without one a run counts as
+# dead; Prefect checks every 5 s, so the page shows the crash within 90 s.
 SILENCE = timedelta(seconds=75)
 
 
 def ask(decision_id: str, reason: str) -> None:
-    """Asks for a retraining by an event; an automation starts the run."""
+    """Requests a retraining by an event; an automation starts the run."""
     emit_event(
         DRIFT,
         resource={"prefect.resource.id": f"newsloop.decision.{decision_id}"},
@@ -37,8 +37,9 @@ def ask(decision_id: str, reason: str) -> None:
 
 
 def ask_again(decision_id: str, reason: str) -> None:
-    """Starts the run without an event, since the first one was lost. The run's claim in the ledger
-    keeps it from learning twice, should the event come after all.
+    """Starts the run directly, because the event was lost.
+
+    If the event arrives later, the run's claim in the ledger prevents a second training.
     """
     try:
         run_deployment(
@@ -47,33 +48,34 @@ def ask_again(decision_id: str, reason: str) -> None:
             timeout=0,
             as_subflow=False,
         )
-    except ObjectNotFound:  # no runner was ever started: whoever starts one gets the event
+    except ObjectNotFound:  # no runner registered the deployment yet; it will receive the event
         ask(decision_id, reason)
 
 
 def mark_crashed(flow_runs: Sequence[str]) -> None:
-    """Shows runs as crashed that the ledger found dead."""
+    """Marks dead runs of the ledger as crashed in Prefect."""
     with get_client(sync_client=True) as client:
-        for one in flow_runs:
+        for id_ in flow_runs:
             try:
-                found = client.read_flow_run(UUID(one))
-                if found.state is None or not found.state.is_final():
-                    dead: State[None] = Crashed(
+                run = client.read_flow_run(UUID(id_))
+                if run.state is None or not run.state.is_final():
+                    crashed: State[None] = Crashed(
                         message="Its process died; found by newsloop's monitoring."
                     )
-                    client.set_flow_run_state(found.id, dead, force=True)
+                    client.set_flow_run_state(run.id, crashed, force=True)
             except (ObjectNotFound, ValueError):
-                continue  # Prefect's database was reset since
+                continue  # Prefect's database was reset meanwhile
 
 
 def doubled(since: datetime) -> list[str]:
-    """Learning runs that Prefect cancelled since then because one was at work.
+    """Returns the ids of learning runs that Prefect cancelled since then.
 
-    One that a person cancelled is among them; the ledger knows already how it ended.
+    Prefect cancels a run that meets another one. Runs that a person cancelled are listed too; the
+    ledger has their outcome already.
     """
     deployment = LEARNING.partition("/")[2]
     with get_client(sync_client=True) as client:
-        found = client.read_flow_runs(
+        runs = client.read_flow_runs(
             flow_run_filter=FlowRunFilter.model_validate(
                 {
                     "state": {"type": {"any_": [StateType.CANCELLED]}},
@@ -82,12 +84,12 @@ def doubled(since: datetime) -> list[str]:
             ),
             deployment_filter=DeploymentFilter.model_validate({"name": {"any_": [deployment]}}),
         )
-        learning = client.read_deployment_by_name(LEARNING).id if found else None
-    return [str(one.id) for one in found if one.deployment_id == learning]
+        learning = client.read_deployment_by_name(LEARNING).id if runs else None
+    return [str(run.id) for run in runs if run.deployment_id == learning]
 
 
 def ensure_pool(name: str) -> None:
-    """Makes the work pool, whose workers run flows as their children, if it is not there."""
+    """Creates the work pool, whose workers run flows as child processes, if it is missing."""
     with get_client(sync_client=True) as client:
         try:
             client.read_work_pool(name)
@@ -96,20 +98,20 @@ def ensure_pool(name: str) -> None:
 
 
 def watch_for_dead_runs() -> None:
-    """Creates the automation that shows a run as crashed whose process fell silent.
+    """Creates the automation that marks a run without heartbeats as crashed.
 
-    A self-hosted Prefect has none by itself: a run whose process and runner were killed would show
-    as running for ever.
+    A self-hosted Prefect has no such automation: a run whose process and runner were killed would
+    stay in the state running.
     """
     begun = {"prefect.flow-run.Pending", "prefect.flow-run.Running"}
     ended = ("Completed", "Failed", "Cancelled", "Crashed")
     trigger = EventTrigger(
-        # A run may die before its first sign of life, or before it has begun.
+        # A run may die before its first heartbeat, or before it has begun.
         after={*begun, "prefect.flow-run.heartbeat"},
         expect={
             "prefect.flow-run.Running",
             "prefect.flow-run.heartbeat",
-            *(f"prefect.flow-run.{one}" for one in ended),
+            *(f"prefect.flow-run.{state}" for state in ended),
         },
         match={"prefect.resource.id": ["prefect.flow-run.*"]},
         for_each={"prefect.resource.id"},
@@ -121,13 +123,13 @@ def watch_for_dead_runs() -> None:
         state=StateType.CRASHED, message=f"No sign of life for {SILENCE.seconds} s."
     )
     automation = Automation(name=ZOMBIES, trigger=trigger, actions=[action])
-    # Both are no coroutines outside of a loop, whatever their types say.
+    # Outside of an event loop both methods are synchronous, in spite of their types.
     try:
         known: Any = Automation.read(name=ZOMBIES)
     except ValueError:
         automation.create()
         return
-    # One of an earlier newsloop. An equal one stays: it may be waiting for somebody's silence.
+    # Replaces an older automation. An equal one stays, because it may count a run's silence.
     if (known.trigger.after, known.trigger.expect) != (trigger.after, trigger.expect):
         automation.id = known.id
         automation.update()

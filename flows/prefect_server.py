@@ -1,11 +1,12 @@
-"""Starts the Prefect server, closed: a password, no foreign origin, no forged request, no foreign
-host name. `newsloop run` and `newsloop up` start it on loopback, deploy/ in containers.
+"""Starts the Prefect server with a password, CSRF protection, and checks of origin and host name.
+
+`newsloop run` and `newsloop up` start it on loopback, deploy/ in containers.
 
     PREFECT_SERVER_API_AUTH_STRING=USER:PASSWORD python -m flows.prefect_server --port 4200
 
-`prefect server start` has no setting for the host names, so this adapter does what it does, and
-wraps its app. All that newsloop takes from inside Prefect's server is here:
-tests/hazards/test_control_plane.py names what an upgrade would break.
+`prefect server start` has no setting for host names, so this adapter starts Prefect's app in a
+wrapper. Only this module uses internals of Prefect's server; tests/hazards/test_control_plane.py
+fails if an upgrade changes them.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from flows import control_plane
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HOSTS = "NEWSLOOP_PREFECT_HOSTS"  # names that the server answers to, with commas between them
+HOSTS = "NEWSLOOP_PREFECT_HOSTS"  # accepted host names, separated by commas
 _LOOPBACK = "127.0.0.1,localhost"
 _NONCE = re.compile(rb"nonce=[0-9a-f]{64}")
-# They stand over what a shell or a Prefect profile says: a value there may open what is closed.
+# These override the shell and a Prefect profile, whose values could weaken the protection.
 CLOSED = {
-    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # Prefect's own page is of this origin
+    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # Prefect's own page is same-origin
     "PREFECT_SERVER_CORS_ALLOWED_METHODS": "",
     "PREFECT_SERVER_CORS_ALLOWED_HEADERS": "",
     "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
-    # Its page asks the address that it was loaded from, whichever name that has.
+    # The page calls the API at the address from which it was loaded, under any host name.
     "PREFECT_UI_API_URL": "/api",
 }
-# No other page may frame Prefect's: a person would click there on what they do not see.
+# No other page may frame Prefect's page (clickjacking).
 _UNFRAMED = [
     (b"x-frame-options", b"DENY"),
     (b"content-security-policy", b"frame-ancestors 'none'"),
@@ -44,7 +45,10 @@ _UNFRAMED = [
 
 
 class Proof:
-    """ASGI: answers the challenge of control_plane.proves, and passes all else on, unframed."""
+    """ASGI app: answers the challenge of control_plane.proves; forwards all other requests.
+
+    Every HTTP response gets headers that forbid framing.
+    """
 
     def __init__(self, app: ASGIApp, password: str) -> None:
         self._app, self._password = app, password
@@ -76,7 +80,7 @@ class Proof:
 
 
 def closed(app: ASGIApp, password: str, hosts: Sequence[str]) -> ASGIApp:
-    """`app` behind the check of the host name (against DNS rebinding), for HTTP and WebSockets."""
+    """Wraps `app` in a check of the host name (DNS rebinding), for HTTP and WebSockets."""
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     return TrustedHostMiddleware(Proof(app, password), list(hosts), www_redirect=False)
@@ -86,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="The Prefect server of newsloop.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=4200)
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     password = os.environ.get(control_plane.SERVER)
     if not password:
         sys.stderr.write(
@@ -108,10 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log_level=get_current_settings().server.logging_level.lower(),
     )  # fmt: skip
     try:
-        listener = control_plane.bound(asked.host, asked.port, listens=True)
+        listener = control_plane.bound(options.host, options.port, listens=True)
     except OSError as error:
         sys.stderr.write(
-            f"newsloop: Expected the port {asked.port} of {asked.host} to be free, got: "
+            f"newsloop: Expected the port {options.port} of {options.host} to be free, got: "
             f"{error.strerror}. End what uses it, or choose another port.\n"
         )
         return 1

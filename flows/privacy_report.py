@@ -25,8 +25,8 @@ _STYLE = (
 def collect(paths: Paths, ledger: Ledger) -> dict[str, dict[str, int]]:
     """Collects source -> entity -> number of masked values; the service comes last."""
     ingested = paths.ingested / "privacy.json"
-    found: dict[str, dict[str, int]] = tables.read_json(ingested) if ingested.exists() else {}
-    return {**found, SERVICE: ledger_retention.masked(ledger)}
+    report: dict[str, dict[str, int]] = tables.read_json(ingested) if ingested.exists() else {}
+    return {**report, SERVICE: ledger_retention.masked(ledger)}
 
 
 def rows(report: dict[str, dict[str, int]]) -> list[list[str]]:

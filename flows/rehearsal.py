@@ -1,7 +1,7 @@
-"""The rehearsal: the real service loads the candidate, in a process of its own, and is asked.
+"""Rehearsal: the real service loads the candidate in a separate process and answers requests.
 
-It has a free port of the loopback, a ledger and a bundle store that are thrown away afterwards, and
-the code and settings that the real service runs with. What was found is written for the gate.
+The process has a free loopback port, a temporary ledger and bundle store, and the code and settings
+of the real service. The gate reads the results.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from components.core.runtime.long_running import Process
 from flows import stack
 from serving import status
 
-_TOLERANCE = 1e-4  # between two confidences: texts computed together round otherwise than one alone
-_LOOK_EVERY = 0.2
-_NAME = "rehearsal"  # stands for a version's tag
+_TOLERANCE = 1e-4  # of a confidence: a batch of texts rounds differently than one text
+_LOOK_EVERY = 0.2  # seconds between two polls
+_NAME = "rehearsal"  # replaces a version's tag
 _CANNOT_SERVE = (status.Code.REFUSED, status.Code.FAILED)
-_FEWEST = 2  # golden texts: of one there is no percentile
+_FEWEST = 2  # golden texts that a percentile needs
 _SHOWN = 500  # characters of a log in an error
 _MIB = 2**20
 _REFUSALS = range(400, 500)
@@ -46,18 +46,18 @@ _REFUSALS = range(400, 500)
 
 @dataclass(frozen=True)
 class Found:
-    """What a rehearsal found. Without a problem, every number is there.
+    """Results of a rehearsal. Without a problem, no number is None.
 
     Attributes:
-        bundle: name of the candidate.
-        problem: why it cannot be served; None if it can.
-        seconds: from the start of the process to its first answer.
-        texts: that were asked one by one.
-        equal: share of them whose answer was the evaluation's.
-        p50_ms, p95_ms: milliseconds for one text.
-        refused: share of the hostile requests that were refused with a 4xx, after which the first
-            text still got the same answer.
-        memory_mib: resident memory of the process that answers, at the end.
+        bundle: name of the candidate's bundle.
+        problem: obstacle to serving it; None without one.
+        seconds: seconds from the start of the process until it is ready.
+        texts: golden texts, one per request.
+        equal: share of them with the evaluation's answer, in [0, 1].
+        p50_ms, p95_ms: milliseconds of a request with one text, percentiles.
+        refused: share of the hostile requests that got a 4xx, in [0, 1]; 0 if the first text gets
+            another result afterwards.
+        memory_mib: MiB of resident memory of the serving process, at the end.
     """
 
     bundle: str
@@ -72,7 +72,7 @@ class Found:
 
 
 def hostile(params: Params) -> list[tuple[str, str, dict[str, str], bytes]]:
-    """Requests that must be refused: method, route, headers, body."""
+    """Returns requests that must be refused: method, route, headers, body."""
     form = {"Content-Type": "application/json"}
     bodies = [
         b"", b"{", b"[]", b"null", b'{"texts": []}', b'{"texts": "a"}', b'{"texts": [1]}',
@@ -93,29 +93,32 @@ def hostile(params: Params) -> list[tuple[str, str, dict[str, str], bytes]]:
 
 
 def run(params: Params, paths: Paths, name: str) -> Found:
-    """Rehearses the candidate `name` of data/06_packaged, and writes what was found.
+    """Rehearses the candidate `name` of data/06_packaged, and writes the results.
 
     Args:
-        params: its `gate` and `serve`; port, host and keys are the rehearsal's own.
-        paths: of the workspace in which the candidate was made.
+        params: settings; the rehearsal replaces host, port, keys and drain of `serve`.
+        paths: paths of the workspace that made the candidate.
 
     Raises:
-        StackError: no service can be started at all, whatever the candidate.
+        StackError: the service does not start, for a reason other than the candidate.
     """
     golden = _golden(params, paths)
     with _stage(params, paths) as (settings, scene):
         try:
             release.store(paths.bundle, scene.bundles / name, scene.keys)
         except BundleError as error:
-            found = Found(name, str(error))
+            result = Found(name, str(error))
         else:
-            found = _play(settings, scene, name, golden)
-    tables.write_json(asdict(found), paths.rehearsals / f"{name}.json")
-    return found
+            result = _play(settings, scene, name, golden)
+    tables.write_json(asdict(result), paths.rehearsals / f"{name}.json")
+    return result
 
 
 def sweep(paths: Paths) -> None:
-    """Ends and removes what a killed rehearsal left; the learning lock lets only one run."""
+    """Stops processes and removes folders of killed rehearsals.
+
+    The caller holds the learning lock, so no rehearsal is running.
+    """
     for folder in paths.home.glob(f"{_NAME}-*"):
         stack.stop(Paths(folder, folder / "home"), stack.SERVICE)
         shutil.rmtree(folder, ignore_errors=True)
@@ -123,7 +126,7 @@ def sweep(paths: Paths) -> None:
 
 @contextmanager
 def _stage(params: Params, paths: Paths) -> Iterator[tuple[Params, Paths]]:
-    """A project with nothing in it but settings and the public key; it is gone at the end."""
+    """Makes a temporary project that holds only settings and the public key."""
     sweep(paths)
     (port,) = stack.free_ports(1)
     serve = {"host": "127.0.0.1", "port": port, "ask_keys": "remote", "drain_seconds": 0.0}
@@ -164,8 +167,8 @@ def _play(params: Params, scene: Paths, name: str, golden: list[dict[str, Any]])
             return Found(name, problem)
         seconds = time.monotonic() - started
         try:
-            found = ask(params, http, golden, Found(name, seconds=round(seconds, 1)))
-            return replace(found, memory_mib=_memory(process))
+            result = ask(params, http, golden, Found(name, seconds=round(seconds, 1)))
+            return replace(result, memory_mib=_memory(process))
         except (httpx.HTTPError, psutil.NoSuchProcess) as error:
             return Found(name, f"it stopped answering in the rehearsal: {type(error).__name__}")
 
@@ -182,7 +185,7 @@ def _status_file(scene: Paths) -> Path:
 
 
 def _wait(scene: Paths, http: httpx.Client, patience: float) -> str | None:
-    """Until it has loaded the candidate; or why it does not."""
+    """Waits until the service is ready; returns the obstacle if it cannot serve the candidate."""
     log = scene.logs / f"{stack.SERVICE}.log"
     deadline = time.monotonic() + patience
     while True:
@@ -190,47 +193,47 @@ def _wait(scene: Paths, http: httpx.Client, patience: float) -> str | None:
         if state is not None and state.code in _CANNOT_SERVE:
             return state.reason
         if stack.find(scene, stack.SERVICE) is None:
-            shown = " ".join(log.read_text(errors="replace").split())[-_SHOWN:]
+            end_of_log = " ".join(log.read_text(errors="replace").split())[-_SHOWN:]
             raise StackError(
-                f"Expected the service to start for the rehearsal, it ended: {shown} Fix that, and "
-                "run again."
+                f"Expected the service to start for the rehearsal, it ended: {end_of_log} Fix "
+                "that, and run again."
             )
         try:
             if http.get("/readyz", timeout=2).is_success:
                 return None
         except httpx.HTTPError:
-            pass  # it is starting
+            pass  # the service still starts
         if time.monotonic() > deadline:
             return f"the service had not loaded it after {patience:g} s (gate.rehearsal_seconds)"
         time.sleep(_LOOK_EVERY)
 
 
 def ask(params: Params, http: httpx.Client, golden: list[dict[str, Any]], found: Found) -> Found:
-    """`found`, with all that the service answers; its memory is for others to measure.
+    """Sends golden texts and hostile requests; returns `found` with all numbers but the memory.
 
     Args:
-        http: a client of the service.
-        golden: texts with the evaluation's answers: text, predicted, confidence; two at least.
+        http: client of the service.
+        golden: texts with the evaluation's predictions: text, predicted, confidence; two at least.
 
     Raises:
-        httpx.HTTPError: it does not answer.
+        httpx.HTTPError: the service does not answer.
     """
 
-    def classify(one: dict[str, Any]) -> bool:
-        """Whether the answer is the evaluation's."""
-        answer = http.post("/classify", json={"texts": [one["text"]]})
+    def classify(row: dict[str, Any]) -> bool:
+        """Returns True if the service's prediction is the evaluation's."""
+        answer = http.post("/classify", json={"texts": [row["text"]]})
         if not answer.is_success:
             return False
-        (said,) = answer.json()["predictions"]
-        near = abs(said["confidence"] - one["confidence"]) <= _TOLERANCE
-        return bool(said["label"] == one["predicted"] and near)
+        (prediction,) = answer.json()["predictions"]
+        near = abs(prediction["confidence"] - row["confidence"]) <= _TOLERANCE
+        return bool(prediction["label"] == row["predicted"] and near)
 
     def refused(request: tuple[str, str, dict[str, str], bytes]) -> bool:
         method, route, headers, body = request
         answer = http.request(method, route, headers=headers, content=body)
         return answer.status_code in _REFUSALS
 
-    timed = [_timed(classify, one) for one in golden]
+    timed = [_timed(classify, row) for row in golden]
     share = statistics.mean(map(refused, hostile(params)))
     unharmed = classify(golden[0]) == timed[0][0]
     milliseconds = [seconds * 1000 for _, seconds in timed]
@@ -247,16 +250,16 @@ def ask(params: Params, http: httpx.Client, golden: list[dict[str, Any]], found:
 def _memory(process: Process) -> float:
     """MiB of the largest child: the process that answers."""
     children = psutil.Process(process.pid).children(recursive=True)
-    return round(max(one.memory_info().rss for one in children) / _MIB, 1)
+    return round(max(child.memory_info().rss for child in children) / _MIB, 1)
 
 
-def _timed(work: Callable[[dict[str, Any]], bool], one: dict[str, Any]) -> tuple[bool, float]:
+def _timed(work: Callable[[dict[str, Any]], bool], row: dict[str, Any]) -> tuple[bool, float]:
     started = time.perf_counter()
-    return work(one), time.perf_counter() - started
+    return work(row), time.perf_counter() - started
 
 
 def _golden(params: Params, paths: Paths) -> list[dict[str, Any]]:
-    """Test texts with the evaluation's answers: text, predicted, confidence; evenly chosen."""
+    """Selects evenly spaced test texts: text, predicted, confidence."""
     test = tables.read_table(paths.split / "test.parquet").select("id", "text")
     answers = tables.read_table(paths.evaluated / "predictions.parquet")
     short = pl.col("text").str.len_chars() <= params.serve.max_characters
@@ -266,6 +269,6 @@ def _golden(params: Params, paths: Paths) -> list[dict[str, Any]]:
             f"Expected {_FEWEST} test texts of at most {params.serve.max_characters} characters to "
             f"rehearse with, got {len(rows)}. Raise serve.max_characters, or bring more documents."
         )
-    wanted = min(params.gate.rehearsal_texts, len(rows))
-    places = [i * len(rows) // wanted for i in range(wanted)]
-    return rows[places].select("text", "predicted", "confidence").to_dicts()
+    count = min(params.gate.rehearsal_texts, len(rows))
+    indices = [i * len(rows) // count for i in range(count)]
+    return rows[indices].select("text", "predicted", "confidence").to_dicts()

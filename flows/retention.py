@@ -1,6 +1,6 @@
 """Retention: removes what is older than params.yaml's `privacy` allows. A flow, daily.
 
-1. Ledger: empty old texts, delete old rows, give their room back.
+1. Ledger: empty old texts, delete old rows, free their disk space.
 2. Quarantine: bad rows in data/, in the workspace, in DVC's cache and remotes.
 3. Logs: delete old ones; rotate each active log once a day.
 4. Evidently's pages.
@@ -38,14 +38,14 @@ def retention(root: str, home: str) -> dict[str, Any]:
     """Removes data beyond its retention period.
 
     Args:
-        root: the checkout.
+        root: folder of the checkout.
         home: the installation's state, NEWSLOOP_HOME.
 
     Returns:
         Counts, as `retain`.
 
     Raises:
-        Busy: a learning run is at work; tomorrow is early enough.
+        Busy: a learning run holds the lock; the next day's run removes the data.
         NewsloopError: the ledger or a store cannot be reached.
     """
     control_plane.reserve(os.environ.get("PREFECT_API_URL"))

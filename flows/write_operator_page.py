@@ -37,7 +37,7 @@ def write(params: Params, paths: Paths, ledger: Ledger, now: datetime) -> Path:
         (f"Prefect ({control_plane.HOW})", environment.server_url(params).removesuffix("/api"))
     )
     masked: Counter[str] = Counter()
-    report = page.with_name("privacy.json")  # as the last `newsloop run` counted it
+    report = page.with_name("privacy.json")  # counts of the last `newsloop run`
     for counts in tables.read_json(report).values() if report.exists() else ():
         masked.update(counts)
     newest = os.path.relpath(pages[-1], page.parent) if pages else None

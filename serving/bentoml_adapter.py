@@ -1,8 +1,8 @@
-"""Everything of BentoML and uvicorn that the service uses without a promise of theirs.
+"""Adapter to internals of BentoML and uvicorn, which an upgrade may change.
 
-BentoML's worker calls `to_asgi` and starts uvicorn by itself, so limits on connections can only be
-put into uvicorn's registry of protocols. tests/unit/serving/test_bentoml_adapter.py lists each
-assumption: after an upgrade of either package its failures name what has to change here.
+BentoML's worker calls `to_asgi` and starts uvicorn itself, so limits on connections need an entry
+in uvicorn's registry of protocols. tests/unit/serving/test_bentoml_adapter.py tests each assumption
+and fails after an upgrade that breaks one.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ __all__ = [
 
 
 def default_protocol() -> type:
-    """The class that uvicorn speaks HTTP with: httptools' where that is installed, else h11's."""
+    """Returns uvicorn's HTTP protocol class: that of httptools if installed, else that of h11."""
     return AutoHTTPProtocol
 
 
 def install(protocol: type) -> None:
-    """Makes the next uvicorn server of this process speak `protocol`, and no WebSockets."""
+    """Makes the next uvicorn server of this process use `protocol`, without WebSockets."""
     HTTP_PROTOCOLS["auto"] = protocol  # type: ignore[assignment]
-    WS_PROTOCOLS["auto"] = None  # an upgrade is a request like any other
+    WS_PROTOCOLS["auto"] = None  # a request to upgrade is handled as plain HTTP
 
 
 def close_supervisor() -> None:
-    """Lets BentoML's next supervisor (Circus) listen at sockets that only its own user reaches.
+    """Moves the sockets of BentoML's next supervisor (Circus) to files of this user only.
 
-    It obeys commands, such as to start a program. BentoML lets it listen at two TCP ports of the
-    loopback, whose protocol (ZeroMQ) knows no password: any user of the machine could command it.
-    BentoML has no setting for this.
+    The supervisor executes commands, such as starting a program. BentoML opens two loopback TCP
+    ports for it, whose protocol (ZeroMQ) has no password: any user of the machine could send
+    commands. BentoML has no setting for this.
     """
-    from bentoml._internal.utils import circus  # the worker does without it
+    from bentoml._internal.utils import circus  # not imported in the worker, which does not need it
 
     class PrivateArbiter(circus.Arbiter):  # type: ignore[misc]
         def __init__(self, *arguments: Any, **options: Any) -> None:
-            # mkdtemp's folder has the mode 0700. A socket's path may have 107 bytes, so the folder
-            # is not in NEWSLOOP_HOME, whose path may be long.
+            # mkdtemp's folder has the mode 0700. A socket's path may have 107 bytes at most, which
+            # the path of NEWSLOOP_HOME might exceed.
             folder = tempfile.mkdtemp(prefix="newsloop-")
             options["endpoint"] = f"ipc://{folder}/control"
             options["pubsub_endpoint"] = f"ipc://{folder}/events"
@@ -62,16 +62,18 @@ def close_supervisor() -> None:
 
 
 def drop_timeouts(app: Starlette) -> None:
-    """Removes BentoML's time limit from `app`.
+    """Removes BentoML's timeout middleware from `app`.
 
-    It leaves the work running that it gave up, and keeps a timer of each request for its whole
-    time.
+    The middleware does not cancel the work of a request that timed out, and keeps a timer for each
+    request until its timeout.
     """
-    app.user_middleware = [one for one in app.user_middleware if one.cls is not TimeoutMiddleware]
+    app.user_middleware = [
+        each for each in app.user_middleware if each.cls is not TimeoutMiddleware
+    ]
 
 
 def tracer_provider() -> Any:
-    """OpenTelemetry's, as BentoML has set it up; None where no endpoint for traces is set."""
+    """Returns OpenTelemetry's provider as BentoML configured it; None without an endpoint."""
     if not BentoMLContainer.tracing.sample_rate.get():
         return None
     return BentoMLContainer.tracer_provider.get()

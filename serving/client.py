@@ -1,4 +1,4 @@
-"""A client of the service. Of serving, flows may import only this file."""
+"""Client of the service. flows may import only this file of serving."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from serving.http.answers import (
 
 T = TypeVar("T")
 
-TIMEOUT = 30.0  # seconds for one answer; the service itself gives up after 20, see params.yaml
-CONNECT_TIMEOUT = 5.0
-PATIENCE = 60.0  # seconds in all that a request is sent again while the service has no room
-API_KEY = "NEWSLOOP_API_KEY"  # the environment variable with the key
+TIMEOUT = 30.0  # seconds for one answer; the service's default deadline is 20
+CONNECT_TIMEOUT = 5.0  # seconds
+PATIENCE = 60.0  # seconds in total for retries of a request while the service is overloaded
+API_KEY = "NEWSLOOP_API_KEY"  # environment variable with the key
 _LATER = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 # While its worker starts, BentoML accepts connections and answers nothing.
 READY_TIMEOUT = 2.0
@@ -38,18 +38,18 @@ READY_TIMEOUT = 2.0
 class Client:
     """Sends requests to one service; safe to share between threads.
 
-    serving/http/answers.py documents what the methods return.
+    serving/http/answers.py documents the returned classes.
 
     Args:
-        url: of the service, such as "http://127.0.0.1:3000".
-        transport: stands in for the network in tests.
-        key: the API key; default: that of the environment variable NEWSLOOP_API_KEY, if it is set.
-        timeout: seconds for one answer; the service is told, and drops what would come later.
-        patience: seconds in all for waiting as Retry-After says, after a 429 or 503; 0: never.
-        sleep, clock: stand in for the time in tests; seconds.
+        url: URL of the service, such as "http://127.0.0.1:3000".
+        transport: replaces the network in tests.
+        key: API key; default: the environment variable NEWSLOOP_API_KEY, if it is set.
+        timeout: seconds for one answer; X-Deadline-Ms sends it to the service.
+        patience: seconds in total to wait for Retry-After, after a 429 or 503; 0: no retry.
+        sleep, clock: replace the time in tests; seconds.
 
     Raises:
-        StackError: from every method but `ready`, when the service cannot be reached or refuses.
+        StackError: from every method but `ready`, if the service cannot be reached or refuses.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Client:
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
             headers=headers,
             transport=transport,
-            trust_env=False,  # no proxy stands between this machine and itself
+            trust_env=False,  # ignores proxy variables, which loopback requests must not use
         )
 
     def __enter__(self) -> Self:
@@ -91,12 +91,12 @@ class Client:
         self._http.close()
 
     def classify(self, texts: Sequence[str]) -> Classified:
-        """The labels of `texts`, in their order."""
+        """Classifies `texts`; returns predictions in the order of the texts."""
         body = ClassifyRequest.model_construct(texts=list(texts))
         return self._ask(Classified, "POST", "/classify", body)
 
     def explain(self, text: str) -> Explained:
-        """The words that carried the label of `text`; see serving/models/explain.py."""
+        """Explains the label of `text` by word weights; see serving/models/explain.py."""
         return self._ask(Explained, "POST", "/explain", ExplainRequest.model_construct(text=text))
 
     def feedback(self, labels: Iterable[tuple[str, str]]) -> FeedbackCounts:
@@ -106,11 +106,11 @@ class Client:
         return self._ask(FeedbackCounts, "POST", "/feedback", body)
 
     def model(self) -> ModelDescription:
-        """The version that serves, its hashes, metrics and gate decision."""
+        """Returns the serving version with hashes, metrics and gate decision."""
         return self._ask(ModelDescription, "GET", "/model")
 
     def ready(self) -> bool:
-        """Whether the service is there and has a model."""
+        """Returns True if the service answers and has a model."""
         try:
             return self._http.get("/readyz", timeout=READY_TIMEOUT).is_success
         except httpx.HTTPError:
@@ -148,9 +148,9 @@ class Client:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the service asks to wait; None if it does not want this again."""
-    asked = response.headers.get("Retry-After", "")
-    return float(asked) if response.status_code in _LATER and asked.isdecimal() else None
+    """Returns the seconds of Retry-After; None for a response that is not retried."""
+    seconds = response.headers.get("Retry-After", "")
+    return float(seconds) if response.status_code in _LATER and seconds.isdecimal() else None
 
 
 def _reason(response: httpx.Response) -> str:

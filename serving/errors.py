@@ -1,4 +1,4 @@
-"""What the service does not do: an HTTP status and one sentence, which never repeats the input."""
+"""Refusals of the service: an HTTP status and one sentence, which never repeats the input."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from serving.http import answers
 
 
 class Refused(Exception):
-    """What was sent cannot be served.
+    """Refusal of a request.
 
     Args:
-        status: of the answer, 400 or more.
+        status: HTTP status, 400 or more.
         message: one sentence for the client.
-        headers: of the answer, such as Retry-After.
+        headers: response headers, such as Retry-After.
     """
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
@@ -29,5 +29,5 @@ class Refused(Exception):
 
 
 def later(message: str, seconds: int) -> Refused:
-    """A 429 that says after how many seconds to try again."""
+    """Makes a 429 with Retry-After in seconds."""
     return Refused(429, message, {"Retry-After": str(seconds)})

@@ -1,7 +1,8 @@
-"""What Prometheus reads of the service (`GET /metrics`).
+"""Prometheus metrics of the service (`GET /metrics`).
 
-The numbers are kept here and not in prometheus_client's own counters: under BentoML those write to
-a file of all processes at each step, which cost a tenth of an answer. The library makes the text.
+This module counts instead of prometheus_client's own counters. Under BentoML those write each
+change to a file shared by all processes, which took a tenth of the time of an answer. The library
+formats the text.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ CONFIDENCE = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1)
 
 
 class _Histogram:
-    """How many values lie below each of `bounds`, and their sum."""
+    """Histogram with the upper `bounds` (inclusive) of its buckets, and the sum of the values."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = bounds
@@ -36,22 +37,22 @@ class _Histogram:
         self.total += value
 
     def buckets(self) -> list[tuple[str, float]]:
-        """Each bound as Prometheus writes it, and how many values are not above it."""
+        """Returns each bound in Prometheus' form, and the number of values up to it."""
         names = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
         return list(zip(names, accumulate(self._counts), strict=True))
 
 
 class Metrics:
-    """Counts and times; safe to share between threads.
+    """Counters and histograms; safe to share between threads.
 
-    stage_seconds{stage}: `admission` (key, limits, the body's arrival), `parse` the body, `queue`
-    for the model, `compute` a batch (tokenizing is a part of the model), `answer` (JSON, records),
-    `request`: all but admission. Where traces are asked for, each stage is a span of its request.
-    batch_texts: computed together. answers_total{model, abstained}; confidence{model}.
-    requests_total{endpoint, status}: of POST /classify; BentoML counts the other routes.
+    stage_seconds{stage}: `admission` (key, limits, arrival of the body), `parse` of the body,
+    `queue` for the model, `compute` of a batch (with tokenizing), `answer` (JSON, recording),
+    `request`: all but admission. With traces, each stage is a span of its request.
+    batch_texts: texts of a batch. answers_total{model, abstained}; confidence{model}.
+    requests_total{endpoint, status}: requests of POST /classify; BentoML counts the other routes.
 
     Args:
-        spans: of the traces.
+        spans: records the stages as spans.
     """
 
     def __init__(self, spans: Spans | None = None) -> None:
@@ -64,33 +65,33 @@ class Metrics:
         self._requests: Counter[tuple[str, int]] = Counter()
 
     def stage(self, name: str) -> Stage:
-        """Times what is done within."""
+        """Returns a context that measures the time of its body."""
         return Stage(self, name)
 
     def passed(self, name: str, started: float, ended: float) -> None:
-        """A stage that is over; moments of time.monotonic."""
+        """Records a finished stage; times of time.monotonic in seconds."""
         with self._lock:
             self._stages[name].observe(ended - started)
         self._spans.add(name, started, ended)
 
     def answered(self, arrived: float, begun: float, ended: float) -> None:
-        """A request has its batch's answer. `batch` and `stage` have measured that for all."""
+        """Adds spans for a request's time in queue and batch; `batch` and `stage` count them."""
         self._spans.add("queue", arrived, begun)
         self._spans.add("compute", begun, ended)
 
     def batch(self, texts: int, waited: Sequence[float]) -> None:
-        """A batch begins: how many texts, and how long each of its requests has waited."""
+        """Records the start of a batch: its texts, and the seconds that each request waited."""
         with self._lock:
             self._batches.observe(texts)
             queue = self._stages["queue"]
             for seconds in waited:
                 queue.observe(seconds)
 
-    def given(self, model: str, found: Sequence[Answer]) -> None:
-        """Answers that go to a client."""
+    def given(self, model: str, answers: Sequence[Answer]) -> None:
+        """Records answers that go to a client."""
         with self._lock:
             confidence = self._confidence[model]
-            for answer in found:
+            for answer in answers:
                 self._answers[model, answer.prediction.abstained] += 1
                 confidence.observe(answer.prediction.confidence)
 
@@ -99,8 +100,8 @@ class Metrics:
             self._requests[endpoint, status] += 1
 
     def text(self) -> str:
-        """All of it, as Prometheus reads it."""
-        # BentoML's worker says where its processes keep their numbers before this is imported.
+        """Formats all metrics as Prometheus text."""
+        # Imported late: BentoML's worker first sets the folder for metrics of several processes.
         from prometheus_client import CollectorRegistry, generate_latest
 
         registry = CollectorRegistry()
@@ -108,38 +109,38 @@ class Metrics:
         return generate_latest(registry).decode()
 
     def collect(self) -> Iterator[Any]:
-        """What prometheus_client asks of a collector."""
+        """Yields the metric families, as prometheus_client expects of a collector."""
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
-        def histogram(name: str, text: str, found: Mapping[Any, _Histogram], *labels: str):  # type: ignore[no-untyped-def]
+        def histogram(name: str, text: str, series: Mapping[Any, _Histogram], *labels: str):  # type: ignore[no-untyped-def]
             family = HistogramMetricFamily(f"newsloop_{name}", text, labels=labels)
-            for values, one in found.items():
-                family.add_metric(values, one.buckets(), one.total)
+            for values, observed in series.items():
+                family.add_metric(values, observed.buckets(), observed.total)
             return family
 
-        def counter(name: str, text: str, found: dict[tuple[str, str], int], *labels: str):  # type: ignore[no-untyped-def]
+        def counter(name: str, text: str, series: dict[tuple[str, str], int], *labels: str):  # type: ignore[no-untyped-def]
             family = CounterMetricFamily(f"newsloop_{name}", text, labels=labels)
-            for values, count in found.items():
+            for values, count in series.items():
                 family.add_metric(values, count)
             return family
 
         with self._lock:
-            stages = {(name,): one for name, one in self._stages.items()}
-            confidence = {(model,): one for model, one in self._confidence.items()}
+            stages = {(name,): seconds for name, seconds in self._stages.items()}
+            confidence = {(model,): shares for model, shares in self._confidence.items()}
             answers = {(model, str(no).lower()): n for (model, no), n in self._answers.items()}
             requests = {(path, str(status)): n for (path, status), n in self._requests.items()}
             families = [
                 histogram("stage_seconds", "Seconds of each stage.", stages, "stage"),
                 histogram("batch_texts", "Texts computed together.", {(): self._batches}),
-                histogram("confidence", "Of the answers given.", confidence, "model"),
-                counter("answers", "Given.", answers, "model", "abstained"),
-                counter("requests", "Answered.", requests, "endpoint", "status"),
+                histogram("confidence", "Confidence of the answers.", confidence, "model"),
+                counter("answers", "Answers to clients.", answers, "model", "abstained"),
+                counter("requests", "Answered requests.", requests, "endpoint", "status"),
             ]
         yield from families
 
 
 class Stage:
-    """A stage while it lasts; see `Metrics.stage`."""
+    """Context that measures one stage; see `Metrics.stage`."""
 
     __slots__ = ("_metrics", "_name", "_started")
 

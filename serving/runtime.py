@@ -1,4 +1,4 @@
-"""Where the service runs: in a project, following its ledger, or in a bento with one bundle."""
+"""Runtime of the service: a project whose ledger it follows, or a bento with one bundle."""
 
 from __future__ import annotations
 
@@ -31,34 +31,35 @@ from serving.status import FILE, writer
 
 LOG = logging.getLogger("newsloop.serving")
 FOLLOW, ROOT, DATABASE = "NEWSLOOP_FOLLOW", "NEWSLOOP_ROOT", "NEWSLOOP_DATABASE_URL"
-API_KEYS = "NEWSLOOP_API_KEYS"  # the file of API keys, where it lies elsewhere
+API_KEYS = "NEWSLOOP_API_KEYS"  # another path of the file of API keys
 CODE = Path(__file__).resolve().parents[1]
 
 
 class Pinned:
-    """Always the same bundle; it stands where a ChampionWatcher stands."""
+    """Replacement of a ChampionWatcher for one fixed bundle."""
 
     def __init__(self, served: Served) -> None:
         self.current: Served | None = served
         self.ledger_away = False  # it is read once, at the start
 
     def start(self) -> None:
-        """Nothing to follow."""
+        """Does nothing: the bundle is loaded."""
 
     def close(self) -> None:
-        """Nothing to end."""
+        """Does nothing: there is no thread."""
 
 
 @dataclass(frozen=True)
 class ServiceRuntime:
-    """What the service needs to run.
+    """Settings and parts that the service runs with.
 
     Attributes:
-        params: the settings, and the file they came from.
-        models: whose `current` is the model that answers; None while there is none.
-        ledger: where predictions are recorded; None in a bento without a database.
-        spool: the folder where they wait while the ledger is away; None in a bento without a home.
-        model_cache: of bundles; None in a bento, which has the one.
+        params, params_file: settings and their file.
+        models: its `current` is the serving model; None without one.
+        ledger: records predictions; None in a bento without a database.
+        spool: folder for predictions while the ledger is unavailable; None in a bento without a
+            home.
+        model_cache: cache of bundles; None in a bento, which has one bundle.
     """
 
     params: Params
@@ -70,63 +71,64 @@ class ServiceRuntime:
 
 
 def find(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> ServiceRuntime:
-    """The runtime that the environment and the folders beside the code call for.
+    """Chooses the runtime by the environment and the folders beside the code.
 
     Raises:
-        NewsloopError: neither a project to follow nor a bundle beside the code; or as the loading
-            of params.yaml or of that bundle.
+        NewsloopError: neither a project to follow nor a bundle beside the code; or params.yaml or
+            the bundle cannot be loaded.
     """
-    place = _place(environ, code)
-    if isinstance(place, Paths):
+    origin = _origin(environ, code)
+    if isinstance(origin, Paths):
         file = environ.get(FILE)
-        return _project(place, Path(file) if file else None)
+        return _project(origin, Path(file) if file else None)
     home = environ.get("NEWSLOOP_HOME")
-    return _bento(place, environ.get(DATABASE), Path(home) / SPOOL if home else None)
+    return _bento(origin, environ.get(DATABASE), Path(home) / SPOOL if home else None)
 
 
 def check(
     environ: Mapping[str, str] = os.environ, code: Path = CODE, host: str | None = None
 ) -> None:
-    """Raises what `find` would, without loading anything slow, or that API keys are missing.
+    """Checks settings, bundles of a bento and API keys before the first worker starts.
 
-    BentoML starts a worker that cannot start again and again; this is for before the first time.
+    BentoML restarts a worker that fails at its start for ever. So the errors of `find`, and missing
+    API keys, are raised here, without loading a model.
 
     Args:
-        host: the address that the service is to listen at; None for that of BentoML's settings,
-            which is loopback unless somebody changed it.
+        host: address that the service will listen on; None: BentoML's setting, which is loopback
+            by default.
     """
-    place = _place(environ, code)
-    if isinstance(place, Paths):
-        close_state(place.root, place.home)
+    origin = _origin(environ, code)
+    if isinstance(origin, Paths):
+        close_state(origin.root, origin.home)
     params, keys = entrance(environ, code)
-    if not isinstance(place, Paths):
-        bundles.verify(place / "bundle", place / "keys")
-        bundles.verify(place, place / "keys")  # its code and settings
+    if not isinstance(origin, Paths):
+        bundles.verify(origin / "bundle", origin / "keys")
+        bundles.verify(origin, origin / "keys")  # code and settings of the bento
     need_keys(keys, params.serve.ask_keys == "always", host or "127.0.0.1")
 
 
 def entrance(environ: Mapping[str, str] = os.environ, code: Path = CODE) -> tuple[Params, Keys]:
-    """The settings, and who may come in.
+    """Loads the settings and the API keys.
 
-    The API keys lie in the project's state beside its other keys, or where NEWSLOOP_API_KEYS says.
-    A bento holds none: it has them from NEWSLOOP_API_KEYS, or from NEWSLOOP_HOME.
+    The file of API keys is in the project's key folder, or at the path in NEWSLOOP_API_KEYS. A
+    bento contains no API keys: they come from NEWSLOOP_API_KEYS or NEWSLOOP_HOME.
     """
-    place = _place(environ, code)
-    if isinstance(place, Paths):
-        params, folder = parameters.load(place.params), place.keys
+    origin = _origin(environ, code)
+    if isinstance(origin, Paths):
+        params, folder = parameters.load(origin.params), origin.keys
     else:
-        params = parameters.load(place / "params.yaml")
+        params = parameters.load(origin / "params.yaml")
         home = environ.get("NEWSLOOP_HOME")
-        folder = Path(home) / "keys" if home else place / "keys"
+        folder = Path(home) / "keys" if home else origin / "keys"
     path = environ.get(API_KEYS)
     return params, Keys(Path(path) if path else folder / api_keys.FILE)
 
 
 def need_keys(keys: Keys, always: bool, host: str) -> None:
-    """Refuses an address that others reach, or `serve.ask_keys: always`, while no key is valid.
+    """Refuses a non-loopback address, or `serve.ask_keys: always`, while no key is valid.
 
     Raises:
-        StackError: nobody could use the service, or everybody.
+        StackError: no key is valid, and one is needed.
     """
     if len(keys) == 0 and (always or not is_loopback(host)):
         why = "serve.ask_keys is always" if always else f"{host} can be reached from elsewhere"
@@ -137,8 +139,8 @@ def need_keys(keys: Keys, always: bool, host: str) -> None:
         )
 
 
-def _place(environ: Mapping[str, str], code: Path) -> Paths | Path:
-    """The project to follow, or the folder of the bento."""
+def _origin(environ: Mapping[str, str], code: Path) -> Paths | Path:
+    """Returns the project to follow, or the folder of the bento."""
     if environ.get(FOLLOW) == "1":
         return Paths.find(Path(environ[ROOT]) if ROOT in environ else None)
     if (code / "params.yaml").is_file() and (code / "bundle").is_dir():
@@ -151,10 +153,10 @@ def _place(environ: Mapping[str, str], code: Path) -> Paths | Path:
 
 
 def freeze_libraries(bundle: Path) -> None:
-    """Imports the libraries that `bundle` needs, and takes them from the garbage collector's sight.
+    """Imports the libraries of `bundle`, and excludes their objects from garbage collection.
 
-    TensorFlow's half a million objects made each full collection stop all answers for 0.3 s.
-    Bundles are loaded after it, so that one that has served its time is still collected.
+    With TensorFlow's half a million objects, each full collection stopped all answers for 0.3 s.
+    Bundles are loaded afterwards, so that the collector still frees a replaced bundle.
     """
     _freeze(bundles.model_format(bundle))  # type: ignore[arg-type]  # a module is hashable
 
@@ -199,7 +201,7 @@ def _bento(code: Path, database: str | None, spool: Path | None) -> ServiceRunti
 
 
 def _open(database: str) -> Ledger:
-    """The ledger, even if it cannot be reached now: it may come back."""
+    """Opens the ledger, also if it is unavailable now: it may come back."""
     try:
         return ledgers.opened(database)
     except LedgerError as error:
@@ -208,7 +210,7 @@ def _open(database: str) -> Ledger:
 
 
 def _version(ledger: Ledger | None, name: str) -> dict[str, Any] | None:
-    """What the ledger knows of the bundle `name`, if anything."""
+    """Returns the ledger's row for the bundle `name`; None without one."""
     if ledger is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""How the service is started as a child process."""
+"""Command line, environment and addresses of the service process."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ KEEP_ALIVE = 30  # seconds that an idle connection stays open
 
 
 def command(params: Params, paths: Paths) -> tuple[list[str], dict[str, str]]:
-    """The command line and the environment of the service that follows this project's ledger.
+    """Returns command line and environment of the service that follows this project's ledger.
 
-    Send SIGTERM to that process, not to its group: it ends its children in order.
+    Send SIGTERM to the process, not to its group: the process ends its children in order.
 
     Raises:
-        StackError: `serve.host` is no address, or one that others reach while no API key is valid.
+        StackError: `serve.host` is no address, or a non-loopback one while no API key is valid.
     """
     host = address(params.serve.host)
     argv = [
@@ -41,27 +41,27 @@ def command(params: Params, paths: Paths) -> tuple[list[str], dict[str, str]]:
     ]  # fmt: skip
     need_keys(Keys(api_keys_file(paths)), params.serve.ask_keys == "always", host)
     environment = SWITCHES | os.environ
-    environment.pop("PREFECT_API_AUTH_STRING", None)  # the service asks nothing of Prefect
+    environment.pop("PREFECT_API_AUTH_STRING", None)  # the service does not use Prefect
     environment |= {
         FOLLOW: "1",
         ROOT: str(paths.root),
         "NEWSLOOP_HOME": str(paths.home),
-        # Services that share a home need one each: BentoML clears it of metrics when it starts.
+        # Services that share a home need separate folders: BentoML deletes metrics at its start.
         "BENTOML_HOME": os.environ.get("BENTOML_HOME") or str(paths.home / "bentoml"),
     }
     return argv, environment
 
 
 def api_keys_file(paths: Paths) -> Path:
-    """Where a project's API keys lie."""
+    """Returns the path of a project's API keys."""
     return Path(os.environ.get(API_KEYS) or paths.keys / FILE)
 
 
 def address(host: str) -> str:
-    """`host` as an IP address, as BentoML wants it.
+    """Converts `host` to an IP address, as BentoML needs it.
 
     Raises:
-        StackError: it is none.
+        StackError: `host` is neither localhost nor an IP address.
 
     >>> address("localhost")
     '127.0.0.1'
@@ -71,14 +71,14 @@ def address(host: str) -> str:
     except ValueError:
         raise StackError(
             "Expected serve.host to be an IP address such as 127.0.0.1 or 0.0.0.0, got "
-            f"{host!r}. Mend it in params.yaml."
+            f"{host!r}. Fix it in params.yaml."
         ) from None
 
 
 def url(params: Params) -> str:
-    """Where this machine reaches the service."""
-    found = ipaddress.ip_address(address(params.serve.host))
-    if found.is_unspecified:
-        found = ipaddress.ip_address("127.0.0.1" if found.version == 4 else "::1")  # noqa: PLR2004
-    name = f"[{found}]" if found.version == 6 else str(found)  # noqa: PLR2004
+    """Returns the URL of the service on this machine."""
+    host = ipaddress.ip_address(address(params.serve.host))
+    if host.is_unspecified:
+        host = ipaddress.ip_address("127.0.0.1" if host.version == 4 else "::1")  # noqa: PLR2004
+    name = f"[{host}]" if host.version == 6 else str(host)  # noqa: PLR2004
     return f"http://{name}:{params.serve.port}"

@@ -1,10 +1,10 @@
-"""The BentoML service: its routes, and how its parts are joined.
+"""BentoML service: routes, and connection of the parts.
 
     request --> gateway --> request parsing --> router --> batcher --> champion or challenger
                                                    \\--> recorder --> ledger, spool, scrubber
 
-`newsloop serve` runs it in a project, where it follows the ledger; `bentoml serve <bento>` runs it
-with the one bundle that lies in the bento. serving/runtime.py tells the two apart.
+`newsloop serve` runs the service in a project, whose ledger it follows; `bentoml serve <bento>`
+runs it with the bundle in the bento. serving/runtime.py chooses between the two.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ from serving.rollout.controller import RolloutController
 from serving.rollout.counters import Counters
 from serving.rollout.router import Router
 
-FLUSH_SECONDS = 5.0  # that feedback waits for its predictions to reach the ledger
+FLUSH_SECONDS = 5.0  # wait of feedback until its predictions are in the ledger
 READY = "/readyz"
 MIB = 2**20
-DRAIN_SECONDS = 10.0  # at shutdown, for what is not yet recorded
+DRAIN_SECONDS = 10.0  # at shutdown, to record the remaining predictions
 
 
 async def _model(request: Request) -> Response:
@@ -93,7 +93,7 @@ async def _ui(request: Request) -> Response:
 
 
 async def _respond(answer: Awaitable[object]) -> Response:
-    """The answer in JSON, or the refusal, which BentoML would log with a traceback as an error."""
+    """Encodes the answer as JSON; answers a refusal itself, which BentoML would log as an error."""
     try:
         return Response(answers.encode(await answer), media_type="application/json")
     except Refused as refusal:
@@ -101,19 +101,19 @@ async def _respond(answer: Awaitable[object]) -> Response:
 
 
 class ServiceBehindGateway(bentoml.Service):  # type: ignore[misc]
-    """A BentoML service behind a Gateway.
+    """BentoML service behind a Gateway.
 
     Attributes:
-        gateway: what stands before it; None before the app is made.
+        gateway: gateway in front of the app; None before `to_asgi`.
     """
 
     gateway: Gateway | None = None
 
     def to_asgi(self, is_main: bool = True) -> App:
-        """The app that BentoML's worker gives to uvicorn."""
+        """Builds the app that BentoML's worker passes to uvicorn."""
         app: Any = super().to_asgi(is_main)
         bentoml_adapter.drop_timeouts(app)
-        # Before BentoML's own.
+        # Before BentoML's routes, which they override.
         app.routes[:0] = [Route(openapi.PATH, _document), Route(READY, _ready)]
         params, keys = runtime.entrance()
         gateway = Gateway(app, Access(keys, params.serve.ask_keys), params.serve, _static(app))
@@ -125,7 +125,7 @@ class ServiceBehindGateway(bentoml.Service):  # type: ignore[misc]
 
 
 def _static(app: Starlette) -> frozenset[str]:
-    """The paths of the files that belong to BentoML's page of documentation."""
+    """Returns the URL paths of the static files of BentoML's documentation page."""
     return frozenset(
         f"{mount.path}/{file.relative_to(folder).as_posix()}"
         for mount in app.routes
@@ -140,20 +140,20 @@ def _static(app: Starlette) -> frozenset[str]:
     name="Newsloop",
     service_class=ServiceBehindGateway,
     workers=1,
-    http={"host": "127.0.0.1"},  # BentoML's own default is every address
-    logging={"access": {"enabled": False}},  # a line a request; /metrics counts them
+    http={"host": "127.0.0.1"},  # BentoML's default is every address
+    logging={"access": {"enabled": False}},  # no log line per request; /metrics counts requests
     tracing=telemetry.tracing(os.environ),
 )
 @bentoml.asgi_app(Starlette(routes=[Route("/model", _model), Route(ui.PATH, _ui)]))
 class Newsloop:
-    """Sorts texts into classes, says why, and takes people's word on its answers."""
+    """Classifies texts, explains labels, and accepts feedback on predictions."""
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
     def check() -> None:
-        """Once, before any worker starts."""
+        """Checks settings and limits once, before any worker starts."""
         keep_private()
-        # The value of `bentoml serve --host`; the gateway also checks where each request came to.
+        # The value of `bentoml serve --host`; the gateway also checks each request's address.
         context = click.get_current_context(silent=True)
         bentoml_adapter.close_supervisor()
         connections.check_file_limit()
@@ -163,11 +163,11 @@ class Newsloop:
         keep_private()
         stay_home()
         logging.getLogger("newsloop").setLevel(logging.INFO)
-        found = runtime.find()
-        self._limits = found.params.serve
+        parts = runtime.find()
+        self._limits = parts.params.serve
         if self._limits.log == "json":
             telemetry.log_json()
-        self._models, self._ledger = found.models, found.ledger
+        self._models, self._ledger = parts.models, parts.ledger
         provider = bentoml_adapter.tracer_provider()
         self._metrics = Metrics(telemetry.Spans(provider))
         counters = Counters(self._limits.challenger.slow_ms, self._limits.max_batch)
@@ -177,19 +177,19 @@ class Newsloop:
         self._recorder = None
         if self._ledger is not None:
             spool = ahead = None
-            if found.spool is not None:
-                folder = found.spool.with_name(write_ahead.FOLDER)
-                write_ahead.adopt(folder, found.spool)
-                spool = Spool(found.spool, self._limits.spool_mib * MIB)
+            if parts.spool is not None:
+                folder = parts.spool.with_name(write_ahead.FOLDER)
+                write_ahead.adopt(folder, parts.spool)
+                spool = Spool(parts.spool, self._limits.spool_mib * MIB)
                 ahead = WriteAhead(folder)
-            scrubber = ScrubbingProcess(command(found.params_file))
+            scrubber = ScrubbingProcess(command(parts.params_file))
             self._recorder = Recorder(self._ledger, scrubber, spool=spool, ahead=ahead)
             self._recorder.start()
         self._trials: list[ChallengerWatcher | RolloutController] = []
-        if self._ledger is not None and found.model_cache is not None:
-            self._trials = self._start_rollout(self._ledger, found.model_cache, counters)
+        if self._ledger is not None and parts.model_cache is not None:
+            self._trials = self._start_rollout(self._ledger, parts.model_cache, counters)
         self._models.start()
-        service: Any = Newsloop  # the decorator made a Guarded of it
+        service: Any = Newsloop  # a ServiceBehindGateway, made by the decorator
         if service.gateway is not None:
             service.gateway.direct[classify_route.PATH] = classify_route.traced(
                 classify_route.Direct(self._answer, self._metrics), provider
@@ -198,7 +198,7 @@ class Newsloop:
     def _start_rollout(
         self, ledger: Ledger, model_cache: ModelCache, counters: Counters
     ) -> list[ChallengerWatcher | RolloutController]:
-        """The challenger beside the champion, and the rollout controller over both."""
+        """Starts the challenger watcher and the rollout controller; returns both."""
         limits = self._limits
         newest = functools.partial(trials.newest, ledger)
 
@@ -219,12 +219,12 @@ class Newsloop:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def close(self) -> None:
-        """Ends all threads and processes; what is not yet recorded has DRAIN_SECONDS."""
+        """Ends all threads and processes; the recorder has DRAIN_SECONDS to write its rows."""
         await self._router.close()
         self._models.close()
         self._aside.shutdown()
-        for one in self._trials:
-            await asyncio.to_thread(one.close)
+        for part in self._trials:
+            await asyncio.to_thread(part.close)
         if self._recorder is not None:
             await asyncio.to_thread(self._recorder.close, DRAIN_SECONDS)
         if self._ledger is not None:
@@ -239,7 +239,7 @@ class Newsloop:
         return PlainTextResponse("Ready.\n")
 
     def __metrics__(self, text: str) -> str:
-        """BentoML's metrics, what waits and what was lost, and what the gateway refused."""
+        """Adds the metrics of recorder, queue, model and gateway to BentoML's."""
         counts = self._recorder.counts if self._recorder is not None else {}
         levels = self._recorder.levels if self._recorder is not None else {}
         levels = levels | {
@@ -263,42 +263,42 @@ class Newsloop:
 
     @bentoml.api(output_spec=answers.as_model(Classified))  # type: ignore[untyped-decorator]
     async def classify(self, body: ClassifyBody, /) -> Any:
-        """The label of each text, with the probabilities of all labels."""
-        # Only the schema is read here: the gateway sends such a request to direct.Direct.
+        """Returns the label of each text, with the probabilities of all labels."""
+        # BentoML reads only the schema: the gateway sends such requests to classify_route.Direct.
         return Response(await self._answer(await body.raw()), media_type="application/json")
 
     @bentoml.api(output_spec=answers.as_model(Explained))  # type: ignore[untyped-decorator]
     async def explain(self, body: ExplainBody, /) -> Any:
-        """The words that carried a text's label."""
+        """Returns the words of a text with their weights for its label."""
         return await _respond(self._explain(body))
 
     @bentoml.api(output_spec=answers.as_model(FeedbackCounts))  # type: ignore[untyped-decorator]
     async def feedback(self, body: FeedbackBody, /) -> Any:
-        """Takes what people say the labels are."""
+        """Stores the right labels of predictions."""
         return await _respond(self._feedback(body))
 
     async def describe(self) -> ModelDescription:
-        """The answer of GET /model."""
+        """Returns the answer of GET /model."""
         return self._served().describe()
 
     def document(self) -> dict[str, Any]:
-        """The answer of GET /docs.json."""
+        """Returns the answer of GET /docs.json."""
         current = self._models.current
         return openapi.document(self._limits, current.bundle.labels if current else None)
 
     async def _answer(self, body: bytes) -> bytes:
-        """The JSON that answers a body of POST /classify."""
+        """Computes the JSON that answers a body of POST /classify."""
         with self._metrics.stage("parse"):
             texts = request_parsing.texts(request_parsing.parse(body), self._limits)
         caller = CALLER.get()
-        served, found = await self._router.answer(texts, caller.id if caller else None)
+        served, given = await self._router.answer(texts, caller.id if caller else None)
         with self._metrics.stage("answer"):
             title = served.title
-            self._metrics.given(title, found)
+            self._metrics.given(title, given)
             if self._recorder is not None:
                 name = caller.name if caller else None
-                self._recorder.record(served.bundle.name, found, texts, name)
-            return answers.encode(Classified(title, [answer.prediction for answer in found]))
+                self._recorder.record(served.bundle.name, given, texts, name)
+            return answers.encode(Classified(title, [answer.prediction for answer in given]))
 
     async def _explain(self, body: ExplainBody) -> Explained:
         text = request_parsing.text(await body.read(), self._limits)
@@ -313,7 +313,7 @@ class Newsloop:
         if self._ledger is None:
             raise Refused(
                 503,
-                "This service records no predictions, so it can take no feedback; set "
+                "This service records no predictions, so it cannot store feedback; set "
                 f"{runtime.DATABASE} to a ledger and start it again.",
             )
         key = CALLER.get()
@@ -321,7 +321,7 @@ class Newsloop:
         return await asyncio.to_thread(self._add_labels, labels, sender)
 
     def _add_labels(self, labels: list[tuple[str, str]], sender: Sender) -> FeedbackCounts:
-        """Counts, once the predictions that were just given are in the ledger to be spoken of."""
+        """Stores labels after the newest predictions have reached the ledger."""
         assert self._ledger is not None
         assert self._recorder is not None
         possible = [pair for pair in labels if request_parsing.is_prediction_id(pair[0])]

@@ -1,7 +1,7 @@
-"""The state of a running service, in a small file for the process that started it.
+"""State of a running service, in a small file for the process that started it.
 
-The log is for people; its wording and format may change. The file has a code that programs read and
-a sentence that they may show.
+The log is for people, and its wording may change. The file has a code for programs, and a sentence
+that they may print.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from components.core import tables
 from components.core.errors import DataError
 
 LOG = logging.getLogger("newsloop.serving")
-FILE = "NEWSLOOP_STATUS_FILE"  # the environment variable with the path; unset: no file
+FILE = "NEWSLOOP_STATUS_FILE"  # environment variable with the path; unset: no file
 
 
 class Code(StrEnum):
     SERVING = "serving"
-    NO_VERSION = "no version"  # none was released yet
-    REFUSED = "refused"  # the bundle cannot be loaded, and will not be unless it is replaced
-    LEDGER_AWAY = "ledger away"  # so nobody knows which bundle to serve
-    FAILED = "failed"  # an error that nobody foresaw
+    NO_VERSION = "no version"  # before the first release
+    REFUSED = "refused"  # the bundle cannot be loaded; only another file or bundle helps
+    LEDGER_AWAY = "ledger away"  # the champion is unknown
+    FAILED = "failed"  # an unexpected error
 
 
 @dataclass(frozen=True)
 class Status:
-    """The state of a service.
+    """State of a service.
 
     Attributes:
-        code: of the state.
-        reason: a sentence for people; empty while it serves.
-        bundle: that the state is about, if it is about one.
+        code: code of the state.
+        reason: a sentence for people; empty for SERVING.
+        bundle: bundle that serves or was refused; None for the other codes.
     """
 
     code: Code
@@ -43,7 +43,7 @@ class Status:
 
 
 def writer(path: Path | None) -> Callable[[Status], None]:
-    """A function that writes each state to `path`; one that does nothing where there is no path."""
+    """Returns a function that writes each state to `path`; without a path it does nothing."""
 
     def write(status: Status) -> None:
         if path is None:
@@ -57,7 +57,7 @@ def writer(path: Path | None) -> Callable[[Status], None]:
 
 
 def read(path: Path) -> Status | None:
-    """The state that was written last; None before the first one."""
+    """Reads the last state; None before the first one."""
     try:
         row = tables.read_json(path)
     except DataError:

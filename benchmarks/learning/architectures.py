@@ -1,12 +1,12 @@
-"""What each architecture reaches on BBC News, what it costs, and what peers do on the same sides.
+"""Accuracy and cost of each architecture on BBC News, against peers on the same split.
 
 Run after `make run`, with nothing else on the machine:
 
     python benchmarks/learning/architectures.py
     python benchmarks/learning/architectures.py --only linear textcnn --fasttext PYTHON
 
-All learn from the same training side, and choose their epoch or settings by the same validation
-side; the test side is read once at the end. PYTHON is the interpreter of an environment with
+All train on the same training side, and choose their epoch or settings on the same validation side;
+the test side is read once at the end. PYTHON is the interpreter of an environment with
 fasttext-wheel. Prints a table and writes benchmarks/learning/architectures.json.
 """
 
@@ -47,7 +47,7 @@ ASKED = ("validation", "test")
 
 
 def row(name: str, peer: peers.Peer, sides: Sides, labels: list[str]) -> dict[str, Any]:
-    """One line of the table."""
+    """Makes one row of the table."""
     found: dict[str, Any] = {
         "name": name, "seconds": peer.seconds, "megabytes": peer.megabytes,
         "milliseconds": peer.milliseconds, "co2_grams": peer.grams, "settings": peer.settings,
@@ -63,7 +63,7 @@ def row(name: str, peer: peers.Peer, sides: Sides, labels: list[str]) -> dict[st
 def served(
     trained: Trained, cost: tuple[float, float], params: parameters.Params, sides: Sides
 ) -> peers.Peer:
-    """The answers of a trained network as its bundle serves it, and its `cost`: seconds, grams."""
+    """Returns predictions of a trained network from its bundle, with `cost`: seconds, grams."""
     import tensorflow as tf
 
     model, encoder, facts = trained
@@ -90,9 +90,9 @@ def served(
 def ours(
     names: list[str], params: parameters.Params, sides: Sides, kept: Path
 ) -> dict[str, peers.Peer]:
-    """Each architecture; the ensemble is made of those that were trained for their own rows.
+    """Trains each architecture; the ensemble reuses the members that were trained for their rows.
 
-    `kept`: an empty folder, so that who reads a document first pays for it.
+    `kept`: empty folder for document vectors, so that the first reader of a document computes them.
     """
     trained: dict[str, Trained] = {}
     costs: dict[str, tuple[float, float]] = {}
@@ -124,7 +124,7 @@ def ours(
 
 
 def shown(value: float | None, digits: int) -> str:
-    """A number in seven places; a dash where nothing was measured."""
+    """Formats a number in seven columns; a dash without a measurement."""
     return f"{'-':>7}" if value is None else f"{value:>7.{digits}f}"
 
 

@@ -1,14 +1,14 @@
-"""The BiLSTM that newsloop began with: our training against Keras' own, to the same accuracy.
+"""Training time of a BiLSTM to the same accuracy: our training against Keras' model.fit.
 
     python benchmarks/learning/bilstm_speed.py --accuracy 0.93
 
-Run after `make run`, with nothing else on the machine. Both sides have the same network, the same
-word vectors, Adam and batches of 32, and stop as soon as the validation accuracy is reached.
+Run after `make run`, with nothing else on the machine. Both use the same network, the same word
+vectors, Adam and batches of 32, and stop as soon as they reach the validation accuracy.
 
 stock   a word index as Keras' Tokenizer made it, pad_sequences to the longest text, model.fit
 ours    components/train with the settings of params.yaml
 
-Stock is stopped when it has taken --give-up times as long as ours: the ratio is then a lower bound.
+Stock stops after --give-up times the time of ours; the ratio is then a lower bound.
 Prints both times and writes benchmarks/learning/bilstm_speed.json.
 """
 
@@ -39,11 +39,11 @@ AIM = 5.0  # times as fast
 
 
 class Reached(Exception):
-    """The accuracy is there."""
+    """Signal that training has reached the accuracy."""
 
 
 class Watch:
-    """Stands where DVCLive stands: ends our training at the accuracy."""
+    """Replacement of DVCLive that ends our training at the accuracy."""
 
     def __init__(self, accuracy: float) -> None:
         self.accuracy, self.epochs, self.best = accuracy, 0, 0.0
@@ -73,7 +73,7 @@ def ours(
 def stock(
     params: parameters.Params, sides: dict[str, pl.DataFrame], accuracy: float, most: float
 ) -> dict[str, Any]:
-    """What the tutorials do; `most` seconds."""
+    """Trains as Keras' tutorials do, for `most` seconds at most."""
     import keras
     import numpy as np
 

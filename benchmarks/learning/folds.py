@@ -1,4 +1,4 @@
-"""Errors of our architectures over those of TF-IDF + LinearSVC, both tuned inside each fold.
+"""Ratio of errors: our architectures against TF-IDF + LinearSVC, both tuned inside each fold.
 
 Run with nothing else on the machine. BBC News (after `make run`) in folds, or one split of
 20 Newsgroups by its date, from a file of JSON lines (text, label, split), without headers,
@@ -7,13 +7,13 @@ footers and quotes, as scikit-learn takes them out:
     python benchmarks/learning/folds.py bbc --candidates linear textcnn pretrained
     python benchmarks/learning/folds.py newsgroups --path newsgroups20.jsonl.gz --candidates textcnn
 
-Inside a fold's learning documents a part is kept apart, near duplicates together. Ours choose their
-epoch or strength by it and learn from the rest alone, as in the pipeline; the best single
-architecture of the fold is the one with the lowest loss there, so it is chosen without a look at
-the fold's test documents. The SVM chooses C and n-grams by the same part, and then learns from it,
-too. The ensemble is the mean of all `--candidates`. What each gave in each fold is kept: its scores
-in benchmarks/learning/folds.jsonl, its probabilities under .newsloop/benchmarks; what stands there
-is not done again. `--new 1` does one fold more and stops.
+Each fold's training documents are divided into a training and a validation part, near-duplicates
+together. Ours choose their epoch or C on the validation part and train only on the other, as in the
+pipeline. The best single architecture of the fold has the lowest validation loss, so the choice
+does not use the fold's test documents. The SVM chooses C and n-grams on the same validation part,
+and then trains on both. The ensemble is the mean of all `--candidates`. Scores are stored in
+benchmarks/learning/folds.jsonl, probabilities under .newsloop/benchmarks; stored results are not
+computed again. `--new 1` computes one more fold and stops.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Halves = tuple[pl.DataFrame, pl.DataFrame]
 
 
 def newsgroups(path: Path, documents: int | None) -> Halves:
-    """Documents to learn from, and to be asked about; those of no words are left out."""
+    """Reads training and test documents; drops those without words."""
     from sklearn.datasets._twenty_newsgroups import (
         strip_newsgroup_footer,
         strip_newsgroup_header,
@@ -80,7 +80,7 @@ def newsgroups(path: Path, documents: int | None) -> Halves:
 def folds(
     table: pl.DataFrame, params: parameters.Params, count: int, repeats: int
 ) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
-    """Name, documents to learn from, documents to be asked about."""
+    """Yields name, training documents and test documents of each fold."""
     group = crossvalidate.groups(table["text"].to_list(), params.split)
     for repeat in range(repeats):
         fold = crossvalidate.assign(group, count, params.split.seed + repeat)
@@ -100,7 +100,7 @@ def score(said: list[str], asked: pl.DataFrame, labels: list[str]) -> dict[str, 
 def answers(
     name: Single, params: parameters.Params, learned: pl.DataFrame, asked: pl.DataFrame, kept: Path
 ) -> tuple[Any, float]:
-    """(N, C) probabilities of an architecture as the pipeline trains it, and its loss."""
+    """Trains an architecture as the pipeline does; returns (N, C) probabilities and its loss."""
     learn, stop = crossvalidate.learn_and_stop(learned, params)
     silent = crossvalidate.Silent()
     model, encoder, facts = train.fit(name, params, learn, stop, silent, cache_folder=kept)
@@ -109,7 +109,7 @@ def answers(
 
 
 class Kept:
-    """What was done before, by fold, candidate, and all that its result depends on."""
+    """Store of results by fold, candidate, and all inputs of the result."""
 
     def __init__(self, params: parameters.Params, corpus: dict[str, Any], folder: Path) -> None:
         self._params, self._corpus, self._folder = params, corpus, folder
@@ -118,7 +118,7 @@ class Kept:
         self._rows = {(row["key"], row["fold"]): row for row in map(json.loads, lines)}
 
     def key(self, name: str) -> str:
-        """Of the documents, and of the settings that this candidate sees."""
+        """Hashes the documents and the settings that this candidate depends on."""
         train_ = self._params.train.model_dump()
         common = {one: train_[one] for one in ("embedding", "seed", "label_smoothing", "fitting")}
         common |= {one: train_[one] for one in ("epochs", "patience")}
@@ -138,7 +138,7 @@ class Kept:
         return bool(self.row(name, fold)) and (name == PEER or self._file(name, fold).exists())
 
     def do(self, name: Any, fold: str, learned: pl.DataFrame, asked: pl.DataFrame) -> None:
-        """Trains one candidate in one fold, and keeps what it gave."""
+        """Trains one candidate in one fold, and stores its results."""
         labels, more = self._params.ingest.labels, dict[str, float]()
         if name == PEER:
             sides = crossvalidate.learn_and_stop(learned, self._params)
@@ -161,7 +161,7 @@ class Kept:
 def fold_of(
     kept: Kept, names: list[Single], fold: str, asked: pl.DataFrame, labels: list[str]
 ) -> dict[str, dict[str, float]]:
-    """Scores of each architecture, of the best by validation loss, of their mean, of the SVM."""
+    """Scores each architecture, the best by validation loss, their mean, and the SVM."""
     found: dict[str, Any] = {name: kept.row(name, fold) for name in names}
     found["best single"] = found[min(names, key=lambda name: found[name]["validation_loss"])]
     if len(names) > 1:
@@ -171,7 +171,7 @@ def fold_of(
 
 
 def report(rows: list[dict[str, Any]], tested: float) -> None:
-    """The table over all folds that were done."""
+    """Prints the table over all finished folds."""
     documents = sum(row["documents"] for row in rows)
     peer = sum(row["found"][PEER]["errors"] for row in rows)
     print(f"{len(rows)} folds, {documents} answers")

@@ -1,4 +1,4 @@
-"""How much memory training takes: 1,000,000 short documents, the whole stage, its peak.
+"""Peak memory of the train stage with 1,000,000 short documents.
 
     python benchmarks/learning/many_documents_training.py --documents 1000000
     python benchmarks/learning/many_documents_training.py --documents 1000000 --architecture linear
@@ -39,7 +39,7 @@ _LOOK_EVERY = 0.1  # seconds between two looks at the memory
 
 
 def write(path: Path, start: int, stop: int) -> None:
-    """Short documents number `start` to `stop` - 1 as a Parquet table."""
+    """Writes short documents number `start` to `stop` - 1 as a Parquet table."""
     with streams.TableWriter(path, {"text": pl.String(), "label": pl.String()}) as writer:
         for first in range(start, stop, _AT_ONCE):
             found: dict[str, list[str]] = {"text": [], "label": []}
@@ -52,7 +52,7 @@ def write(path: Path, start: int, stop: int) -> None:
 
 
 def project(root: Path, documents: int, architecture: str) -> None:
-    """All that the stage reads: settings, the candidate, both sides."""
+    """Writes all inputs of the stage: settings, candidate, training and validation side."""
     shutil.copy(ROOT / "params.yaml", root)
     settings = {"train.epochs": 1, "train.textcnn.batch_size": 256}
     edit.set_values(root / "params.yaml", settings)
@@ -64,7 +64,7 @@ def project(root: Path, documents: int, architecture: str) -> None:
 
 
 def train(root: Path) -> tuple[float, float]:
-    """Seconds, and the most GiB of resident memory that the stage held."""
+    """Runs the stage; returns seconds, and peak resident memory in GiB."""
     env = {**os.environ, **SWITCHES, "PYTHONPATH": str(ROOT), "NEWSLOOP_HOME": str(root / "home")}
     started, most = time.perf_counter(), 0
     with subprocess.Popen([sys.executable, "-m", "components.train"], cwd=root, env=env) as process:

@@ -1,6 +1,6 @@
-"""The peers that several benchmarks measure ours against, tuned as fairly as ours.
+"""Peers of several benchmarks, tuned as fairly as our architectures.
 
-Each chooses among its settings by the validation side, as ours choose their epoch by it.
+Each peer chooses its settings on the validation side, as ours choose their epoch.
 """
 
 from __future__ import annotations
@@ -63,14 +63,15 @@ print(json.dumps({"settings": best[1], "seconds": seconds, "bytes": os.path.gets
 
 @dataclass(frozen=True)
 class Peer:
-    """What a peer did.
+    """Results of a peer.
 
     Attributes:
-        settings: those it chose by the validation side.
-        seconds: of learning once with them.
-        validation, said: its labels of the validation side and of what it was asked.
-        megabytes, milliseconds: of its file and of one answer, None where not measured.
-        grams: of CO2 for learning once, as CodeCarbon estimates it, None where not measured.
+        settings: settings chosen on the validation side.
+        seconds: seconds of one training with these settings.
+        validation, said: predicted labels of the validation side and of the asked texts.
+        megabytes: size of the model file; None if not measured.
+        milliseconds: time of one prediction; None if not measured.
+        grams: grams of CO2 of one training, estimated by CodeCarbon; None if not measured.
     """
 
     settings: str
@@ -83,13 +84,13 @@ class Peer:
 
 
 def svm(learn: pl.DataFrame, stop: pl.DataFrame, asked: Sequence[str], *, refit: bool) -> Peer:
-    """TF-IDF + LinearSVC.
+    """Trains TF-IDF + LinearSVC.
 
     Args:
         learn, stop: documents with text and label; `stop` chooses the settings.
         asked: texts to label.
-        refit: whether it learns from `stop`, too, once its settings are chosen. An SVM has no
-            epoch to stop at, so in practice it would.
+        refit: True: trains on `stop` too after the choice of settings, as is usual in practice,
+            because an SVM has no early stopping.
     """
 
     def fit(table: pl.DataFrame, strength: float, phrase: tuple[int, int]) -> Pipeline:
@@ -120,14 +121,14 @@ def svm(learn: pl.DataFrame, stop: pl.DataFrame, asked: Sequence[str], *, refit:
 def fasttext(
     python: Path, learn: pl.DataFrame, stop: pl.DataFrame, asked: Sequence[str], threads: int = 2
 ) -> Peer:
-    """fastText (Joulin et al. 2016), in the interpreter of an environment that has it.
+    """Trains fastText (Joulin et al. 2016) in the interpreter of another environment.
 
-    Its texts are in lower case with spaces between words, as its authors prepare them.
+    Texts are in lower case with spaces between words, as its authors prepare them.
 
     Args:
-        python: of an environment with `fasttext-wheel`.
-        learn, stop, asked: as for `svm`; it does not learn from `stop`.
-        threads: 1 makes it repeatable.
+        python: interpreter of an environment with `fasttext-wheel`.
+        learn, stop, asked: as for `svm`; fastText does not train on `stop`.
+        threads: threads of the training; 1 makes it deterministic.
     """
     from components.core.tokenizers import words as word_tokenizer
 

@@ -31,7 +31,7 @@ from components.core.runtime.offline import stay_home
 from components.core.tokenizers import words as word_tokenizer
 
 ACCURACY, AIM, TIMES = 0.97, 60.0, 10.0
-# Few epochs, whose learning rate rises and falls.
+# Few epochs, with a cosine schedule of the learning rate.
 FAST: dict[str, Any] = {
     "epochs": 8,
     "fitting": {"schedule": "cosine", "warmup_share": 0.1},
@@ -51,7 +51,7 @@ print(json.dumps({"seconds": seconds, "validation": shares[0], "test": shares[1]
 
 
 def recipe(params: parameters.Params, name: str) -> parameters.Params:
-    """The settings of params.yaml with those of FAST."""
+    """Merges the settings of params.yaml with those of FAST."""
     known = params.model_dump(by_alias=True)
     for key, value in FAST.items():
         if key in ("fitting", name):
@@ -62,7 +62,7 @@ def recipe(params: parameters.Params, name: str) -> parameters.Params:
 
 
 def ours(name: str, folder: Path) -> None:
-    """Texts to a saved model, in this process; then what it says of validation and test."""
+    """Trains from texts to a saved model in this process; then predicts validation and test."""
     from components import train
     from components.core import bundle
 
@@ -84,7 +84,7 @@ def ours(name: str, folder: Path) -> None:
 
 
 def timed(name: str) -> dict[str, Any]:
-    """`ours` in a new process."""
+    """Runs `ours` in a new process."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--inside", folder, "--architectures", name]
         started = time.time()
@@ -94,7 +94,7 @@ def timed(name: str) -> dict[str, Any]:
 
 
 def fasttext(python: str) -> dict[str, Any]:
-    """fastText from lines of words, as its file format wants them, to its saved model."""
+    """Trains fastText from lines of words, its file format, to its saved model."""
     paths = Paths.find(Path(__file__).parent)
     with tempfile.TemporaryDirectory() as folder:
         files, started = [], time.perf_counter()

@@ -1,4 +1,4 @@
-"""How often monitoring cries wolf, and how often Evidently's default for texts does.
+"""False alarm rate of monitoring, and of Evidently's default test for texts.
 
     python benchmarks/monitoring/drift_alarms.py  # 2,000 windows of each size: an hour
     python benchmarks/monitoring/drift_alarms.py --windows 20 --sizes 50 100 --peer-windows 20
@@ -47,9 +47,9 @@ SMALL = 100  # texts in a window that is also looked back from
 
 
 def ours(world: World, rows: int, older: int, params: Params, rng: np.random.Generator) -> bool:
-    """Whether a window raises an alarm that looks back at `older` texts before it.
+    """Returns True if a window with a lookback over `older` texts raises an alarm.
 
-    Then it is compared with as many texts as the reference has, of long before, too.
+    With a lookback, the test also compares with first traffic of the reference's size.
     """
     reference = world.reference("classes", rng)
     window, before = (news_worlds.signals(world.window("classes", 0.0, n, rng)) for n in
@@ -65,7 +65,7 @@ def ours(world: World, rows: int, older: int, params: Params, rng: np.random.Gen
 
 
 def evidently_area(reference: pl.DataFrame, window: pl.DataFrame) -> float:
-    """The area under the ROC curve of Evidently's domain classifier."""
+    """Computes the area under the ROC curve of Evidently's domain classifier."""
     from evidently.legacy.utils.data_drift_utils import calculate_text_drift_score
 
     warnings.simplefilter("ignore")  # its classifier does not always converge, and says so
@@ -79,7 +79,7 @@ def evidently(world: World, rows: int, rng: np.random.Generator) -> bool:
 
 
 def counted(name: str, rows: int, windows: int, one: Any, older: int = 0) -> dict[str, Any]:
-    """Alarms of `one(rng)` in `windows` windows, printed and given back."""
+    """Counts, prints and returns the alarms of `one(rng)` in `windows` windows."""
     rng = np.random.default_rng([SEED, rows, older])
     start = time.perf_counter()
     alarms = sum(one(rng) for _ in range(windows))
@@ -95,7 +95,7 @@ def counted(name: str, rows: int, windows: int, one: Any, older: int = 0) -> dic
 
 
 def keep(found: dict[str, Any]) -> None:
-    """Writes a finding into the file, in place of an older one of the same kind."""
+    """Writes a result into the file; it replaces an older one of the same kind."""
     path = Path(__file__).with_suffix(".json")
     before = json.loads(path.read_text()) if path.exists() else []
     same = ("method", "rows", "older", "windows")
@@ -104,7 +104,7 @@ def keep(found: dict[str, Any]) -> None:
 
 
 def raw(paths: Paths, params: Params, windows: int) -> None:
-    """Windows of 100 raw and scrubbed test articles against the reference of scrubbed ones."""
+    """Tests windows of 100 raw and scrubbed test articles against a scrubbed reference."""
     reader = open_source(SOURCE, paths)
     texts = {document.id: document.text for document in reader.read(reader.pin())}
     side = tables.read_table(paths.split / "test.parquet")

@@ -1,4 +1,4 @@
-"""How many windows pass until drift is found, at the same rate of false alarms.
+"""Detection delay of drift in windows, at the same rate of false alarms.
 
     python benchmarks/monitoring/drift_detection.py [--peer PYTHON]
     python benchmarks/monitoring/drift_detection.py --sequences 2 --longest 4 --shares 0.2 --null 10
@@ -78,7 +78,7 @@ Sequence = tuple[pl.DataFrame, list[pl.DataFrame]]
 def sequences(
     world: World, kind: str, share: float, count: int, longest: int, known: int
 ) -> list[Sequence]:
-    """`known` texts that have not moved and `longest` windows, `count` times."""
+    """Draws `count` sequences of `known` texts without drift and `longest` windows."""
     rng = np.random.default_rng([SEED, KINDS.index(kind), round(1000 * share)])
     return [
         (
@@ -90,7 +90,7 @@ def sequences(
 
 
 def ours(sequence: Sequence, params: Params, level: float, early: int) -> list[bool]:
-    """Alarms of each window, up to the first one; the test looks back at those before."""
+    """Tests each window with lookbacks, up to the first alarm."""
     signals, windows = news_worlds.signals(sequence[0]), sequence[1]
     first_traffic, known = (signals[:early] if early else None), signals[early:]
     tables, alarms = list[pl.DataFrame](), list[bool]()
@@ -107,7 +107,7 @@ def ours(sequence: Sequence, params: Params, level: float, early: int) -> list[b
 
 
 def mmd(peer: str, given: list[Sequence], folder: Path, level: float) -> np.ndarray[Any, Any]:
-    """(S, T) p-values of alibi-detect's MMD on the features, nan after the first alarm."""
+    """Computes (S, T) p-values of alibi-detect's MMD on the features; nan after an alarm."""
 
     def features(table: pl.DataFrame) -> Any:
         return table.select(pl.col("^feature_.*$")).to_numpy().astype(np.float32)
@@ -127,7 +127,7 @@ def mmd(peer: str, given: list[Sequence], folder: Path, level: float) -> np.ndar
 
 
 def told(world: World, kind: str, share: float, level: float, longest: int, texts: int) -> float:
-    """Mean windows to the first alarm of somebody who knows each text's kind."""
+    """Simulates a test that knows each text's kind; returns its mean windows to the first alarm."""
     from scipy.stats import hypergeom
 
     rng = np.random.default_rng([SEED, KINDS.index(kind), round(1000 * share)])
@@ -144,18 +144,18 @@ def told(world: World, kind: str, share: float, level: float, longest: int, text
 
 
 def first(alarms: Any, longest: int) -> int:
-    """Windows up to the first alarm."""
+    """Counts the windows up to the first alarm."""
     return next((i for i, alarm in enumerate(alarms, 1) if alarm), longest)
 
 
 def about(row: dict[str, Any]) -> tuple[int, int, int, float, int]:
-    """What a row is about; the table is sorted by it."""
+    """Returns the key of a row, by which the table is sorted."""
     texts = row["reference"], row["early"]
     return *texts, KINDS.index(row["moved"]), row["share"], row["sequences"]
 
 
 def before(path: Path, head: dict[str, Any], row: dict[str, Any]) -> dict[str, Any] | None:
-    """The row that the file has of the same sequences."""
+    """Finds the file's row of the same sequences."""
     found = json.loads(path.read_text()) if path.exists() else {"table": []}
     if any(found.get(name) != value for name, value in head.items()):
         return None
@@ -176,7 +176,7 @@ def keep(row: dict[str, Any], path: Path, head: dict[str, Any]) -> None:
 
 
 def line(row: dict[str, Any]) -> str:
-    """A row of the table."""
+    """Formats a row of the table."""
     mmd, evidently = (
         "-" if row[name] is None else f"{row[name]:.1f}" for name in ("mmd", "evidently")
     )

@@ -1,4 +1,4 @@
-"""How far the estimated accuracy lies from the real one, when the shares of the topics move.
+"""Error of the estimated accuracy when the shares of the classes shift.
 
     python benchmarks/monitoring/estimated_accuracy.py --peer PYTHON \\
         [--newsgroups newsgroups20.jsonl.gz]
@@ -75,11 +75,11 @@ print(json.dumps(found))
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a model said of texts that it did not learn from.
+    """Predictions of a model for texts outside of its training data.
 
     Attributes:
-        name: of the row.
-        probabilities: (N, C).
+        name: name of the row.
+        probabilities: (N, C) probabilities.
         actual: (N,) index of each text's class.
     """
 
@@ -97,7 +97,7 @@ def bbc(paths: Paths, params: parameters.Params, words: int | None) -> tuple[Cor
 
 
 def posts(path: Path) -> Corpus:
-    """The newer posts, answered by a model that learned from the older ones."""
+    """Predicts the newer posts by a model trained on the older ones."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
@@ -113,7 +113,7 @@ def posts(path: Path) -> Corpus:
 
 
 def peer_table(corpus: Corpus, rows: Any) -> pl.DataFrame:
-    """What CBPE reads."""
+    """Makes the input table of CBPE."""
     said = corpus.probabilities[rows]
     columns: dict[str, Any] = {f"p_{i}": said[:, i] for i in range(said.shape[1])}
     columns["actual"] = [f"c{i}" for i in corpus.actual[rows]]
@@ -122,7 +122,7 @@ def peer_table(corpus: Corpus, rows: Any) -> pl.DataFrame:
 
 
 def cbpe(peer: str, folder: Path, rows: int, splits: int, classes: int) -> Any:
-    """(W,) estimates of NannyML."""
+    """Computes (W,) estimates of NannyML."""
     given = [str(folder), *map(str, (rows, splits, classes))]
     home = {**os.environ, "NML_DISABLE_USAGE_LOGGING": "1"}  # it tells its makers what it does
     said = subprocess.run(
@@ -132,13 +132,13 @@ def cbpe(peer: str, folder: Path, rows: int, splits: int, classes: int) -> Any:
 
 
 def ours(estimator: accuracy_estimate.Estimator, window: pl.DataFrame, monitor: Any) -> Any:
-    """Our interval of a window."""
+    """Computes our interval for a window."""
     said = np.array(window["probabilities"].to_list())
     return estimator(said, window["text"].to_list(), monitor.confidence).window
 
 
 def estimator_of(corpus: Corpus, reference: Any) -> accuracy_estimate.Estimator:
-    """Of these texts; without intervals."""
+    """Makes the estimator for these texts, without intervals."""
     labels = [f"c{i}" for i in range(corpus.probabilities.shape[1])]
     table = pl.DataFrame(
         {
@@ -150,7 +150,7 @@ def estimator_of(corpus: Corpus, reference: Any) -> accuracy_estimate.Estimator:
 
 
 def informed_of(corpus: Corpus, reference: Any, chosen: Any) -> float:
-    """Our estimate of a window if its shares were told."""
+    """Computes our estimate for a window with known class shares."""
     said, classes = corpus.probabilities[chosen], corpus.probabilities.shape[1]
     known, actual = corpus.probabilities[reference], corpus.actual[reference]
     shares = np.bincount(corpus.actual[chosen], minlength=classes) / len(chosen)
@@ -163,13 +163,13 @@ def informed_of(corpus: Corpus, reference: Any, chosen: Any) -> float:
 def errors(
     corpus: Corpus, known: int, rows: int, splits: int, windows: int, peer: str | None, work: Path
 ) -> dict[str, Any]:
-    """Mean absolute errors.
+    """Computes mean absolute errors.
 
     Args:
-        known: texts in a reference.
-        rows: in a window.
-        splits: how often the texts are dealt.
-        windows: of each.
+        known: texts of a reference.
+        rows: texts of a window.
+        splits: number of random splits into reference and rest.
+        windows: windows of each split.
     """
     classes = corpus.probabilities.shape[1]
     right = corpus.probabilities.argmax(axis=1) == corpus.actual
@@ -210,7 +210,7 @@ def errors(
 
 
 def held(world: World, validation: int, windows: int, monitor: Any) -> dict[str, float]:
-    """Shares of intervals that hold the truth: of windows of the test side, and of fresh ones."""
+    """Measures the coverage of intervals: for windows of the test side, and for fresh ones."""
     reference, test = world.still[:validation], world.still[validation:]
     actual = np.array([world.labels.index(name) for name in test["actual"]])
     rng, inside = np.random.default_rng(SEED), 0
@@ -228,7 +228,7 @@ def held(world: World, validation: int, windows: int, monitor: Any) -> dict[str,
 
 
 def held_by_fresh(world: World, rows: int, windows: int, monitor: Any) -> float:
-    """Share of windows, of which none has seen an article twice, whose interval holds the truth."""
+    """Measures the coverage of intervals for windows without repeated articles."""
     rng, inside = np.random.default_rng(SEED), 0
     for _ in range(windows):
         order = rng.permutation(world.still.height)
@@ -248,7 +248,7 @@ def held_by_fresh(world: World, rows: int, windows: int, monitor: Any) -> float:
 
 
 def keep(row: dict[str, Any], path: Path, *key: str) -> None:
-    """Writes a row at once, in place of an older one of the same `key`."""
+    """Writes a row at once; it replaces an older one of the same `key`."""
     before = json.loads(path.read_text()) if path.exists() else []
     others = [one for one in before if any(one.get(name) != row.get(name) for name in key)]
     path.write_text(json.dumps([*others, row], indent=2) + "\n")

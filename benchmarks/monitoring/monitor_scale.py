@@ -42,7 +42,7 @@ MOST_SECONDS, MOST_GIB = 60, 2
 
 
 def fill(project: Paths, home: Path, predictions: int) -> None:
-    """A signed bundle that is champion, and its predictions."""
+    """Fills a project with a signed champion and its predictions."""
     params = parameters.load(project.params)
     world = news_worlds.load(project, params)
     paths = Paths(project.root, home)
@@ -94,7 +94,7 @@ def fill(project: Paths, home: Path, predictions: int) -> None:
 
 
 def measure(project: Paths, home: Path) -> dict[str, Any]:
-    """One monitoring run in this process."""
+    """Measures one monitoring run in this process."""
     from monitoring import monitor
 
     paths = Paths(project.root, home)

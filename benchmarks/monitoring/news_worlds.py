@@ -1,4 +1,4 @@
-"""Worlds of news in which a known thing moves, for the benchmarks of monitoring.
+"""News traffic with a known drift, for the benchmarks of monitoring.
 
 The articles of the validation and the test side of `make run` are the world: the model learned from
 neither. Reference and windows are drawn from it with replacement, each text independently, so that
@@ -30,12 +30,12 @@ NEW_WORD = 10  # every tenth word is another one, where the vocabulary moves
 
 @dataclass(frozen=True)
 class World:
-    """Articles with what the model says of them: columns of core/bundle/reference.py and `text`.
+    """Articles with the model's signals: columns of core/bundle/reference.py and `text`.
 
     Attributes:
-        labels: the classes, in the order of the probabilities.
+        labels: classes, in the order of the probabilities.
         still: the articles.
-        slang: the same ones with every NEW_WORD-th word made up.
+        slang: the articles with every NEW_WORD-th word replaced by an invented one.
     """
 
     labels: list[str]
@@ -43,7 +43,7 @@ class World:
     slang: pl.DataFrame
 
     def base(self, kind: str) -> pl.DataFrame:
-        """What the world is like before anything moves."""
+        """Returns the articles of the traffic before the drift."""
         return self.still.filter(pl.col("actual") != TOPIC) if kind == "topic" else self.still
 
     def reference(
@@ -52,7 +52,7 @@ class World:
         return _draw(self.base(kind), rows, rng)
 
     def window(self, kind: str, share: float, rows: int, rng: np.random.Generator) -> pl.DataFrame:
-        """`rows` articles, of which a `share` in [0, 1] is moved."""
+        """Draws `rows` articles, of which a `share` in [0, 1] has drifted."""
         moved = int(rng.binomial(rows, share))
         pool = {
             "topic": self.still.filter(pl.col("actual") == TOPIC),
@@ -63,17 +63,17 @@ class World:
 
 
 def signals(table: pl.DataFrame) -> pl.DataFrame:
-    """What monitoring compares."""
+    """Selects the signals that monitoring compares."""
     return table.drop("text", references.ACTUAL)
 
 
 def load(paths: Paths, params: Params, words: int | None = None) -> World:
-    """The world of `make run`.
+    """Loads the articles and the model of `make run`.
 
     Args:
-        paths: where the split and the trained model are.
-        params: for the classes.
-        words: of each article that are read; None: all. Few make the model err more often.
+        paths: paths of the split and the trained model.
+        params: settings with the classes.
+        words: words of each article that are read; None: all. With few the model errs more often.
 
     Raises:
         DataError: `make run` was not run yet.

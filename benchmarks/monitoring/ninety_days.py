@@ -1,4 +1,4 @@
-"""Ninety days of hourly windows in four worlds: is a retraining asked for when it should be?
+"""Retraining decisions in ninety simulated days of hourly windows, in four worlds.
 
     python benchmarks/monitoring/ninety_days.py [--runs 20] [--worlds still step slide broken]
     python benchmarks/monitoring/ninety_days.py --runs 10 --first 10 --into OTHER.json  # beside it
@@ -90,13 +90,13 @@ def release(
 
 
 class Life:
-    """A run of one world.
+    """Run of one world.
 
     Attributes:
-        asked: hours in which a retraining was asked for.
-        verdicts: of the governor, one an hour.
-        gap: the greatest so far.
-        drifted: windows.
+        asked: hours in which a retraining was requested.
+        verdicts: verdicts of the governor, one per hour.
+        gap: largest accuracy gap so far.
+        drifted: number of windows with drift.
     """
 
     def __init__(self, world: str, simulated: Simulated, folder: Path, run: int) -> None:
@@ -115,7 +115,7 @@ class Life:
         self._file.unlink()
 
     def copy(self, world: str) -> Life:
-        """The same life, with a copy of the ledger, in what was the same world until now."""
+        """Copies the run with its ledger, to continue in a world that was equal until now."""
         other = copy(self)
         other.world, other.asked, other.verdicts = world, [*self.asked], [*self.verdicts]
         file = self._folder / f"{uuid.uuid4().hex}.sqlite"
@@ -176,7 +176,7 @@ def record(
 
 
 def kept(world: str, life: Life) -> bool:
-    """Whether a run did what it should."""
+    """Returns True if a run met its goals."""
     low, high = ALLOWED[world]
     good = low <= len(life.asked) <= high
     if world == "step":
@@ -186,11 +186,11 @@ def kept(world: str, life: Life) -> bool:
 
 
 def row(life: Life, again: Life) -> dict[str, Any]:
-    """What a run gave.
+    """Makes the row of a run.
 
     Args:
-        life: whole.
-        again: a copy since the middle, whole.
+        life: finished run.
+        again: finished copy of the run from its middle on.
     """
     return {
         "run": life.run,
@@ -205,7 +205,7 @@ def row(life: Life, again: Life) -> dict[str, Any]:
 def lived(
     simulated: Simulated, folder: Path, run: int, worlds: Iterable[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each of `worlds` and its row, those that differ first first."""
+    """Runs `worlds`; yields each with its row, ordered by their first change."""
     trunk = Life("still", simulated, folder, run)
     for world in sorted(worlds, key=BEGINS.__getitem__):
         trunk.until(min(BEGINS[world] * HOURS, MIDDLE))
@@ -222,7 +222,7 @@ def lived(
 
 
 def bound(simulated: Simulated, retrainings: int) -> tuple[float, list[int]]:
-    """The least gap in the slide with so many retrainings at midnight, and their days."""
+    """Computes the smallest gap in the slide with so many retrainings, and their days."""
     days = np.arange(DAYS)
     # (from day, to day): the gap of a model that is trained on the one and serves until the other.
     gaps = np.full((DAYS, DAYS + 1), np.inf)
@@ -245,7 +245,7 @@ def bound(simulated: Simulated, retrainings: int) -> tuple[float, list[int]]:
 
 
 def merged(results: dict[str, Any], path: Path) -> None:
-    """Adds the rows of another file."""
+    """Merges the rows of another file."""
     for world, found in json.loads(path.read_text()).items():
         if world not in ALLOWED:
             results[world] = found

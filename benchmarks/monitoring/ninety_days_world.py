@@ -1,4 +1,4 @@
-"""The world of ninety_days.py: articles, models, what monitoring says of an hour."""
+"""World of ninety_days.py: articles, models, and monitoring's verdict for each hour."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BEGINS = {"still": DAYS, "step": JUMP, "slide": SLIDE[0], "broken": BROKEN[0]}
 
 
 def share_at(world: str, hour: int) -> float:
-    """The rare class's share of the traffic."""
+    """Returns the rare class's share of the traffic."""
     day = hour / HOURS
     if world == "step":
         return LAST if day >= JUMP else FIRST
@@ -52,12 +52,12 @@ def share_at(world: str, hour: int) -> float:
 
 
 def whole(share: float) -> float:
-    """The share in whole percents, of which there is a model."""
+    """Rounds the share to whole percents, for each of which there is a model."""
     return round(share, 2)
 
 
 def articles(paths: Paths) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Those that models learn from, and the world."""
+    """Returns the training articles and the articles of the traffic."""
     documents = tables.read_table(paths.ingested / "documents.parquet")
     unique = documents.unique(pl.col("text").str.slice(0, 200), keep="first")
     mixed = unique.sort("id").sample(fraction=1.0, shuffle=True, seed=SEED)
@@ -65,7 +65,7 @@ def articles(paths: Paths) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def kept_share(side: pl.DataFrame, share: float, rng: np.random.Generator) -> pl.DataFrame:
-    """As many articles as there are with this share of the rare class, none twice."""
+    """Draws as many articles as possible with this share of the rare class, without repeats."""
     rare, common = side.filter(pl.col("label") == RARE), side.filter(pl.col("label") != RARE)
     rows = min(len(side), int(len(common) / (1 - share)), int(len(rare) / share))
     many = int(rng.binomial(rows, share))
@@ -74,7 +74,7 @@ def kept_share(side: pl.DataFrame, share: float, rng: np.random.Generator) -> pl
 
 
 def split_texts(world: pl.DataFrame) -> list[list[str]]:
-    """The words of each article, as the models see them."""
+    """Splits each article into the words that the models read."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     analyze = TfidfVectorizer().build_analyzer()
@@ -82,7 +82,7 @@ def split_texts(world: pl.DataFrame) -> list[list[str]]:
 
 
 class Model:
-    """One share's model, and what it says of each article of the world.
+    """Model of one share, and its predictions for each article of the world.
 
     Attributes:
         table: (N, ...) signals of the world's articles, and ACTUAL.
@@ -119,7 +119,7 @@ class Model:
         self.table = pl.DataFrame(columns)
 
     def accuracy(self, share: float) -> float:
-        """Where the rare class has this share."""
+        """Computes the accuracy in traffic with this share of the rare class."""
         right, rare = self.table["label"] == self.table["actual"], self.table["actual"] == RARE
         return share * float(right.filter(rare).mean() or 0) + (1 - share) * float(
             right.filter(~rare).mean() or 0
@@ -127,7 +127,7 @@ class Model:
 
 
 class Simulated:
-    """What monitoring says of each hour; the same question is answered once."""
+    """Simulation of monitoring for each hour; caches equal windows."""
 
     def __init__(self, paths: Paths, params: Params) -> None:
         train, world = articles(paths)
@@ -149,7 +149,7 @@ class Simulated:
         self._said: dict[tuple[Any, ...], tuple[Drift, Estimate | None]] = {}
 
     def drawn(self, share: float, rows: int, *seed: int) -> Any:
-        """(rows,) numbers of articles."""
+        """Draws (rows,) numbers of articles."""
         rng = np.random.default_rng([SEED, *seed])
         many = rng.binomial(rows, share)
         parts = [rng.choice(self._rare, many), rng.choice(self._common, rows - many)]
@@ -159,17 +159,17 @@ class Simulated:
         return self.drawn(share_at(world, hour), ROWS, run, hour)
 
     def tested(self, share: float, run: int) -> float:
-        """The accuracy that was measured of a model before it was released."""
+        """Returns the test accuracy of a model before its release."""
         test = self.model(share).table[self.drawn(share, SIDE_ROWS, run, DAYS * HOURS)]
         return float((test["label"] == test["actual"]).mean() or 0)
 
     def _reference(self, share: float, run: int) -> pl.DataFrame:
-        """The test side, of which the accuracy was measured, and the validation side."""
+        """Makes the reference: test side, which measured the accuracy, and validation side."""
         sides = [self.drawn(share, SIDE_ROWS, run, DAYS * HOURS + one) for one in range(2)]
         return self.model(share).table[np.concatenate(sides)]
 
     def gap(self, world: str, hour: int, model: float) -> float:
-        """How much more accurate a model is that was trained at midnight."""
+        """Computes the lead in accuracy of a model that was trained at midnight."""
         share, daily = share_at(world, hour), whole(share_at(world, hour // HOURS * HOURS))
         return self.model(daily).accuracy(share) - self.model(model).accuracy(share)
 
@@ -177,13 +177,13 @@ class Simulated:
         self, world: str, run: int, hour: int, share: float, begun: int, loud: Iterable[int],
         level: float,
     ) -> tuple[Drift, Estimate | None]:  # fmt: skip
-        """What monitoring finds in an hour, and the estimated accuracy if it finds drift.
+        """Judges an hour's window; estimates the accuracy if the window has drift.
 
         Args:
-            share: of the model.
-            begun: hour since which it serves.
-            loud: hours whose window has shown something.
-            level: that the window may take.
+            share: share of the model.
+            begun: hour of the model's deployment.
+            loud: hours whose window had a finding.
+            level: false alarm rate of the window.
         """
         known = world if hour >= BEGINS[world] * HOURS else "still"  # until then all are the same
         back = drift.look_back(REFERENCE_ROWS, ROWS)
@@ -199,7 +199,7 @@ class Simulated:
         return self._said[key]
 
     def forget(self) -> None:
-        """What was said in a run that is over."""
+        """Clears the cache of a finished run."""
         self._said.clear()
         self._estimator.cache_clear()
 

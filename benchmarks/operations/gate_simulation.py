@@ -1,4 +1,4 @@
-"""How often the gate releases: candidates that are worse, equal or better than the champion.
+"""Release rate of the gate for candidates that are worse, equal or better than the champion.
 
 Two models answer the same simulated texts. Each text has a difficulty that both models feel (a
 Gaussian copula with a correlation drawn anew for each try), so that they err on the same texts as
@@ -40,11 +40,11 @@ SAME_MISTAKE = 0.7  # of texts that both get wrong: both say the same wrong clas
 def answers(
     generator: np.random.Generator, size: int, champion: float, lead: float
 ) -> pl.DataFrame:
-    """A test side with both models' answers, as `comparison.compare` wants it.
+    """Simulates a test side with both models' predictions, the input of `comparison.compare`.
 
     Args:
-        size: texts.
-        champion: its true accuracy.
+        size: number of texts.
+        champion: true accuracy of the champion.
         lead: true accuracy of the candidate less the champion's.
     """
     correlation = generator.choice(CORRELATIONS)
@@ -73,10 +73,10 @@ def answers(
 def tries(
     settings: params.Gate, count: int, sizes: tuple[int, ...], leads: tuple[float, float], seed: int
 ) -> Counter[str]:
-    """The gate's verdicts over `count` simulated comparisons, each by a size and a lead drawn.
+    """Simulates `count` comparisons with random size and lead; returns the gate's verdicts.
 
     Args:
-        leads: least and greatest true lead of the candidate; each try draws one between.
+        leads: smallest and largest true lead of the candidate; each try draws one between.
     """
     generator = np.random.default_rng(seed)
     verdicts: Counter[str] = Counter()

@@ -1,9 +1,9 @@
-"""What it costs to import a large library, by itself and as newsloop does it.
+"""Processor time of importing a large library, plainly and as newsloop imports it.
 
     python benchmarks/operations/imports.py --times 5
 
-Each import is a process of its own, in turn; the median of the processor's seconds is told. Prints
-a table and writes benchmarks/operations/imports.json. See components/core/runtime/imports.py.
+Each import runs in a separate process, in turns; the result is the median of processor seconds.
+Prints a table and writes benchmarks/operations/imports.json. See components/core/runtime.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ print(found.ru_utime + found.ru_stime)
 
 
 def seconds(code: str) -> float:
-    """Of the processor, for a process that runs `code` and nothing else."""
+    """Measures processor seconds of a process that only runs `code`."""
     done = subprocess.run(
         [sys.executable, "-c", code + _COST], cwd=ROOT, capture_output=True, text=True, check=True
     )

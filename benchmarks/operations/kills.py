@@ -55,7 +55,7 @@ def fresh(per_class: int) -> Iterator[Project]:
 
 
 def learn(project: Project) -> str:
-    """A run that nobody kills; the name of the champion's bundle."""
+    """Runs learning to its end; returns the name of the champion's bundle."""
     answer = project.newsloop("run", "--json")
     if answer.status:
         raise SystemExit(f"a run failed:\n{answer.err[-3000:]}")

@@ -1,4 +1,4 @@
-"""What remembering scrubbed texts saves, and what it costs.
+"""Savings and cost of the cache of scrubbed texts.
 
     python benchmarks/privacy/scrub_cache.py [--documents 2000] [--busy]
 
@@ -43,7 +43,7 @@ Clock = tuple[float, float]  # seconds by the wall, seconds of the processor
 
 
 def seconds(work: Work[Scrubbed], raws: Sequence[RawDocument], remember: bool = True) -> Clock:
-    """What scrubbing `raws` takes; what was scrubbed before in FOLDER is remembered."""
+    """Measures the scrubbing of `raws`; the cache is in FOLDER."""
     cache = ScrubCache(FOLDER / "cache.sqlite", "policy", b"key") if remember else None
     started, worked = time.perf_counter(), time.process_time()
     stream = ingest.batches([("many", raws)], SETTINGS.stream)
@@ -55,7 +55,7 @@ def seconds(work: Work[Scrubbed], raws: Sequence[RawDocument], remember: bool = 
 
 
 def measure(work: Work[Scrubbed], count: int) -> dict[str, object]:
-    """Microseconds a document of each run, by both clocks, and what the cache's file takes."""
+    """Measures microseconds per document of each run, by both clocks, and the cache's size."""
     work(["a warm start"])
     new = max(1, round(NEW * count))
     raws = [RawDocument(row["id"], row["text"]) for row in many_documents.documents(0, count + new)]

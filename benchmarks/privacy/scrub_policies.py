@@ -1,4 +1,4 @@
-"""What scrubbing costs in accuracy, policy by policy.
+"""Loss of accuracy by scrubbing, for each policy.
 
     python benchmarks/privacy/scrub_policies.py              # TF-IDF + LinearSVC, a few minutes
     python benchmarks/privacy/scrub_policies.py --network  # and textcnn, three minutes a policy
@@ -42,7 +42,7 @@ KEY = b"benchmark: these pseudonyms live as long as this run"
 
 
 def policies(settings: parameters.Scrub) -> dict[str, parameters.Scrub | None]:
-    """Name -> settings; None leaves the texts as they are."""
+    """Returns name -> settings; None for unscrubbed texts."""
 
     def each(policy: str, *, persons: str) -> parameters.Scrub:
         entities = dict.fromkeys(settings.entities, policy) | {"PERSON": persons}
@@ -57,7 +57,7 @@ def policies(settings: parameters.Scrub) -> dict[str, parameters.Scrub | None]:
 
 
 def linear(texts: list[str], labels: np.ndarray, fold: np.ndarray) -> float:
-    """Mean accuracy over the folds of TF-IDF + LinearSVC."""
+    """Computes the mean accuracy of TF-IDF + LinearSVC over the folds."""
     words = np.array(texts, dtype=object)
     hits = []
     for test in range(FOLDS):
@@ -74,7 +74,7 @@ def network(
     labels: np.ndarray,
     fold: np.ndarray,
 ) -> dict[str, float]:
-    """Accuracy of textcnn on the last fold, as scrubbed and raw."""
+    """Computes the accuracy of textcnn on the last fold, scrubbed and raw."""
     import tensorflow as tf
 
     def side(chosen: np.ndarray) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""How much personal data is found, and how fast, beside Presidio as it comes.
+"""Recall, precision and speed of scrubbing, against Presidio with default settings.
 
     python benchmarks/privacy/scrubbing.py SENTENCES.json  # templates that were never tuned on
     python benchmarks/privacy/scrubbing.py SENTENCES.json --tuning  # the others, and misses
@@ -61,7 +61,7 @@ Spans = list[tuple[int, int]]
 
 @cache
 def analyzer() -> Any:
-    """Presidio as it comes, but for the spaCy model; loaded once a process."""
+    """Loads Presidio with defaults except the small spaCy model, once per process."""
     import tldextract
     from presidio_analyzer import AnalyzerEngine
     from presidio_analyzer.nlp_engine import NlpEngineProvider
@@ -80,7 +80,7 @@ def analyzer() -> Any:
 
 @cache
 def scrubber(name: str) -> Scrubber:
-    """Ours, with the project's settings, with or without persons; loaded once a process."""
+    """Loads our scrubber with the project's settings, with or without persons, once per process."""
     settings = parameters.load(PATHS.params).ingest.scrub
     entities = dict(settings.entities)
     if name == PATTERNS:
@@ -89,7 +89,7 @@ def scrubber(name: str) -> Scrubber:
 
 
 def found(name: str, texts: list[str]) -> list[Spans]:
-    """What is masked in each of `texts`."""
+    """Returns the masked spans of each of `texts`."""
     if name == PEER:
         return [
             [
@@ -103,7 +103,7 @@ def found(name: str, texts: list[str]) -> list[Spans]:
 
 
 def seconds(name: str, texts: list[str]) -> float:
-    """Seconds on one core for `texts`."""
+    """Measures the seconds on one core for `texts`."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     search: Callable[[list[str]], Any] = (
         (lambda batch: found(PEER, batch)) if name == PEER else scrubber(name).scrub_many
@@ -119,7 +119,7 @@ def letters(text: str, spans: Spans) -> set[int]:
 
 
 def personal(case: dict[str, Any]) -> Spans:
-    """Marked spans of core entities, and the places that touch a street address."""
+    """Returns the marked spans of core entities, and the places that touch a street address."""
     spans = sorted(
         (s["start_position"], s["end_position"], s["entity_type"]) for s in case["spans"]
     )
@@ -138,7 +138,7 @@ def personal(case: dict[str, Any]) -> Spans:
 
 
 def judge(cases: list[dict[str, Any]], masked: list[Spans]) -> dict[str, Any]:
-    """Recall of spans by entity, precision by characters."""
+    """Computes recall of spans by entity, and precision by characters."""
     hits, totals = Counter[str](), Counter[str]()
     good = strict = said = 0
     missed: list[tuple[str, str, str]] = []
@@ -172,7 +172,7 @@ def judge(cases: list[dict[str, Any]], masked: list[Spans]) -> dict[str, Any]:
 
 
 def articles() -> list[str]:
-    """Raw articles, the same number of each class."""
+    """Reads raw articles, the same number of each class."""
     reader = open_source(BBC, PATHS)
     by_label: dict[str | None, list[str]] = {}
     for document in reader.read(reader.pin()):

@@ -1,5 +1,4 @@
-"""What explaining costs: the time of one explanation over that of one prediction of the same text,
-and how far the weights' sum is from what it should be.
+"""Time of an explanation against a prediction of the same text, and error of the weights' sum.
 
     python benchmarks/serving/explanation.py BUNDLE... [--texts 20]
 
@@ -32,7 +31,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def measure(folder: Path, texts: list[str]) -> dict[str, object]:
-    """Milliseconds, their ratio, and the share by which the sum of the weights is off."""
+    """Measures milliseconds, their ratio, and the relative error of the weights' sum."""
     facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     model = Model(folder / MODEL, facts["labels"])
     for _ in range(3):

@@ -55,11 +55,11 @@ FLOODS = {
 
 
 class Attack:
-    """ATTACKERS connections from one thread that flood the service at `port`.
+    """Flood of the service at `port` by ATTACKERS connections from one thread.
 
     Attributes:
-        statuses: status -> how many floods it ended; 0 for one that was cut without an answer.
-        bytes_sent: of all floods.
+        statuses: status -> number of floods that it ended; 0 for a cut without an answer.
+        bytes_sent: bytes of all floods.
     """
 
     def __init__(self, port: int) -> None:
@@ -90,7 +90,7 @@ class Attack:
         self._selector.register(peer, both, [number, 0])
 
     def _go_on(self, peer: socket.socket, state: list[int], events: int) -> None:
-        """Sends more on one connection, or reads its answer. `state`: its number, its status."""
+        """Sends more on one connection, or reads its answer; `state` has its number and status."""
         try:
             if events & selectors.EVENT_READ:
                 answer = peer.recv(65536)
@@ -110,14 +110,14 @@ class Attack:
 
 
 def attack(port: int, seconds: float) -> None:
-    """What the second process does; prints its statuses."""
+    """Floods the service from the second process; prints the statuses."""
     flood = Attack(port)
     flood.run(seconds)
     print(json.dumps({"statuses": dict(flood.statuses), "mib_sent": flood.bytes_sent / MIB}))
 
 
 class Waits(load.Endless):
-    """One client that asks for one article without a pause."""
+    """Client that sends one article repeatedly without a pause."""
 
     def __init__(self, port: int) -> None:
         self.milliseconds: list[float] = []
@@ -127,7 +127,7 @@ class Waits(load.Endless):
 
 
 def phase(port: int, worker: psutil.Process, seconds: float, beside: list[str]) -> dict[str, Any]:
-    """The waits of one client and the memory of the service while `beside` runs."""
+    """Measures one client's waits and the service's memory while `beside` runs."""
     before = most = worker.memory_info().rss
     process = None
     if beside:
@@ -153,7 +153,7 @@ def phase(port: int, worker: psutil.Process, seconds: float, beside: list[str]) 
 
 
 def measure(started: service_peers.Started, port: int, seconds: float) -> list[dict[str, Any]]:
-    """A row for each phase of one service: alone, beside a busy process, flooded."""
+    """Measures a row for each phase of one service: alone, with a busy process, flooded."""
     busy = f"import time; ends = time.time() + {seconds + START_SECONDS}\n"
     busy += "while time.time() < ends: pass\nprint('{}')"
     beside = {

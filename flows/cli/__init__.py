@@ -1,4 +1,4 @@
-"""The command line. A command `newsloop some-name` lies in `GROUP/some_name.py`, see app.py."""
+"""Command line. The command `newsloop some-name` is defined in `GROUP/some_name.py`, see app.py."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from components.core.errors import NewsloopError, cause_and_remedy
 from components.core.runtime import imports, interrupts, noise
 from components.core.runtime.private import keep_private
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = 130  # 128 + SIGINT, the convention of shells
 
 
 def main() -> int:
-    """Runs the command line; every error of ours is one paragraph on stderr."""
+    """Runs the command line; prints a NewsloopError as one paragraph on stderr."""
     keep_private()
     imports.collect_seldom()
     interrupts.install()
     noise.quiet_http()
     try:
-        from flows.cli import app  # a second's work, in which Ctrl-C is heard already
+        from flows.cli import app  # takes a second, in which Ctrl-C works already
 
         status = app.build()(standalone_mode=False)
     except NewsloopError as error:
         _say(str(error))
         status = error.exit_status
-    except BaseException as error:  # noqa: BLE001 - at SIGTERM Prefect raises its own
+    except BaseException as error:  # noqa: BLE001 - at SIGTERM Prefect raises its own exception
         if not interrupts.received():
             return _other(error)
         status = None
@@ -33,15 +33,15 @@ def main() -> int:
 
 
 def _other(error: BaseException) -> int:
-    """The exit status after an exception that is not ours; raises it if it is a mistake of ours."""
+    """Returns the exit status after another exception; raises it again if it is a bug."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     import typer
 
-    if isinstance(error, typer.Abort):  # a question was answered by the end of the input
+    if isinstance(error, typer.Abort):  # the input ended before a question was answered
         _say("nothing was changed: the question was not answered.")
         return INTERRUPTED
-    if hasattr(error, "show") and hasattr(error, "exit_code"):  # wrong usage, says Typer
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # Typer: wrong usage
         error.show()
         return int(error.exit_code)
     if isinstance(error, OSError):

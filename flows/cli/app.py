@@ -1,7 +1,7 @@
-"""The Typer application: every module of the packages that panels.py lists is a command.
+"""Typer application: every module of the packages in panels.py is a command.
 
-A command `newsloop some-name` lies in `GROUP/some_name.py`: the package is its group in the help,
-and `add(app)` registers it. Nothing else names it.
+`GROUP/some_name.py` defines the command `newsloop some-name`: the package is its group in the help,
+and `add(app)` registers it. No list of commands exists.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from flows.cli import panels
 
 
 def build() -> typer.Typer:
-    """The application with all commands, in the order of the help."""
+    """Builds the application with all commands, in the order of the help."""
     app = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        help="Learns to sort text into classes, and keeps doing it well by itself.",
-        epilog="Start with `newsloop run`; then `newsloop up` keeps everything going. Exit status: "
-        "0 done, 1 refused or failed (the reason on stderr), 2 wrong usage, 130 interrupted.",
+        help="Trains, releases, serves and monitors a text classifier, and retrains it on drift.",
+        epilog="Start with `newsloop run`, which trains and releases a model. `newsloop up` then "
+        "starts the service and the schedules. Exit status: 0 done, 1 refused or failed (the "
+        "reason is on stderr), 2 wrong usage or settings, 130 interrupted.",
     )
 
     @app.callback()
@@ -40,7 +41,7 @@ def build() -> typer.Typer:
             ),
         ] = False,
     ) -> None:
-        del version_  # its callback has ended the command
+        del version_  # the option's callback ended the command
 
     for command in commands():
         command.add(app)
@@ -49,32 +50,32 @@ def build() -> typer.Typer:
 
 
 def commands() -> list[ModuleType]:
-    """The modules of all commands, in the order of the help."""
-    found = []
+    """Imports the modules of all commands; returns them in the order of the help."""
+    ordered = []
     for group in panels.ORDER:
         package = importlib.import_module(f"{cli.__name__}.{group}")
         names = [module.name for module in pkgutil.iter_modules(package.__path__)]
         modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
-        found += sorted(modules, key=_place)
-    return found
+        ordered += sorted(modules, key=_rank)
+    return ordered
 
 
 def panel(command: ModuleType) -> str:
-    """The heading under which the help shows a command."""
+    """Returns the heading under which the help shows a command."""
     return panels.title(command.__name__.split(".")[-2])
 
 
-def _place(command: ModuleType) -> tuple[int, str]:
+def _rank(command: ModuleType) -> tuple[int, str]:
     name = command.__name__.rpartition(".")[2]
     return panels.DAILY.index(name) if name in panels.DAILY else len(panels.DAILY), name
 
 
 def _arrange(app: typer.Typer, heading: str) -> None:
-    """Puts what was just registered into its panel, with text that flows at any width."""
+    """Moves the newest commands into the panel `heading`, with help that wraps at any width."""
     new: list[CommandInfo | TyperInfo] = [*app.registered_commands, *app.registered_groups]
     for info in new:
         if isinstance(info.rich_help_panel, str):
-            continue  # of an earlier module
+            continue  # registered by an earlier module
         info.rich_help_panel = heading
         group = info.typer_instance if isinstance(info, TyperInfo) else None
         commands = group.registered_commands if group else [info]
@@ -84,10 +85,10 @@ def _arrange(app: typer.Typer, heading: str) -> None:
 
 
 def flowing(text: str | None, function: Callable[..., Any] | None) -> str:
-    """A help text with one line a paragraph.
+    """Joins the lines of each paragraph of a help text.
 
     Args:
-        text: of the help; None: the function's docstring.
+        text: help text; None: the function's docstring.
     """
     paragraphs = (text or inspect.getdoc(function) or "").split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

@@ -1,4 +1,4 @@
-"""What the command line prints: tables for people, JSON for programs."""
+"""Output of the command line: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from components.core.paths import Paths
 from flows import privacy_report
 from flows.control_plane import HOW
 
-_PIPE_WIDTH = 10_000  # no row of ours is as wide; a table takes what it needs
-_MASKED_SHOWN = 6  # entities in the table at the end of a run; the page has them all
+_PIPE_WIDTH = 10_000  # columns, more than any row has; a table uses only the columns it needs
+_MASKED_SHOWN = 6  # entities in the table at the end of a run; the page lists all entities
 
 
 def console() -> Console:
-    """The terminal; a pipe or a file is as wide as a table needs."""
+    """Returns the terminal; a pipe or a file has no limit of width."""
     out = Console(highlight=False, soft_wrap=True)
     return out if out.is_terminal else Console(highlight=False, soft_wrap=True, width=_PIPE_WIDTH)
 
 
 def table(*names: str, right: Collection[str] = ()) -> Table:
-    """A table without lines, whose cells are never cut: on a narrow terminal they are folded.
+    """Makes a table without lines; a narrow terminal folds its cells and never cuts them.
 
     Args:
-        names: of the columns.
-        right: names of those that hold numbers.
+        names: column names.
+        right: names of the columns with numbers, which are aligned right.
     """
     columns = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
     for name in names:
@@ -47,7 +47,7 @@ def show(rows: Table) -> None:
 
 
 def plain(value: Any) -> str:
-    """A value of a setting or of a source as params.yaml has it, for a person."""
+    """Formats a value of a setting or of a source for a person."""
     if value is None or value in ([], {}):
         return "none"
     if isinstance(value, bool):
@@ -60,13 +60,13 @@ def plain(value: Any) -> str:
 
 
 def say(line: str) -> None:
-    """Progress, on stderr."""
+    """Prints a line of progress on stderr."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 
 
 def error(message: str) -> None:
-    """One paragraph on stderr."""
+    """Prints an error as one paragraph on stderr."""
     say(f"newsloop: {' '.join(message.split())}")
 
 
@@ -82,14 +82,14 @@ def lines(for_people: list[str], for_programs: Any, json_wanted: bool) -> None:
             console().print(escape(line))
 
 
-def crossvalidation(found: dict[str, Any], json_wanted: bool) -> None:
-    """Mean and deviation by candidate, and how each differs from the first."""
+def crossvalidation(summary: dict[str, Any], json_wanted: bool) -> None:
+    """Prints mean and deviation of each candidate, and its difference from the first."""
     if json_wanted:
-        as_json(found)
+        as_json(summary)
         return
     numbers = ("accuracy", "+-", "macro F1", "+-", "errors", "first is better by", "p")
     compared = table("candidate", *numbers, right=numbers)
-    for name, row in found["candidates"].items():
+    for name, row in summary["candidates"].items():
         gap = row.get("first_is_better_by")
         compared.add_row(
             name,
@@ -103,7 +103,7 @@ def crossvalidation(found: dict[str, Any], json_wanted: bool) -> None:
 
 
 def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bool) -> None:
-    """The table at the end of a learning run, and where to look."""
+    """Prints the table at the end of a learning run, and links to its pages."""
     from flows.dvc.pipeline import StageOutcome
 
     links = {
@@ -126,11 +126,8 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
     metrics, decision = summary["metrics"], summary["decision"]
     if metrics:
         for key, name in (("accuracy", "accuracy"), ("macro_f1", "macro F1")):
-            found = metrics[key]
-            out.print(
-                f"{name:<12}{found['value']:.4f}  ({found['low']:.4f} to {found['high']:.4f})",
-                markup=False,
-            )
+            value, low, high = (metrics[key][part] for part in ("value", "low", "high"))
+            out.print(f"{name:<12}{value:.4f}  ({low:.4f} to {high:.4f})", markup=False)
         out.print(f"candidate   {metrics['architecture']}")
     if decision:
         passed = sum(check["passed"] for check in decision["checks"])
@@ -144,17 +141,17 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
     masked = privacy_report.rows(summary["privacy"]["masked"])
     if len(masked) > 1:
         out.print()
-        shown = table(*masked[0], right=masked[0][1:])
+        entities = table(*masked[0], right=masked[0][1:])
         for row in masked[1 : _MASKED_SHOWN + 1]:
-            shown.add_row(*row)
-        show(shown)
+            entities.add_row(*row)
+        show(entities)
     if note := privacy_report.unsearched(summary["privacy"]["masked"]):
         out.print(f"\n{note}")
     out.print()
-    for name, place in links.items():
-        out.print(f"{name:<12}{escape(place)}")
+    for name, link in links.items():
+        out.print(f"{name:<12}{escape(link)}")
     out.print(f"{'':<12}{escape(HOW)}")
-    out.print("\n`newsloop up` serves it and watches it; `newsloop down` ends the Prefect server.")
+    out.print("\n`newsloop up` serves and monitors it; `newsloop down` stops the Prefect server.")
 
 
 def monitoring(outcome: dict[str, Any], json_wanted: bool) -> None:
@@ -212,7 +209,7 @@ def _process_state(found: dict[str, Any], name: str) -> str:
 
 
 def card(found: dict[str, str], json_wanted: bool) -> None:
-    """A model card; a terminal shows its headings and tables, a pipe gets the Markdown."""
+    """Prints a model card: formatted on a terminal, as Markdown into a pipe."""
     out = console()
     if json_wanted:
         as_json(found)

@@ -1,4 +1,4 @@
-"""What the commands about versions print: tables for people, JSON for programs."""
+"""Output of the commands about versions: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from rich.markup import escape
 
 from flows.cli.output import as_json, console, plain, show, table
 
-_SHORT = 12  # digits of a hash that a person reads
-_SHOWN = 20  # documents and settings; --json has them all
-# Of metrics.json, what a person compares first.
+_SHORT = 12  # digits of a printed hash
+_SHOWN = 20  # documents and settings; --json prints all
+# Metrics of metrics.json that are printed; --json prints all.
 _METRICS = ("accuracy.value", "macro_f1.value", "calibration_error", "errors")
 _REASON = 60  # characters of a reason
-_CANNOT_SAY = "cannot say: DVC's stores do not hold it any more"
+_CANNOT_SAY = "unknown: DVC's stores do not hold it any more"
 
 
 def models(rows: list[dict[str, Any]], history: list[dict[str, Any]], json_wanted: bool) -> None:
-    """Versions, the newest first, then every change of the champion."""
+    """Prints versions, the newest first, then every change of the champion."""
     if json_wanted:
         as_json(rows)
         return
@@ -51,13 +51,13 @@ def models(rows: list[dict[str, Any]], history: list[dict[str, Any]], json_wante
 
 
 def why(found: dict[str, Any], json_wanted: bool) -> None:
-    """One line for each link of the chain."""
+    """Prints a line for each link of the chain from a prediction to its data."""
     if json_wanted:
         as_json(found)
         return
     answer, stored, version = found["prediction"], found["bundle"], found["version"]
-    said = f"{answer['label']}, confidence {answer['confidence']:.3f}"
-    _line("prediction", f"{answer['id']}, {answer['time']:%Y-%m-%d %H:%M:%S} UTC: {said}")
+    label = f"{answer['label']}, confidence {answer['confidence']:.3f}"
+    _line("prediction", f"{answer['id']}, {answer['time']:%Y-%m-%d %H:%M:%S} UTC: {label}")
     state = "every byte as signed" if stored["verified"] else stored["fault"]
     _line("bundle", f"{stored['name'][:_SHORT]}, {state}")
     if version is None:
@@ -80,11 +80,11 @@ def why(found: dict[str, Any], json_wanted: bool) -> None:
     checked = found["validation"]
     if checked:
         passed = sum(check["passed"] is True for check in checked["checks"])
-        unasked = sum(check["passed"] is None for check in checked["checks"])
+        skipped = sum(check["passed"] is None for check in checked["checks"])
         _line(
             "validation",
             f"{checked['rows']} rows, {checked['documents']} documents, {checked['quarantined']} "
-            f"in quarantine; {passed} checks passed, {unasked} had nothing to compare with",
+            f"in quarantine; {passed} checks passed, {skipped} had nothing to compare with",
         )
     else:
         _line("validation", _CANNOT_SAY)
@@ -92,7 +92,7 @@ def why(found: dict[str, Any], json_wanted: bool) -> None:
     _line("gate", f"{sum(c['passed'] for c in checks)} of {len(checks)} checks passed")
     for check in checks:
         sign = "<=" if check.get("ceiling") else ">="
-        _line("", f"{check['name']} {check['value']:.4f}, asked {sign} {check['limit']:.4f}")
+        _line("", f"{check['name']} {check['value']:.4f}, required {sign} {check['limit']:.4f}")
     _line("energy", found["energy"] or "not measured")
 
 
@@ -107,7 +107,9 @@ def diff(found: dict[str, Any], json_wanted: bool) -> None:
             _line(side, _CANNOT_SAY)
             continue
         before, after = row["documents"]
-        _line(side, f"{before} -> {after} documents: {row['added']} came, {row['removed']} went")
+        _line(
+            side, f"{before} -> {after} documents: {row['added']} added, {row['removed']} removed"
+        )
     for title in ("sources", "params"):
         changed = found[title]
         _line(title, "equal" if not changed else "")
@@ -122,16 +124,16 @@ def diff(found: dict[str, Any], json_wanted: bool) -> None:
     if answers is None:
         _line("answers", _CANNOT_SAY)
         return
-    apart = answers["disagree"]
+    disagreements = answers["disagree"]
     _line(
         "answers",
-        f"they disagree on {len(apart)} of the {answers['documents']} documents that both were "
-        f"tested on: {answers['first_right']} times the first is right, "
-        f"{answers['second_right']} times the second",
+        f"the versions disagree on {len(disagreements)} of the {answers['documents']} documents "
+        f"that both were tested on: the first is right on {answers['first_right']}, the second on "
+        f"{answers['second_right']}",
     )
-    if apart:
+    if disagreements:
         documents = table("document", "actual", one, two)
-        for row in apart[:_SHOWN]:
+        for row in disagreements[:_SHOWN]:
             documents.add_row(
                 *(escape(plain(row[key])) for key in ("id", "actual", "first", "second"))
             )
@@ -143,7 +145,7 @@ def restored(found: dict[str, Any], json_wanted: bool) -> None:
         as_json(found)
         return
     _line("restored", f"{found['tag']} in {found['folder']}")
-    _line("proven", f"commit {found['commit'][:_SHORT]}, {found['files']} files of data")
+    _line("verified", f"commit {found['commit'][:_SHORT]}, {found['files']} files of data")
     _line("bundle", f"{found['bundle'][:_SHORT]}, every byte as signed")
     if found["gone"]:
         _line("gone", f"removed by retention: {', '.join(found['gone'])}")

@@ -1,12 +1,12 @@
-"""The groups of commands in `newsloop --help`: the packages of `flows/cli`, in their order."""
+"""Groups of commands in `newsloop --help`: the packages of `flows/cli`, in this order."""
 
 ORDER = ("every_day", "learn", "release", "serve", "watch", "data", "privacy", "administer")
-# The commands of every day as they are needed one after the other.
+# Daily commands in the order of use.
 DAILY = ("run", "up", "status", "report", "predict", "down")
 
 
 def title(package: str) -> str:
-    """The heading of a group.
+    """Formats the heading of a group.
 
     >>> title("every_day")
     'Every day'

@@ -1,1 +1,1 @@
-"""DVC: its process, dvc.lock, the pipeline, its stores, and the workspace of a learning run."""
+"""DVC: process, dvc.lock, pipeline, stores, and the workspace of a learning run."""

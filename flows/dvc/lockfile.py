@@ -1,9 +1,9 @@
-"""dvc.lock: parsed, found in git's history, kept as a copy, and repaired.
+"""dvc.lock: parsing, search in git's history, a backup copy, and repair.
 
-DVC writes it in place: a good copy is kept, and a torn one is put right.
+DVC writes the file in place, so a killed process can tear it; the backup copy replaces it.
 
-What was computed lies in DVC's cache, together with a memory of which run made it. So a dvc.lock
-that is older than the data, or missing, costs no training: reproducing finds what is there.
+DVC's cache holds the outputs and a record of the runs that made them. So an old or missing dvc.lock
+costs no training: `dvc repro` restores the outputs from the cache.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 @dataclass(frozen=True)
 class Step:
-    """One run of a stage that DVC remembers, in a dvc.lock or in its cache of runs.
+    """One recorded run of a stage, from a dvc.lock or from DVC's run cache.
 
     Attributes:
-        stage: its name, such as train.
+        stage: name of the stage, such as train.
         deps, outs: path -> id of the object.
     """
 
@@ -40,19 +40,19 @@ class Step:
 
 
 def step(stage: str, entry: dict[str, Any]) -> Step:
-    """A step from its entry in a dvc.lock or in the cache of runs."""
+    """Parses a step from its entry in a dvc.lock or in the run cache."""
     deps, outs = (
-        {one["path"]: str(one["md5"]) for one in entry.get(key) or [] if "md5" in one}
+        {file["path"]: str(file["md5"]) for file in entry.get(key) or [] if "md5" in file}
         for key in ("deps", "outs")
     )
     return Step(stage, deps, outs)
 
 
 def parse(text: str) -> list[Step]:
-    """The steps of a dvc.lock.
+    """Parses the steps of a dvc.lock.
 
     Raises:
-        DataError: it is none.
+        DataError: the text is no dvc.lock.
     """
     try:
         return [step(name, entry) for name, entry in _stages(text).items()]
@@ -64,7 +64,7 @@ def parse(text: str) -> list[Step]:
 
 
 def read(root: Path) -> list[Step]:
-    """The steps of the dvc.lock in the working tree at `root`; none where there is no such file.
+    """Reads the dvc.lock in the working tree at `root`; no steps without such a file.
 
     Raises:
         DataError: as `parse`.
@@ -74,26 +74,26 @@ def read(root: Path) -> list[Step]:
 
 
 def of_commit(root: Path, commit: str) -> list[Step] | None:
-    """The steps of the dvc.lock of one commit; None if git does not have it."""
+    """Reads the dvc.lock of one commit; None if git does not have it."""
     return _of_commit(root, commit, {})
 
 
 def everywhere(root: Path) -> dict[str, list[Step]]:
-    """Every dvc.lock that git knows of, and the one in the working tree.
+    """Reads every dvc.lock in git's history, and that of the working tree.
 
     Returns:
-        Commit ("" for the working tree) -> its steps. Commits with the same file share one list.
+        Commit ("" for the working tree) -> steps. Commits with the same file share one list.
     """
-    found: dict[str, list[Step]] = {}
+    by_commit: dict[str, list[Step]] = {}
     if (root / "dvc.lock").is_file():
-        found[""] = read(root)
+        by_commit[""] = read(root)
     listed = git.query(root, "rev-list", "--all", "--full-history", "--", "dvc.lock") or ""
     parsed: dict[str, list[Step]] = {}
     for commit in listed.split():
         steps = _of_commit(root, commit, parsed)
         if steps is not None:
-            found[commit] = steps
-    return found
+            by_commit[commit] = steps
+    return by_commit
 
 
 def _of_commit(root: Path, commit: str, parsed: dict[str, list[Step]]) -> list[Step] | None:
@@ -106,7 +106,7 @@ def _of_commit(root: Path, commit: str, parsed: dict[str, list[Step]]) -> list[S
 
 
 def sound(text: str) -> bool:
-    """Tells whether it is a whole dvc.lock.
+    """Returns True for a complete dvc.lock.
 
     >>> sound("schema: '2.0'\\nstages: {}\\n"), sound(""), sound("schema: '2.0'\\nstages:\\n  x")
     (True, False, False)
@@ -115,9 +115,9 @@ def sound(text: str) -> bool:
         return all(
             {"cmd", "outs"} <= set(entry) <= _STAGE
             and all(
-                "path" in one and _HASH.fullmatch(str(one["md5"]))
+                "path" in file and _HASH.fullmatch(str(file["md5"]))
                 for key in ("deps", "outs")
-                for one in entry.get(key, [])
+                for file in entry.get(key, [])
             )
             for entry in _stages(text, schema="2.0").values()
         )
@@ -126,7 +126,7 @@ def sound(text: str) -> bool:
 
 
 def _stages(text: str, schema: str | None = None) -> dict[str, Any]:
-    """Stage -> entry; a KeyError where the file names another schema."""
+    """Parses stage -> entry; raises KeyError for another schema."""
     lock = yaml.safe_load(text) or {}
     if schema is not None and lock["schema"] != schema:
         raise KeyError(schema)
@@ -135,20 +135,20 @@ def _stages(text: str, schema: str | None = None) -> dict[str, Any]:
 
 
 def keep(paths: Paths) -> None:
-    """Keeps a copy of the workspace's dvc.lock, if it is whole."""
+    """Saves a backup copy of the workspace's dvc.lock, if the file is complete."""
     path = paths.root / "dvc.lock"
     if path.exists() and sound(text := _text(path)):
         tables.write_text(text, _copy(paths))
 
 
 def mend(paths: Paths, champion: str | None) -> str | None:
-    """Replaces a dvc.lock that is empty, cut short, in conflict or garbage.
+    """Replaces a dvc.lock that is empty, truncated, in a merge conflict or invalid.
 
     Args:
-        champion: the commit of the champion's release.
+        champion: commit of the champion's release.
 
     Returns:
-        What was done, in a sentence; None where nothing was wrong.
+        A sentence about the repair; None if the file was complete or missing.
     """
     path = paths.root / "dvc.lock"
     if not path.exists() or sound(_text(path)):
@@ -157,13 +157,13 @@ def mend(paths: Paths, champion: str | None) -> str | None:
         text = read()
         if sound(text):
             tables.write_text(text, path)
-            return f"{path} was no whole dvc.lock; {name} stands in its place"
+            return f"{path} was incomplete and is replaced by {name}"
     path.unlink()
-    return f"{path} was no whole dvc.lock and is removed; what was computed is in DVC's cache"
+    return f"{path} was incomplete and is removed; the outputs are in DVC's cache"
 
 
 def _copies(paths: Paths, champion: str | None) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Where a good one may be found, the newest first."""
+    """Yields name and reader of each replacement, the newest first."""
     yield "the copy of the last stage that ended", lambda: _text(_copy(paths))
     for name, commit in (("the champion's", champion), ("that of the last commit", "HEAD")):
         if commit:
@@ -171,7 +171,7 @@ def _copies(paths: Paths, champion: str | None) -> Iterator[tuple[str, Callable[
 
 
 def _copy(paths: Paths) -> Path:
-    """One for each workspace; several checkouts may share a home."""
+    """Returns the path of the backup copy; several checkouts may share a home."""
     name = hashlib.sha256(str(paths.root).encode()).hexdigest()[:12]
     return paths.home / "dvc-locks" / f"{name}.yaml"
 

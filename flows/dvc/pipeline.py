@@ -1,4 +1,4 @@
-"""Runs the stages of dvc.yaml through DVC: one pipeline, whoever starts it."""
+"""Runs the stages of dvc.yaml through DVC."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class StageOutcome(StrEnum):
 
 
 def stages(paths: Paths) -> list[str]:
-    """Those of STAGES that the project has, in order: a release before 0.3 has no `settings`."""
+    """Returns the project's stages, in order; a release before 0.3 has no stage `settings`."""
     text = (paths.root / "dvc.yaml").read_text(encoding="utf-8")
     return [stage for stage in STAGES if stage in yaml.safe_load(text)["stages"]]
 
 
 def changed_stages(paths: Paths) -> set[str]:
-    """The stages whose inputs, settings or outputs are not what dvc.lock says.
+    """Returns the stages whose inputs, settings or outputs differ from dvc.lock.
 
     Raises:
         StageFailed: DVC cannot read the project.
@@ -46,10 +46,10 @@ def changed_stages(paths: Paths) -> set[str]:
 
 
 def repro(stage: str, paths: Paths, *, force: bool = False) -> StageOutcome:
-    """Brings one stage up to date; with `force` runs it also where nothing changed.
+    """Brings one stage up to date; with `force` runs it even without changes.
 
     Raises:
-        StageFailed: with the stage's own paragraph.
+        StageFailed: the stage failed; the message is the stage's own paragraph.
     """
     forced = ["--force"] if force else []
     answer = process.ask(paths, "repro", "--single-item", *forced, stage)
@@ -62,7 +62,7 @@ def repro(stage: str, paths: Paths, *, force: bool = False) -> StageOutcome:
 
 
 def checkout(paths: Paths) -> None:
-    """Brings the outputs that dvc.lock names into the workspace, as far as the cache has them."""
+    """Checks the outputs in dvc.lock out into the workspace, as far as the cache has them."""
     with contextlib.suppress(StageFailed):
         process.ask(paths, "checkout", "--force", "--quiet")
 
@@ -78,13 +78,13 @@ def pull(paths: Paths, seconds: float = process.REMOTE_SECONDS) -> None:
 
 
 def verify(paths: Paths, stages: Sequence[str] = STAGES) -> None:
-    """That the stages' outputs are to the byte what dvc.lock says.
+    """Verifies the MD5 of the stages' outputs against dvc.lock.
 
-    DVC asks only size and times of a file that it has seen before, and checks an altered object of
-    its cache out without a word.
+    DVC compares only size and times of a known file, and checks an altered object of its cache out
+    without a warning.
 
     Raises:
-        ReleaseError: an output was altered; one that is missing is DVC's own business.
+        ReleaseError: an output was altered. A missing output is left to DVC.
     """
     for step in lockfile.parse((paths.root / "dvc.lock").read_text(encoding="utf-8")):
         for path, id_ in step.outs.items() if step.stage in stages else ():
@@ -94,12 +94,12 @@ def verify(paths: Paths, stages: Sequence[str] = STAGES) -> None:
                     f"Expected {folder} as dvc.lock says ({id_}), but its files were "
                     "altered, here or in DVC's cache. Nothing of it is used. Remove it and its "
                     f"altered objects ({', '.join(_altered(paths, folder, id_))}), then run "
-                    "`dvc pull`, or `newsloop run` to make it anew."
+                    "`dvc pull`, or `newsloop run` to make it again."
                 )
 
 
 def _folder_hash(folder: Path) -> str:
-    """DVC's hash of a folder: of the list of its files with their own hashes."""
+    """Computes DVC's hash of a folder: the MD5 of the list of its files and their MD5s."""
     listed = [
         {"md5": _md5(path), "relpath": path.relative_to(folder).as_posix()}
         for path in folder.rglob("*")
@@ -115,14 +115,14 @@ def _md5(path: Path) -> str:
 
 
 def _altered(paths: Paths, folder: Path, id_: str) -> list[str]:
-    """The objects of DVC's cache that are not what their names say; for a message."""
+    """Returns the objects of DVC's cache whose MD5 differs from their name, for a message."""
     answer = process.ask(paths, "cache", "dir")
     objects = Path(answer.strip()) / "files" / "md5"
     listing = objects / id_[:2] / id_[2:]
     if not listing.is_file():
         return [str(folder)]
     hashes = [entry["md5"] for entry in json.loads(listing.read_text(encoding="utf-8"))]
-    files = [objects / one[:2] / one[2:] for one in hashes]
+    files = [objects / md5[:2] / md5[2:] for md5 in hashes]
     wrong = [
         str(file) for file in files if file.is_file() and _md5(file) != "".join(file.parts[-2:])
     ]
@@ -131,18 +131,18 @@ def _altered(paths: Paths, folder: Path, id_: str) -> list[str]:
 
 @contextlib.contextmanager
 def earlier_data_kept(paths: Paths) -> Iterator[None]:
-    """Puts pins, dvc.lock and data back as they were if what happens inside fails.
+    """Restores pins, dvc.lock and data if the body fails.
 
-    DVC deletes a stage's outputs before it runs. The failed run's own results stay in DVC's cache,
-    so that what was computed is not computed again. An interrupted run puts back the pins only:
-    a checkout takes longer than a person waits after Ctrl-C, and the next run makes the data.
+    DVC deletes a stage's outputs before it runs. The failed run's results stay in DVC's cache, so
+    that they are not computed again. An interrupted run restores the pins only: a checkout takes
+    longer than a person waits after Ctrl-C, and the next run makes the data.
     """
     pins = (paths.root / "dvc.lock", paths.snapshot, paths.baseline, paths.candidate)
     before = {path: path.read_bytes() for path in pins if path.exists()}
     try:
         yield
     except GateRefused:
-        raise  # the refused candidate's report is what a person wants to look at
+        raise  # keeps the refused candidate's report for a person
     except BaseException as error:
         if pins[0] in before:
             _put_back(paths, before, data=isinstance(error, Exception))
@@ -150,7 +150,7 @@ def earlier_data_kept(paths: Paths) -> Iterator[None]:
 
 
 def _put_back(paths: Paths, before: Mapping[Path, bytes], *, data: bool) -> None:
-    """Writes what differs, as far as a full disk lets it: why the run failed matters more."""
+    """Restores the files; only logs a failure, because the run's own error matters more."""
     try:
         for path, content in before.items():
             if not path.exists() or path.read_bytes() != content:
@@ -158,4 +158,4 @@ def _put_back(paths: Paths, before: Mapping[Path, bytes], *, data: bool) -> None
         if data:
             checkout(paths)
     except (OSError, NewsloopError) as error:
-        _LOG.warning("the earlier data could not be put back: %s Make room and run again.", error)
+        _LOG.warning("the earlier data could not be restored: %s Free space and run again.", error)

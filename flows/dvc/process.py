@@ -1,6 +1,6 @@
-"""DVC in a process of its own, which is asked one command after the other.
+"""DVC in a separate process that runs one command after the other.
 
-Importing DVC takes longer than most of what it is asked: who asks more than once keeps the process.
+Importing DVC takes longer than most commands, so a caller of several commands keeps the process.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ _LIMITS = {"repro": STAGE_SECONDS, "pull": REMOTE_SECONDS}
 _OVER = b"\0"  # ends what a command says, on both streams; on stdout its status follows
 _STATUS = re.compile(rb"\0(\d+)\n\Z")
 _READ = 65536  # bytes at a time
-_LOOK_SECONDS = 0.2  # between two looks whether there is anything to read
+_POLL_SECONDS = 0.2  # timeout of one wait for output
 _INTERRUPTED = 128 + signal.SIGINT
 _KEPT: ContextVar[Dvc | None] = ContextVar("_KEPT", default=None)
 
 
 class StageFailed(NewsloopError):
-    """A stage exited with an error; the message is its own paragraph."""
+    """Failure of a stage; the message is the stage's own paragraph."""
 
 
 @contextlib.contextmanager
 def kept(paths: Paths) -> Iterator[None]:
-    """Whatever is asked of this project inside is asked of one process."""
+    """Runs all commands for this project inside the context in one process."""
     with Dvc(paths) as dvc:
         token = _KEPT.set(dvc)
         try:
@@ -74,10 +74,10 @@ def ask(paths: Paths, *arguments: str, seconds: float | None = None) -> str:
 
 
 class Dvc:
-    """The process of one project. It leads a process group: what it starts ends with it.
+    """DVC process of one project. It leads a process group, so that its children end with it.
 
     Attributes:
-        root: of the project.
+        root: folder of the project.
     """
 
     def __init__(self, paths: Paths) -> None:
@@ -87,7 +87,7 @@ class Dvc:
             "NEWSLOOP_HOME": str(paths.home),
             "NEWSLOOP_CHECKOUT": str(paths.sources),
         }
-        # A stage's `python` must be this one, also when nobody activated the environment.
+        # A stage's `python` must be this one, also without an activated environment.
         path = self._env.get("PATH", "")
         self._env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{path}"
         if sys.stderr.isatty():
@@ -101,7 +101,7 @@ class Dvc:
         self.end()
 
     def end(self) -> None:
-        """Ends the process and what it started; what is asked next starts another one."""
+        """Ends the process and its children; the next command starts a new process."""
         if self._running:
             self._running.end()
             self._running = None
@@ -110,7 +110,7 @@ class Dvc:
         """See the function of that name."""
         self._running = self._running or _Running(self.root, self._env)
         try:
-            answer, said, status = self._running.ask(["--wait-for-lock", *arguments], seconds)
+            answer, paragraph, status = self._running.ask(["--wait-for-lock", *arguments], seconds)
         except TimeoutError:
             self.end()
             raise StageFailed(
@@ -127,22 +127,23 @@ class Dvc:
             raise KeyboardInterrupt
         if status:
             raise StageFailed(
-                said or f"Expected `dvc {' '.join(arguments)}` to work, it exited with {status}."
+                paragraph
+                or f"Expected `dvc {' '.join(arguments)}` to work, it exited with {status}."
             )
         return answer
 
 
 class _Running:
     def __init__(self, root: Path, env: dict[str, str]) -> None:
-        # Not by stdin, which every stage inherits.
-        theirs, ours = os.pipe()
+        # A pipe for the commands, because every stage inherits stdin.
+        reader, writer = os.pipe()
         self._process = subprocess.Popen(
-            [*imports.dvc_server(), str(theirs)], cwd=root, env=env, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(theirs,),
+            [*imports.dvc_server(), str(reader)], cwd=root, env=env, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(reader,),
             start_new_session=True,
         )  # fmt: skip
-        os.close(theirs)
-        self._commands = os.fdopen(ours, "w", encoding="utf-8")
+        os.close(reader)
+        self._commands = os.fdopen(writer, "w", encoding="utf-8")
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._stdout: IO[bytes] = self._process.stdout
@@ -166,7 +167,7 @@ class _Running:
         answer = b""
         while not (over := _STATUS.search(answer)):
             # Not blocked for long: a signal's handler runs between two calls.
-            while not select.select([self._stdout], [], [], _LOOK_SECONDS)[0]:
+            while not select.select([self._stdout], [], [], _POLL_SECONDS)[0]:
                 if time.monotonic() > deadline:
                     raise TimeoutError
             more = os.read(self._stdout.fileno(), _READ)
@@ -175,10 +176,10 @@ class _Running:
             answer += more
         status = int(over[1]) if over else -abs(self._ended() or 1)
         try:
-            said = self._paragraphs.get(timeout=_GRACE_SECONDS)
+            paragraph = self._paragraphs.get(timeout=_GRACE_SECONDS)
         except queue.Empty:  # what outlived DVC holds its stderr
-            said = ""
-        return answer[: over.start() if over else None].decode(errors="replace"), said, status
+            paragraph = ""
+        return answer[: over.start() if over else None].decode(errors="replace"), paragraph, status
 
     def _ended(self) -> int:
         """The exit status of a DVC that has closed its output."""
@@ -188,7 +189,7 @@ class _Running:
             return 0
 
     def end(self) -> None:
-        """Ends DVC and the stage below it: a stage that outlives DVC would still write."""
+        """Ends DVC and the stage below it, because a stage that outlives DVC goes on writing."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
@@ -201,25 +202,25 @@ class _Running:
 
 
 def _relay(stream: IO[bytes], paragraphs: queue.SimpleQueue[str]) -> None:
-    """Passes on what a stage says; of each command its last error, DVC's own if it had none."""
-    line, said, own = b"", "", False
+    """Forwards a stage's progress, and queues each command's last error, else DVC's own."""
+    line, paragraph, of_stage = b"", "", False
     with stream:
         while byte := stream.read(1):
             if byte == _OVER:
-                paragraphs.put(said)
-                line, said, own = b"", "", False
+                paragraphs.put(paragraph)
+                line, paragraph, of_stage = b"", "", False
                 continue
             line += byte
             if byte not in b"\r\n":
                 continue
             text = line.decode(errors="replace").strip()
             if text.startswith(_ERROR):
-                said, own = redact(text.removeprefix(_ERROR)), True
+                paragraph, of_stage = redact(text.removeprefix(_ERROR)), True
             elif text.startswith("ERROR:"):
-                if not own:
-                    said = redact(text.removeprefix("ERROR:").strip())
+                if not of_stage:
+                    paragraph = redact(text.removeprefix("ERROR:").strip())
             elif text and not is_noise(text):
                 sys.stderr.write(line.decode(errors="replace"))
                 sys.stderr.flush()
             line = b""
-    paragraphs.put(said)
+    paragraphs.put(paragraph)

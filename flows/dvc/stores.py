@@ -1,7 +1,7 @@
-"""DVC's stores by content: the cache and every remote, object by object.
+"""Objects of DVC's stores: the cache and every remote.
 
-DVC's command line has no way to remove the objects of one document's versions, so its library is
-asked where they lie. Nothing here runs a stage.
+DVC's command line cannot remove the objects of one document, so this module calls DVC's library.
+No function here runs a stage.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from components.core.errors import NewsloopError
 from components.core.runtime import limited
 from flows.dvc import lockfile
 
-DIRECTORY = ".dir"  # how the id of a folder's list of files ends
+DIRECTORY = ".dir"  # suffix of the id of a folder's list of files
 _PARQUET = b"PAR1"
 _CALL_SECONDS = 600.0  # of one call to a store: the list of a million objects
 
@@ -31,16 +31,16 @@ class DvcStore:
     """The objects of one store.
 
     Args:
-        name: for messages, such as "cache" or "remote local".
-        database: DVC's own object for it.
-        runs: its folder of remembered runs; None where there is none on this machine.
+        name: name in messages, such as "cache" or "remote local".
+        database: DVC's object database.
+        runs: folder of DVC's run cache; None without one on this machine.
     """
 
     def __init__(self, name: str, database: Any, runs: Path | None = None) -> None:
         self.name, self._database, self.runs = name, database, runs
 
     def ids(self) -> set[str]:
-        """The ids of all objects.
+        """Returns the ids of all objects.
 
         Raises:
             NewsloopError: the store cannot be reached.
@@ -65,7 +65,7 @@ class DvcStore:
             raise self._unreachable(error) from error
 
     def delete(self, id_: str) -> None:
-        """Removes an object, if it is here."""
+        """Removes an object, if the store has it."""
         path = self._database.oid_to_path(id_)
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -77,16 +77,16 @@ class DvcStore:
         """When the object was put here, UTC."""
         path = self._database.oid_to_path(id_)
         try:
-            moment = limited.call(lambda: self._database.fs.info(path), _CALL_SECONDS)
+            info = limited.call(lambda: self._database.fs.info(path), _CALL_SECONDS)
         except Exception as error:
             raise self._unreachable(error) from error
-        found = moment.get("mtime") or moment.get("LastModified")
-        if isinstance(found, datetime):
-            return found.astimezone(UTC)
-        return datetime.fromtimestamp(float(found), UTC)
+        time = info.get("mtime") or info.get("LastModified")
+        if isinstance(time, datetime):
+            return time.astimezone(UTC)
+        return datetime.fromtimestamp(float(time), UTC)
 
     def forget_runs(self, gone: set[str]) -> int:
-        """Removes the remembered runs that speak of one of these objects; how many."""
+        """Removes the recorded runs that mention one of these objects; returns their number."""
         count = 0
         for file in self._run_files():
             if gone & set(file.read_text(encoding="utf-8", errors="replace").split()):
@@ -95,13 +95,13 @@ class DvcStore:
         return count
 
     def remembered(self) -> list[lockfile.Step]:
-        """The runs in DVC's cache of runs, those of failed learning runs too."""
-        found = []
+        """Reads DVC's run cache, with the runs of failed learning runs."""
+        steps = []
         for file in self._run_files():
             entry = yaml.safe_load(file.read_text(encoding="utf-8"))
             stage = str(entry.get("cmd", "")).rpartition("components.")[2]
-            found.append(lockfile.step(stage, entry))
-        return found
+            steps.append(lockfile.step(stage, entry))
+        return steps
 
     def _run_files(self) -> list[Path]:
         if self.runs is None or not self.runs.is_dir():
@@ -114,13 +114,13 @@ class DvcStore:
 
     def _unreachable(self, error: Exception) -> NewsloopError:
         return NewsloopError(
-            f"Expected to reach DVC's {self.name}, got: {type(error).__name__}: {error}. Mend that "
-            "and run the same command again; what was done is not done twice."
+            f"Expected to reach DVC's {self.name}, got: {type(error).__name__}: {error}. Fix that "
+            "and run the same command again; finished steps are not repeated."
         )
 
 
 def open_stores(root: Path) -> list[DvcStore]:
-    """The cache of the project at `root`, then each of its remotes.
+    """Opens the cache of the project at `root`, then each of its remotes.
 
     Raises:
         NewsloopError: DVC cannot read the project or a remote's settings.
@@ -139,14 +139,14 @@ def open_stores(root: Path) -> list[DvcStore]:
             stores.append(DvcStore(f"remote {name}", remote.odb, local))
     except DvcException as error:
         raise NewsloopError(
-            f"Expected DVC to open the project at {root} and its remotes, got: {error}. Mend "
-            ".dvc/config and run this again."
+            f"Expected DVC to open the project at {root} and its remotes, got: {error}. Fix "
+            ".dvc/config and run the same command again."
         ) from error
     return stores
 
 
 class Library:
-    """All stores together: an object is read from the first that has it, folders are remembered."""
+    """Union of all stores: reads an object from the first store with it, and caches folders."""
 
     def __init__(self, stores: list[DvcStore]) -> None:
         self.stores = stores
@@ -160,18 +160,18 @@ class Library:
         return None
 
     def files(self, folder: str) -> dict[str, str] | None:
-        """Relative path -> id of the files of a folder; None if nobody has its list any more."""
+        """Returns relative path -> id of a folder's files; None if no store has its list."""
         if folder not in self._folders:
             content = self.read(folder)
             self._folders[folder] = (
                 None
                 if content is None
-                else {one["relpath"]: str(one["md5"]) for one in json.loads(content)}
+                else {file["relpath"]: str(file["md5"]) for file in json.loads(content)}
             )
         return self._folders[folder]
 
     def tables(self, ids: set[str]) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Those of the objects that are Parquet tables with an id or an author, and the tables."""
+        """Yields id and columns of each object that is a Parquet table with a column id."""
         for id_ in sorted(ids):
             content = None if id_.endswith(DIRECTORY) else self.read(id_)
             if content is None or not content.startswith(_PARQUET):
@@ -182,7 +182,7 @@ class Library:
 
 
 def people_columns(file: Path | io.BytesIO) -> pl.DataFrame | None:
-    """The columns id, author and text of a Parquet table, as far as it has them; None if no id."""
+    """Reads the columns id, author and text of a Parquet table; None without a column id."""
     names = pl.read_parquet_schema(file)
     if isinstance(file, io.BytesIO):
         file.seek(0)

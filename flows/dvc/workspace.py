@@ -1,9 +1,8 @@
-"""Where a learning run works, and the lock that keeps it alone.
+"""Workspace of a learning run, and the lock that allows one run at a time.
 
-A person's `newsloop run` works in the checkout where it was typed, with its settings as they are.
-A run that a schedule or an event started works in a clone under NEWSLOOP_HOME, at the commit of
-the champion's release: production learns from new data by the recipe that was released, and a new
-recipe comes in only when a person runs it.
+A person's `newsloop run` works in the checkout, with its settings. A run of a schedule or an event
+works in a clone under NEWSLOOP_HOME, at the commit of the champion's release. So production trains
+new data with the released settings, and new settings take effect only when a person runs them.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from components.core.ledger import Champion
 from components.core.paths import Paths
 from components.core.scrub import suppression
 
-_SUPPRESSES = Version("0.2.0")  # the first version whose number says that it suppresses
+_SUPPRESSES = Version("0.2.0")  # every version from this on leaves out erased subjects
 
 
 @contextlib.contextmanager
 def alone(paths: Paths) -> Iterator[None]:
-    """Holds the learning lock of this installation. It ends with the process, however that ends.
+    """Holds the learning lock of this installation; a dead process releases it (flock).
 
     Raises:
         Busy: another living process holds it.
@@ -41,16 +40,16 @@ def alone(paths: Paths) -> Iterator[None]:
         except OSError as error:
             raise Busy(
                 "Expected to be the only learning run, but another one is at work (it holds "
-                f"{paths.lock}). Wait for it, or look at it with `newsloop status`."
+                f"{paths.lock}). Wait for its end; `newsloop status` shows it."
             ) from error
         yield
 
 
 def settle(paths: Paths) -> None:
-    """Makes what a run needs and a clone does not bring: keys, and where DVC's remote lies.
+    """Creates the parts of a run that a git clone lacks: keys, and the address of DVC's remote.
 
     Raises:
-        NewsloopError: no git repository, or no right to write.
+        NewsloopError: no git repository, or no permission to write.
     """
     if git.query(paths.root, "rev-parse", "--verify", "--quiet", "HEAD") is None:
         raise NewsloopError(
@@ -69,16 +68,17 @@ def settle(paths: Paths) -> None:
 
 
 def prepare(paths: Paths, champion: Champion) -> Paths:
-    """The workspace clone, at the commit that `champion` was released from.
+    """Prepares the workspace clone at the commit that `champion` was released from.
 
     Raises:
-        ReleaseError: git cannot clone or find that commit.
+        ReleaseError: git cannot clone or find that commit, or the champion is too old to leave
+            out erased subjects.
     """
     clone = Paths(paths.workspace, paths.home, checkout=paths.root)
     try:
         _move(clone, champion)
     except GitError:
-        # A clone that git cannot use was torn. Whatever was released from it is in the checkout.
+        # The clone is torn. The checkout has every release that was made from it.
         if not (clone.root / ".git").exists():
             raise
         shutil.rmtree(clone.root)
@@ -86,16 +86,16 @@ def prepare(paths: Paths, champion: Champion) -> Paths:
     configure_dvc(clone, paths.root / ".dvc" / "cache")
     if suppression.read(paths)["subjects"] and not suppresses(clone.root):
         raise ReleaseError(
-            f"Expected {champion.tag} to know the list of erased subjects, it is older than that. "
-            "Run `newsloop run` in the checkout to release a version that leaves them out."
+            f"Expected {champion.tag} to leave out erased subjects, it is too old for that. Run "
+            "`newsloop run` in the checkout to release a version that leaves them out."
         )
     return clone
 
 
 def suppresses(root: Path) -> bool:
-    """Tells whether the release checked out at `root` leaves out erased subjects.
+    """Returns True if the release checked out at `root` leaves out erased subjects.
 
-    Every release since 0.2.0 does. Those of 0.1.0 do if they hold the module that did it then.
+    Every release since 0.2.0 does; one of 0.1.0 does if it contains the module for it.
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     if Version(project["project"]["version"]) >= _SUPPRESSES:
@@ -104,34 +104,34 @@ def suppresses(root: Path) -> bool:
 
 
 def _move(clone: Paths, champion: Champion) -> None:
-    """Brings the clone to the champion's commit; makes it first where there is none."""
+    """Checks the champion's commit out in the clone; makes the clone first if it is missing."""
     source = clone.sources
     if not (clone.root / ".git").is_dir():
         shutil.rmtree(clone.root, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=clone.home, prefix=".workspace-") as folder:
-            made = Path(folder) / "clone"
-            git.run(clone.home, "clone", "--quiet", "--no-checkout", str(source), str(made))
-            made.rename(clone.root)
+            new = Path(folder) / "clone"
+            git.run(clone.home, "clone", "--quiet", "--no-checkout", str(source), str(new))
+            new.rename(clone.root)
     git.run(clone.root, "fetch", "--quiet", "--tags", "--force", "origin")
     git.run(clone.root, "checkout", "--quiet", "--force", "--detach", champion.commit)
 
 
 def configure_dvc(paths: Paths, cache: Path | None = None) -> None:
-    """Writes .dvc/config.local: where the local remote lies, and whose cache is shared (None: own).
+    """Writes .dvc/config.local: the local remote, and the shared cache (None: no shared cache).
 
-    A clone takes the checkout's config.local first: keys of an S3 remote stand there. Where
-    .dvc/config names another default remote, such as S3, that one is pushed to.
+    A clone first copies the checkout's config.local, which holds the keys of an S3 remote. If
+    .dvc/config names another default remote, such as S3, DVC pushes to that one.
     """
     from configobj import ConfigObj
     from dvc.config import Config
 
     folder = paths.root / ".dvc"
-    theirs = paths.sources / ".dvc" / "config.local"
+    checkout = paths.sources / ".dvc" / "config.local"
     if paths.checkout:
         (folder / "config.local").unlink(missing_ok=True)
-        if theirs.is_file():
-            shutil.copy(theirs, folder / "config.local")
-    # The clone's commit may be older than a remote whose keys stand here.
+        if checkout.is_file():
+            shutil.copy(checkout, folder / "config.local")
+    # The clone's commit may be older than a remote whose keys are in config.local.
     remotes = Config(str(folder), validate=False)["remote"]
     known = {f'remote "{name}"' for name, remote in remotes.items() if "url" in remote}
     # DVC's own writer fails at a path that is not ASCII.

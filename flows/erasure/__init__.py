@@ -1,15 +1,14 @@
-"""newsloop erase: takes one subject out of everything that this installation keeps.
+"""newsloop erase: removes one subject from all data of this installation.
 
-1. Hold the learning lock; put the subject's keyed hash on the suppression list, so that nothing
-   takes it in again while the rest is done.
-2. Find its traces: rows by pseudonym and id, repeats by text, in the trees, every store of DVC and,
-   where only the raw text can tell (an e-mail address), in the sources.
-3. Write down what is to go (.newsloop/erasures/, mode 0600): a run that was killed goes on from it.
-4. Retire the versions that were trained on it; take rows out of trees, ledger and caches; remove
-   objects from the cache and the remotes; ask for a retraining.
-5. Search everything for what should be gone, and write a signed certificate.
+1. Hold the learning lock. Find the subject's traces: rows by pseudonym and id, repeats by text, in
+   the trees, in every store of DVC and, for an e-mail address, in the sources' raw texts.
+2. Put the subject's keyed hash on the suppression list, so that nothing ingests it again.
+3. Write the journal (.newsloop/erasures/, mode 0600), from which a killed run continues.
+4. Retire the versions that were trained on it; remove rows from trees, ledger and caches; remove
+   objects from the cache and the remotes; request a retraining.
+5. Search everything for the traces, and write a signed certificate.
 
-Each step does nothing when it was done before.
+Each step is idempotent.
 """
 
 from __future__ import annotations
@@ -44,8 +43,8 @@ from flows.erasure import plan as erasure_plan
 from flows.erasure.certificate import Deeds
 from flows.erasure.plan import Plan
 
-_DISTINCT = 8  # characters from which an id or a name can be searched for without false hits
-_EXCERPT = 60  # characters of a text that is searched for
+_DISTINCT = 8  # characters of an id or a name, from which a search has no false hits
+_EXCERPT = 60  # characters of a text that are searched for
 
 
 def erase(
@@ -61,20 +60,20 @@ def erase(
     """Erases `subject`.
 
     Args:
-        params, paths: of the checkout.
-        ledger: open; it is left open.
-        subject: who, or which document.
+        params, paths: settings and paths of the checkout.
+        ledger: open ledger; the caller closes it.
+        subject: person or document.
         now: UTC.
-        dry_run: find and tell, change nothing.
-        retire_now: let an earlier version that never learned from the subject serve at once.
+        dry_run: search and report, change nothing.
+        retire_now: deploy the newest version that was not trained on the subject at once.
 
     Returns:
-        The plan's summary; after the deed also `champion`, `retrain`, `certificate`, `left`.
+        The plan's summary; after an erasure also `champion`, `retrain`, `certificate`, `left`.
 
     Raises:
-        Busy: a learning run is at work.
+        Busy: a learning run holds the lock.
         UsageError: `retire_now` without another version to serve.
-        LedgerError: predictions are on their way to the ledger; see `need_delivered`.
+        LedgerError: predictions wait in the service's spool; see `need_delivered`.
         NewsloopError: a store, the ledger or a source cannot be reached.
     """
     with workspace.alone(paths):
@@ -83,7 +82,7 @@ def erase(
         plan = erasure_plan.find(params, paths, ledger, subject, roots, Library(stores))
         replacement = _replacement(ledger, plan) if retire_now else None
         if dry_run:
-            trees = [one for root in roots for one in lineage.clean_tree(
+            trees = [deed for root in roots for deed in lineage.clean_tree(
                 root, plan.traces, plan.held, dry_run=True)]  # fmt: skip
             return {**plan.summary(), "dry_run": True, "trees": trees}
         need_delivered(paths)
@@ -123,20 +122,20 @@ def erase(
 
 
 def need_delivered(paths: Paths) -> None:
-    """Refuses while the service's spool holds texts, which would reach the ledger afterwards.
+    """Refuses while the service's spool contains texts, which would reach the ledger later.
 
     Raises:
-        LedgerError: it does.
+        LedgerError: the spool is not empty.
     """
     if paths.spool.is_dir() and any(paths.spool.iterdir()):
         raise LedgerError(
             f"Expected all predictions in the ledger, found some waiting in {paths.spool}. Start "
-            "the service, see in its metrics that newsloop_spool_bytes is 0, and erase again."
+            "the service, wait until its metric newsloop_spool_bytes is 0, and erase again."
         )
 
 
 def _replacement(ledger: Ledger, plan: Plan) -> int | None:
-    """The version to serve in place of a champion that knows the subject."""
+    """Returns the newest version without the subject; None if the champion does not know it."""
     champion = ledger.champion()
     if champion is None or champion.version not in plan.learned:
         return None
@@ -144,7 +143,7 @@ def _replacement(ledger: Ledger, plan: Plan) -> int | None:
     good = [row["version"] for row in ledger.versions() if row["version"] not in bad]
     if not good:
         raise UsageError(
-            f"Expected a version that never learned from the subject to serve instead of "
+            f"Expected a version without the subject in its training data to serve instead of "
             f"{champion.tag}, there is none. Erase without --retire-now and then `newsloop run`, "
             "or stop the service with `newsloop down` first."
         )
@@ -159,7 +158,7 @@ def _retire(
     now: datetime,
     deeds: Deeds,
 ) -> None:
-    """Marks versions, changes the champion if that was asked for, removes bundles."""
+    """Retires versions, deploys the replacement if there is one, and removes bundles."""
     rows = {row["version"]: row for row in ledger.versions()}
     retired = ledger.retired()
     for version in sorted(plan.learned):
@@ -177,7 +176,7 @@ def _retire(
 
 
 def retired_bundles(paths: Paths, ledger: Ledger) -> list[Path]:
-    """The bundles of retired versions that do not serve any more."""
+    """Returns the stored bundles of retired versions, except the champion's."""
     champion = ledger.champion()
     serving = champion.bundle if champion else None
     retired = {row["bundle"] for row in ledger.retired().values()} - {serving}
@@ -185,10 +184,10 @@ def retired_bundles(paths: Paths, ledger: Ledger) -> list[Path]:
 
 
 def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
-    """The ledger's texts, the scrub cache, and copies that are made anew when they are needed."""
+    """Erases the ledger's texts, cache entries, and copies that newsloop can make again."""
     if count := ledger_retention.forget(ledger, sorted(plan.predictions)):
         deeds.add("ledger", f"{count} texts emptied")
-        for page in sorted(paths.monitoring_reports.glob("*.html")):  # they show examples of texts
+        for page in sorted(paths.monitoring_reports.glob("*.html")):  # pages show example texts
             page.unlink()
             deeds.add(str(page), "page of monitoring removed")
     ledger_retention.compact(ledger)
@@ -204,7 +203,7 @@ def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
             deeds.add(str(paths.feeds), what, before, tables.file_hash(paths.feeds))
     if not plan.traces.ids:
         return
-    # What an unfinished training has learned from, nobody can read out of its weights.
+    # Weights of an unfinished training do not show which documents they were trained on.
     for folder, what in (
         (paths.home / "demo", "sandbox of the demo"),
         (paths.home / "drill", "sandbox of the drills"),
@@ -217,7 +216,7 @@ def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
 
 
 def _clean_scrub_cache(path: Path, texts: set[str]) -> str:
-    """Deletes the rows with these texts; the whole cache if it is built in a way unknown here."""
+    """Deletes the rows with these texts; the whole cache if its schema is unknown."""
     try:
         count = scrub_cache.forget(path, texts)
     except sqlite3.Error:
@@ -231,8 +230,8 @@ def _purge(plan: Plan, stores: list[DvcStore], deeds: Deeds) -> None:
     """Removes the objects from every store."""
     for store in stores:
         for id_ in sorted(plan.objects & store.ids()):
-            # The cache keeps the lists of tables' folders: a later erasure asks them which
-            # version learned from what. They hold names of files and hashes only.
+            # The cache keeps the lists of the tables' folders, which hold only file names and
+            # hashes: a later erasure reads from them which version was trained on which table.
             if store.name == "cache" and id_ in plan.held.tables:
                 continue
             deeds.once(f"DVC {store.name}", "object removed", id_)
@@ -242,7 +241,7 @@ def _purge(plan: Plan, stores: list[DvcStore], deeds: Deeds) -> None:
 
 
 def _ask_for_retraining(ledger: Ledger, plan: Plan, now: datetime) -> str | None:
-    """A decision that the next monitoring run hands to the learning deployment; its id."""
+    """Records a request, which the next monitoring run sends; returns the decision's id."""
     champion = ledger.champion()
     if champion is None or champion.version not in ledger.retired():
         return None
@@ -265,20 +264,20 @@ def _ask_for_retraining(ledger: Ledger, plan: Plan, now: datetime) -> str | None
 def _search(
     params: Params, paths: Paths, subject: Subject, plan: Plan, stores: list[DvcStore]
 ) -> list[str]:
-    """Looks for everything that should be gone; the places where it still is."""
+    """Searches for the subject's traces; returns the locations where one is left."""
     traces = plan.traces
-    needles = {one for one in traces.authors if one}
-    needles |= {one for one in traces.ids if len(one) >= _DISTINCT}
+    needles = {author for author in traces.authors if author}
+    needles |= {id_ for id_ in traces.ids if len(id_) >= _DISTINCT}
     needles |= {text.strip()[:_EXCERPT] for text in traces.texts}
     if len(subject.key) >= _DISTINCT:
         needles.add(subject.key)
     canaries = Canaries.of(needles, whole_words=True)
-    ours = [paths.home / "erasures", paths.keys]
+    journals = [paths.home / "erasures", paths.keys]
     sources = [paths.sources / source.path for source in params.ingest.sources if source.path]
-    places = [paths.root / "data", paths.root / ".dvc", paths.home]
+    searched = [paths.root / "data", paths.root / ".dvc", paths.home]
     left = [
         f"{hit.file}: {hit.where}"
-        for hit in scan(places, canaries, leave_out=[*ours, *sources]).hits
+        for hit in scan(searched, canaries, leave_out=[*journals, *sources]).hits
     ]
     for store in stores:
         left += [f"DVC {store.name}: {id_}" for id_ in sorted(plan.held.files & store.ids())]

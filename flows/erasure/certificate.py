@@ -1,6 +1,6 @@
-"""What an erasure did, written down and signed: what, where, when, hashes before and after.
+"""Signed certificate of an erasure: each deletion with location, and hashes before and after.
 
-.newsloop/certificates/<time>-<erasure>.json  names nobody: the subject is a keyed hash
+.newsloop/certificates/<time>-<erasure>.json  without names: the subject is a keyed hash
                        <time>-<erasure>.sig   Ed25519, by the key that signs bundles
 """
 
@@ -30,25 +30,25 @@ NOT_REACHED = [
 
 
 class Deeds:
-    """What an erasure has done so far, also before it was killed: a line a deed, in a file.
+    """Log of an erasure's deletions, one JSON line each; a killed erasure continues it.
 
     Args:
-        path: of the file; made at the first deed.
+        path: path of the file; the first entry creates it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         text = path.read_text(encoding="utf-8") if path.exists() else ""
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:  # a killed run left half of a line
-            tables.write_text(whole, path)
-        self.all: list[dict[str, Any]] = [json.loads(line) for line in whole.splitlines()]
+        complete = text[: text.rfind("\n") + 1]
+        if complete != text:  # a killed run left half of a line
+            tables.write_text(complete, path)
+        self.all: list[dict[str, Any]] = [json.loads(line) for line in complete.splitlines()]
         self.new = 0
 
     def add(
         self, where: str, what: str, before: str | None = None, after: str | None = None
     ) -> None:
-        """Notes one thing that was done; `before` and `after` are hashes, None where none is."""
+        """Logs one deletion; `before` and `after` are hashes, None without a file."""
         deed = {"where": where, "what": what, "before": before, "after": after}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(deed) + "\n")
@@ -58,10 +58,10 @@ class Deeds:
     def once(
         self, where: str, what: str, before: str | None = None, after: str | None = None
     ) -> None:
-        """Notes a deed, unless a killed run has noted the same.
+        """Logs a deletion, unless a killed run has logged the same.
 
-        So it can be noted before it is done: noted afterwards, it would be in no certificate when
-        the run is killed in between.
+        So the caller logs before it deletes. If it logged afterwards, a kill in between would leave
+        the deletion out of the certificate.
         """
         if {"where": where, "what": what, "before": before, "after": after} not in self.all:
             self.add(where, what, before, after)
@@ -79,13 +79,13 @@ def exists(paths: Paths, erasure: str) -> bool:
 
 
 def newest(paths: Paths, erasure: str) -> Path | None:
-    """The newest certificate of an erasure; None if there is none."""
-    found = sorted(folder(paths).glob(f"*-{erasure}.json"))
-    return found[-1] if found else None
+    """Returns the newest certificate of an erasure; None without one."""
+    certificates = sorted(folder(paths).glob(f"*-{erasure}.json"))
+    return certificates[-1] if certificates else None
 
 
 def write(paths: Paths, erasure: str, facts: dict[str, Any], now: datetime) -> Path:
-    """Writes and signs a certificate; the signature first, so that none stands without it."""
+    """Writes and signs a certificate; the signature first, so that no certificate lacks one."""
     path = folder(paths) / f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{erasure}.json"
     draft = tables.write_json(facts, path.with_suffix(".draft"))
     content = draft.read_bytes()
@@ -96,10 +96,10 @@ def write(paths: Paths, erasure: str, facts: dict[str, Any], now: datetime) -> P
 
 
 def verify(paths: Paths, path: Path) -> dict[str, Any]:
-    """What the certificate at `path` says, once its signature was checked.
+    """Verifies the signature of the certificate at `path` and returns its facts.
 
     Raises:
-        BundleError: it was altered, or signed by another key.
+        BundleError: the certificate was altered, or signed by another key.
     """
     try:
         signature = path.with_suffix(".sig").read_bytes()

@@ -1,7 +1,7 @@
-"""Which data, models and versions hold a subject: bundle -> commit -> dvc.lock -> tables.
+"""Data lineage of a subject: bundle -> commit -> dvc.lock -> tables.
 
-What a step makes holds a subject if what it read did: a model that was trained on a table with one
-of its rows, a report that was drawn over one, a bundle that wraps such a model.
+An output holds a subject if an input did: a model that was trained on a table with the subject's
+rows, a report about such a table, a bundle with such a model.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ SPLIT, TRAINED, EVALUATED, PACKAGED = (
 )  # fmt: skip
 LEARNED_FROM = ("train.parquet", "validation.parquet")
 SIDES = (*LEARNED_FROM, "test.parquet")
-_LONG = 40  # characters from which two equal texts are the same document, and no mere phrase
+_LONG = 40  # characters, from which two equal texts are the same document and not a mere phrase
 
 
 @dataclass
 class Traces:
-    """What is known of a subject in our data; grows while one looks.
+    """Known traces of a subject; a search adds more.
 
     Attributes:
         authors: pseudonyms.
-        ids: of documents.
-        texts: scrubbed, of these documents; so that repeats under other names are found.
+        ids: ids of documents.
+        texts: scrubbed texts of these documents, which find repeats under other names.
     """
 
     authors: set[str] = field(default_factory=set)
@@ -42,19 +42,23 @@ class Traces:
     texts: set[str] = field(default_factory=set)
 
     def rows(self, table: pl.DataFrame) -> pl.Series:
-        """Which rows of a table with an id, and perhaps author and text, belong to the subject."""
-        found = pl.col("id").is_in(sorted(self.ids)).fill_null(value=False)
+        """Returns a bool for each row: True if id, author or text belongs to the subject.
+
+        Args:
+            table: has the column id; author and text are optional.
+        """
+        matches = pl.col("id").is_in(sorted(self.ids)).fill_null(value=False)
         if "author" in table.columns:
-            found = found | pl.col("author").is_in(sorted(self.authors)).fill_null(value=False)
+            matches = matches | pl.col("author").is_in(sorted(self.authors)).fill_null(value=False)
         if "text" in table.columns:
-            found = found | pl.col("text").is_in(sorted(self.texts)).fill_null(value=False)
-        return table.select(found.alias("found"))["found"]
+            matches = matches | pl.col("text").is_in(sorted(self.texts)).fill_null(value=False)
+        return table.select(matches.alias("matches"))["matches"]
 
     def learn(self, table: pl.DataFrame) -> bool:
-        """Takes ids, author and texts of the subject's rows over; True if there are such rows.
+        """Adds ids and texts of the subject's rows; returns True if the table has such rows.
 
-        The author of a row counts only where authors are looked for: a document that is erased by
-        its id does not take its author's other documents with it.
+        The author of a row is not added: an erasure of a document must not erase its author's
+        other documents.
         """
         rows = table.filter(self.rows(table))
         self.ids.update(rows["id"].drop_nulls().to_list())
@@ -66,14 +70,14 @@ class Traces:
 
 @dataclass
 class Held:
-    """Where a subject is in DVC's stores.
+    """Objects with a subject in DVC's stores.
 
     Attributes:
-        files: ids of tables with its rows.
-        tables: ids of the folders of ingest, validate and split that hold such a table.
-        drawn: ids of evaluations that read its rows, or measured a model that did.
-        models: ids of models that were trained on it, and of bundles that wrap such a model, or
-            keep signals of its texts in their reference.
+        files: ids of tables with the subject's rows.
+        tables: ids of the folders of ingest, validate and split with such a table.
+        drawn: ids of evaluations that read its rows, or measured a model trained on them.
+        models: ids of models that were trained on its rows, and of bundles with such a model or
+            with signals of its texts in their reference.
     """
 
     files: set[str] = field(default_factory=set)
@@ -87,10 +91,10 @@ class Held:
 
 
 def search(library: Library, ids: set[str], traces: Traces) -> set[str]:
-    """The tables among the objects `ids` that hold the subject; `traces` learns from them.
+    """Returns the tables among the objects `ids` with the subject, and extends `traces`.
 
-    Looks again as long as something new is learned: a text that was found under one id may stand
-    under another one in a table that was looked at before.
+    Repeats the search until no trace is new: a text found under one id may be under another id in
+    a table that was searched before.
     """
     held: set[str] = set()
     while True:
@@ -103,41 +107,42 @@ def search(library: Library, ids: set[str], traces: Traces) -> set[str]:
 
 
 def follow(library: Library, steps: Iterable[Step], files: set[str]) -> Held:
-    """Everything that was made from the tables `files`, through all steps that DVC remembers."""
+    """Returns all objects made from the tables `files`, through all steps that DVC recorded."""
     held = Held(files=set(files))
     steps = list(steps)
-    for one in steps:
-        for path, id_ in one.outs.items():
+    for step in steps:
+        for path, id_ in step.outs.items():
             if path in TABLES and set((library.files(id_) or {}).values()) & files:
                 held.tables.add(id_)
     # Each loop needs the one before it: split, train, evaluate, package.
-    for one in steps:
-        if one.stage == "train" and learned_from(one, held):
-            held.models.update(one.outs.values())
-    for one in steps:
-        read = one.deps.get(SPLIT) in held.tables or one.deps.get(TRAINED) in held.models
-        if one.stage == "evaluate" and read:
-            held.drawn.update(one.outs.values())
-    for one in steps:
-        wraps = one.deps.get(TRAINED) in held.models or one.deps.get(EVALUATED) in held.drawn
-        if one.stage == "package" and wraps:
-            held.models.update(one.outs.values())
+    for step in steps:
+        if step.stage == "train" and learned_from(step, held):
+            held.models.update(step.outs.values())
+    for step in steps:
+        read = step.deps.get(SPLIT) in held.tables or step.deps.get(TRAINED) in held.models
+        if step.stage == "evaluate" and read:
+            held.drawn.update(step.outs.values())
+    for step in steps:
+        wraps = step.deps.get(TRAINED) in held.models or step.deps.get(EVALUATED) in held.drawn
+        if step.stage == "package" and wraps:
+            held.models.update(step.outs.values())
     return held
 
 
 def learned_from(train: Step, held: Held) -> bool:
-    """Whether a run of the train stage read the subject's rows."""
+    """Returns True if a run of the train stage read the subject's rows."""
     return any(train.deps.get(f"{SPLIT}/{name}") in held.files for name in LEARNED_FROM)
 
 
 def objects(library: Library, steps: Iterable[Step], held: Held) -> set[str]:
-    """What to remove from the stores: the tables, and files that nothing else is made of.
+    """Returns the objects to remove: tables with the subject, lists of the folders in `held`, and
+    all files of evaluations and models in `held`.
 
-    A file that a folder without the subject shares (the service's code in a bento, say) stays.
+    A file that a folder without the subject also contains stays.
     """
     shared: set[str] = set()
-    for one in steps:
-        for id_ in one.outs.values():
+    for step in steps:
+        for id_ in step.outs.values():
             if id_ not in held.folders:
                 shared.update((library.files(id_) or {}).values())
     gone = set(held.folders)
@@ -147,11 +152,12 @@ def objects(library: Library, steps: Iterable[Step], held: Held) -> set[str]:
 
 
 def learned(library: Library, steps: list[Step] | None, held: Held) -> bool | None:
-    """Whether the version with this lock knows the subject; None if nobody can say.
+    """Returns True if the version with this lock knows the subject; None if that is unknown.
 
-    Its model learned from the sides that train it, and its reference keeps signals of the others.
+    The model was trained on two sides of the split; the bundle's reference has signals of the
+    test side.
     """
-    evaluate = next((one for one in steps or [] if one.stage == "evaluate"), None)
+    evaluate = next((step for step in steps or [] if step.stage == "evaluate"), None)
     if evaluate is None:
         return None
     split = evaluate.deps.get(SPLIT, "")
@@ -166,38 +172,38 @@ def learned(library: Library, steps: list[Step] | None, held: Held) -> bool | No
 def clean_tree(
     root: Path, traces: Traces, held: Held, *, dry_run: bool
 ) -> Iterator[dict[str, Any]]:
-    """Takes the subject's rows out of the tables under root/data, with what was made of them.
+    """Removes the subject's rows from the tables under root/data, and the folders made of them.
 
     Yields:
-        Each deed, before a folder is removed and after rows are: `where`, `what`, `before` and
-        `after` (SHA-256 of a file; None where there is none any more).
+        Each deletion, before a folder and after rows are removed: `where`, `what`, `before` and
+        `after` (SHA-256 of a file; None without a file).
     """
     outs = {path: id_ for step in lockfile.read(root) for path, id_ in step.outs.items()}
-    found: dict[Path, pl.DataFrame] = {}
+    cleaned: dict[Path, pl.DataFrame] = {}
     for path in sorted((root / "data").glob("0[123]_*/*.parquet")):
         table = tables.read_table(path)
         rows = traces.rows(table)
         if rows.any():
-            found[path] = table.filter(~rows)
-    split = {path.name for path in found if path.is_relative_to(root / SPLIT)}
+            cleaned[path] = table.filter(~rows)
+    split = {path.name for path in cleaned if path.is_relative_to(root / SPLIT)}
     trained = bool(split & set(LEARNED_FROM))
-    # What was made from the tables goes first: as long as they have the rows, they tell of it.
+    # Folders first: after a kill, the rows in the tables still show which folders to remove.
     for name, made in ((TRAINED, trained), (EVALUATED, bool(split)), (PACKAGED, bool(split))):
         folder = root / name
         if folder.exists() and (made or outs.get(name) in held.folders):
             yield _deed(folder, "made from it, removed", None)
             if not dry_run:
                 remove_tree(folder)
-    for path, kept in found.items():
+    for path, rest in cleaned.items():
         before = tables.file_hash(path)
         if not dry_run:
-            tables.write_table(kept, path)
+            tables.write_table(rest, path)
         yield _deed(path, "rows removed", before)
     faults = root / "data" / "01_ingested" / "faults.json"
     if faults.is_file():
-        listed = tables.read_json(faults)
-        left = [one for one in listed if one["id"] not in traces.ids]
-        if len(left) < len(listed):
+        entries = tables.read_json(faults)
+        left = [entry for entry in entries if entry["id"] not in traces.ids]
+        if len(left) < len(entries):
             before = tables.file_hash(faults)
             if not dry_run:
                 tables.write_json(left, faults)

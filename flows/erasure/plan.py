@@ -1,6 +1,6 @@
-"""What an erasure finds before it does anything, and how that survives a kill.
+"""Plan of an erasure: the search before any change, and the journal that survives a kill.
 
-Only the journal (.newsloop/erasures/, mode 0600, removed in the end) holds what names the subject.
+Only the journal (.newsloop/erasures/, mode 0600, removed at the end) identifies the subject.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _GONE = ".gone"  # a journal that is being removed
 
 @dataclass
 class Plan:
-    """What an erasure found and will do. Only the journal holds `traces`.
+    """Findings of an erasure. Only the journal stores `traces`.
 
     Attributes:
-        id: of the erasure: the same for the same subject.
-        kind: of the subject.
+        id: id of the erasure, the same for the same subject.
+        kind: kind of the subject.
         traces: pseudonyms, ids and texts.
-        held: where they are in DVC's stores.
+        held: objects with these traces in DVC's stores.
         objects: ids of objects to remove from the stores.
-        learned: versions that know the subject, or may do so; see `lineage.learned`.
-        unknown: those of them of which nobody can say.
-        predictions: ids of predictions in the ledger that hold one of its texts.
-        unread: sources that could not be searched, with the reason.
+        learned: versions that know the subject, or may know it; see `lineage.learned`.
+        unknown: versions among `learned` whose data are missing, so that nobody can tell.
+        predictions: ids of predictions in the ledger with one of the subject's texts.
+        unread: a sentence for each source that could not be searched.
     """
 
     id: str
@@ -58,7 +58,7 @@ class Plan:
     unread: list[str] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
-        """Counts and versions, without a trace of the subject."""
+        """Returns counts and versions, without a trace of the subject."""
         return {
             "erasure": self.id,
             "kind": self.kind,
@@ -79,7 +79,7 @@ def find(
     roots: list[Path],
     library: Library,
 ) -> Plan:
-    """Finds the subject everywhere; what an earlier, killed run had found is taken over."""
+    """Searches for the subject everywhere, and adds the findings of a killed run."""
     plan = Plan(subject.hash(keys.suppression_key(paths.keys))[:_ID_LENGTH], subject.kind)
     _read_journal(paths, plan)
     _first_traces(params, paths, subject, plan)
@@ -92,8 +92,8 @@ def find(
     say(f"erase: looking through {len(ids)} objects of DVC")
     files = lineage.search(library, ids, plan.traces) | plan.held.files
     known = {commit: steps for root in roots for commit, steps in lockfile.everywhere(root).items()}
-    steps = [one for found in known.values() for one in found]
-    steps += [one for store in library.stores for one in store.remembered()]
+    steps = [step for recorded in known.values() for step in recorded]
+    steps += [step for store in library.stores for step in store.remembered()]
     held = lineage.follow(library, steps, files)
     for name in ("files", "tables", "drawn", "models"):
         getattr(plan.held, name).update(getattr(held, name))
@@ -102,20 +102,20 @@ def find(
     plan.learned |= {v for v, row in retired.items() if row["erasure"] == plan.id}
     for row in ledger.versions():
         locks = (lockfile.of_commit(root, row["commit"]) for root in roots)
-        lock = next((found for found in locks if found), None)
+        lock = next((steps for steps in locks if steps), None)
         answer = lineage.learned(library, lock, plan.held)
-        # One that was retired before is no news, unless we know that it learned from this one.
+        # An unknown version counts only if the subject has documents and it is not retired yet.
         if answer or (answer is None and row["version"] not in retired and plan.traces.ids):
             plan.learned.add(row["version"])
             if answer is None:
                 plan.unknown.add(row["version"])
-    named = [one.rpartition("/")[2] for one in plan.traces.ids]
+    named = [id_.rpartition("/")[2] for id_ in plan.traces.ids]
     plan.predictions.update(ledger_retention.find(ledger, plan.traces.texts, named))
     return plan
 
 
 def _first_traces(params: Params, paths: Paths, subject: Subject, plan: Plan) -> None:
-    """What the subject's key says by itself, and what the raw sources say of it."""
+    """Adds the traces that follow from the subject's key, and those in the raw sources."""
     secret = keys.pseudonym_key(paths.keys)
     labels = frozenset(params.ingest.labels)
     if subject.kind == "document":
@@ -124,7 +124,7 @@ def _first_traces(params: Params, paths: Paths, subject: Subject, plan: Plan) ->
     plan.traces.authors |= pseudonyms_of(subject.key, secret)
     if subject.kind == "author" and not suppression.read(paths)["rotations"]:
         return
-    # An address is masked in every text that we keep; only the sources know where it stood.
+    # An address is masked in every stored text; only the sources show its documents.
     hash_ = subject.hash(keys.suppression_key(paths.keys))
     guard = Guard([(subject.kind, hash_)], keys.suppression_key(paths.keys), secret, labels)
     for source in params.ingest.sources:
@@ -147,17 +147,16 @@ def _journal(paths: Paths, plan: Plan) -> Path:
 
 
 def write_journal(paths: Paths, plan: Plan) -> Path:
-    """What was found, for a run after a kill; only this user may read it."""
+    """Writes the plan for a run after a kill; only this user may read the file."""
     path = _journal(paths, plan)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for end in (_GONE, ".partial"):  # of runs that were killed
-        for left in path.parent.glob(f"*{end}"):
-            _overwrite(left)
-    value = asdict(plan)
-    text = json.dumps(value, default=sorted)
+    for suffix in (_GONE, ".partial"):  # files of killed runs
+        for file_left in path.parent.glob(f"*{suffix}"):
+            _overwrite(file_left)
+    text = json.dumps(asdict(plan), default=sorted)
 
-    def write(place: Path) -> None:
-        with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    def write(partial: Path) -> None:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
 
     return tables.write_atomic(path, write)
@@ -167,21 +166,21 @@ def _read_journal(paths: Paths, plan: Plan) -> None:
     path = _journal(paths, plan)
     if not path.exists():
         return
-    found = tables.read_json(path)
+    journal = tables.read_json(path)
     for name in ("authors", "ids", "texts"):
-        getattr(plan.traces, name).update(found["traces"][name])
+        getattr(plan.traces, name).update(journal["traces"][name])
     for name in ("files", "tables", "drawn", "models"):
-        getattr(plan.held, name).update(found["held"][name])
+        getattr(plan.held, name).update(journal["held"][name])
     for name in ("objects", "learned", "unknown", "predictions"):
-        getattr(plan, name).update(found[name])
-    say(f"erase: going on with erasure {plan.id}, which was not finished")
+        getattr(plan, name).update(journal[name])
+    say(f"erase: continuing erasure {plan.id}, which was interrupted")
 
 
 def remove_journal(path: Path) -> None:
-    """Overwrites and removes it.
+    """Overwrites and removes the journal.
 
-    It gets another name first: one that was killed here has ended, and the next erasure overwrites
-    what is left.
+    The journal is renamed first. After a kill here the erasure counts as finished, and the next
+    erasure overwrites the renamed file.
     """
     if path.exists():
         _overwrite(path.replace(path.with_suffix(_GONE)))

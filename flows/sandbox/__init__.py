@@ -1,4 +1,4 @@
-"""A project of its own for the demo and the drills: this code, other data, other state."""
+"""Sandbox project of the demo and the drills: this code with other data and other state."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LOOK_EVERY = 0.5
 
 
 class Timeline:
-    """Prints what happened and when, in seconds since the start."""
+    """Prints events with the seconds since the start."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
@@ -45,7 +45,7 @@ class Timeline:
 
 
 class Traffic(threading.Thread):
-    """Somebody who asks all the time, and counts what went wrong and who answered."""
+    """Thread that sends requests continuously; counts failures and lists the models that answer."""
 
     def __init__(self, url: str, texts: list[str]) -> None:
         super().__init__(daemon=True)
@@ -74,7 +74,7 @@ class Traffic(threading.Thread):
 
 
 def raw_texts(params: Params, paths: Paths) -> dict[str, str]:
-    """The articles as they were before scrubbing, by id: what people send is not scrubbed."""
+    """Reads the unscrubbed texts by id, because clients send unscrubbed texts."""
     return {
         document.id: document.text
         for _, documents in ingest.read(params, paths)
@@ -83,25 +83,25 @@ def raw_texts(params: Params, paths: Paths) -> dict[str, str]:
 
 
 def send(client: Client, documents: pl.DataFrame) -> tuple[float, list[str]]:
-    """Share of right answers, and the predictions' ids."""
-    found = [
+    """Sends documents; returns the accuracy in [0, 1] and the predictions' ids."""
+    predictions = [
         prediction
         for batch in documents.iter_slices(REQUEST)
         for prediction in client.classify(batch["text"].to_list()).predictions
     ]
-    right = sum(p.label == label for p, label in zip(found, documents["label"], strict=True))
-    return right / len(found), [p.prediction_id for p in found]
+    right = sum(p.label == label for p, label in zip(predictions, documents["label"], strict=True))
+    return right / len(predictions), [p.prediction_id for p in predictions]
 
 
 def waiting(ledger: Ledger) -> int:
-    """How many predictions the scrubber has not come to yet."""
+    """Counts the predictions whose text is not scrubbed yet."""
     tables_ = (ledgers.PREDICTIONS, ledgers.TEXTS)
     counts = [ledger.query(sa.select(sa.func.count().label("n")).select_from(t)) for t in tables_]
     return int(counts[0][0]["n"]) - int(counts[1][0]["n"])
 
 
 def wait(what: str, done: Callable[[], object], seconds: float = _WAIT_SECONDS) -> None:
-    """Until `done`, or a StackError."""
+    """Waits until `done` is true; raises StackError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:
@@ -110,11 +110,11 @@ def wait(what: str, done: Callable[[], object], seconds: float = _WAIT_SECONDS) 
 
 
 class Sandbox:
-    """A project of its own: the code of this checkout, other data, other ports, other state.
+    """Project with the code of this checkout, and its own data, ports and state.
 
     Args:
-        paths: of the project that it is made from.
-        name: of its folder in that project's state.
+        paths: paths of the original project.
+        name: name of the sandbox's folder in that project's state.
         changes: dotted key of params.yaml -> value.
     """
 
@@ -132,7 +132,7 @@ class Sandbox:
         } | {"NEWSLOOP_HOME": str(self.home)}
 
     def prepare(self, learned: pl.DataFrame) -> None:
-        """Makes the project anew; an earlier sandbox is ended and removed."""
+        """Creates the project; stops and removes an earlier sandbox first."""
         if self.root.exists():
             if (self.root / "dvc.yaml").exists():
                 self.newsloop("down")
@@ -144,7 +144,7 @@ class Sandbox:
                 shutil.copy(self._origin.root / name, self.root / name)
         tables.write_table(learned, self.root / "newsroom.parquet")
         self._settle()
-        # The articles were scrubbed already under the same policy and key: the cache knows them.
+        # The articles were scrubbed under the same policy and key, so the cache has their texts.
         self.home.mkdir()
         shutil.copytree(self._origin.keys, self.home / self._origin.keys.name)
         if self._origin.scrub_cache.exists():
@@ -164,7 +164,7 @@ class Sandbox:
         own = {
             "serve.host": "127.0.0.1",
             "serve.port": self._ports[0],
-            "serve.ask_keys": "remote",  # it is its own only client
+            "serve.ask_keys": "remote",  # only this machine sends requests
             "flow.server_port": self._ports[1],
         }
         values = {"ingest.sources": sources, **self._changes, **own}
@@ -175,16 +175,16 @@ class Sandbox:
             file.write("/newsroom.parquet\n")
 
     def newsloop(self, *arguments: str) -> Any:
-        """Runs a command of newsloop in the sandbox; its answer.
+        """Runs a newsloop command in the sandbox and returns its JSON output.
 
         Raises:
-            StackError: it did not work.
+            StackError: the command failed.
         """
         done = self._run(arguments, None)
         if done.returncode:
             raise StackError(
                 f"Expected `newsloop {' '.join(arguments)}` to work in the sandbox {self.root}, it "
-                "did not; the reason stands above."
+                "failed; see the reason above."
             )
         return json.loads(done.stdout)
 
@@ -195,14 +195,14 @@ class Sandbox:
         return str(json.loads(made.stdout)["key"])
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The same, whatever comes of it; what it says on stderr is kept."""
+        """Runs a command that may fail; returns status and output, with stderr."""
         return self._run(arguments, subprocess.PIPE)
 
     def _run(
         self, arguments: Sequence[str], stderr: int | None
     ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "flows.cli", *arguments, "--json"]
-        # In a process group of its own: Ctrl-C reaches this process only, which ends the other.
+        # A separate process group: Ctrl-C reaches only this process, which ends the child.
         with subprocess.Popen(
             command, cwd=self.root, env=self._env, stdin=subprocess.DEVNULL, text=True,
             stdout=subprocess.PIPE, stderr=stderr, process_group=0,
@@ -222,7 +222,7 @@ class Sandbox:
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def end(self) -> None:
-        """Ends its servers: in order, or at once after Ctrl-C."""
+        """Stops the sandbox's servers: in order, or at once after Ctrl-C."""
         if interrupts.received() is None:
             self.newsloop("down")
             return
@@ -231,20 +231,20 @@ class Sandbox:
             interrupts.end(long_running.members(paths.processes, name))
 
     def events(self, name: str) -> int:
-        """How many events of that name Prefect knows."""
+        """Counts Prefect's events of that name."""
         answer = self.ask("/events/filter", {"filter": {"event": {"name": [name]}}})
         return int(answer["total"])
 
     def automated_run(self) -> str | None:
-        """The name of the newest learning run that an automation started."""
+        """Returns the name of the newest learning run that an automation started."""
         runs = self.ask("/flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 50})
-        for found in runs:
-            creator = (found.get("created_by") or {}).get("type")
-            if creator == "AUTOMATION" and found["name"].startswith("learning"):
-                return str(found["name"])
+        for run in runs:
+            creator = (run.get("created_by") or {}).get("type")
+            if creator == "AUTOMATION" and run["name"].startswith("learning"):
+                return str(run["name"])
         return None
 
     def ask(self, route: str, body: dict[str, Any] | None = None, method: str = "POST") -> Any:
-        """What Prefect's API answers."""
+        """Calls Prefect's API and returns its answer."""
         password = keys.prefect_password(Paths(self.root, self.home).keys)
         return control_plane.ask(self._server, password, method, route, body)

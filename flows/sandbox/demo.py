@@ -1,9 +1,9 @@
-"""The closed loop, shown in a sandbox: a newsroom that hardly covered one desk begins to cover it.
+"""Demo of the closed loop in a sandbox: traffic shifts to a class that training hardly covered.
 
-The world moves honestly: the sandbox's own first champion learns from the ingested articles with
-nearly all of one class held back. Held-out articles of the old world give no drift; then held-back
-articles arrive over HTTP, people label half of them, and newsloop is left alone. The other half is
-never labelled nor trained on: accuracy before and after is counted on it.
+The drift is real. The sandbox's first champion trains on the ingested articles with nearly all of
+one class held back. Held-out articles of the other classes cause no drift. Then held-back articles
+arrive over HTTP, and people label a part of them. newsloop reacts without help. The other part is
+neither labelled nor trained on, and measures the accuracy before and after.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from flows.prefect_client import DRIFT
 from flows.sandbox import Sandbox, Timeline, Traffic, raw_texts, send, wait, waiting
 from serving.client import Client
 
-MOVED = "tech"  # the class that training sees little of; the last label where there is no such
-SEEN = 15  # articles of it that the first champion learns from
-STILL = 200  # held-out articles of the old world
+MOVED = "tech"  # the held-back class; the last label if the project has no such class
+SEEN = 15  # articles of that class in the first champion's data
+STILL = 200  # held-out articles of the other classes
 LABELLED = 160  # held-back articles that people label
-UNLABELLED = 120  # held-back articles on which before and after is counted
-# Chosen so that the old world is quiet: with 5 it gave a drift alarm (label, p = 0.004). The
-# validation side had 16 % politics there, all articles but tech have 23 %.
+UNLABELLED = 120  # held-back articles that measure the accuracy before and after
+# With seed 5 the held-out articles raised a drift alarm (label, p = 0.004): the validation side had
+# 16 % politics, all articles but tech have 23 %.
 SEED = 6
 SETTINGS: dict[str, Any] = {
-    # One small network: the demo is about the loop, and trains twice within minutes.
+    # One small network, so that two trainings take only minutes.
     "train.candidates": ["textcnn"],
     "train.textcnn.members": 1,
     "train.epochs": 10,
-    # Three test articles of a class say nothing about its recall.
+    # The test side has three articles of the class, too few for its recall.
     "gate.min_class_recall": 0.0,
     "gate.min_macro_f1": 0.0,
     "gate.max_calibration_error": 1.0,
-    # There is one window of the moved world, not four.
+    # The demo has one window with drift.
     "governor.drifted_windows": 1,
     "governor.last_windows": 1,
 }
@@ -57,7 +57,7 @@ def worlds(documents: pl.DataFrame, moved: str, seen: int = SEEN) -> dict[str, p
     Raises:
         DataError: too few documents of the moved class.
     """
-    # Equal first words mark the same article under two names: one of them is enough here.
+    # Equal first characters mark the same article under two ids; one of them is enough.
     unique = documents.unique(pl.col("text").str.slice(0, 200), keep="first", maintain_order=True)
     shuffled = unique.sample(fraction=1.0, shuffle=True, seed=SEED)
     new = shuffled.filter(pl.col("label") == moved)
@@ -80,11 +80,11 @@ def run(params: Params, paths: Paths, keep: bool) -> None:
     """Runs the demo and prints its timeline.
 
     Args:
-        params, paths: of the project whose ingested articles are used.
-        keep: leave the sandbox's servers running.
+        params, paths: settings and paths of the project with the ingested articles.
+        keep: keep the sandbox's servers running.
 
     Raises:
-        NewsloopError: anything on the way failed; the sandbox's servers are ended all the same.
+        NewsloopError: a step failed; without `keep` the sandbox's servers are stopped first.
     """
     labels = params.ingest.labels
     moved = MOVED if MOVED in labels else labels[-1]
@@ -103,7 +103,7 @@ def run(params: Params, paths: Paths, keep: bool) -> None:
         _show(sandbox, parts, moved, timeline)
     finally:
         if keep:
-            say(f"its servers run on; end them with: NEWSLOOP_HOME={sandbox.home} newsloop down")
+            say(f"its servers run on; stop them with: NEWSLOOP_HOME={sandbox.home} newsloop down")
         else:
             sandbox.end()
 
@@ -159,7 +159,7 @@ def _show(sandbox: Sandbox, parts: dict[str, pl.DataFrame], moved: str, timeline
 
 
 def _retrain(sandbox: Sandbox, ledger: Ledger, client: Client, timeline: Timeline) -> None:
-    """Monitoring finds the drift; from then on nobody does anything but look."""
+    """Runs monitoring once, and then only waits for retraining, gate, release and service."""
     first = ledger.champion()
     outcome = sandbox.newsloop("monitor")
     timeline.add(f"monitoring: {outcome['verdict']}. {' '.join(outcome['reasons'])}")

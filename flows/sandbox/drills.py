@@ -1,6 +1,6 @@
-"""Drills: each makes a trouble on the real stack in a sandbox, and sees whether a promise is kept.
+"""Drills: each injects a fault into the real stack in a sandbox, and checks promises.
 
-What a drill finds is a list of promises, each kept or broken. They play on sandbox/scenario.py.
+A drill returns a list of promises, each kept or broken. scenario.py makes the sandbox.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from flows.sandbox.scenario import (
 )
 
 Promises = list[tuple[str, bool]]
-CRASHED_WITHIN = 90  # seconds until a dead run shows as crashed
-_AWAY = 10  # seconds that the database is away
-_HEARD = 6  # seconds: longer than an event takes, and than reconcile_minutes below
+CRASHED_WITHIN = 90  # seconds until Prefect shows a dead run as crashed
+_AWAY = 10  # seconds that the database is locked
+_HEARD = 6  # seconds; longer than an event takes, and than reconcile_minutes of scenario.py
 
 
 def drift(scene: Scene) -> Promises:
@@ -52,16 +52,16 @@ def drift(scene: Scene) -> Promises:
     traffic = Traffic(scene.sandbox.service, scene.parts["still"]["text"].to_list())
     traffic.start()
     try:
-        found = scene.monitor()
-        asked = found["verdict"] == GovernorVerdict.RETRAIN
-        good = asked and scene.ended(found["decision_id"]) == RunOutcome.RELEASED
+        decision = scene.monitor()
+        requested = decision["verdict"] == GovernorVerdict.RETRAIN
+        good = requested and scene.ended(decision["decision_id"]) == RunOutcome.RELEASED
         after = scene.serves()
     finally:
         traffic.end()
     right = send(scene.client, scene.parts["unseen"])[0]
     scene.timeline.add(f"accuracy on articles that nobody labelled: {unseen:.3f}, then {right:.3f}")
     return [
-        ("one retraining is asked for, and released", good and scene.runs() == runs + 1),
+        ("one retraining is requested, and released", good and scene.runs() == runs + 1),
         ("the service follows", after != before),
         (f"none of {traffic.answered} requests fails", not traffic.failed),
         ("the new model knows the new world better", right > unseen),
@@ -69,16 +69,16 @@ def drift(scene: Scene) -> Promises:
 
 
 def bad_model(scene: Scene) -> Promises:
-    """A recipe that learns nothing: the gate refuses, the champion serves on."""
+    """Settings that learn nothing: the gate refuses, the champion serves on."""
     before = scene.serves()
     path = scene.sandbox.root / "params.yaml"
-    recipe = path.read_text(encoding="utf-8")
+    settings = path.read_text(encoding="utf-8")
     rates = {f"train.{name}.learning_rate": 1e-9 for name in parameters.load(path).train.candidates}
     edit.set_values(path, {"train.epochs": 1, **rates})
     try:
         done = scene.sandbox.command("run", "--reason", "a drill")
     finally:
-        path.write_text(recipe, encoding="utf-8")
+        path.write_text(settings, encoding="utf-8")
     scene.timeline.add(f"newsloop run exits with {done.returncode}: {done.stderr.strip()[-200:]}")
     (gate,) = scene.ledger.decisions(DecisionKind.GATE)
     refused = done.returncode == 1 and gate["verdict"] == GateVerdict.REFUSE
@@ -89,7 +89,7 @@ def bad_model(scene: Scene) -> Promises:
 
 
 def bad_data(scene: Scene) -> Promises:
-    """Texts that were decoded wrongly: nothing is learned from them, people are told."""
+    """Texts that were decoded wrongly: no training on them, and an alert."""
     before, runs, now = scene.serves(), scene.runs(), datetime.now(UTC)
     spoiled = [
         text.encode("utf-8").decode("latin-1").translate({i: i + 0xC0 for i in range(97, 123)})
@@ -97,59 +97,59 @@ def bad_data(scene: Scene) -> Promises:
     ]
     scene.parts["spoiled"] = scene.parts["still"].head(PART).with_columns(text=pl.Series(spoiled))
     scene.send("spoiled", labelled=False)
-    found = scene.monitor()
+    decision = scene.monitor()
     return [
         (
-            "no retraining is asked for",
-            found["verdict"] != GovernorVerdict.RETRAIN and scene.runs() == runs,
+            "no retraining is requested",
+            decision["verdict"] != GovernorVerdict.RETRAIN and scene.runs() == runs,
         ),
-        ("people are told", scene.told(now)),
+        ("an alert is sent", scene.told(now)),
         ("the champion serves on", scene.serves() == before),
     ]
 
 
 def label_outage(scene: Scene) -> Promises:
-    """The world moves and nobody labels: no retraining, people are told what is missing."""
+    """Drift without labels: no retraining, and an alert with the number of missing labels."""
     before, runs, now = scene.serves(), scene.runs(), datetime.now(UTC)
     scene.send("outage", labelled=False)
-    found = scene.monitor()
+    decision = scene.monitor()
     return [
         (
-            "no retraining is asked for",
-            found["verdict"] == GovernorVerdict.ALERT and scene.runs() == runs,
+            "no retraining is requested",
+            decision["verdict"] == GovernorVerdict.ALERT and scene.runs() == runs,
         ),
-        ("people are told how many labels are missing", scene.told(now)),
+        ("an alert says how many labels are missing", scene.told(now)),
         ("the champion serves on", scene.serves() == before),
     ]
 
 
 def lost_event(scene: Scene) -> Promises:
-    """The event that asks for a retraining is lost: it is asked for again, and done once."""
+    """The event of a retraining request is lost: the request is sent again, and trained once."""
     runs = scene.runs()
     automations = scene.sandbox.ask("/automations/filter", {})
-    deaf = [one["id"] for one in automations if one["name"] == "retrain on drift"]
-    for one in deaf:
-        scene.sandbox.ask(f"/automations/{one}", {"enabled": False}, "PATCH")
-    scene.timeline.add(f"{len(deaf)} automation is switched off: nobody hears the event")
+    disabled = [row["id"] for row in automations if row["name"] == "retrain on drift"]
+    for id_ in disabled:
+        scene.sandbox.ask(f"/automations/{id_}", {"enabled": False}, "PATCH")
+    scene.timeline.add(f"{len(disabled)} automation is switched off: the event starts no run")
     scene.send("lost", labelled=True)
-    found = scene.monitor()
+    decision = scene.monitor()
     time.sleep(_HEARD)
     quiet = scene.runs() == runs
     again = scene.monitor()
-    scene.timeline.add(f"reconciliation asks again for {str(again['reconcile'])[:8]}")
-    good = again["reconcile"] == found["decision_id"] and scene.ended(again["reconcile"]) in GOOD
-    for one in deaf:
-        scene.sandbox.ask(f"/automations/{one}", {"enabled": True}, "PATCH")
+    scene.timeline.add(f"reconciliation sends {str(again['reconcile'])[:8]} again")
+    good = again["reconcile"] == decision["decision_id"] and scene.ended(again["reconcile"]) in GOOD
+    for id_ in disabled:
+        scene.sandbox.ask(f"/automations/{id_}", {"enabled": True}, "PATCH")
     scene.monitor()
     return [
-        ("the event was lost indeed", found["verdict"] == GovernorVerdict.RETRAIN and quiet),
-        ("it is asked for again, and learned from", good),
+        ("the event was lost indeed", decision["verdict"] == GovernorVerdict.RETRAIN and quiet),
+        ("the request is sent again, and trained", good),
         ("exactly once", scene.runs() == runs + 1),
     ]
 
 
 def kill_worker(scene: Scene) -> Promises:
-    """Runner and run are killed with -9: the run shows as crashed, the next one works."""
+    """SIGKILL of runner and run: Prefect shows the run as crashed, the next one works."""
     before, now = scene.serves(), datetime.now(UTC)
     request = scene.sandbox.newsloop("retrain", "--because", "a drill")["decision_id"]
 
@@ -164,58 +164,60 @@ def kill_worker(scene: Scene) -> Promises:
     runner = stack.find(paths, stack.RUNNER)
     assert runner is not None
     family = [psutil.Process(runner.pid), *psutil.Process(runner.pid).children(recursive=True)]
-    for one in family:
-        one.kill()
-    # One more that never comes to begin: nobody is left who would run it.
+    for process in family:
+        process.kill()
+    # One more run, which never begins because no runner is left.
     monitoring = scene.sandbox.ask("/deployments/name/monitoring/newsloop", method="GET")["id"]
-    taken = {"state": {"type": "PENDING", "name": "Pending"}}
-    pending = scene.sandbox.ask(f"/deployments/{monitoring}/create_flow_run", taken)["id"]
+    state = {"state": {"type": "PENDING", "name": "Pending"}}
+    pending = scene.sandbox.ask(f"/deployments/{monitoring}/create_flow_run", state)["id"]
     killed = time.monotonic()
     scene.timeline.add(f"the runner and {len(family) - 1} processes below it are killed")
 
-    def shown_dead(one: str) -> bool:
-        return bool(scene.sandbox.ask(f"/flow_runs/{one}", method="GET")["state_type"] == "CRASHED")
+    def crashed(id_: str) -> bool:
+        return bool(scene.sandbox.ask(f"/flow_runs/{id_}", method="GET")["state_type"] == "CRASHED")
 
-    def both() -> bool:
-        return shown_dead(run) and shown_dead(pending)
+    def both_crashed() -> bool:
+        return crashed(run) and crashed(pending)
 
-    wait("Prefect to show the runs as crashed", both, 3 * CRASHED_WITHIN)
+    wait("Prefect to show the runs as crashed", both_crashed, 3 * CRASHED_WITHIN)
     seconds = time.monotonic() - killed
     scene.timeline.add(f"Prefect shows it, and one not yet begun, as crashed after {seconds:.0f} s")
     scene.sandbox.newsloop("up")
     scene.monitor()
-    crashed = scene.ended(request) == RunOutcome.CRASHED
+    recorded = scene.ended(request) == RunOutcome.CRASHED
     served = scene.serves() == before
     again = scene.sandbox.newsloop("retrain", "--because", "the drill goes on")["decision_id"]
     return [
         (f"both show as crashed within {CRASHED_WITHIN} s", seconds <= CRASHED_WITHIN),
-        ("the ledger says so, and people are told", crashed and scene.told(now)),
+        ("the ledger records the crash, and an alert is sent", recorded and scene.told(now)),
         ("the champion serves on", served),
         ("the next run works", scene.ended(again) in GOOD),
     ]
 
 
 def database_away(scene: Scene) -> Promises:
-    """Nobody can write to the ledger for a while: answers go on, and their rows come later."""
+    """The ledger is locked for a while: the service answers, and records the rows later."""
     rows = _predictions(scene.ledger)
     holder = sqlite3.connect(scene.sandbox.home / "ledger.sqlite", timeout=30)
     holder.execute("BEGIN EXCLUSIVE")
-    scene.timeline.add("somebody holds the ledger for himself")
+    scene.timeline.add("another process locks the ledger")
     traffic = Traffic(scene.sandbox.service, scene.parts["still"]["text"].to_list())
     traffic.start()
     try:
         time.sleep(_AWAY)
     finally:
         traffic.end()
-        held = traffic.answered
+        answered = traffic.answered
         holder.rollback()
         holder.close()
-    scene.timeline.add(f"after {_AWAY} s it is back; {held} requests were answered meanwhile")
-    wait("the predictions to be written", lambda: _predictions(scene.ledger) >= rows + held)
+    scene.timeline.add(
+        f"after {_AWAY} s the lock ends; {answered} requests were answered meanwhile"
+    )
+    wait("the predictions to be written", lambda: _predictions(scene.ledger) >= rows + answered)
     written = _predictions(scene.ledger) - rows
     return [
-        ("every request is answered", held > 0 and not traffic.failed),
-        ("every answer is in the ledger, once", written == held),
+        ("every request is answered", answered > 0 and not traffic.failed),
+        ("every answer is in the ledger, once", written == answered),
     ]
 
 
@@ -224,7 +226,7 @@ def _predictions(ledger: Ledger) -> int:
     return int(ledger.query(count)[0]["n"])
 
 
-# In an order in which one does not disturb the next: what drills send, the next window judges.
+# Ordered so that no drill disturbs the next: the next window contains the drill's traffic.
 DRILLS: dict[str, Callable[[Scene], Promises]] = {
     "bad-model": bad_model,
     "label-outage": label_outage,
@@ -240,37 +242,37 @@ def run(params: Params, paths: Paths, names: list[str], keep: bool) -> dict[str,
     """Runs drills one after the other in one sandbox, and prints what happens.
 
     Args:
-        params, paths: of the project whose ingested articles are used.
-        names: of DRILLS.
-        keep: leave the sandbox's servers running.
+        params, paths: settings and paths of the project with the ingested articles.
+        names: keys of DRILLS.
+        keep: keep the sandbox's servers running.
 
     Returns:
         The promises of each drill.
 
     Raises:
-        UsageError: there is no such drill.
+        UsageError: unknown drill.
         DrillFailed: a promise was broken.
-        NewsloopError: anything on the way failed; the sandbox's servers are ended all the same.
+        NewsloopError: a step failed; without `keep` the sandbox's servers are stopped first.
     """
     if unknown := sorted(set(names) - set(DRILLS)):
         raise UsageError(f"Expected some of {', '.join(DRILLS)} or all, got {', '.join(unknown)}.")
     documents = tables.read_table(paths.ingested / "documents.parquet")
     parts = divide(documents, raw_texts(params, paths), params.ingest.labels)
     with stage(Sandbox(paths, "drill", SETTINGS), parts, keep=keep) as scene:
-        found = {name: act(scene, name) for name in DRILLS if name in names}
-    broken = [what for promises in found.values() for what, kept in promises if not kept]
+        results = {name: act(scene, name) for name in DRILLS if name in names}
+    broken = [promise for promises in results.values() for promise, kept in promises if not kept]
     if broken:
         raise DrillFailed(
             f"Expected every promise to be kept, {len(broken)} were not: {'; '.join(broken)}. The "
-            f"timeline stands above, the sandbox's logs are in {scene.sandbox.home / 'logs'}."
+            f"timeline is above, the sandbox's logs are in {scene.sandbox.home / 'logs'}."
         )
-    return found
+    return results
 
 
 def act(scene: Scene, name: str) -> Promises:
-    """Runs one of DRILLS and prints what it finds."""
+    """Runs one of DRILLS and prints its promises."""
     scene.timeline.add(f"drill {name}: {str(DRILLS[name].__doc__).splitlines()[0]}")
-    found = DRILLS[name](scene)
-    for what, kept in found:
-        scene.timeline.add(f"  {'kept' if kept else 'BROKEN'}: {what}")
-    return found
+    promises = DRILLS[name](scene)
+    for promise, kept in promises:
+        scene.timeline.add(f"  {'kept' if kept else 'BROKEN'}: {promise}")
+    return promises

@@ -1,7 +1,7 @@
-"""The stage that drills play on: the real stack in a sandbox, with a small first champion.
+"""Scenario of the drills: the real stack in a sandbox, with a small first champion.
 
-The sandbox is the demo's, with a smaller network and a policy that lets one drill follow another
-at once.
+The sandbox is the demo's with a smaller network, and a governor policy without pauses between
+drills.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from flows.sandbox import Sandbox, Timeline, demo, send, wait, waiting
 from serving.client import Client
 
 PART = 60  # articles that a drill sends
-_PER_CLASS = 60  # articles of the first champion: it is the stack that is tried, not the model
-_SEEN = 8  # of the class that moves: so few that the champion errs on most of it
+_PER_CLASS = 60  # articles of the first champion; drills test the stack, not the model
+_SEEN = 8  # articles of the held-back class, so few that the champion errs on most of it
 SETTINGS: dict[str, Any] = {
     **demo.SETTINGS,
     "train.epochs": 16,  # a fraction of a second each; early stopping ends sooner
     "train.textcnn.words": 128,
     "train.textcnn.filters": 32,
     "gate.min_accuracy": 0.5,
-    # A dozen labelled articles fall on the test side, which prove little: the floor alone counts.
+    # A dozen labelled articles on the test side prove little, so only the floor counts.
     "gate.rule": "not_worse",
     "gate.margin": 1.0,
-    "validate.noise_class_documents": 10_000,  # too few articles to estimate wrong labels by
-    "validate.max_class_shift": 1.0,  # with so few articles a drill moves the classes far
+    "validate.noise_class_documents": 10_000,  # skips the estimate, which needs more articles
+    "validate.max_class_shift": 1.0,  # with so few articles a drill shifts the classes far
     "monitor.min_rows": 40,
     "governor.min_new_labels": 20,
-    "governor.cooldown_hours": 0.0,  # one drill comes right after the other
+    "governor.cooldown_hours": 0.0,  # drills follow each other at once
     "governor.per_day": 100,
     "governor.per_month": 100,
     "governor.reconcile_minutes": 0.05,
@@ -47,7 +47,7 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass
 class Scene:
-    """What a drill acts on."""
+    """Stack and data of a drill."""
 
     sandbox: Sandbox
     ledger: Ledger
@@ -56,41 +56,41 @@ class Scene:
     parts: dict[str, pl.DataFrame]
 
     def send(self, name: str, *, labelled: bool) -> float:
-        """Sends a part, lets people label it, waits for the scrubber; share of right answers."""
+        """Sends a part, labels it if asked, and waits for the scrubber; returns the accuracy."""
         right, ids = send(self.client, self.parts[name])
         if labelled:
             self.client.feedback(zip(ids, self.parts[name]["label"], strict=True))
         wait("the texts to be scrubbed", lambda: waiting(self.ledger) == 0)
-        said = ", and people label them" if labelled else ""
-        self.timeline.add(f"{len(ids)} articles arrive{said}; accuracy {right:.3f}")
+        suffix = ", and people label them" if labelled else ""
+        self.timeline.add(f"{len(ids)} articles arrive{suffix}; accuracy {right:.3f}")
         return right
 
     def monitor(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.sandbox.newsloop("monitor")
-        self.timeline.add(f"monitoring: {found['verdict']}. {found['reasons'][-1]}")
-        return found
+        decision: dict[str, Any] = self.sandbox.newsloop("monitor")
+        self.timeline.add(f"monitoring: {decision['verdict']}. {decision['reasons'][-1]}")
+        return decision
 
     def runs(self) -> int:
         return len(self.ledger.query(sa.select(RUNS.c.seq)))
 
     def ended(self, decision_id: str) -> RunOutcome:
-        """Waits until the run for a decision has ended; how."""
+        """Waits until the run for a decision has ended; returns its outcome."""
 
         def outcome() -> RunOutcome | None:
             rows = ledger_decisions.story(self.ledger, 100)
             return next((row["outcome"] for row in rows if row["id"] == decision_id), None)
 
         wait("the run to end", outcome, 600)
-        found = outcome()
-        assert found is not None
-        self.timeline.add(f"the run for {decision_id[:8]} ended: {found}")
-        return found
+        result = outcome()
+        assert result is not None
+        self.timeline.add(f"the run for {decision_id[:8]} ended: {result}")
+        return result
 
     def told(self, since: datetime) -> bool:
         return bool(ledger_decisions.alerts(self.ledger, since))
 
     def serves(self) -> str:
-        """The bundle of the champion, that the service answers with."""
+        """Waits until the service answers with the champion; returns the champion's bundle."""
         champion = self.ledger.champion()
         assert champion is not None
         wait("the service to follow", lambda: self.client.model().bundle == champion.bundle)
@@ -101,7 +101,7 @@ class Scene:
 def stage(
     sandbox: Sandbox, parts: dict[str, pl.DataFrame], *, keep: bool = False
 ) -> Iterator[Scene]:
-    """The whole stack in `sandbox`, with a first champion; ended in the end unless `keep`."""
+    """Starts the stack in `sandbox` with a first champion; stops it at the end unless `keep`."""
     timeline = Timeline()
     sandbox.prepare(parts["learned"])
     timeline.add(f"a sandbox at {sandbox.root}, {len(parts['learned'])} articles")
@@ -121,12 +121,12 @@ def stage(
 def divide(
     documents: pl.DataFrame, raw: Mapping[str, str], labels: list[str]
 ) -> dict[str, pl.DataFrame]:
-    """The articles of each drill; no article is in two parts.
+    """Divides the articles into the parts of the drills; no article is in two parts.
 
     Args:
-        documents: scrubbed, as ingest leaves them.
-        raw: their ids -> what people send, which is not scrubbed.
-        labels: the classes; the last one moves where there is no demo.MOVED.
+        documents: scrubbed documents of ingest.
+        raw: id -> unscrubbed text, as clients send it.
+        labels: classes; the last one is held back if demo.MOVED is none of them.
     """
     moved = demo.MOVED if demo.MOVED in labels else labels[-1]
     worlds = demo.worlds(documents, moved, _SEEN)

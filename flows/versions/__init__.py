@@ -1,8 +1,8 @@
-"""What is known of a version, gathered from where each fact lies.
+"""Facts about versions, read from git, DVC, the ledger and the bundle store.
 
-Commit and tag: git. Data and measurements: DVC's stores, by the hashes in the commit's dvc.lock.
-Numbers, decision, deployments: the ledger. The model: the bundle store. Nothing is copied between
-them, so `disagreements` can say where they contradict each other.
+Git holds commit and tag. DVC's stores hold data and measurements, by the hashes in the commit's
+dvc.lock. The ledger holds metrics, decision and deployments. The bundle store holds the model.
+Nothing is copied between them, so `disagreements` can compare them.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _BUNDLE_NAME = 64  # characters
 
 
 class Recorded:
-    """What git and DVC hold of one version; what they do not hold (any more) is None.
+    """Reads a version's files from git and DVC; a missing file is None.
 
     Args:
-        paths: of the checkout.
-        row: the version's, of the ledger.
+        paths: paths of the checkout.
+        row: row of the version in the ledger.
     """
 
     def __init__(self, paths: Paths, row: dict[str, Any]) -> None:
@@ -41,26 +41,29 @@ class Recorded:
 
     @functools.cached_property
     def outs(self) -> dict[str, str]:
-        """Path -> DVC's hash, of everything that the pipeline wrote."""
+        """Path -> DVC's hash of each output of the pipeline."""
         steps = lockfile.of_commit(self._root, self.row["commit"]) or []
-        return {path: id_ for one in steps for path, id_ in one.outs.items()}
+        return {path: id_ for step in steps for path, id_ in step.outs.items()}
 
     @functools.cached_property
     def _library(self) -> stores.Library:
         return stores.Library(stores.open_stores(self._root))
 
     def pinned(self, name: str) -> str | None:
-        """A file of the version's commit."""
+        """Returns the text of a file in the version's commit."""
         return git.query(self._root, "show", f"{self.row['commit']}:{name}")
 
     def data(self, path: str) -> bytes | None:
-        """A file that the pipeline wrote, such as data/05_evaluated/metrics.json."""
+        """Returns the bytes of a file of the pipeline, such as data/05_evaluated/metrics.json."""
         folder, _, name = path.rpartition("/")
         files = self._library.files(self.outs[folder]) if folder in self.outs else None
         return self._library.read(files[name]) if files and name in files else None
 
     def settings(self) -> Any:
-        """All settings with the defaults of then; before 0.3 params.yaml held all of them."""
+        """Returns all settings with the defaults of that version.
+
+        A release before 0.3 has no resolved settings: its params.yaml holds every key.
+        """
         resolved = self.data("data/00_settings/params.json")
         return (
             json.loads(resolved) if resolved else yaml.safe_load(self.pinned("params.yaml") or "{}")
@@ -72,30 +75,30 @@ class Recorded:
 
 
 def why(paths: Paths, ledger: Ledger, answer: dict[str, Any]) -> dict[str, Any]:
-    """Where one answer of the service came from.
+    """Traces a prediction of the service back to its data.
 
     Args:
-        answer: its row of the ledger, as `ledger_lineage.prediction` gives it.
+        answer: row of the prediction, from `ledger.deployments.prediction`.
 
     Returns:
-        prediction, bundle, version, commit, data, validation, gate, energy; None for what the
-        ledger, git or DVC do not hold (any more).
+        prediction, bundle, version, commit, data, validation, gate, energy; None for facts that
+        ledger, git and DVC do not hold (any more).
     """
     name = answer["bundle"]
     row = ledger_deployments.version_of(ledger, name)
-    found: dict[str, Any] = {
+    trace: dict[str, Any] = {
         "prediction": {key: answer[key] for key in ("id", "time", "label", "confidence")},
         "bundle": {"name": name, **_stored(paths, name)},
         **dict.fromkeys(("version", "commit", "data", "validation", "gate", "energy")),
     }
     if row is None:
-        return found
+        return trace
     recorded = Recorded(paths, row)
     sources, validation = (
         recorded.pinned("data/sources.json"), recorded.data("data/02_validated/validation.json"),
     )  # fmt: skip
     served = ledger_deployments.at(ledger, answer["time"])
-    return found | {
+    return trace | {
         "version": {
             "version": row["version"],
             "tag": row["tag"],
@@ -117,15 +120,15 @@ def why(paths: Paths, ledger: Ledger, answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def diff(paths: Paths, one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
-    """What differs between two versions.
+    """Compares two versions.
 
     Args:
-        one, two: their rows of the ledger.
+        one, two: rows of the two versions in the ledger.
 
     Returns:
         versions; sources: name -> [pin, pin]; data: side -> documents, added, removed; params and
-        metrics: dotted key -> [first, second]; answers: see `_answers`. None for what is not there
-        any more.
+        metrics: dotted key -> [first, second]; answers: see `_answers`. None for data that DVC's
+        stores do not hold any more.
     """
     a, b = Recorded(paths, one), Recorded(paths, two)
     return {
@@ -139,44 +142,44 @@ def diff(paths: Paths, one: dict[str, Any], two: dict[str, Any]) -> dict[str, An
 
 
 def disagreements(paths: Paths, ledger: Ledger) -> list[str]:
-    """Where git, ledger and bundle store contradict each other; a sentence each."""
+    """Returns a sentence for each contradiction between git, ledger and bundle store."""
     rows, retired = {row["version"]: row for row in ledger.versions()}, ledger.retired()
     try:
         tags = repository.versions(paths.root)
     except GitError as error:
         return [str(error)]
-    found = []
+    sentences = []
     for version in sorted(set(tags) - set(rows)):
-        found.append(
+        sentences.append(
             f"{version_names.tag(version)} is a tag without a row in the ledger: another "
             "installation released it, or the ledger was lost"
         )
     for version, row in sorted(rows.items()):
         if version not in tags:
-            found.append(
+            sentences.append(
                 f"{row['tag']} is in the ledger but no tag here: fetch the tags, or another "
                 "installation released it"
             )
         elif git.run(paths.root, "rev-parse", f"{row['tag']}^{{commit}}") != row["commit"]:
-            found.append(f"{row['tag']} is not the commit {row['commit'][:12]} of the ledger")
+            sentences.append(f"{row['tag']} is not the commit {row['commit'][:12]} of the ledger")
         if version not in retired and not (paths.bundles / row["bundle"]).is_dir():
-            found.append(
+            sentences.append(
                 f"{row['tag']} has no bundle in {paths.bundles}: `newsloop restore "
                 f"v{version} FOLDER` brings it"
             )
     stored = {path.name for path in paths.bundles.glob("*") if len(path.name) == _BUNDLE_NAME}
     for name in sorted(stored - {row["bundle"] for row in rows.values()}):
-        found.append(f"bundle {name[:12]} is in the store, and no version is made of it")
+        sentences.append(f"bundle {name[:12]} is in the store, and no version is made of it")
     if entry := journal.read(paths):
-        found.append(
+        sentences.append(
             f"the release of bundle {entry.bundle[:12]} is under way or was cut off after the step "
             f"{entry.step}: `newsloop repair` finishes it"
         )
-    return found
+    return sentences
 
 
 def _stored(paths: Paths, name: str) -> dict[str, Any]:
-    """Whether the bundle store holds that bundle, with every byte as it was signed."""
+    """Verifies a bundle of the store: `verified`, and `fault` if it is missing or altered."""
     try:
         return {"verified": bundle.verify(paths.bundles / name, paths.keys) == name, "fault": None}
     except NewsloopError as error:
@@ -193,7 +196,7 @@ def _commit(root: Path, row: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def flat(value: Any, key: str = "") -> dict[str, Any]:
-    """Nested dictionaries as one with dotted keys.
+    """Flattens nested dictionaries to one with dotted keys.
 
     >>> flat({"a": {"b": 1}, "c": [2]})
     {'a.b': 1, 'c': [2]}
@@ -205,7 +208,8 @@ def flat(value: Any, key: str = "") -> dict[str, Any]:
 
 
 def changed(one: dict[str, Any], two: dict[str, Any]) -> dict[str, list[Any]]:
-    """
+    """Returns the pair of values of each key that differs; None for a missing key.
+
     >>> changed({"a": 1, "b": 2}, {"a": 1, "c": 3})
     {'b': [2, None], 'c': [None, 3]}
     """
@@ -221,10 +225,10 @@ def _pins(text: str | None) -> dict[str, Any]:
 
 
 def _side(one: Recorded, two: Recorded, side: str) -> dict[str, Any] | None:
-    """Documents of one side of the split in both, and how many came and went."""
-    read = [version.table(f"data/03_split/{side}.parquet") for version in (one, two)]
-    ids = [set(table["id"].to_list()) for table in read if table is not None]
-    if len(ids) < len(read):
+    """Counts the documents of one side of the split in both versions, and their differences."""
+    sides = [version.table(f"data/03_split/{side}.parquet") for version in (one, two)]
+    ids = [set(table["id"].to_list()) for table in sides if table is not None]
+    if len(ids) < len(sides):
         return None
     before, after = ids
     return {
@@ -235,22 +239,25 @@ def _side(one: Recorded, two: Recorded, side: str) -> dict[str, Any] | None:
 
 
 def _answers(one: Recorded, two: Recorded) -> dict[str, Any] | None:
-    """How the two sort the documents that both were tested on.
+    """Compares the predictions on the documents that both versions were tested on.
 
     Returns:
-        documents: how many both were tested on; first_right, second_right: of those on which they
-        disagree; disagree: id, actual, first, second of each, in the order of the ids.
+        documents: number of common documents; first_right, second_right: right predictions of each
+        version where the two disagree; disagree: id, actual, first, second of each disagreement,
+        ordered by id.
     """
-    read = [version.table("data/05_evaluated/predictions.parquet") for version in (one, two)]
-    if read[0] is None or read[1] is None:
+    first, second = (
+        version.table("data/05_evaluated/predictions.parquet") for version in (one, two)
+    )
+    if first is None or second is None:
         return None
-    both = read[0].join(read[1], on="id", suffix="_second")
-    apart = both.filter(pl.col("predicted") != pl.col("predicted_second")).sort("id")
+    common = first.join(second, on="id", suffix="_second")
+    different = common.filter(pl.col("predicted") != pl.col("predicted_second")).sort("id")
     return {
-        "documents": both.height,
-        "first_right": int((apart["predicted"] == apart["actual"]).sum()),
-        "second_right": int((apart["predicted_second"] == apart["actual_second"]).sum()),
-        "disagree": apart.select(
+        "documents": common.height,
+        "first_right": int((different["predicted"] == different["actual"]).sum()),
+        "second_right": int((different["predicted_second"] == different["actual_second"]).sum()),
+        "disagree": different.select(
             "id", actual="actual_second", first="predicted", second="predicted_second"
         ).to_dicts(),
     }

@@ -1,14 +1,14 @@
-"""Puts right what a killed run left; runs at the start of each run, and by `newsloop repair`.
+"""Repairs the state that a killed run left, at the start of each run and by `newsloop repair`.
 
-Whoever calls it holds the learning lock, so that whatever it finds belongs to a run that is gone:
+The caller holds the learning lock, so every trace of a run belongs to a dead one:
 
-1. processes that still work for it are ended;
-2. locks of dead processes are removed; a living holder is respected;
-3. a torn dvc.lock is replaced by its last good copy;
-4. half-written files and folders are removed;
-5. a release that was begun is finished, or, if nobody can have seen it yet, forgotten.
+1. end processes of that run;
+2. remove locks of dead processes, but not those of living ones;
+3. replace a torn dvc.lock by its last good copy;
+4. remove half-written files and folders;
+5. finish an interrupted release, or undo it if it was not published.
 
-Each step does nothing where nothing is wrong.
+Each step does nothing if nothing is wrong.
 """
 
 from __future__ import annotations
@@ -33,34 +33,34 @@ from components.release import journal
 from components.release.journal import Entry
 from flows.dvc import lockfile
 
-_PARTIAL = re.compile(r"^\..+\.(\d+)\.partial$")  # as core/tables names what is being written
-_CLAIM_PARTS = 4  # of a hard-link lock: file|host|process|random
+_PARTIAL = re.compile(r"^\..+\.(\d+)\.partial$")  # core/tables' name of a file being written
+_CLAIM_PARTS = 4  # fields of a hard-link lock: file|host|process|random
 
 
 def run(paths: Paths, ledger: Ledger, now: datetime) -> list[str]:
     """Repairs the checkout, the workspace and their state.
 
     Args:
-        paths: of the checkout.
-        now: UTC; when a release that is finished here begins to serve.
+        paths: paths of the checkout.
+        now: UTC; deployment time of a release that is finished.
 
     Returns:
-        What was done, a sentence each.
+        A sentence for each repair.
 
     Raises:
-        Busy: somebody else's DVC is at work here.
-        ReleaseError: a release could not be finished: git or its remote refused.
+        Busy: another person's DVC process works here.
+        ReleaseError: git or its remote refused the rest of a release.
     """
-    places = [paths]
+    projects = [paths]
     if (paths.workspace / "dvc.yaml").is_file():
-        places.append(_workspace(paths))
-    roots = [place.root for place in places]
+        projects.append(_workspace(paths))
+    roots = [project.root for project in projects]
     done = [f"ended `{command}`, which outlived its run" for command in stale_processes.end(roots)]
     champion = ledger.champion()
-    for place in places:
-        done += [f"removed {path}, whose process is dead" for path in _dead_locks(place.root)]
-        mended = lockfile.mend(place, champion.commit if champion else None)
-        done += [mended] if mended else []
+    for project in projects:
+        done += [f"removed {path}, whose process is dead" for path in _dead_locks(project.root)]
+        repair = lockfile.mend(project, champion.commit if champion else None)
+        done += [repair] if repair else []
     done += [f"removed {path}, half-written" for path in _half_written(paths, roots)]
     entry = journal.read(paths)
     if entry is not None:
@@ -73,31 +73,31 @@ def _workspace(paths: Paths) -> Paths:
 
 
 def _release(paths: Paths, ledger: Ledger, entry: Entry, now: datetime) -> str:
-    """Finishes or forgets the release in the journal."""
-    place = paths if entry.root == str(paths.root) else _workspace(paths)
+    """Finishes or undoes the release in the journal."""
+    project = paths if entry.root == str(paths.root) else _workspace(paths)
     short = entry.bundle[:12]
     if entry.bundle in {row["bundle"] for row in ledger.versions()}:
         journal.close(paths)
         return f"the release of bundle {short} was complete"
     champion = ledger.champion()
-    unmoved = (champion.bundle if champion else None) == entry.champion
-    there = (place.root / ".git").exists() and git.has(place.root, entry.commit or "none")
-    if entry.complete and unmoved and there and (paths.bundles / entry.bundle).is_dir():
-        tag = release.finish(place, ledger, entry, now).tag
+    same_champion = (champion.bundle if champion else None) == entry.champion
+    has_commit = (project.root / ".git").exists() and git.has(project.root, entry.commit or "none")
+    if entry.complete and same_champion and has_commit and (paths.bundles / entry.bundle).is_dir():
+        tag = release.finish(project, ledger, entry, now).tag
         return f"finished the release of bundle {short}: {tag} serves"
-    gone = release.untag(place, entry) if there else []
+    tags = release.untag(project, entry) if has_commit else []
     shutil.rmtree(paths.bundles / entry.bundle, ignore_errors=True)
     journal.close(paths)
-    taken = f", with the tag {', '.join(gone)}" if gone else ""
-    why = "" if unmoved else ": the champion is another one now, which it was not compared with"
-    return f"forgot the release of bundle {short}, begun but not published{taken}{why}"
+    with_tag = f", with the tag {', '.join(tags)}" if tags else ""
+    why = "" if same_champion else ": it was not compared with the champion of now"
+    return f"forgot the release of bundle {short}, begun but not published{with_tag}{why}"
 
 
 def _dead_locks(root: Path) -> list[Path]:
     """Removes the lock files of dead processes in one project.
 
-    DVC's own lock ends with its process (flock); these do not: its table of readers and writers,
-    its hard-link locks (core.hardlink_lock), and git's locks of our tags.
+    DVC's own lock ends with its process (flock). Three kinds of locks outlive it: DVC's table of
+    readers and writers, its hard-link locks (core.hardlink_lock), and git's locks of our tags.
     """
     gone = [path for path in _lock_files(root) if not _held(path)]
     for path in gone:
@@ -117,10 +117,10 @@ def _lock_files(root: Path) -> Iterator[Path]:
 
 
 def _held(path: Path) -> bool:
-    """Whether a living process holds the lock.
+    """Returns True if a process of another machine may hold the lock.
 
     Raises:
-        Busy: it does, and it is a DVC that somebody else runs.
+        Busy: a living DVC process of this machine holds the lock.
     """
     if path.name == "rwlock":
         holders = _readers_and_writers(path) or {}
@@ -130,7 +130,7 @@ def _held(path: Path) -> bool:
         _, host, process, _ = _claim(path)
         holders = {int(process): "dvc"} if host == socket.gethostname() else {}
         if not holders:
-            return True  # of another machine: nobody here can say
+            return True  # a lock of another machine, whose processes are unknown here
     for number, command in holders.items():
         if _is_dvc(number, path.parents[2]):
             raise Busy(
@@ -141,12 +141,12 @@ def _held(path: Path) -> bool:
 
 
 def _readers_and_writers(path: Path) -> dict[int, str] | None:
-    """Process -> command of DVC's table; None where it is torn."""
+    """Reads process -> command from DVC's table; None for a torn file."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         entries = [*table.get("write", {}).values()]
-        entries += [one for readers in table.get("read", {}).values() for one in readers]
-        return {int(one["pid"]): str(one["cmd"]) for one in entries}
+        entries += [reader for readers in table.get("read", {}).values() for reader in readers]
+        return {int(entry["pid"]): str(entry["cmd"]) for entry in entries}
     except (ValueError, AttributeError, TypeError, KeyError):
         return None
 
@@ -169,7 +169,7 @@ def _is_dvc(number: int, root: Path) -> bool:
         return Path(process.cwd()).is_relative_to(root.resolve())
     except psutil.NoSuchProcess:
         return False
-    except psutil.AccessDenied:  # somebody else's
+    except psutil.AccessDenied:  # another user's process
         return True
 
 
@@ -185,18 +185,18 @@ def _git_at_work(root: Path) -> bool:
 
 
 def _half_written(paths: Paths, roots: list[Path]) -> list[Path]:
-    """Removes temporary files and folders that nobody will rename into place any more."""
+    """Removes temporary files and folders of dead processes."""
     folders = [*paths.home.glob("index-*"), *paths.home.glob("build-*")]
     folders += [*paths.bundles.glob(".partial-*"), *paths.home.glob(".workspace-*")]
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
-    places = [root / "data" for root in roots] + [
+    parents = [root / "data" for root in roots] + [
         paths.home, paths.keys, paths.decisions, paths.processes, paths.home / "dvc-locks",
     ]  # fmt: skip
     files = [
         path
-        for place in places
-        for path in (place.rglob if place.name == "data" else place.glob)(".*.partial")
+        for folder in parents
+        for path in (folder.rglob if folder.name == "data" else folder.glob)(".*.partial")
         if (match := _PARTIAL.match(path.name)) and not psutil.pid_exists(int(match[1]))
     ]
     for path in files:

@@ -1,10 +1,11 @@
-"""newsloop restore: code, data and bundle of a version in a fresh folder, with their hashes proven.
+"""newsloop restore: restores code, data and bundle of a version, and verifies their hashes.
 
 1. Clone the checkout at the version's commit.
-2. Pull its data from DVC's remote, into a cache of the folder's own.
-3. Prove: the commit, dvc.lock, the snapshot, every file that DVC wrote, the signed bundle.
+2. Pull its data from DVC's remote, into a separate cache in the folder.
+3. Verify the commit, dvc.lock, the snapshot, every file that DVC wrote, and the signed bundle.
 
-Only then the folder gets its name. DVC itself does not compare what it brings with its hash.
+The folder gets its name after the verification. DVC itself does not check pulled files against
+their hashes.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from flows.dvc import (
 
 Say = Callable[[str], None]
 _LEARNING = ("train", "evaluate", "package")
-# What retention takes out of DVC's stores after a time, on purpose; see docs/privacy.md.
+# Retention removes this file from DVC's stores, see docs/privacy.md.
 _MAY_BE_GONE = "quarantine.parquet"
 
 
@@ -52,65 +53,66 @@ def restore(
         pull_seconds: time limit for DVC's remote to send the data.
 
     Returns:
-        folder, tag, commit, bundle; files: how many are proven; gone: those that retention removed.
+        folder, tag, commit, bundle; files: number of verified files; gone: files that retention
+        removed.
 
     Raises:
-        UsageError: the folder holds something.
-        ReleaseError: the commit is not here, the remote cannot be reached, data are missing, or a
-            hash is another.
+        UsageError: the folder is not empty.
+        ReleaseError: the commit is missing, the remote cannot be reached, data are missing, or a
+            hash differs.
     """
     folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"Expected a new or empty folder, {folder} holds something. Name another.")
+        raise UsageError(f"Expected a new or empty folder, {folder} is not empty. Name another.")
     if not git.has(paths.root, row["commit"]):
         raise ReleaseError(
             f"Expected the commit {row['commit'][:12]} of {row['tag']} in {paths.root}, it is not "
-            "there. Bring it by `git fetch --tags` from where it was released."
+            "there. Run `git fetch --tags` from the repository that released it."
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as made:
-        place = Paths(Path(made) / "project", paths.home, checkout=paths.root)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        project = Paths(Path(temporary) / "project", paths.home, checkout=paths.root)
         say(f"code of {row['tag']} ...")
-        clone = ("clone", "--quiet", "--no-checkout", str(paths.root), str(place.root))
+        clone = ("clone", "--quiet", "--no-checkout", str(paths.root), str(project.root))
         git.run(paths.root, *clone)
-        git.run(place.root, "checkout", "--quiet", "--detach", row["commit"])
-        workspace.configure_dvc(place)
+        git.run(project.root, "checkout", "--quiet", "--detach", row["commit"])
+        workspace.configure_dvc(project)
         say("data ...")
-        _pull(place, pull_seconds)
+        _pull(project, pull_seconds)
         say("proof ...")
-        proven, gone = prove(place, row)
+        verified, gone = prove(project, row)
         if folder.exists():
             folder.rmdir()
-        place.root.rename(folder)
+        project.root.rename(folder)
     return {
         "folder": str(folder),
         "tag": row["tag"],
         "commit": row["commit"],
         "bundle": row["bundle"],
-        "files": proven,
+        "files": verified,
         "gone": gone,
     }
 
 
 def retrain(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
-    """Trains a restored version again, on the data that it was trained on, and compares bundles.
+    """Trains a restored version again on its data, and compares the bundles.
 
     Raises:
-        Busy: a learning run is at work.
-        ReleaseError: the bundle is another one.
+        Busy: another learning run holds the lock.
+        ReleaseError: the bundle differs.
     """
-    place = Paths(folder.resolve(), paths.home, checkout=paths.root)
-    shutil.rmtree(place.packaged)  # so that nothing but this training can prove anything
-    with workspace.alone(paths), process.kept(place):
+    project = Paths(folder.resolve(), paths.home, checkout=paths.root)
+    shutil.rmtree(project.packaged)  # so that only this training can make the bundle
+    with workspace.alone(paths), process.kept(project):
         for stage in _LEARNING:
             say(f"{stage} ...")
-            pipeline.repro(stage, place, force=True)
-    name = bundle.verify(place.bundle, paths.keys)
+            pipeline.repro(stage, project, force=True)
+    name = bundle.verify(project.bundle, paths.keys)
     if name != row["bundle"]:
         raise ReleaseError(
             f"Expected training {row['tag']} again to give bundle {row['bundle'][:12]}, it gave "
             f"{name[:12]}. Equal bytes need the same packages (requirements.txt of that version), "
-            f"the same kind of processor and of device; the new one is in {place.bundle}."
+            f"the same kind of processor and of device; the new one is in {project.bundle}."
         )
     return {"bundle": name, "same": True}
 
@@ -125,10 +127,13 @@ def _pull(place: Paths, seconds: float) -> None:
 
 
 def prove(place: Paths, row: dict[str, Any]) -> tuple[int, list[str]]:
-    """How many files have the hash that they should have; those that retention removed.
+    """Verifies the hashes of a restored version.
+
+    Returns:
+        Number of verified files, and the paths that retention removed.
 
     Raises:
-        ReleaseError: one has not, or is missing.
+        ReleaseError: a file is altered or missing.
     """
     wrong = []
     if git.run(place.root, "rev-parse", "HEAD") != row["commit"]:
@@ -148,37 +153,38 @@ def prove(place: Paths, row: dict[str, Any]) -> tuple[int, list[str]]:
         raise ReleaseError(
             f"Expected {row['tag']} as it was released; missing or altered in DVC's remote: "
             f"{', '.join(wrong)}. An erasure removes what held its subject (`newsloop models` says "
-            "retired); anything else is damage: bring these objects back from a copy of the remote."
+            "retired); anything else is damage: restore these objects from a copy of the remote."
         )
     if bundle.verify(place.bundle, place.keys) != row["bundle"]:
         raise ReleaseError(
-            f"Expected bundle {row['bundle'][:12]} in {place.bundle}, it is another."
+            f"Expected bundle {row['bundle'][:12]} in {place.bundle}, got another one. Restore "
+            "its objects from a copy of DVC's remote."
         )
     return len(expected) - len(gone), gone
 
 
 def _expected(place: Paths) -> dict[str, str]:
-    """Path -> MD5 of every file that the stages wrote, as dvc.lock and the lists it names say.
+    """Reads path -> MD5 of every output file from dvc.lock and DVC's lists of folders.
 
     Raises:
-        ReleaseError: such a list is missing or altered.
+        ReleaseError: a list is missing or altered.
     """
     cache = stores.open_stores(place.root)[0]
-    found = {}
+    hashes = {}
     for step in lockfile.read(place.root):
         for path, id_ in step.outs.items():
             if not id_.endswith(stores.DIRECTORY):
-                found[path] = id_
+                hashes[path] = id_
                 continue
             listed = cache.read(id_)
             if listed is None or _md5(listed) + stores.DIRECTORY != id_:
                 raise ReleaseError(
                     f"Expected DVC's list of the files of {path} ({id_}), it is missing or altered "
-                    "in the remote. Bring it back from a copy of the remote."
+                    "in the remote. Restore it from a copy of the remote."
                 )
             files = json.loads(listed)
-            found |= {f"{path}/{one['relpath']}": str(one["md5"]) for one in files}
-    return found
+            hashes |= {f"{path}/{file['relpath']}": str(file["md5"]) for file in files}
+    return hashes
 
 
 def _md5(content: bytes) -> str:

@@ -1,13 +1,13 @@
-"""Requests and answers of every route, each written once.
+"""Requests and answers of every route.
 
-The OpenAPI document (openapi.py), the service and the Python client (serving/client.py) are built
-from these classes. A new field of a prediction needs its line and its value here. Readers
-ignore fields that they do not know, so a new field breaks no client; with a default value it breaks
-no new client of an older service either.
+The OpenAPI document (openapi.py), the service and the Python client (serving/client.py) use these
+classes. A new field of a prediction needs a line and a value here. Clients ignore unknown fields,
+so a new field breaks no old client. With a default value, it also breaks no new client of an older
+service.
 
-Answers are plain dataclasses, which orjson encodes as they are: with `frozen` one takes almost four
-times as long to make, with `slots` more than twice as long to encode. Bounds of values stand in the
-schema only, so that a client accepts what a later service sends.
+Answers are plain dataclasses, which orjson encodes directly. With `frozen` they take almost four
+times as long to make, with `slots` more than twice as long to encode. Only the schema has bounds of
+values, so that a client accepts the answers of a later service.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Count = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 0})]
 
 
 class _RequestBody(pydantic.BaseModel):
-    """A body with these fields and no other. The service checks it in request_parsing.py."""
+    """Body without further fields; the service checks it in request_parsing.py."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,7 +45,7 @@ class ClassifyRequest(_RequestBody):
 
 
 class ExplainRequest(_RequestBody):
-    """A text whose label is to be explained."""
+    """Text whose label is explained."""
 
     text: str
 
@@ -58,21 +58,21 @@ class Label(_RequestBody):
 
 
 class FeedbackRequest(_RequestBody):
-    """Labels of predictions that the service gave before."""
+    """Right labels of earlier predictions."""
 
     labels: list[Label]
 
 
 @dataclass
 class Prediction:
-    """The answer to one text.
+    """Prediction for one text.
 
     Attributes:
-        prediction_id: names this prediction in feedback.
-        label: the class with the highest probability.
+        prediction_id: id of this prediction for feedback.
+        label: class with the highest probability.
         confidence: probability of the label.
-        probabilities: of each label; they add up to 1.
-        abstained: the model is unsure; the label is its best guess.
+        probabilities: probability of each label; they add up to 1.
+        abstained: True if the model is unsure; the label is its best guess.
     """
 
     prediction_id: PredictionId
@@ -82,13 +82,13 @@ class Prediction:
     abstained: bool
 
 
-def predictions(classes: Sequence[str], found: Predictions) -> list[Prediction]:
-    """The answers of a model to N texts, each with an id of its own."""
+def predictions(classes: Sequence[str], predicted: Predictions) -> list[Prediction]:
+    """Converts a model's predictions for N texts; each gets a new id."""
     columns = zip(
-        found.labels,
-        found.confidence.tolist(),
-        found.probabilities.tolist(),
-        found.abstained.tolist(),
+        predicted.labels,
+        predicted.confidence.tolist(),
+        predicted.probabilities.tolist(),
+        predicted.abstained.tolist(),
         strict=True,
     )
     return [
@@ -105,7 +105,7 @@ def predictions(classes: Sequence[str], found: Predictions) -> list[Prediction]:
 
 @dataclass
 class Classified:
-    """The answer of POST /classify: a prediction for each text, in the order of the texts."""
+    """Answer of POST /classify: a prediction for each text, in the order of the texts."""
 
     model: str
     predictions: list[Prediction]
@@ -113,7 +113,7 @@ class Classified:
 
 @dataclass
 class WordWeight:
-    """A word of a text, and how much it spoke for the label (above 0) or against it (below 0)."""
+    """Word of a text, and its weight for the label (above 0) or against it (below 0)."""
 
     word: str
     weight: float
@@ -121,15 +121,15 @@ class WordWeight:
 
 @dataclass
 class Explained:
-    """The answer of POST /explain; serving/models/explain.py computes it.
+    """Answer of POST /explain; serving/models/explain.py computes it.
 
     Attributes:
-        model: that was asked.
-        label, confidence: of the text.
-        method: how the weights were found.
-        baseline: probability of the label where there is nothing to read; null by occlusion.
-        words: the strongest first.
-        tried, distinct: how many words have a weight, of how many distinct ones.
+        model: name of the model.
+        label, confidence: prediction for the text.
+        method: method of the weights.
+        baseline: probability of the label for an empty text; null with occlusion.
+        words: words with weights, the largest absolute weight first.
+        tried, distinct: number of words with a weight, and of distinct words.
     """
 
     model: str
@@ -144,9 +144,7 @@ class Explained:
 
 @dataclass
 class FeedbackCounts:
-    """The answer of POST /feedback: how many labels were accepted, sent before, or for unknown
-    predictions.
-    """
+    """Answer of POST /feedback: counts of labels that were accepted, known already, or unknown."""
 
     accepted: Count
     duplicate: Count
@@ -155,19 +153,19 @@ class FeedbackCounts:
 
 @dataclass
 class ModelDescription:
-    """The answer of GET /model; null where the ledger does not know the bundle.
+    """Answer of GET /model; fields from the ledger are null for a bundle that it does not have.
 
     Attributes:
-        model: as answers name it.
-        version, tag: of the release.
+        model: name of the model in answers.
+        version, tag: number and git tag of the release.
         snapshot, commit, dvc_lock: hashes of the data, the code and the pipeline's lock file.
-        metrics: of the evaluation.
-        decision: of the gate.
-        bundle: its name, the SHA-256 of its manifest.
-        since: when it began to serve; UTC, ISO 8601.
-        reason: why it serves.
-        facts: the content of its bundle.json.
-        card: its model card in Markdown.
+        metrics: metrics of the evaluation.
+        decision: decision of the gate.
+        bundle: name of the bundle, the SHA-256 of its manifest.
+        since: time of the deployment; UTC, ISO 8601.
+        reason: reason of the deployment.
+        facts: content of bundle.json.
+        card: model card in Markdown.
     """
 
     model: str
@@ -187,7 +185,7 @@ class ModelDescription:
 
 @dataclass
 class Error:
-    """The answer of every route that refuses: one sentence, which never repeats the input."""
+    """Answer of a refusal: one sentence, which never repeats the input."""
 
     error: str
 
@@ -197,15 +195,15 @@ ANSWERS = (Classified, Explained, FeedbackCounts, ModelDescription, Error)
 
 
 def encode(answer: object) -> bytes:
-    """An answer as JSON; floats that are no number become null."""
+    """Encodes an answer as JSON; NaN and infinity become null."""
     return orjson.dumps(answer)
 
 
 def decode(kind: type[T], value: object) -> T:
-    """An answer from parsed JSON; fields that `kind` lacks are ignored.
+    """Decodes an answer from parsed JSON; ignores unknown fields.
 
     Raises:
-        pydantic.ValidationError: a field is missing or of another type.
+        pydantic.ValidationError: a field is missing or has another type.
     """
     adapter: TypeAdapter[T] = _adapter(kind)  # type: ignore[arg-type]  # mypy: no Hashable
     return adapter.validate_python(value)
@@ -217,7 +215,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def as_model(kind: type) -> type[pydantic.BaseModel]:
-    """A pydantic model with the fields of the dataclass `kind`, for BentoML's own schema."""
+    """Makes a pydantic model with the fields of the dataclass `kind`, for BentoML's schema."""
     hints = get_type_hints(kind, include_extras=True)
     fields: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items()}
     return pydantic.create_model(kind.__name__, **fields)
@@ -225,22 +223,22 @@ def as_model(kind: type) -> type[pydantic.BaseModel]:
 
 class _Schema(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """A field's title would repeat its name."""
+        """Returns False, because a field's title would repeat its name."""
         del schema
         return False
 
 
 def schemas(ref_template: str, kinds: Sequence[type] = (*REQUESTS, *ANSWERS)) -> dict[str, Any]:
-    """Name -> JSON schema of each of `kinds`, and of what they consist of.
+    """Returns name -> JSON schema of each of `kinds` and of their parts.
 
     Args:
-        ref_template: where a schema refers to another one, with {model} for its name.
+        ref_template: form of a reference to another schema, with {model} for its name.
     """
     inputs = [(kind, "serialization", _adapter(kind)) for kind in kinds]
-    _, found = TypeAdapter.json_schemas(
+    _, document = TypeAdapter.json_schemas(
         inputs,  # type: ignore[arg-type]
         ref_template=ref_template,
         schema_generator=_Schema,
     )
-    definitions: dict[str, Any] = found["$defs"]
+    definitions: dict[str, Any] = document["$defs"]
     return definitions

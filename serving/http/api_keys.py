@@ -1,9 +1,9 @@
-"""API keys: who may use the service from elsewhere, and for what.
+"""API keys and their scopes.
 
-A key is shown once, when it is made; the file holds only its SHA-256. A slow hash guards passwords,
-which can be guessed; a key holds 256 random bits, which no number of guesses finds, and a slow hash
-would cost every request its time. Any service that reads the same file knows a new or revoked key
-with its next request: the file is replaced whole, and a look at its stamp costs microseconds.
+A key is printed once, when it is made; the file stores only its SHA-256. Passwords need a slow
+hash, because they can be guessed. A key has 256 random bits, so a fast hash is safe and saves time
+in each request. A service applies a new or revoked key from its next request on: the file is
+replaced atomically, and a check of its modification time takes microseconds.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ _SECRET_BYTES = 32
 _ID_BYTES = 6
 _KEY = re.compile(r"nl_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NOBODY = "0" * 64  # the digest that an unknown id is compared with, so that it takes as long
+_NOBODY = "0" * 64  # digest to compare for an unknown id, so that it takes the same time
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """What the file holds of one key.
+    """Entry of one key in the file.
 
     Attributes:
-        id: 12 hexadecimal digits, a part of the key; no secret.
-        name: what people call it; unique among keys that are not revoked.
-        scopes: what it is good for, of SCOPES.
-        digest: SHA-256 of the whole key, in hexadecimal.
-        created, revoked: UTC, ISO 8601; `revoked` is None while it is valid.
+        id: 12 hexadecimal digits of the key; not secret.
+        name: name for people; unique among valid keys.
+        scopes: values of SCOPES.
+        digest: SHA-256 of the key, in hexadecimal.
+        created, revoked: UTC, ISO 8601; `revoked` is None for a valid key.
     """
 
     id: str
@@ -68,10 +68,10 @@ def add(path: Path, name: str, scopes: Sequence[str], now: datetime) -> str:
     """Makes a key and writes its digest to the file at `path`.
 
     Returns:
-        The key: it is kept nowhere and cannot be shown again.
+        The key, which is stored nowhere and cannot be printed again.
 
     Raises:
-        UsageError: the name or a scope cannot be, or the name is taken.
+        UsageError: invalid name, unknown scope or none, or another valid key has the name.
         StackError: the file cannot be read or written.
     """
     if _NAME.fullmatch(name) is None:
@@ -100,7 +100,7 @@ def add(path: Path, name: str, scopes: Sequence[str], now: datetime) -> str:
 
 
 def revoke(path: Path, name: str, now: datetime) -> ApiKey:
-    """Makes the valid key of that name or id invalid; its row stays, for the record.
+    """Revokes the valid key with that name or id; its entry stays, without the digest.
 
     Raises:
         UsageError: no valid key has that name or id.
@@ -108,27 +108,27 @@ def revoke(path: Path, name: str, now: datetime) -> ApiKey:
     """
     with _changing(path):
         keys = load(path)
-        found = [key for key in keys if name in (key.name, key.id) and key.revoked is None]
-        if not found:
+        matches = [key for key in keys if name in (key.name, key.id) and key.revoked is None]
+        if not matches:
             valid = ", ".join(key.name for key in keys if key.revoked is None)
             raise UsageError(f"Expected the name of a valid key ({valid or 'none'}), got {name}.")
-        gone = ApiKey(**(asdict(found[0]) | {"digest": "", "revoked": now.isoformat()}))
-        _write(path, [gone if key is found[0] else key for key in keys])
-    return gone
+        revoked = ApiKey(**(asdict(matches[0]) | {"digest": "", "revoked": now.isoformat()}))
+        _write(path, [revoked if key is matches[0] else key for key in keys])
+    return revoked
 
 
 def load(path: Path) -> list[ApiKey]:
-    """All keys in the file at `path`, revoked ones too; none if there is no file.
+    """Reads all keys in the file at `path`, also revoked ones; none without a file.
 
     Raises:
-        StackError: it cannot be read, is no such file, or others than its owner may write it.
+        StackError: the file is unreadable or invalid, or users other than its owner may write it.
     """
     try:
         mode = path.stat().st_mode
         if mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise StackError(
                 f"Expected only the owner to have the right to write {path}, others have it too. "
-                f"Look who wrote it, then run `chmod 600 {path}`."
+                f"Check who wrote it, then run `chmod 600 {path}`."
             )
         return [_parse(row) for row in json.loads(path.read_text(encoding="utf-8"))["keys"]]
     except FileNotFoundError:
@@ -139,18 +139,18 @@ def load(path: Path) -> list[ApiKey]:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise StackError(
-            f"Expected the API keys in {path}, found something else. Put back a copy of it, or "
+            f"Expected the API keys in {path}, got something else. Restore a copy of the file, or "
             "remove it and make new keys by `newsloop api-key add`."
         ) from error
 
 
 class Keys:
-    """The valid keys of one file, as they are now.
+    """Valid keys of one file, read again when the file changes.
+
+    An unreadable file has no valid keys, and the reason is logged once.
 
     Args:
-        path: of the file; it need not exist yet.
-
-    A file that cannot be read holds no keys: nobody is let in, and the reason is logged once.
+        path: path of the file, which may be missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -163,12 +163,15 @@ class Keys:
         return len(self._valid)
 
     def find(self, key: str) -> ApiKey | None:
-        """What is known of `key`, if it is valid; takes as long for any key of the right form."""
+        """Returns the entry of `key`; None for an invalid one.
+
+        The time is the same for all keys of the right form, against timing attacks.
+        """
         self._refresh()
         match = _KEY.fullmatch(key)
-        found = self._valid.get(match[1]) if match else None
-        same = hmac.compare_digest(_digest(key), found.digest if found else _NOBODY)
-        return found if same else None
+        entry = self._valid.get(match[1]) if match else None
+        same = hmac.compare_digest(_digest(key), entry.digest if entry else _NOBODY)
+        return entry if same else None
 
     def _refresh(self) -> None:
         try:
@@ -211,7 +214,7 @@ def _write(path: Path, keys: Sequence[ApiKey]) -> None:
 
 @contextmanager
 def _changing(path: Path) -> Iterator[None]:
-    """One change at a time: two that read the same file would lose one of two keys."""
+    """Locks the file for a change, so that two concurrent changes do not overwrite each other."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with path.with_name(f".{path.name}.lock").open("w") as lock:

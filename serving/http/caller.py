@@ -1,6 +1,6 @@
-"""The caller: the API key of the request that is being answered; None without a key.
+"""Caller of the current request: its API key; None without a key.
 
-The gateway knows it and stands before BentoML, whose methods see no more than a body.
+The gateway sets the variable, because BentoML passes only the body to the service's methods.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The short way of POST /classify: from the gateway to the router, past BentoML's own request path.
+"""Fast path of POST /classify: from the gateway to the router, without BentoML's request path.
 
-BentoML's middlewares (metrics, tracing, context), its wrapping of bodies and its search for a route
-cost time that a small model does not need (docs/decisions.md). What they do is done here where it
-is wanted: metrics by serving/metrics.py, traces by OpenTelemetry's middleware.
+BentoML's middlewares (metrics, tracing, context), body wrappers and routing take longer than a
+small model (docs/decisions.md). Here serving/metrics.py counts, and OpenTelemetry's middleware
+traces.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ PATH = "/classify"
 
 
 class Direct:
-    """An ASGI app for one path, whose body the gateway has read.
+    """ASGI app for one path, whose body the gateway has read.
 
     Args:
-        answer: the body -> the JSON to send; raises Refused.
-        metrics: counts what was answered.
+        answer: request body -> response JSON; raises Refused.
+        metrics: counts requests and times.
     """
 
     def __init__(self, answer: Callable[[bytes], Awaitable[bytes]], metrics: Metrics) -> None:
@@ -46,7 +46,7 @@ class Direct:
                 content = await self._answer((await receive())["body"])
             except Refused as refused:
                 refusal = refused
-            except Exception as error:  # noqa: BLE001 - its message may hold text
+            except Exception as error:  # noqa: BLE001 - only its class is logged: it may quote text
                 LOG.error("A request got no answer: %s.", type(error).__name__)
                 refusal = Refused(500, "The model gave no answer; send this again later.")
             else:
@@ -63,7 +63,7 @@ class Direct:
 
 
 def traced(app: App, provider: Any) -> App:
-    """`app` with a span for each request, where there is a provider."""
+    """Wraps `app` so that each request has a span; without a provider returns `app`."""
     if provider is None:
         return app
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware

@@ -1,7 +1,7 @@
-"""Connections that take too long to send a request are cut; uvicorn would keep them for ever.
+"""Time limit for the arrival of a request, and limit of connections.
 
-A request counts only once it is here whole, so slow clients take no place of others; but each holds
-a connection. Uvicorn has a time limit for idle connections only.
+uvicorn limits only idle connections. The limit of concurrent requests counts complete requests, so
+slow clients do not use it up, but each of them holds a connection.
 """
 
 from __future__ import annotations
@@ -23,17 +23,16 @@ else:
     Base = object
 
 LOG = logging.getLogger("newsloop.serving")
-_OTHER_FILES = 128  # descriptors besides connections: 31 are open with a model, more in a swap
-_GRACE_SECONDS = 2  # after the time in which the gateway answers 408, for a body that is slow
+_OTHER_FILES = 128  # descriptors besides connections: 31 with one model, more during a swap
+_GRACE_SECONDS = 2  # after receive_seconds, in which the gateway answers a slow body with 408
 
 
 class Watch(Base):
-    """Goes before one of uvicorn's protocols: a time for each request to arrive, and a number of
-    connections. `watched` puts the two together.
+    """Mixin for uvicorn's protocols that limits the arrival time of a request, and connections.
 
     Attributes:
-        seconds: from the first byte (or the connection) to the last one of a request.
-        most: connections at once; one more is closed at once.
+        seconds: seconds from the first byte (or the connection) to the last byte of a request.
+        most: concurrent connections; a further one is closed at once.
     """
 
     seconds: float = 0
@@ -41,7 +40,7 @@ class Watch(Base):
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        self.access_log = False  # else uvicorn prepares a line for each answer, which nobody keeps
+        self.access_log = False  # saves uvicorn's log line for each answer, which is discarded
         super().connection_made(transport)
         if len(self.connections) > self.most:
             transport.abort()
@@ -72,16 +71,18 @@ class Watch(Base):
 
 
 def watched(protocol: Any, seconds: float, most: int) -> Any:
-    """`protocol`, one of uvicorn's for HTTP, with all limits; see Watch, HalfClose, limits_for."""
+    """Adds all limits to one of uvicorn's HTTP protocols; see Watch, HalfClose, limits_for."""
     bases = (Watch, HalfClose, limits_for(protocol), protocol)
     return type("Watched", bases, {"seconds": seconds, "most": most})
 
 
 def watch(seconds: float, most: int, on_refused: Callable[[int], None] | None = None) -> None:
-    """Lets the next uvicorn server of this process keep these limits, and speak no WebSockets.
+    """Installs these limits for the next uvicorn server of this process, without WebSockets.
 
     Args:
-        on_refused: told the status of each request that is refused before the app sees it.
+        seconds: seconds for the arrival of a request, before the grace period.
+        most: concurrent connections; fewer if the limit of open files is lower.
+        on_refused: called with the status of each request that is refused before the app.
     """
     allowed = _raise_file_limit(most + _OTHER_FILES) - _OTHER_FILES
     if allowed < most:
@@ -97,7 +98,7 @@ def watch(seconds: float, most: int, on_refused: Callable[[int], None] | None = 
 
 
 def check_file_limit() -> None:
-    """Raises StackError where the system grants no files for connections at all."""
+    """Raises StackError if the limit of open files leaves none for connections."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard <= _OTHER_FILES:
         raise StackError(
@@ -107,10 +108,10 @@ def check_file_limit() -> None:
 
 
 def _raise_file_limit(wanted: int) -> int:
-    """Descriptors that this process may have now: `wanted`, or fewer where the system says so."""
+    """Raises the limit of open files to `wanted`, or to the hard limit; returns the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return wanted
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return most
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit

@@ -1,6 +1,6 @@
-"""A client that closes its sending half after a request (`shutdown(SHUT_WR)`) gets its answer.
+"""Answers for clients that close their sending half after a request (`shutdown(SHUT_WR)`).
 
-uvicorn lets asyncio close the whole connection then, and drops the answer.
+By default uvicorn lets asyncio close the whole connection, and the answer is lost.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ else:
 
 
 def answers_due(protocol: Base) -> bool:
-    """Requests that arrived whole have no answer yet.
+    """Returns True if a request that arrived completely has no answer yet.
 
-    A request whose body is incomplete is none of them: the rest of it may never come.
+    An incomplete request does not count: its rest may never arrive.
     """
     cycle = protocol.cycle
     return cycle is not None and not cycle.response_complete and not cycle.more_body
 
 
 class HalfClose(Base):
-    """Before one of uvicorn's protocols: the connection stays until all answers are given."""
+    """Mixin for uvicorn's protocols: keeps a half-closed connection until all answers are sent."""
 
     _half_closed = False
 

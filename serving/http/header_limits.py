@@ -1,9 +1,9 @@
-"""Bytes of a request that are no body are limited: uvicorn bounds none of them.
+"""Limits for the bytes of a request outside of its body, which uvicorn does not limit.
 
-httptools joins the pieces of an unfinished header again and again, and keeps all headers before
-anybody sees one. So each class here stands before one of uvicorn's protocols, hands it small pieces
-and counts what they held beside the body: request line, headers, chunk sizes and extensions,
-trailers. Beyond a limit the client gets 431 and the connection is closed.
+httptools joins the pieces of an unfinished header repeatedly, and collects all headers before the
+app sees one. So each mixin here precedes one of uvicorn's protocols, passes small pieces on, and
+counts their bytes outside of the body: request line, headers, chunk sizes and extensions, trailers.
+Beyond a limit the client gets 431, and the connection is closed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 else:
     Base = object
 
-MOST_BYTES = 64 * 1024  # of one request, beside its body
-MOST_HEADERS = 100  # of one request, with its trailers
-# A chunk of one byte has five bytes around it, more where its size is written with leading zeros.
+MOST_BYTES = 64 * 1024  # bytes of one request outside of its body
+MOST_HEADERS = 100  # headers and trailers of one request
+# A chunk of one byte has five bytes around it, more if its size has leading zeros.
 BYTES_A_BODY_BYTE = 16
-_PIECE = 16 * 1024  # handed on at once; event loops read up to 256 KiB
+_PIECE = 16 * 1024  # bytes passed on at a time; event loops read up to 256 KiB
 _BODY = (
     b'{"error":"Expected at most %d bytes beside the body and at most %d headers; '
     b'send less of them."}' % (MOST_BYTES, MOST_HEADERS)
@@ -35,12 +35,12 @@ _ANSWER = (
 
 
 class Refusing(Base):
-    """The way out, for both protocols.
+    """Refusal with 431, for both protocols.
 
     Attributes:
-        on_refused: told the status of each answer that is given here.
-        linger_seconds: until the connection is closed. A socket that is closed over unread bytes
-            is reset, and the client may never see its answer.
+        on_refused: called with the status of each refusal.
+        linger_seconds: seconds until the connection is closed. Closing a socket with unread bytes
+            resets the connection, and the client may lose the answer.
     """
 
     on_refused: Callable[[int], None] | None = None
@@ -49,40 +49,46 @@ class Refusing(Base):
     _beside_body = 0  # bytes of the request that is arriving
 
     def _count(self, piece: bytes, body: int) -> bool:
-        """Adds `piece`, which holds so many bytes of body; True beyond the limit.
+        """Counts the bytes of `piece` outside of the body; returns True beyond the limit.
 
-        A byte of body takes BYTES_A_BODY_BYTE off, so that a body may come in chunks of any size,
-        but no chunk brings long extensions again and again.
+        Each byte of body subtracts BYTES_A_BODY_BYTE from the count, so that a body may have chunks
+        of any size, but not long extensions in every chunk.
+
+        Args:
+            piece: bytes of the request.
+            body: number of bytes of body in `piece`.
         """
         count = self._beside_body + len(piece) - (1 + BYTES_A_BODY_BYTE) * body
         self._beside_body = max(count, 0)
         return count > MOST_BYTES
 
     def _refuse(self) -> None:
-        """Answers 431 in place of the request that is arriving."""
+        """Answers the arriving request with 431."""
         self._refused = True
         if self.on_refused is not None:
             self.on_refused(431)
         cycle = self.cycle
-        self.headers, self.scope = [], {}  # type: ignore[typeddict-item]  # frees what was sent
+        self.headers, self.scope = [], {}  # type: ignore[typeddict-item]  # frees the headers
         if cycle is not None and not cycle.response_complete:
-            cycle.disconnected = True  # what the app answers from now on goes nowhere
+            cycle.disconnected = True  # discards the app's answer
             cycle.message_event.set()
             if cycle.response_started:
                 self.transport.abort()
                 return
         self.transport.write(_ANSWER)
-        self.flow.pause_reading()  # a flood costs nothing while it waits
+        self.flow.pause_reading()  # no more work for a flood until the connection closes
         self.loop.call_later(self.linger_seconds, self.transport.abort)
 
 
 class HttpToolsLimits(Refusing):
-    """Before uvicorn's HttpToolsProtocol. The count of bytes starts anew with each request; bytes
-    of a request that share a piece with the end of the one before are not counted.
+    """Mixin for uvicorn's HttpToolsProtocol.
+
+    The count restarts with each request. Bytes of a request in the same piece as the end of the
+    previous request are not counted.
     """
 
-    _body = 0  # bytes within the piece that is being parsed
-    _request_ended = False  # a request, within that piece
+    _body = 0  # bytes of body in the piece that is being parsed
+    _request_ended = False  # True if a request ended in that piece
 
     def data_received(self, data: bytes) -> None:
         start = 0
@@ -97,13 +103,13 @@ class HttpToolsLimits(Refusing):
                 self.headers and len(self.headers) > MOST_HEADERS
             ):
                 self._refused = True
-            if self._refused and not answers_due(self):  # else see on_response_complete
+            if self._refused and not answers_due(self):  # else on_response_complete refuses
                 self._refuse()
 
     def on_headers_complete(self) -> None:
         if len(self.headers) > MOST_HEADERS:
             self._refused = True
-            raise ValueError("too many headers")  # stops the parser before the app is asked
+            raise ValueError("too many headers")  # stops the parser before the app is called
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -115,7 +121,7 @@ class HttpToolsLimits(Refusing):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        if not self._refused:  # else it was this class that stopped the parser
+        if not self._refused:  # else this class stopped the parser and answers 431
             super().send_400_response(msg)
 
     def on_response_complete(self) -> None:
@@ -125,9 +131,10 @@ class HttpToolsLimits(Refusing):
 
 
 class H11Limits(Refusing):
-    """Before uvicorn's H11Protocol. h11 itself answers 400 to a line, and to a block of headers or
-    trailers, of more than 16 KiB that is not complete. Complete headers are looked at here, and
-    the sum of what stands around the chunks of a body.
+    """Mixin for uvicorn's H11Protocol.
+
+    h11 itself answers 400 to an incomplete line, or block of headers or trailers, above 16 KiB.
+    This class checks complete headers, and the sum of the bytes around the chunks of a body.
     """
 
     def data_received(self, data: bytes) -> None:
@@ -153,5 +160,5 @@ class H11Limits(Refusing):
 
 
 def limits_for(protocol: type) -> type[Refusing]:
-    """The class that goes before `protocol`, one of uvicorn's."""
+    """Returns the mixin for one of uvicorn's protocols."""
     return H11Limits if issubclass(protocol, H11Protocol) else HttpToolsLimits

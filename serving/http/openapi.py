@@ -1,7 +1,7 @@
-"""The OpenAPI document of the service, at /docs.json: what it takes, and all that it may answer.
+"""OpenAPI document of the service at /docs.json: all requests and responses.
 
-BentoML writes one, too: without the paths that are ours, without limits, and with other bodies of
-errors than the gateway sends. Bodies come from answers.py. A client can be made from this one, and
+BentoML's own document lacks some paths and all limits, and has other error bodies than the gateway
+sends. The schemas come from answers.py. Client generators can read this document, and
 tests/hazards/test_service_attacks.py compares a running service with it.
 """
 
@@ -27,17 +27,17 @@ from serving.http.request_parsing import MAX_LABELS
 
 PATH = "/docs.json"
 _STATUSES = {
-    400: "Not what this path takes.",
+    400: "Not a valid request for this path.",
     401: "No key, an unknown one, or a revoked one.",
     403: "The key lacks the scope.",
     405: "No such method for this path.",
     408: "The body came too slowly.",
     413: "The body is too large.",
     415: "Not JSON, or packed.",
-    429: "Too much at once; Retry-After says how many seconds to wait.",
+    429: "Too many requests; Retry-After gives the seconds to wait.",
     431: "More than 64 KiB beside the body, or more than 100 headers.",
     500: "The model gave no answer.",
-    503: "No model yet, about to end, or the ledger is away.",
+    503: "No model yet, shutting down, or the ledger is unavailable.",
     504: "Not ready within the deadline.",
 }
 _EVERYWHERE = (400, 401, 403, 405, 408, 413, 415, 429, 431)
@@ -47,36 +47,36 @@ _SCHEMAS = "#/components/schemas/{model}"
 
 
 def document(limits: Serve, labels: Sequence[str] | None) -> dict[str, Any]:
-    """The document in OpenAPI 3.1.
+    """Builds the document in OpenAPI 3.1.
 
     Args:
-        limits: the numbers of params.yaml.
-        labels: of the model that serves; None while there is none.
+        limits: limits from params.yaml.
+        labels: classes of the serving model; None without one.
     """
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "newsloop",
             "version": "1",
-            "description": "Sorts texts into classes. A request may carry X-Deadline-Ms: the "
-            "milliseconds after which you need no answer any more.",
+            "description": "Classifies texts. A request may have the header X-Deadline-Ms: the "
+            "milliseconds after which the client needs no answer any more.",
         },
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "paths": {
             "/classify": _post("The label of each text.", ClassifyRequest, Classified),
-            "/explain": _post("The words that carried a text's label.", ExplainRequest, Explained),
+            "/explain": _post("Word weights for a text's label.", ExplainRequest, Explained),
             "/feedback": _post(
-                "Takes the right labels of predictions.", FeedbackRequest, FeedbackCounts
+                "Stores the right labels of predictions.", FeedbackRequest, FeedbackCounts
             ),
             "/model": _get(
-                "The model that serves.", "application/json", _reference(ModelDescription), 503
+                "The serving model.", "application/json", _reference(ModelDescription), 503
             ),
-            "/ui": _page("A page to try it; without a key it asks for one."),
-            "/metrics": _get("Numbers for Prometheus.", "text/plain"),
+            "/ui": _page("A page to try the service; without a key it asks for one."),
+            "/metrics": _get("Metrics for Prometheus.", "text/plain"),
             PATH: _get("This document.", "application/json", {"type": "object"}),
-            "/livez": _open("Whether the process lives."),
-            "/readyz": _open("Whether it has a model and takes requests.", 503),
+            "/livez": _open("Liveness: the process runs."),
+            "/readyz": _open("Readiness: the service has a model and accepts requests.", 503),
         },
         "components": {
             "schemas": _schemas(limits, labels),
@@ -86,11 +86,11 @@ def document(limits: Serve, labels: Sequence[str] | None) -> dict[str, Any]:
 
 
 def _schemas(limits: Serve, labels: Sequence[str] | None) -> dict[str, Any]:
-    """The schemas of all bodies, with what only the running service knows: limits and labels."""
-    found = answers.schemas(_SCHEMAS)
+    """Builds the schemas of all bodies, with the running service's limits and labels."""
+    schemas = answers.schemas(_SCHEMAS)
 
     def add(kind: type, field: str, **keywords: object) -> dict[str, Any]:
-        schema: dict[str, Any] = found[kind.__name__]["properties"][field]
+        schema: dict[str, Any] = schemas[kind.__name__]["properties"][field]
         schema |= keywords
         return schema
 
@@ -100,7 +100,7 @@ def _schemas(limits: Serve, labels: Sequence[str] | None) -> dict[str, Any]:
     add(FeedbackRequest, "labels", minItems=1, maxItems=MAX_LABELS)
     if labels is not None:
         add(Label, "label", enum=list(labels))
-    return found
+    return schemas
 
 
 def _reference(kind: type) -> dict[str, Any]:
@@ -126,13 +126,13 @@ def _get(
 
 
 def _page(summary: str) -> dict[str, Any]:
-    found = _get(summary, "text/html")
-    found["get"]["responses"]["401"]["content"] = _content("text/html", _TEXT)
-    return found
+    path = _get(summary, "text/html")
+    path["get"]["responses"]["401"]["content"] = _content("text/html", _TEXT)
+    return path
 
 
 def _open(summary: str, *more: int) -> dict[str, Any]:
-    """A path that needs no key. Its 503 comes from BentoML, or with a sentence from the gateway."""
+    """Describes a path without a key; BentoML, or the gateway with a sentence, sends its 503."""
     responses = _responses("text/plain", _TEXT, (405, 415, 431))
     responses |= {str(status): {"description": _STATUSES[status]} for status in more}
     return {"get": {"summary": summary, "security": [], "responses": responses}}

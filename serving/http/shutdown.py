@@ -1,7 +1,7 @@
-"""The end of the service: not ready first, then no new requests, then all that was accepted.
+"""Graceful shutdown: /readyz fails first, then new requests end, then accepted ones.
 
-BentoML hands SIGTERM to uvicorn, which closes its sockets at once: a load balancer that has not
-noticed yet would send requests to nobody.
+BentoML passes SIGTERM to uvicorn, which closes its sockets at once. A load balancer that has not
+noticed yet would get refused connections.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-# After the drain no request has longer than this, so that all is over within 30 s: 2 s (5 at most)
-# to drain, 12 s here, 10 s for what is not yet recorded.
+# Seconds that a request has after the drain. The whole shutdown takes less than 30 s: 2 s (5 at
+# most) to drain, 12 s for requests, 10 s for the recorder.
 LAST_SECONDS = 12
 
 
 class Until:
-    """The time limit of `GracefulShutdown.until`.
+    """Time limit of `GracefulShutdown.until`, as an async context.
 
     A generator with contextlib's decorator would take three times as long.
 
     Args:
-        running: holds the time limit while it runs.
-        ends: by the loop's clock.
+        running: set of the active time limits.
+        ends: time of the loop's clock in seconds.
     """
 
     __slots__ = ("_running", "_timeout")
@@ -48,32 +48,32 @@ class Until:
 
 
 class GracefulShutdown:
-    """Hears the signals before the server does.
+    """Handles the stop signals, and passes them to the server after the drain.
 
     Args:
-        drain_seconds: between the signal and the moment when the server hears of it.
+        drain_seconds: seconds between a signal and the server's own handler.
 
     Attributes:
-        begun: the process was told to end: not ready any more, but it answers still.
+        begun: True after a signal: /readyz fails, requests are still answered.
     """
 
     def __init__(self, drain_seconds: float) -> None:
         self._drain_seconds = drain_seconds
         self._timeouts: set[asyncio.Timeout] = set()
-        self._last: float | None = None  # when all must be over, by the loop's clock
+        self._last: float | None = None  # end of all requests, by the loop's clock
         self.begun = False
 
     def listen(self) -> None:
-        """Takes over the signals, once the server has set its own handlers."""
+        """Replaces the server's signal handlers; call it after the server has set them."""
         if threading.current_thread() is not threading.main_thread():
-            return  # a test's server, which no signal ends
+            return  # a test's server; Python handles signals only in the main thread
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             before = signal.getsignal(number)
             signal.signal(number, functools.partial(self._hear, loop, before))
 
     def until(self, ends: float) -> Until:
-        """Raises TimeoutError in the block at `ends`, or when all must be over."""
+        """Raises TimeoutError in the block at `ends`, or at the end of all requests if sooner."""
         return Until(self._timeouts, ends if self._last is None else min(ends, self._last))
 
     def _hear(
@@ -83,7 +83,7 @@ class GracefulShutdown:
             if callable(before):
                 before(number, frame)
 
-        if self.begun:  # asked twice: at once
+        if self.begun:  # a second signal ends the process without a drain
             loop.call_soon_threadsafe(end)
             return
         self.begun = True
@@ -93,5 +93,5 @@ class GracefulShutdown:
 
     def _hurry(self, last: float) -> None:
         for timeout in self._timeouts:
-            if not timeout.expired():  # else it is over, though its request does not know yet
+            if not timeout.expired():  # an expired one cannot be rescheduled
                 timeout.reschedule(min(timeout.when() or last, last))

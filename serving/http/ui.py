@@ -1,7 +1,7 @@
-"""The page at /ui: one file, no build step, nothing from elsewhere.
+"""Page at /ui: one file, without a build step and without external resources.
 
-The page holds nothing secret, and a browser cannot send a key with an address. So without a key the
-answer is 401 like everywhere, and its body is the page, which then asks for one.
+The page contains no secret, and a browser cannot send a key with an address. So a request without a
+key gets 401 as on every route, but the body is the page, which asks for a key.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ def _read() -> tuple[str, dict[str, str]]:
 
 
 def page() -> HTMLResponse:
-    """The page, with a policy that lets run what stands in it and nothing else."""
+    """Returns the page, with a policy that allows only its own script and style."""
     html, headers = _read()
     return HTMLResponse(html, headers=headers)
 
 
 def door(refusal: Refused) -> HTMLResponse:
-    """A refusal for want of a key, as the page that asks for one."""
+    """Returns the page as the body of a refusal for a missing key."""
     html, headers = _read()
     return HTMLResponse(html, refusal.status, {**refusal.headers, **headers})
 
 
 def policy(html: str) -> str:
-    """The Content-Security-Policy (level 2) that names the page's own script and style by hash."""
+    """Makes the Content-Security-Policy (level 2) with hashes of the page's script and style."""
     script, style = (_hash(html, tag) for tag in ("script", "style"))
     return (
         f"default-src 'none'; script-src '{script}'; style-src '{style}'; connect-src 'self'; "

@@ -1,8 +1,8 @@
-"""Micro-batching: texts of requests that come together are computed together.
+"""Micro-batching: computes the texts of concurrent requests together.
 
-BentoML's own adaptive batching could swap a model in one process too, but it splits a request over
-two batches, so that two models may answer it and none can be named, and cancels requests that its
-estimate of the latency calls late; hence this queue of whole requests.
+BentoML's adaptive batching splits a request over two batches, which two models may answer after a
+swap, so the answer could not name its model. It also cancels requests by an estimate of their
+latency. So this queue keeps requests whole.
 """
 
 from __future__ import annotations
@@ -15,33 +15,34 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Generic, TypeVar
 
-M = TypeVar("M")  # the model that answered
-A = TypeVar("A")  # its answer to one text
+M = TypeVar("M")  # model
+A = TypeVar("A")  # the model's answer to one text
 
 
 @dataclass
 class _Request(Generic[M, A]):
     texts: Sequence[str]
     future: asyncio.Future[tuple[M, Sequence[A]]]
-    arrived: float  # seconds, by the loop's clock
-    begun: float = 0  # when its batch was begun
+    arrived: float  # seconds of the loop's clock
+    begun: float = 0  # start of the request's batch, seconds of the loop's clock
 
 
 class Batcher(Generic[M, A]):
-    """Collects requests, computes them on other threads, and gives each its own answers.
+    """Collects requests, computes them on threads, and returns each request's answers.
 
-    A request is never split, so that one model answers all of it; one with more than `max_batch`
-    texts is computed alone. A request that comes alone does not wait: only when the batch before
-    it had company does the next one wait for more, `max_wait_ms` at most.
+    A request is never split, so that one model answers all of its texts. A request with more than
+    `max_batch` texts is computed alone. A single request does not wait: a batch waits for more
+    requests, `max_wait_ms` at most, only if the previous batch had several.
 
     Args:
-        compute: texts -> the model that answered and one answer a text; runs on those threads.
-        max_batch: texts computed together.
-        max_wait_ms: milliseconds that a request waits for company.
-        at_once: batches computed at the same time, and threads.
-        tell: called for each batch with its texts and the seconds that each request waited.
-        timed: called in the request's own context with the moments, by the loop's clock, when it
-            arrived, when its batch was begun, and when it had its answer.
+        compute: texts -> (model, one answer per text); called on the threads.
+        max_batch: texts of a batch.
+        max_wait_ms: milliseconds that a batch waits for more requests.
+        at_once: concurrent batches, and threads.
+        tell: called for each batch with its number of texts and the seconds that each request
+            waited.
+        timed: called in the request's context with three times of the loop's clock, in seconds:
+            arrival, start of the batch, answer.
     """
 
     def __init__(
@@ -58,36 +59,36 @@ class Batcher(Generic[M, A]):
         self._max_wait = max_wait_ms / 1000
         self._waiting: deque[_Request[M, A]] = deque()
         self._texts_waiting = 0
-        self._alone: deque[list[_Request[M, A]]] = deque()  # batches that failed, one by one
+        self._alone: deque[list[_Request[M, A]]] = deque()  # requests of failed batches, one each
         self._computed: dict[int, list[_Request[M, A]]] = {}  # the batches on the threads
         self._begun = count()
-        self._had_company = False
-        self._timer: asyncio.TimerHandle | None = None  # until which a batch waits for more
+        self._had_company = False  # the last batch had several requests
+        self._timer: asyncio.TimerHandle | None = None  # end of a batch's wait
         self._at_once = at_once
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="batcher")
 
     @property
     def waiting(self) -> int:
-        """Texts that no batch has taken yet."""
+        """Number of texts that are in no batch yet."""
         return self._texts_waiting
 
     async def answer(self, texts: Sequence[str]) -> tuple[M, Sequence[A]]:
-        """The model that answered and its answers, in the order of `texts`.
+        """Waits for the batch; returns the model and its answers in the order of `texts`.
 
         Raises:
-            Exception: whatever `compute` raised for these texts.
+            Exception: the error that `compute` raised for these texts.
         """
         loop = asyncio.get_running_loop()
         request = _Request(texts, loop.create_future(), loop.time())
         self._waiting.append(request)
         self._texts_waiting += len(texts)
         self._look(loop)
-        found = await request.future
+        answered = await request.future
         self._timed(request.arrived, request.begun, loop.time())
-        return found
+        return answered
 
     async def close(self) -> None:
-        """Ends the threads; requests that have no answer yet are cancelled."""
+        """Ends the threads and cancels requests without an answer."""
         if self._timer is not None:
             self._timer.cancel()
         for batch in (*self._computed.values(), *self._alone, self._waiting):
@@ -99,7 +100,7 @@ class Batcher(Generic[M, A]):
         self._threads.shutdown()
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begins a batch, if a thread is free and it is time; sees to it that it will be."""
+        """Starts a batch if a thread is free; starts the timer instead if the batch shall wait."""
         few = 0 < self._texts_waiting < self._max_batch and not self._alone
         if len(self._computed) >= self._at_once or (few and self._timer is not None):
             return
@@ -125,37 +126,37 @@ class Batcher(Generic[M, A]):
         self._threads.submit(self._work, loop, number, texts)
 
     def _work(self, loop: asyncio.AbstractEventLoop, number: int, texts: list[str]) -> None:
-        """Computes, on a thread; the loop hears of it."""
-        found: tuple[M, Sequence[A]] | Exception
+        """Computes a batch on a thread, and passes the result to the loop."""
+        result: tuple[M, Sequence[A]] | Exception
         try:
-            found = self._compute(texts)
-        except Exception as error:  # noqa: BLE001 - it goes to those who asked
-            found = error
-        loop.call_soon_threadsafe(self._done, loop, number, found)
+            result = self._compute(texts)
+        except Exception as error:  # noqa: BLE001 - raised to the requests of the batch
+            result = error
+        loop.call_soon_threadsafe(self._done, loop, number, result)
 
     def _done(
         self,
         loop: asyncio.AbstractEventLoop,
         number: int,
-        found: tuple[M, Sequence[A]] | Exception,
+        result: tuple[M, Sequence[A]] | Exception,
     ) -> None:
         batch = self._computed.pop(number)
         self._had_company = len(batch) > 1
-        if not isinstance(found, Exception):
-            model, answers = found
+        if not isinstance(result, Exception):
+            model, answers = result
             start = 0
             for request in batch:
                 stop = start + len(request.texts)
                 _settle(request.future, (model, answers[start:stop]))
                 start = stop
         elif len(batch) == 1:
-            _settle(batch[0].future, found)
-        else:  # one request must not spoil its neighbours
+            _settle(batch[0].future, result)
+        else:  # computes the requests again one by one, so that only the faulty one fails
             self._alone.extend([request] for request in batch)
         self._look(loop)
 
     def _take(self) -> list[_Request[M, A]]:
-        """The oldest requests that fit in one batch; those whose client has gone are left out."""
+        """Takes the oldest requests that fit in one batch; drops those of disconnected clients."""
         batch: list[_Request[M, A]] = []
         size = 0
         while self._waiting:
@@ -173,7 +174,7 @@ class Batcher(Generic[M, A]):
 def _settle(
     future: asyncio.Future[tuple[M, Sequence[A]]], result: tuple[M, Sequence[A]] | Exception
 ) -> None:
-    if future.done():  # the client has gone meanwhile
+    if future.done():  # the client has disconnected meanwhile
         return
     if isinstance(result, Exception):
         future.set_exception(result)

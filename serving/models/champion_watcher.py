@@ -1,7 +1,7 @@
-"""Follows the ledger: serves the champion's bundle, and swaps it when the champion changes.
+"""Champion watcher: loads the champion's bundle, and swaps it when the champion changes.
 
-The batcher asks for `current` once a batch, so a swap falls between two batches. The bundle that
-served before stays in the model cache for a while: going back to it loads nothing.
+The batcher reads `current` once per batch, so a swap happens between two batches. The previous
+bundle stays in the model cache for a while, so that a rollback loads nothing.
 """
 
 from __future__ import annotations
@@ -29,22 +29,19 @@ USER = "champion"  # of the model cache
 
 @dataclass(frozen=True)
 class Served:
-    """A loaded bundle and, where the ledger knows it, its version. Never changed, only replaced."""
+    """A loaded bundle, and its version if the ledger has one. Immutable: a swap replaces it."""
 
     bundle: Bundle
     version: dict[str, Any] | None = None
 
     @property
     def title(self) -> str:
-        """The model's name in answers.
-
-        The version's tag and the first 12 digits of the bundle's name, or only these.
-        """
+        """Name of the model in answers: the version's tag, if any, and 12 digits of the bundle."""
         short = self.bundle.name[:12]
         return f"{self.version['tag']} {short}" if self.version else short
 
     def describe(self) -> ModelDescription:
-        """The answer of GET /model."""
+        """Returns the answer of GET /model."""
         known = self.version or {}
         return ModelDescription(
             model=self.title,
@@ -63,34 +60,34 @@ class Served:
         )
 
     def _card(self, spent: dict[str, Any] | None) -> str | None:
-        """The model card in Markdown, with what the training cost."""
+        """Returns the model card in Markdown, with the energy of the training."""
         card = self.bundle.card
         return None if card is None else card + energy.section(spent)
 
 
 class ChampionSource(Protocol):
-    """The one question that the champion watcher asks; components.core.ledger.Ledger answers it."""
+    """Interface of the champion watcher to the ledger; components.core.ledger.Ledger has it."""
 
     def champion(self) -> Champion | None: ...
 
 
 def warm(bundle: Bundle, max_batch: int) -> Bundle:
-    """`bundle`, after first calls of several sizes, which are slower than all later ones."""
+    """Predicts batches of several sizes, because the first calls are slow; returns `bundle`."""
     for size in (1, 2, 4, max_batch):
         bundle.predict([WARM_TEXT] * size)
     return bundle
 
 
 class ChampionWatcher:
-    """A thread that keeps `current` at the ledger's champion.
+    """Thread that keeps `current` at the ledger's champion.
 
-    When the new bundle cannot be loaded or the ledger cannot be reached, the old one serves on, and
-    the log says so once.
+    If the new bundle cannot be loaded or the ledger is unavailable, the old bundle serves on, and
+    the error is logged once.
 
     Args:
-        ledger: says who the champion is.
-        model_cache: where bundles come from.
-        seconds: between two looks.
+        ledger: source of the champion.
+        model_cache: loads bundles.
+        seconds: seconds between two reads of the ledger.
         report: called with each new state.
     """
 
@@ -106,7 +103,7 @@ class ChampionWatcher:
         self._reported: Status | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="champion-watcher", daemon=True)
-        self._refused: str | None = None  # the bundle that could not be loaded
+        self._refused: str | None = None  # name of the bundle that could not be loaded
         self._looks_to_skip = self._pause = 0
         self.current: Served | None = None
 
@@ -124,7 +121,7 @@ class ChampionWatcher:
         return self._reported is not None and self._reported.code is Code.LEDGER_AWAY
 
     def look(self) -> None:
-        """One look at the ledger; swaps `current` where there is another champion."""
+        """Reads the ledger once; swaps `current` if the champion has changed."""
         self._model_cache.tidy()
         try:
             champion = self._ledger.champion()
@@ -138,7 +135,7 @@ class ChampionWatcher:
             return
         if self.current is not None and self.current.bundle.name == champion.bundle:
             self._refused = None
-            if self.current.version != vars(champion):  # the same bundle, deployed anew
+            if self.current.version != vars(champion):  # the same bundle, deployed again
                 self.current = Served(self.current.bundle, dict(vars(champion)))
             self._tell_once(Status(Code.SERVING, bundle=champion.bundle))
             return
@@ -153,9 +150,9 @@ class ChampionWatcher:
         try:
             bundle = self._model_cache.use(USER, champion.bundle)
         except NewsloopError as error:
-            # A bundle may be mended, but verifying a broken one each second is work for nothing.
-            most = max(1, int(LONGEST_PAUSE / self._seconds))
-            self._pause = min(2 * self._pause + 1, most)
+            # Exponential backoff: the file may be repaired, but each verification takes time.
+            longest = max(1, int(LONGEST_PAUSE / self._seconds))
+            self._pause = min(2 * self._pause + 1, longest)
             self._refused, self._looks_to_skip = champion.bundle, self._pause
             self._tell_once(
                 Status(Code.REFUSED, str(error), champion.bundle),
@@ -172,7 +169,7 @@ class ChampionWatcher:
         return self.current.title if self.current else "no model"
 
     def _tell_once(self, status: Status, error: str = "") -> None:
-        """Reports a state that is new, and logs its error."""
+        """Reports a state that differs from the last one, and logs its error."""
         if status != self._reported:
             self._reported = status
             self._report(status)
@@ -183,7 +180,7 @@ class ChampionWatcher:
         while not self._stop.is_set():
             try:
                 self.look()
-            except Exception as error:  # noqa: BLE001 - the service must outlive any surprise here
+            except Exception as error:  # noqa: BLE001 - the service must survive any error here
                 reason = f"looking for a new champion gave {type(error).__name__}: {error}"
                 message = f"The service goes on with {self._serving()}: {reason}"
                 self._tell_once(Status(Code.FAILED, reason), message)

@@ -1,9 +1,9 @@
-"""Which words carried a label, as POST /explain answers it.
+"""Word weights for a label, the answer of POST /explain.
 
-A bundle computes it itself (bundle/explanation.py). Older bundles are asked by leaving each
-word out and seeing what becomes of the label's probability: occlusion (Zeiler and Fergus 2014,
-"Visualizing and Understanding Convolutional Networks"). It asks nothing of a model but predictions,
-and many of them, so it ends when its time is up.
+A bundle computes integrated gradients (bundle/explanation.py). An older bundle is explained by
+occlusion (Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks"): the
+change of the label's probability without a word. Occlusion needs many predictions, so it has a time
+limit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from components.core.bundle import Model, Predictions
 
 GRADIENTS, OCCLUSION = "integrated gradients", "occlusion"
-TRIED_TOGETHER = 16  # words left out between two looks at the clock
+TRIED_TOGETHER = 16  # words that are occluded between two checks of the time limit
 
 
 def explain(
@@ -30,31 +30,31 @@ def explain(
     seconds: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> Explained:
-    """The words of `text` with their weights.
+    """Computes the weight of each word of `text` for the predicted label.
 
     Args:
-        model: its name in the answer.
-        bundle: which model.
-        text: to explain.
-        seconds: after which occlusion tries no more words; integrated gradients always cost the
-            same, some ten predictions.
-        clock: seconds, from any start.
+        model: name of the model in the answer.
+        bundle: model to explain.
+        text: text to explain.
+        seconds: time limit of occlusion; integrated gradients have none, they take about as long
+            as ten predictions.
+        clock: monotonic clock in seconds.
 
     Returns:
         The answer. With GRADIENTS the weights add up to ln(confidence / baseline), where
-        `baseline` is the label's probability with nothing to read. With OCCLUSION a weight is
+        `baseline` is the label's probability for an empty text. With OCCLUSION a weight is
         p(label | text) - p(label | text without the word), in [-1, 1], and `baseline` is None.
     """
     distinct = list(dict.fromkeys(words_of.split(text)))
     if bundle.explains:
-        why = bundle.explain([text])[0]
-        label, confidence = why.label, why.confidence
-        baseline: float | None = why.baseline
-        method, weights = GRADIENTS, why.weights
+        explanation = bundle.explain([text])[0]
+        label, confidence = explanation.label, explanation.confidence
+        baseline: float | None = explanation.baseline
+        method, weights = GRADIENTS, explanation.weights
     else:
-        whole = bundle.predict([text])
-        label, confidence, baseline = whole.labels[0], float(whole.confidence[0]), None
-        weights = _occlude(bundle, text, distinct, whole, clock() + seconds, clock)
+        predicted = bundle.predict([text])
+        label, confidence, baseline = predicted.labels[0], float(predicted.confidence[0]), None
+        weights = _occlude(bundle, text, distinct, predicted, clock() + seconds, clock)
         method = OCCLUSION
     ranked = sorted(weights.items(), key=lambda pair: -abs(pair[1]))
     return Explained(
@@ -73,24 +73,24 @@ def _occlude(
     bundle: Model,
     text: str,
     distinct: Sequence[str],
-    whole: Predictions,
+    predicted: Predictions,
     end: float,
     clock: Callable[[], float],
 ) -> dict[str, float]:
-    """Word -> weight, from the first word on, until `end`."""
-    label = bundle.labels.index(whole.labels[0])
+    """Computes word -> weight in the order of the text, until the clock reaches `end`."""
+    label = bundle.labels.index(predicted.labels[0])
     weights: dict[str, float] = {}
     for i in range(0, len(distinct), TRIED_TOGETHER):
         if clock() >= end:
             break
         words = distinct[i : i + TRIED_TOGETHER]
-        left = bundle.predict([without(text, word) for word in words]).probabilities[:, label]
-        weights |= zip(words, (whole.probabilities[0, label] - left).tolist(), strict=True)
+        rest = bundle.predict([without(text, word) for word in words]).probabilities[:, label]
+        weights |= zip(words, (predicted.probabilities[0, label] - rest).tolist(), strict=True)
     return weights
 
 
 def without(text: str, word: str) -> str:
-    """`text` with nothing where `word` stood as a whole word.
+    """Removes `word` from `text` where it is a whole word, in any case.
 
     >>> without("Rain, rain! Rainbow.", "rain")
     ', ! Rainbow.'

@@ -1,4 +1,4 @@
-"""Remembers bundles that end the process while they are loaded: no exception tells of these."""
+"""Load guard: refuses bundles that kill the process while they load, which raises no exception."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import TypeVar
 from components.core.errors import BundleError
 
 T = TypeVar("T")
-MOST = 2  # one kill may be somebody's hand
+MOST = 2  # deaths; a single one may be a person's kill
 
 
 def attempt(folder: Path, name: str, load: Callable[[str], T]) -> T:
-    """What `load` gives for the bundle `name`.
+    """Loads the bundle `name` by `load`.
 
-    A file in `folder` counts the times that it was begun and not ended on this host: services on
-    other hosts, which may share the folder, load the same bundle at the same time.
+    A file in `folder` counts the loads on this host that began and did not end. The file's name has
+    the host, because services on other hosts may share the folder and load the same bundle.
 
     Raises:
-        BundleError: the process ended MOST times in a row while this bundle was loaded. Then
-            nothing counts it any more, and the rollout controller lets the version before it serve.
+        BundleError: the process died MOST times in a row while it loaded this bundle. The bundle
+            then serves nothing, and the rollout controller rolls back to the version before it.
     """
     mark = folder / f"{name}-{socket.gethostname()}"
     begun = mark.stat().st_size if mark.exists() else 0

@@ -1,4 +1,4 @@
-"""Bundles in memory: those that serve, and for a while those that served, for the way back."""
+"""Model cache: serving bundles, and for a while replaced ones, for an instant rollback."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from components.core.bundle import Bundle
 
 
 class ModelCache:
-    """Loads bundles, and keeps one that is not used any more for `keep_seconds`.
+    """Loads bundles, and keeps an unused one for `keep_seconds`.
 
-    Safe to share between threads; while one loads, others still get what is there.
+    Safe to share between threads; a load does not block the use of loaded bundles.
 
     Args:
-        load: a bundle's name -> the bundle, verified and warm; raises NewsloopError.
-        keep_seconds: after its last use, until its memory is given back.
-        clock: seconds, monotonic.
+        load: name of a bundle -> the bundle, verified and warm; raises NewsloopError.
+        keep_seconds: seconds after its last use until a bundle's memory is freed.
+        clock: monotonic clock in seconds.
     """
 
     def __init__(
@@ -28,20 +28,20 @@ class ModelCache:
     ) -> None:
         self._load, self._keep_seconds, self._clock = load, keep_seconds, clock
         self._bundles: dict[str, Bundle] = {}
-        self._until: dict[str, float] = {}  # of those that nobody uses: when they go
-        self._used: dict[str, str] = {}  # user -> the bundle it uses
+        self._until: dict[str, float] = {}  # unused bundle -> time when it is freed
+        self._used: dict[str, str] = {}  # user -> bundle
         self._lock = threading.Lock()
 
     @property
     def names(self) -> set[str]:
-        """Of the bundles in memory."""
+        """Names of the bundles in memory."""
         return set(self._bundles)
 
     def use(self, user: str, name: str) -> Bundle:
-        """The bundle `name`, from memory if it is there; what `user` used before is let go.
+        """Returns the bundle `name`, loaded if necessary, and releases the user's previous bundle.
 
         Raises:
-            NewsloopError: as `load`; `user` keeps what it had.
+            NewsloopError: as `load`; `user` keeps its previous bundle.
         """
         with self._lock:
             bundle = self._bundles.get(name)
@@ -55,18 +55,18 @@ class ModelCache:
         return bundle
 
     def release(self, user: str) -> None:
-        """`user` needs its bundle no more."""
+        """Releases the bundle of `user`."""
         with self._lock:
             self._let_go(user)
 
     def tidy(self) -> None:
-        """Gives back the memory of what nobody has used for `keep_seconds`."""
+        """Frees the bundles that nobody has used for `keep_seconds`."""
         with self._lock:
-            gone = [name for name, until in self._until.items() if until <= self._clock()]
-            for name in gone:
+            expired = [name for name, until in self._until.items() if until <= self._clock()]
+            for name in expired:
                 del self._until[name]
-            bundles = [self._bundles.pop(name) for name in gone]
-        # Not under the lock: a bundle closes with its last reference, which may take a while.
+            bundles = [self._bundles.pop(name) for name in expired]
+        # Outside of the lock, because closing a bundle at its last reference may take a while.
         del bundles
 
     def _let_go(self, user: str) -> None:

@@ -1,4 +1,4 @@
-"""One answer of the service: what the client gets of it, and what the ledger keeps."""
+"""Answer of the service to one text: the client's prediction, and the ledger's row."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from serving.http.answers import Prediction, predictions
 
 @dataclass(slots=True)  # `frozen` would cost 0.5 us a text
 class Answer:
-    """The answer to one text.
+    """Answer to one text.
 
     Attributes:
-        prediction: what the client gets.
-        words, unknown_share, features: signals that monitoring watches; see core/bundle.
+        prediction: prediction for the client.
+        words, unknown_share, features: signals for monitoring; see core/bundle.
     """
 
     prediction: Prediction
@@ -25,7 +25,7 @@ class Answer:
     features: list[float]
 
     def row(self, bundle: str, time: datetime) -> dict[str, Any]:
-        """A row of ledger.PREDICTIONS."""
+        """Makes a row of ledger.PREDICTIONS."""
         return {
             "id": self.prediction.prediction_id,
             "time": time,
@@ -40,8 +40,9 @@ class Answer:
 
 
 def answers(bundle: Bundle, texts: list[str]) -> list[Answer]:
-    """What `bundle` says of each text, each answer with an id of its own."""
-    found = bundle.predict(texts)
-    given = predictions(bundle.labels, found)
-    signals = found.words.tolist(), found.unknown_share.tolist(), found.features.tolist()
-    return list(map(Answer, given, *signals))
+    """Predicts texts by `bundle`; each answer has a new id."""
+    predicted = bundle.predict(texts)
+    signals = (
+        predicted.words.tolist(), predicted.unknown_share.tolist(), predicted.features.tolist(),
+    )  # fmt: skip
+    return list(map(Answer, predictions(bundle.labels, predicted), *signals))

@@ -141,7 +141,7 @@ def test_restore_proves_every_hash(paths: Paths, ledger: Ledger, tmp_path: Path)
     pins = [path for path in files if path.parent.name == "data"]
     assert found["files"] == len(files) - len(pins) > 10
     assert tables.file_hash(tmp_path / "old" / "dvc.lock") == row["dvc_lock"]
-    with pytest.raises(UsageError, match="holds something"):
+    with pytest.raises(UsageError, match="is not empty"):
         restore.restore(paths, row, tmp_path / "old", print)
     # DVC would not notice: an object of the remote that was altered, and one that is missing.
     place = Paths(tmp_path / "old", paths.home, checkout=paths.root)

@@ -1,6 +1,6 @@
-"""params.yaml -> frozen typed settings. An unknown or ill-typed key is an error, not a surprise.
+"""params.yaml -> frozen typed settings. An unknown key or a wrong type is an error.
 
-A key that is not in the file has its default; docs/params.md lists all of them.
+A key that is not in the file has its default; docs/params.md lists all keys.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from components.core.params.text import Text
 from components.core.params.train import Train
 from components.core.params.tune import Tune
 
-# What others import from here, though it is defined beside.
+# Names that other packages import from this package, though its modules define them.
 __all__ = [
     "ENTITIES", "Alerts", "BiLstm", "Candidate", "Challenger", "Evaluate", "Flow", "Gate",
     "Governor", "Ingest", "Limits", "Monitor", "Network", "Params", "Positive", "Privacy", "Rate",
@@ -60,31 +60,31 @@ class Params(Settings):
     @model_validator(mode="before")
     @classmethod
     def without_empty_sections(cls, values: Any) -> Any:
-        """A section whose keys were all taken out, or into comments, has its defaults."""
+        """Gives a section without keys, or with keys in comments only, its defaults."""
         if not isinstance(values, dict):
             return values
         return {name: {} if section is None else section for name, section in values.items()}
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML lets the last of two equal keys win in silence; here it is an error."""
+    """Raises on a repeated key. Plain YAML takes the last value without a warning."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
-        if twice:
+        repeated = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if repeated:
             raise yaml.constructor.ConstructorError(
-                None, None, f"the key {', '.join(twice)} stands twice", node.start_mark
+                None, None, f"the key {', '.join(repeated)} stands twice", node.start_mark
             )
         return super().construct_mapping(node, deep)
 
 
 def load(path: Path) -> Params:
-    """The settings in the file at `path`.
+    """Reads and checks the settings in the file at `path`.
 
     Raises:
-        ParamsError: no such file, no YAML, an unknown key, a wrong type or a value out of range;
-            the message names each key.
+        ParamsError: missing file, invalid YAML, an unknown key, a wrong type or a value out of
+            range; the message names each key.
     """
     return parse(read(path), str(path))
 
@@ -93,7 +93,7 @@ def read(path: Path) -> Any:
     """Reads the file at `path` without checking its values.
 
     Raises:
-        ParamsError: no such file, or no YAML.
+        ParamsError: missing file, or invalid YAML.
     """
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)  # noqa: S506 - is safe
@@ -101,12 +101,12 @@ def read(path: Path) -> Any:
         raise ParamsError(f"Expected the settings in {path}, got: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(
-            f"Expected YAML in {path}, got: {' '.join(str(error).split())}. Mend that line."
+            f"Expected YAML in {path}, got: {' '.join(str(error).split())}. Fix that line."
         ) from error
 
 
 def parse(values: object, where: str) -> Params:
-    """Settings from plain values; `where` names their origin in messages.
+    """Makes settings from plain values; `where` names their origin in messages.
 
     Raises:
         ParamsError: as `load`.
@@ -115,14 +115,14 @@ def parse(values: object, where: str) -> Params:
         return Params.model_validate(values)
     except ValidationError as error:
         faults = "; ".join(_describe(fault) for fault in error.errors())
-        raise ParamsError(f"{where}: {faults}. Mend these keys and run again.") from error
+        raise ParamsError(f"{where}: {faults}. Fix these keys and run again.") from error
 
 
 def _describe(fault: Any) -> str:
     key = ".".join(str(part) for part in fault["loc"]) or "the file"
     if fault["type"] == "extra_forbidden":
         near = nearest(key)
-        return f"{key} is no key that newsloop knows" + (f", the nearest is {near}" if near else "")
+        return f"{key} is an unknown key" + (f", the nearest is {near}" if near else "")
     if fault["type"] == "missing":
         return f"{key} is missing"
     shown = repr(fault["input"])
@@ -130,23 +130,27 @@ def _describe(fault: Any) -> str:
 
 
 def nearest(key: str) -> str | None:
-    """The known key most like `key`: in the same section, or of the same name elsewhere.
+    """Returns the known key most like `key`: in its section, or with its name elsewhere.
 
     >>> nearest("train.epoch"), nearest("train.crop"), nearest("trains"), nearest("train.xyz")
     ('train.epochs', 'train.fitting.crop', 'train', None)
     """
     section, _, name = key.rpartition(".")
     known = list(keys())
-    beside = {last: one for one in known for parent, _, last in [one.rpartition(".")]
-              if parent == section}  # fmt: skip
-    if like := difflib.get_close_matches(name, beside, n=1):
-        return beside[like[0]]
-    elsewhere = [one for one in known if one.rpartition(".")[2] == name]
+    siblings = {
+        last: candidate
+        for candidate in known
+        for parent, _, last in [candidate.rpartition(".")]
+        if parent == section
+    }
+    if matches := difflib.get_close_matches(name, siblings, n=1):
+        return siblings[matches[0]]
+    elsewhere = [candidate for candidate in known if candidate.rpartition(".")[2] == name]
     return next(iter(difflib.get_close_matches(key, elsewhere, n=1, cutoff=0)), None)
 
 
 def keys(model: type[Settings] = Params, prefix: str = "") -> Iterator[str]:
-    """All keys with dots, sections included, in the order of the classes."""
+    """Yields all dotted keys, sections included, in the order of the classes."""
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"
         yield key
@@ -155,5 +159,5 @@ def keys(model: type[Settings] = Params, prefix: str = "") -> Iterator[str]:
 
 
 def is_section(annotation: Any) -> TypeGuard[type[Settings]]:
-    """Tells whether a field holds keys of its own."""
+    """Returns True for a field that is a section with keys."""
     return isinstance(annotation, type) and issubclass(annotation, Settings)

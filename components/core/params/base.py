@@ -1,4 +1,4 @@
-"""Types and the base class that every section of params.yaml is made of."""
+"""Types, and the base class of every section of params.yaml."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Port = Annotated[int, Field(gt=0, lt=65536)]
 class Settings(BaseModel):
     """Base of every section: frozen, strict about types, closed to unknown keys.
 
-    A field has a default, and a description with its unit or reason; docs/params.md is made of
-    both. A default is validated too, so that 10 stands for 10.0 wherever a number comes from.
+    A field has a default, and a description with its unit or reason; docs/params.md shows both.
+    Defaults are validated too, so that 10 becomes 10.0 in a default as it does in a file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
 
 
 class Range(Settings):
-    """Numbers from `low` to `high`, both tried too; whole ones where both are whole."""
+    """Numbers from `low` to `high`, both included; integers if both are integers."""
 
     low: int | float
     high: int | float
-    log: bool = False  # tried evenly by their logarithm, as learning rates should be
+    log: bool = False  # sampled uniformly in the logarithm, for learning rates
 
     @model_validator(mode="after")
     def ordered(self) -> Range:
@@ -41,7 +41,7 @@ class Range(Settings):
 
 
 class Choice(Settings):
-    """Some values, of which one is taken."""
+    """Values of which a trial takes one."""
 
     choices: Annotated[list[int | float | str | bool], Field(min_length=2)]
 

@@ -1,4 +1,4 @@
-"""Sections `ingest`, `validate` and `split`: which documents there are, and which are good."""
+"""Sections `ingest`, `validate` and `split`: sources, data quality and the sides of the split."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LONGEST_LABEL = 200  # characters of a class name
 
 Policy = Literal["mask", "pseudonym", "keep", "drop"]
 
-# Entities that are masked by default, each with its reason. Places, dates and groups are not
-# searched for: they are what news is about, and no personal data alone.
+# Entities that are masked by default, with a description. Places, dates and groups are left out:
+# news is about them, and alone they are no personal data.
 ENTITIES = {
-    "PERSON": "names, and addresses without a word like street; the slowest entity to find",
+    "PERSON": "names, and addresses without a word like street; the slowest entity to detect",
     "EMAIL_ADDRESS": "e-mail addresses",
     "PHONE_NUMBER": "telephone numbers",
     "STREET_ADDRESS": "street and house number",
@@ -30,59 +30,69 @@ ENTITIES = {
     "UK_NHS": "patient numbers of the United Kingdom",
     "PASSPORT": "passport numbers",
     "DRIVER_LICENSE": "numbers of driving licences",
-    "IP_ADDRESS": "of version 4 and 6",
-    "MAC_ADDRESS": "of network cards",
+    "IP_ADDRESS": "IP addresses, versions 4 and 6",
+    "MAC_ADDRESS": "hardware addresses of network cards",
     "PRIVATE_URL": "links with a user's name or a token",
     "SECRET": "API keys, passwords, private keys",
-    "USER_HANDLE": "names of users after an @",
+    "USER_HANDLE": "user names after an @",
 }
 
 
 class Scrub(Settings):
-    """`ingest.scrub`: what is personal data, and what happens to it."""
+    """`ingest.scrub`: detection of personal data, and the action for each entity."""
 
     entities: Annotated[dict[str, Policy], Field(min_length=1)] = Field(
         dict.fromkeys(ENTITIES, "mask"),
-        description="mask: <ENTITY> takes its place; pseudonym: <ENTITY_1f0c...>, equal values get "
-        "equal tokens, by the key in .newsloop/keys; keep: it stays; drop: a document that holds "
-        "one is not used at all; an entity that is not named keeps its default; docs/privacy.md "
-        "lists more entities",
+        description="action for each entity. mask: <ENTITY> replaces the value. pseudonym: "
+        "<ENTITY_1f0c...> replaces it, equal values get equal tokens by the key in "
+        ".newsloop/keys. keep: the value stays. drop: a document that contains the "
+        "value is not used. An entity that is not named keeps its default; "
+        "docs/privacy.md lists more entities",
     )
     min_score: Share = Field(
-        0.4, description="score of a rule, 0 to 1, from which its finding counts"
+        0.4, description="score of a rule, 0 to 1, from which its match counts"
     )
     tagger_threshold: Between = Field(
-        0.3, description="probability from which a word belongs to a name or an address"
+        0.3,
+        description="probability, from which the tagger counts a word as part of a name or an "
+        "address",
     )
     unknown_language: Literal["rules", "quarantine", "mask_all"] = Field(
         "rules",
-        description="texts in a language that no tagger knows: rules (names and addresses are not "
-        "searched, and each report counts these texts), quarantine (they are not used), mask_all "
-        "(the tagger for English masks what looks like a name, which destroys most of the text)",
+        description="action for texts in a language without a tagger. rules: names and addresses "
+        "are not searched, and each report counts these texts; quarantine: the texts are not used; "
+        "mask_all: the English tagger masks all that looks like a name, which destroys most of "
+        "the text",
     )
-    workers: Positive = Field(2, description="processes")
-    batch: Positive = Field(64, description="documents that a process takes at a time")
+    workers: Positive = Field(2, description="scrubbing processes")
+    batch: Positive = Field(64, description="documents that a process gets at a time")
 
 
 class Stream(Settings):
-    """`ingest.stream`: how documents pass through ingest; docs/scale.md."""
+    """`ingest.stream`: batches, cache and retries of ingest; docs/scale.md."""
 
-    rows: Positive = Field(2048, description="documents that are read, cached and written together")
+    rows: Positive = Field(
+        2048, description="documents that are read, cached and written as one batch"
+    )
     characters: Positive = Field(
-        8_000_000, description="characters of a batch; reaching them ends it before `rows` do"
+        8_000_000,
+        description="characters of a batch; a batch ends at this limit even with fewer than "
+        "`rows` documents",
     )
     compression: Literal["zstd", "lz4", "none"] = Field(
-        "zstd", description="of documents.parquet: zstd, lz4 or none"
+        "zstd", description="codec of documents.parquet: zstd, lz4 or none"
     )
     remember: Literal["always", "persons", "never"] = Field(
         "always",
-        description="cache of scrubbed texts: always, persons (only where persons are masked), "
+        description="when scrubbed texts are cached: always; persons (only if PERSON is masked); "
         "never",
     )
     attempts: Positive = Field(
-        3, description="tries of a batch whose process dies, before the run stops"
+        3, description="attempts at a batch whose worker process dies; then the run stops"
     )
-    cluster_seconds: Rate = Field(60, description="to wait for a Dask cluster without a worker")
+    cluster_seconds: Rate = Field(
+        60, description="seconds to wait for a worker of the Dask cluster; then the run stops"
+    )
 
 
 class Ingest(Settings):
@@ -92,7 +102,7 @@ class Ingest(Settings):
         description="the classes; a document with another label goes to quarantine"
     )
     sources: Annotated[list[Source], Field(min_length=1)] = Field(
-        description="where documents come from; docs/your-data.md shows an example of each kind"
+        description="sources of documents; docs/your-data.md has an example of each kind"
     )
     limits: Limits = Limits()
     scrub: Scrub = Scrub()
@@ -101,9 +111,9 @@ class Ingest(Settings):
     @model_validator(mode="before")
     @classmethod
     def completed(cls, values: Any) -> Any:
-        """Gives `limits` to each source, and adds the entities that are not named.
+        """Gives `limits` to each source, and adds the default for entities that are not named.
 
-        The limits of a source itself stay. To name one entity must not unmask the others.
+        A source's own limits win. Naming one entity must not unmask the others.
         """
         if not isinstance(values, dict):
             return values
@@ -154,98 +164,116 @@ def _is_name(label: str) -> bool:
 def _limited(source: Any, common: dict[str, Any]) -> Any:
     own = source.get("limits", {}) if isinstance(source, dict) else None
     if not isinstance(own, dict):
-        return source  # its own check says what is wrong
-    # First, because messages show the beginning of a wrong entry, and addresses may hold keys.
+        return source  # the validation of Source reports the error
+    # First, because messages show the beginning of a wrong entry, and addresses may contain keys.
     return {"limits": {**common, **own}, **{k: v for k, v in source.items() if k != "limits"}}
 
 
 class Validate(Settings):
-    """`validate`: what stops a run, and what sends a row to quarantine."""
+    """`validate`: limits that stop a run, and limits that send a row to quarantine."""
 
-    min_documents: Positive = Field(60, description="documents; fewer are too few to learn from")
-    min_class_documents: Annotated[int, Field(ge=3)] = Field(
-        6, description="documents of a class; each side of the split needs some"
+    min_documents: Positive = Field(
+        60, description="documents; with fewer the run stops, because they are too few to train on"
     )
-    min_characters: Positive = Field(20, description="characters of a text")
+    min_class_documents: Annotated[int, Field(ge=3)] = Field(
+        6, description="documents of each class; every side of the split needs some"
+    )
+    min_characters: Positive = Field(
+        20, description="characters of a text; a shorter one goes to quarantine"
+    )
     max_characters: Positive = Field(
-        200_000, description="characters of a text; a longer one is a dump, not a document"
+        200_000,
+        description="characters of a text; a longer one is a dump, not a document, and goes to "
+        "quarantine",
     )
     max_bad_share: Share = Field(
-        0.02, description="share of rows in quarantine, above which the run stops"
+        0.02, description="share of rows in quarantine, 0 to 1; above it the run stops"
     )
     languages: list[str] = Field(
         ["en"],
-        description="languages that are learned from; a document in another one goes to "
-        "quarantine; []: the language is not detected",
+        description="languages to train on, ISO 639 codes; a document in another one goes to "
+        "quarantine; []: no language detection",
     )
     language_characters: Positive = Field(
         100,
-        description="characters from which a language is detected; the detector errs too often on "
-        "shorter texts",
+        description="characters, from which the language is detected; on shorter texts the "
+        "detector is wrong too often",
     )
     language_score: Share = Field(
-        0.5, description="confidence of the detector, 0 to 1, from which its answer counts"
+        0.5, description="confidence of the language detector, 0 to 1, from which its answer counts"
     )
     damaged: Literal["quarantine", "mend"] = Field(
         "quarantine",
-        description="texts that were decoded wrongly: quarantine, or mend (and scrub again)",
+        description="action for texts that were decoded with a wrong encoding. quarantine: move "
+        "to quarantine; mend: repair and scrub again",
     )
     damage_marks: Positive = Field(
-        1, description="traces of a wrong decoding that make a text damaged"
+        1,
+        description="character sequences typical of a wrong encoding, from which a text counts as"
+        " damaged",
     )
     max_duplicate_share: Share = Field(
-        0.2, description="share of documents that repeat an earlier one word for word"
+        0.2, description="share of documents whose text repeats an earlier one exactly"
     )
     max_source_share: Share = Field(
-        0.9, description="share of the documents from which one source floods the others"
+        0.9,
+        description="share of all documents from one source, 0 to 1; above it that source floods "
+        "the others",
     )
     max_volume_loss: Share = Field(
-        0.3, description="share of the last snapshot's rows that may be missing now"
+        0.3, description="share of the last snapshot's rows, 0 to 1, that may be missing now"
     )
     max_volume_growth: Annotated[float, Field(ge=1)] = Field(
-        10, description="times as many rows as in the last snapshot"
+        10, description="rows of this run divided by rows of the last snapshot"
     )
     max_class_shift: Share = Field(
         0.1,
-        description="how far the share of a class may have moved since the last release; refused "
-        "when the data show more with error probability class_shift_level",
+        description="change of a class's share since the last release, 0 to 1; the run stops if a"
+        " larger change is proven at class_shift_level",
     )
     class_shift_level: Between = Field(
-        0.01, description="error probability of that test, all classes together"
+        0.01, description="significance level of that test, over all classes together"
     )
-    max_label_noise: Share = Field(0.15, description="estimated share of wrong labels")
+    max_label_noise: Share = Field(0.15, description="estimated share of wrong labels, 0 to 1")
     noise_class_documents: Positive = Field(
         60,
-        description="documents of a class, on average, that the estimate needs; with fewer it is "
-        "too rough",
+        description="documents per class, on average; with fewer the estimate of wrong labels is "
+        "too rough and is skipped",
     )
     noise_documents: Positive = Field(
-        5000, description="documents that are sampled for the estimate; about 10 seconds"
+        5000,
+        description="documents sampled for the estimate of wrong labels; 5000 take about 10 "
+        "seconds",
     )
     max_age_days: Rate | None = Field(
         None,
-        description="days; age of the newest document at the time of the snapshot; null: any age",
+        description="days; age of the newest document when the snapshot is taken; null: any age",
     )
 
 
 class Split(Settings):
-    """`split`: which documents train, stop and test a model."""
+    """`split`: assignment of documents to the training, validation and test side."""
 
     by: Literal["content", "time"] = Field(
         "content",
-        description="content: by a hash of the text; time: the newest documents to the test side",
+        description="content: by a hash of the text; time: the newest documents become the test "
+        "side",
     )
     validation_share: Annotated[float, Field(gt=0, lt=0.5)] = Field(
-        0.15, description="share of the documents that stop the training"
+        0.15, description="share of the documents for early stopping and calibration"
     )
     test_share: Annotated[float, Field(gt=0, lt=0.5)] = Field(
         0.2, description="share of the documents that measure the model"
     )
     near_duplicate_similarity: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.5, description="Jaccard similarity of word shingles from which two texts are the same"
+        0.5,
+        description="Jaccard similarity of word shingles, from which two texts are near-"
+        "duplicates and stay on one side",
     )
     shingle_words: Positive = Field(4, description="words of a shingle")
     permutations: Positive = Field(
-        128, description="of MinHash; standard error of the similarity: 1/sqrt(128) = 0.09"
+        128,
+        description="hash functions of MinHash; the standard error of the similarity is "
+        "1/sqrt(128) = 0.09",
     )
-    seed: int = Field(20061, description="key of the hash that chooses a side")
+    seed: int = Field(20061, description="key of the hash that assigns a side")

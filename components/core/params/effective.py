@@ -1,7 +1,7 @@
-"""Effective values: what params.yaml says, completed by the defaults, as plain data.
+"""Effective values: params.yaml completed by the defaults, as plain data.
 
-DVC compares what stands in params.yaml, and a default does not stand there. So the stage `settings`
-writes effective values into a file for each stage, on which the stage depends instead.
+DVC compares the keys in params.yaml, where defaults are missing. So the stage `settings` writes
+the effective values of each stage into a file, and the stage depends on that file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from components.core.params import Params
 from components.core.params.architectures import Candidate
 
-_TRAINED = "train"  # of this section only what the candidate depends on
+_TRAINED = "train"  # reduced to the values that the candidate depends on
 # Sections or keys that a stage reads.
 READ_BY: dict[str, tuple[str, ...]] = {
     "ingest": ("ingest",),
@@ -29,7 +29,10 @@ READ_BY: dict[str, tuple[str, ...]] = {
 
 
 def plain(params: Params) -> dict[str, Any]:
-    """All effective values; sources as they were written, so that `parse` gives `params` again."""
+    """Returns all effective values; sources keep their written form, so that `parse` accepts them.
+
+    `parse(plain(params))` equals `params`.
+    """
     values = params.model_dump(mode="json", by_alias=True)
     values["ingest"]["sources"] = [
         source.model_dump(
@@ -43,17 +46,17 @@ def plain(params: Params) -> dict[str, Any]:
 
 
 def of_stage(stage: str, params: Params, candidate: Candidate) -> dict[str, Any]:
-    """The values that one stage reads, by dotted key.
+    """Returns the values that one stage reads, by dotted key.
 
     Args:
         stage: a key of READ_BY.
-        candidate: that is trained; numbers of other architectures are left out.
+        candidate: architecture to train; values of other architectures are left out.
     """
     values = params.model_dump(mode="json", by_alias=True)
-    found: dict[str, Any] = {}
+    by_key: dict[str, Any] = {}
     for key in READ_BY[stage]:
         value: Any = values
         for part in key.split("."):
-            value = [one[part] for one in value] if isinstance(value, list) else value[part]
-        found[key] = params.train.read_by(candidate) if key == _TRAINED else value
-    return found
+            value = [entry[part] for entry in value] if isinstance(value, list) else value[part]
+        by_key[key] = params.train.read_by(candidate) if key == _TRAINED else value
+    return by_key

@@ -1,4 +1,4 @@
-"""Sections `gate` and `release`: which candidate may serve, and where its tag goes."""
+"""Sections `gate` and `release`: conditions of a release, and the remote of its tag."""
 
 from __future__ import annotations
 
@@ -15,57 +15,60 @@ from components.core.params.base import (
 
 
 class Gate(Settings):
-    """`gate`: docs/release.md has the rule in words."""
+    """`gate`: docs/release.md explains the rule."""
 
-    min_accuracy: Share = Field(0.95, description="on the test side")
-    min_macro_f1: Share = Field(0.94, description="on the test side")
-    min_class_recall: Share = Field(0.85, description="of each class, on the test side")
+    min_accuracy: Share = Field(0.95, description="accuracy on the test side")
+    min_macro_f1: Share = Field(0.94, description="macro F1 on the test side")
+    min_class_recall: Share = Field(0.85, description="recall of each class on the test side")
     max_calibration_error: Share = Field(
-        0.05, description="mean distance of the confidence from the share that is right"
+        0.05,
+        description="expected calibration error: mean distance between confidence and accuracy",
     )
     min_behaviour: Share = Field(
-        0.9, description="share of behaviour tests passed, where evaluate ran some"
+        0.9, description="share of behaviour tests that pass; checked if evaluate ran any"
     )
     max_leaks: Annotated[int, Field(ge=0)] = Field(
-        0, description="documents with personal data that are learned from all the same"
+        0, description="documents of the training data in which personal data remains"
     )
     max_bundle_mib: Rate = Field(
-        400, description="MiB; a bundle of `pretrained` has 100, one of `textcnn` 14"
+        400, description="MiB of the bundle; `pretrained` has 100, `textcnn` 14"
     )
     rule: Literal["better", "not_worse"] = Field(
         "better",
-        description="against the champion on the same texts; better: released only if it is "
-        "proven better, on the test side or on the newest labels from people; not_worse: proven "
-        "not worse is enough, a worse model may then pass if it is worse by less than the margin",
+        description="comparison with the champion on the same texts. better: the candidate must "
+        "be proven better, on the test side or on the newest labels from people. "
+        "not_worse: the candidate must be proven less than `margin` worse",
     )
     margin: Share = Field(
-        0.02, description="of accuracy and macro F1 that a candidate may seem worse by"
+        0.02, description="largest loss of accuracy and macro F1 that still counts as not worse"
     )
     level: Annotated[float, Field(gt=0.5, lt=1)] = Field(
-        0.95, description="confidence of each proof"
+        0.95, description="confidence level of each proof"
     )
     slice_documents: Positive = Field(
-        30, description="documents; a smaller part of the test side is not judged by itself"
+        30, description="documents; a smaller slice of the test side is not compared"
     )
-    resamples: Positive = Field(4000, description="bootstrap samples, for the bounds")
-    seed: int = Field(13, description="of the bootstrap")
+    resamples: Positive = Field(4000, description="bootstrap samples for the confidence bounds")
+    seed: int = Field(13, description="seed of the bootstrap")
     rehearse: bool = Field(
         True,
-        description="before the decision the real service loads the candidate in a process of its "
-        "own; false where the machine that learns cannot run the service",
+        description="true: before the decision, the real service loads the candidate in a "
+        "separate process; false: for a training machine that cannot run the service",
     )
     rehearsal_texts: Annotated[int, Field(ge=2)] = Field(
-        100, description="test texts that are sent one by one"
+        100, description="test texts that the rehearsal sends, one per request"
     )
     rehearsal_seconds: Rate = Field(
-        90, description="until the service answers; it takes 10 on two idle cores"
+        90, description="seconds until the service is ready; about 10 on two idle cores"
     )
-    max_latency_ms: Rate = Field(250, description="milliseconds of one text, 95th percentile")
-    max_memory_mib: Rate = Field(3072, description="MiB resident, of the process that answers")
+    max_latency_ms: Rate = Field(
+        250, description="milliseconds of a request with one text, 95th percentile"
+    )
+    max_memory_mib: Rate = Field(3072, description="MiB of resident memory of the service process")
     limits: dict[str, float] = Field(
         default_factory=dict,
-        description="name of a check -> its limit, for checks without a key of their own: those "
-        "that components/gate/checks.py registers by `check`",
+        description="limit by name of a check, for checks without a key of their own; "
+        "components/gate/checks.py registers them by `check`",
     )
 
 
@@ -74,8 +77,8 @@ class Release(Settings):
 
     git_remote: str | None = Field(
         None,
-        description="git remote that the tag of a version is pushed to, such as origin, for "
-        "several machines that release the same project; null: it stays in this repository",
+        description="git remote, such as origin, to which version tags are pushed; needed if "
+        "several machines release one project; null: tags stay in this repository",
     )
     remote_minutes: Rate = Field(
         60,

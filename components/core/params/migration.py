@@ -1,8 +1,8 @@
-"""The settings of an earlier release, read by newer code.
+"""Migration of an earlier release's params.yaml to this code.
 
-A scheduled run learns by the champion's settings, in whose place nobody may write. The code that
-judges and releases is that of the checkout: it may know settings that are younger than the
-champion, may know some no more, and may have other defaults.
+A scheduled run trains with the champion's settings, and the champion's clone is read-only. The
+gate and the release run the checkout's code. That code may have new keys, may have dropped keys,
+and may have other defaults.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from components.core.params import Params, Settings
 
 
 def load(path: Path, newer: Path, resolved: Path | None = None) -> tuple[Params, list[str]]:
-    """The settings at `path`, fitted to this code where they are of another release.
+    """Reads the settings at `path` and migrates those of another release.
 
-    A key that is missing is taken from `newer` if it stands there, else it has its default; one
-    that is not known any more is left out. Entries of lists, such as sources, are never fitted.
+    A missing key takes its value from `newer`, else its default; an unknown key is dropped.
+    Entries of lists, such as sources, are not migrated.
 
     Args:
         path: the champion's params.yaml.
-        newer: the checkout's; where it is the same file, nothing is fitted.
-        resolved: all values of the champion, as its own stage `settings` wrote them: its defaults
-            count, not those of this code. Releases before 0.3 have none: their params.yaml holds
-            every key.
+        newer: the checkout's params.yaml; if it is the same file, nothing is migrated.
+        resolved: all values of the champion, written by its own stage `settings`, so that its
+            defaults count, not those of this code. Releases before 0.3 have no such file: their
+            params.yaml holds every key.
 
     Returns:
-        The settings, and a line for each key that was fitted.
+        The settings, and a line for each migrated key.
 
     Raises:
-        ParamsError: as `params.load`, for what cannot be fitted.
+        ParamsError: as `params.load`, for faults that migration does not remove.
     """
-    if path == newer:  # a checkout itself, in which an unknown key is a mistake
+    if path == newer:  # in the checkout itself an unknown key is a mistake
         return parameters.load(path), []
     if resolved and resolved.is_file():
         values = tables.read_json(resolved)
@@ -56,25 +56,25 @@ def _with_newer(
     values: Mapping[str, Any], others: Any, model: type[Settings], old: Path, new: Path,
     prefix: str = "",
 ) -> tuple[dict[str, Any], list[str]]:  # fmt: skip
-    """`values`, and what `others` holds beside them, section by section."""
-    found, lines = dict(values), []
+    """Adds the keys of `others` that `values` lacks, section by section; a line for each."""
+    merged, lines = dict(values), []
     for name, field in model.model_fields.items():
         key = field.alias or name
         if not isinstance(others, dict) or key not in others:
             continue
         if key not in values:
-            found[key] = others[key]
+            merged[key] = others[key]
             lines.append(f"{prefix}{key} is not in {old}, it is taken from {new}")
         elif isinstance(values[key], dict) and parameters.is_section(field.annotation):
-            found[key], inner = _with_newer(
+            merged[key], inner = _with_newer(
                 values[key], others[key], field.annotation, old, new, f"{prefix}{key}."
             )
             lines += inner
-    return found, lines
+    return merged, lines
 
 
 def _unknown(values: Any) -> list[tuple[str, ...]]:
-    """The keys that are not known any more, outside of lists."""
+    """Returns the unknown keys outside of lists."""
     try:
         Params.model_validate(values)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Sections `monitor`, `governor` and `alerts`: what is watched, and what follows from it."""
+"""Sections `monitor`, `governor` and `alerts`: drift tests, retraining decisions, alerts."""
 
 from __future__ import annotations
 
@@ -24,112 +24,129 @@ class Monitor(Settings):
     min_rows: Positive = Field(
         100, description='predictions of a window; with fewer the verdict is "cannot say"'
     )
-    max_rows: Positive = Field(
-        5000, description="predictions that are read of one window, evenly spread"
-    )
+    max_rows: Positive = Field(5000, description="predictions read of one window, evenly spread")
     false_alarm_rate: Between = Field(
-        0.01, description="of a window without drift, over all signals together"
+        0.01,
+        description="probability of an alarm in a window without drift, over all signals together",
     )
     false_alarms_a_day: Rate = Field(
         0.1,
-        description="on average within 24 hours, however often one looks; each window may take a "
-        "tenth of what is left, and false_alarm_rate at most: with one look an hour some 0.3 % a "
-        "window",
+        description="expected false alarms within 24 hours, at any number of windows. A window "
+        "may use a tenth of the rest, and at most false_alarm_rate; with hourly "
+        "windows that is about 0.3 %",
     )
     max_bad_share: Share = Field(
         0.1,
-        description="share of damaged, foreign, too short or too long texts (see validate) from "
-        "which the data of a window are bad: it calls a person and is not learned from",
+        description="share of texts that are damaged, in another language, too short or too long "
+        "(limits of validate); above it the window calls a person and is not learned "
+        "from",
     )
     max_lost_share: Share = Field(
         0.1,
-        description="share of predictions whose text is missing because the scrubber failed on "
-        'it, from which the verdict is "cannot say"',
+        description="share of predictions without a text, because the scrubber failed; above it "
+        'the verdict is "cannot say"',
     )
     max_source_share: Share = Field(
-        0.9, description="share from one source that had less before, from which it is a flood"
+        0.9,
+        description="share of a window's predictions from one source; above it the source is a "
+        "flood, unless its usual share is as high",
     )
     max_text_share: Share = Field(
         0.9,
-        description="share of one and the same text, from which the data are bad; a probe that "
-        "asks all day is no flood",
+        description="share of predictions with the same text; above it the window's data are bad;"
+        " a regular probe stays below it",
     )
     accuracy_hours: Rate = Field(
-        24, description="hours of a window of time whose labelled answers are counted"
+        24, description="hours of one point in the series of measured accuracy"
     )
-    accuracy_days: Positive = Field(30, description="days that are looked back")
-    confidence: Between = Field(0.95, description="of the intervals")
+    accuracy_days: Positive = Field(
+        30, description="days of labelled predictions that the measured accuracy covers"
+    )
+    confidence: Between = Field(0.95, description="confidence level of the intervals")
     resamples: Positive = Field(
-        100, description="bootstrap samples of the estimated accuracy; about 3 seconds"
+        100, description="bootstrap samples of the estimated accuracy; 100 take about 3 seconds"
     )
     decay_delta: Between = Field(
-        0.002, description="chance of a false finding that answers got worse (ADWIN)"
+        0.002,
+        description="probability of a false alarm of ADWIN, which tests if the measured accuracy "
+        "falls",
     )
-    seed: int = Field(29, description="of permutations and the bootstrap")
+    seed: int = Field(29, description="seed of permutations and the bootstrap")
     queue_candidates: Positive = Field(
-        5000, description="newest answers among which the label queue chooses"
+        5000, description="newest predictions that the label queue chooses from"
     )
     keep_pages: Positive = Field(
-        100, description="newest pages that are kept, 0.5 MB each; their JSON stays"
+        100, description="newest monitoring pages that stay, 0.5 MB each; their JSON stays longer"
     )
     sources: Positive = Field(
-        10, description="largest sources of a window that are judged by themselves, too"
+        10,
+        description="largest sources of a window that are also tested separately, if they have "
+        "min_rows",
     )
 
 
 class Governor(Settings):
-    """`governor`: when a retraining is asked for; docs/deciding.md."""
+    """`governor`: conditions of a retraining request; docs/deciding.md."""
 
     drifted_windows: Positive = Field(
         3,
-        description="of the champion's newest windows that must drift before the world has moved; "
-        "a step shows in each window, a slow slide only when monitoring looks back, a few times a "
-        "day; looking hourly a window raises 0.3 % false alarms: 3 of 24 happen by chance once in "
-        "16 years, if they are independent",
+        description="windows with drift among the last_windows, from which drift is a reason to "
+        "retrain. With hourly windows each raises 0.3 % false alarms; 3 of 24 happen "
+        "by chance once in 16 years, if windows are independent",
     )
-    last_windows: Positive = Field(24, description="newest windows that are counted")
+    last_windows: Positive = Field(
+        24, description="newest windows of the champion that are counted"
+    )
     max_accuracy_drop: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.05, description="below the test accuracy; more, measured or estimated, counts as drift"
+        0.05,
+        description="loss of accuracy against the test side, measured or estimated; above it the "
+        "window counts as drift",
     )
     harmless_drop: Annotated[float, Field(ge=0, le=1)] = Field(
         0.03,
-        description="drift is let be while the accuracy expected of such texts is to be trusted "
-        "and its whole interval is less than this below that of the texts held back; 0: any "
-        "drift counts",
+        description="loss of accuracy. Drift is ignored while the upper bound of the estimated "
+        "loss is below this and the estimate is reliable; 0: any drift counts",
     )
     min_new_labels: Annotated[int, Field(ge=0)] = Field(
         50,
-        description="labels since the champion's snapshot; without labels nothing new can be "
-        "learned",
+        description="labels since the champion's snapshot; with fewer, a retraining has nothing "
+        "new to learn",
     )
-    cooldown_hours: NotNegative = Field(6, description="after a retraining was asked for")
-    per_day: Positive = Field(2, description="retrainings in 24 hours, a person's own not counted")
-    per_month: Positive = Field(10, description="retrainings in 30 days")
+    cooldown_hours: NotNegative = Field(
+        6, description="hours after a retraining request without another one"
+    )
+    per_day: Positive = Field(
+        2, description="retrainings within 24 hours, without those that a person requests"
+    )
+    per_month: Positive = Field(10, description="retrainings within 30 days")
     quiet_hours: list[Hour] = Field(
-        [], description="hours of the day, UTC, in which drift starts no retraining: [8, 9]"
+        [], description="hours of the day, UTC, in which drift starts no retraining, such as [8, 9]"
     )
     max_age_days: Rate | None = Field(
         None,
-        description="days; age of the champion from which new labels alone are a reason; null: "
-        "never",
+        description="days; a champion of this age is retrained if there are enough new labels; "
+        "null: never",
     )
     blind_hours: Rate = Field(
-        24, description="without a window that could be judged, before people are told"
+        24, description='hours in which each window is "cannot say", before an alert'
     )
     failures: Positive = Field(
         3,
-        description="failed retrainings in a row that open the circuit: no more are tried",
+        description="failed retrainings in a row that open the circuit breaker; then no "
+        "retraining starts",
     )
     circuit_hours: Rate = Field(
         24,
-        description="until one may be tried again; `newsloop decisions --close-circuit` ends it "
-        "sooner",
+        description="hours until an open circuit breaker allows another attempt; `newsloop "
+        "decisions --close-circuit` closes it sooner",
     )
     reconcile_minutes: NotNegative = Field(
-        5, description="after which a retraining that no run took up is asked for again"
+        5, description="minutes after which a retraining request that no run claimed is sent again"
     )
     compare_windows: Positive = Field(
-        3, description="after a release, in which it is compared with the model before"
+        3,
+        description="windows after a release in which the new model is compared with the previous"
+        " one",
     )
 
     @model_validator(mode="after")
@@ -143,10 +160,12 @@ class Governor(Settings):
 
 
 class Alerts(Settings):
-    """`alerts`: where they go stands in .newsloop/alerts.yaml or NEWSLOOP_ALERTS."""
+    """`alerts`: .newsloop/alerts.yaml or NEWSLOOP_ALERTS holds the channels."""
 
-    repeat_hours: Rate = Field(24, description="in which the same alert is sent once")
+    repeat_hours: Rate = Field(24, description="hours in which the same alert is sent only once")
     timeout_seconds: Rate = Field(
-        10, description="for all channels together; a run waits no longer for them"
+        10, description="seconds for all channels together; then the run goes on without them"
     )
-    min_free_disk: Share = Field(0.1, description="share of the disk; less is an alert")
+    min_free_disk: Share = Field(
+        0.1, description="free share of the disk, 0 to 1; below it an alert is sent"
+    )

@@ -1,4 +1,4 @@
-"""Sections `privacy` and `flow`: how long things are kept, and when flows run."""
+"""Sections `privacy` and `flow`: retention periods, and schedules of the flows."""
 
 from __future__ import annotations
 
@@ -8,27 +8,31 @@ from components.core.params.base import Port, Positive, Settings
 
 
 class Privacy(Settings):
-    """`privacy`: days that things are kept; `newsloop retain` removes what is older."""
+    """`privacy`: retention periods in days; `newsloop retain` removes older data."""
 
     text_days: Positive = Field(
-        30, description="days of scrubbed texts of predictions that nobody labelled"
+        30, description="days of scrubbed texts of predictions without a label from a person"
     )
     labelled_text_days: Positive = Field(
-        365, description="days of scrubbed texts that people labelled: a source to learn from"
+        365, description="days of scrubbed texts with a label from a person; they are training data"
     )
     ledger_days: Positive = Field(
-        730, description="days of predictions, labels, windows, decisions, runs and alerts"
+        730,
+        description="days of predictions, labels, windows, decisions, runs and alerts in the "
+        "ledger",
     )
     quarantine_days: Positive = Field(
-        30, description="days of tables of bad rows, in data/, the cache and the remotes"
+        30, description="days of quarantine tables, in data/, the DVC cache and the remotes"
     )
     log_days: Positive = Field(
-        30, description="days of logs of our processes, and of Prefect's record of runs"
+        30, description="days of the logs of newsloop's processes, and of Prefect's records of runs"
     )
     page_days: Positive = Field(
-        30, description="days of monitoring's pages, which show examples, and of their JSON"
+        30, description="days of monitoring pages, which contain example texts, and of their JSON"
     )
-    retention_cron: str = Field("30 2 * * *", description="daily 02:30 UTC")
+    retention_cron: str = Field(
+        "30 2 * * *", description="schedule of the retention flow, UTC: daily at 02:30"
+    )
 
     @model_validator(mode="after")
     def ordered(self) -> Privacy:
@@ -46,8 +50,12 @@ class Privacy(Settings):
 
 
 class Flow(Settings):
-    """`flow`: the local Prefect server, and when its deployments run."""
+    """`flow`: the local Prefect server, and the schedules of its deployments."""
 
-    server_port: Port = Field(4200, description="of the local Prefect server")
-    learning_cron: str = Field("0 3 * * 1", description="Mondays 03:00 UTC")
-    monitoring_cron: str = Field("0 * * * *", description="hourly")
+    server_port: Port = Field(4200, description="TCP port of the local Prefect server")
+    learning_cron: str = Field(
+        "0 3 * * 1", description="schedule of the learning flow, UTC: Mondays at 03:00"
+    )
+    monitoring_cron: str = Field(
+        "0 * * * *", description="schedule of the monitoring flow, UTC: hourly"
+    )

@@ -1,4 +1,4 @@
-"""Every key with its default and its unit or reason: docs/params.md, and `newsloop params`.
+"""List of every key with default and unit or reason: docs/params.md, and `newsloop params`.
 
 python -m components.core.params.reference > docs/params.md
 """
@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from components.core.params import ENTITIES, Params, Settings, Source, effective, is_section
 from components.core.params.sources import Pages
 
-_REASONS = {"ingest.scrub.entities": ENTITIES}  # of the keys of a setting that is a mapping
+_REASONS = {"ingest.scrub.entities": ENTITIES}  # reasons for the keys inside a mapping
 _ENTRIES: dict[str, type[Settings]] = {
     "An entry of `ingest.sources`": Source,
     "`pages` of such an entry": Pages,
@@ -25,26 +25,26 @@ _ENTRIES: dict[str, type[Settings]] = {
 _ONE_LINE = 1 << 20
 _HEAD = """# Settings
 
-`params.yaml` shows the settings that people turn. A key that is not in the file has its default.
-`newsloop params` prints what is in effect in a project, and `newsloop params --changed` what
-differs from the defaults.
+`params.yaml` contains the settings that users change most. A key that is not in the file has its
+default. `newsloop params` prints the values in effect in a project; `newsloop params --changed`
+prints only those that differ from the defaults.
 
-`python -m components.core.params.reference > docs/params.md` makes this page from the classes in
+`python -m components.core.params.reference > docs/params.md` writes this page from the classes in
 `components/core/params/`; a test compares both.
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """One key.
+    """One key of params.yaml.
 
     Attributes:
-        key: with dots, from the top of params.yaml.
-        required: it has no default.
-        default: None where it is required, too.
-        value: what is in effect; the default where no project was asked.
-        reason: its unit or reason.
-        about: of the mapping that the key stands in; "" for a key of newsloop's own.
+        key: dotted path from the top of params.yaml.
+        required: True for a key without a default.
+        default: default value; None also for a required key.
+        value: value in effect; the default if no project was given.
+        reason: unit or reason.
+        about: description of the mapping that contains the key; "" for a key outside a mapping.
     """
 
     key: str
@@ -56,19 +56,19 @@ class Row:
 
     @property
     def changed(self) -> bool:
-        """It differs from the default, or there is none."""
+        """True for a value other than the default, and for a key without a default."""
         return self.required or self.value != self.default
 
 
 def in_effect(params: Params) -> list[Row]:
-    """All keys of a project, in the order of the classes."""
+    """Returns all keys of a project, in the order of the classes."""
     return list(rows(Params, effective.plain(params)))
 
 
 def rows(model: type[Settings], values: Mapping[str, Any], prefix: str = "") -> Iterator[Row]:
-    """All keys below `model`; those of a mapping, such as entities, one by one."""
-    for name, field in model.model_fields.items():
-        part = field.alias or name
+    """Yields all keys below `model`; each key of a mapping, such as entities, is a row."""
+    for attribute, field in model.model_fields.items():
+        part = field.alias or attribute
         key, reason = f"{prefix}{part}", field.description or ""
         if is_section(field.annotation):
             yield from rows(field.annotation, values.get(part, {}), f"{key}.")
@@ -77,15 +77,17 @@ def rows(model: type[Settings], values: Mapping[str, Any], prefix: str = "") -> 
         value = values.get(part, default)
         if isinstance(default, dict) and default:
             reasons = _REASONS.get(key, {})
-            for one in {**default, **value}:
-                given = default.get(one), value.get(one), reasons.get(one, "")
-                yield Row(f"{key}.{one}", False, *given, reason)
+            for name in {**default, **value}:
+                yield Row(
+                    f"{key}.{name}", False, default.get(name), value.get(name),
+                    reasons.get(name, ""), reason,
+                )  # fmt: skip
         else:
             yield Row(key, field.is_required(), default, value, reason)
 
 
 def shown(value: Any) -> str:
-    """A value as params.yaml has it, in one line.
+    """Formats a value as one line of YAML.
 
     >>> shown([2, 3]), shown(None), shown(True), shown({"low": 0.1}), shown("0 3 * * 1")
     ('[2, 3]', 'null', 'true', '{low: 0.1}', '0 3 * * 1')
@@ -95,21 +97,21 @@ def shown(value: Any) -> str:
 
 
 def markdown() -> str:
-    """docs/params.md: a table for each section."""
+    """Formats docs/params.md: a table for each section."""
     parts = [_HEAD]
-    for title, listed in groupby(rows(Params, {}), lambda row: row.key.rpartition(".")[0]):
+    for title, section in groupby(rows(Params, {}), lambda row: row.key.rpartition(".")[0]):
         level = "###" if "." in title else "##"
-        parts.append(_table(f"{level} `{title}`", listed))
+        parts.append(_table(f"{level} `{title}`", section))
     parts += [_table(f"## {title}", rows(model, {})) for title, model in _ENTRIES.items()]
     return "\n".join(parts)
 
 
-def _table(heading: str, listed: Iterable[Row]) -> str:
-    listed = list(listed)
-    about = listed[0].about
+def _table(heading: str, section: Iterable[Row]) -> str:
+    section = list(section)
+    about = section[0].about
     lines = [heading, "", *([_cell(about), ""] if about else [])]
     lines += ["| key | default | unit or reason |", "| --- | --- | --- |"]
-    for row in listed:
+    for row in section:
         default = "required" if row.required else f"`{shown(row.default)}`"
         lines.append(f"| `{row.key.rpartition('.')[2]}` | {default} | {_cell(row.reason)} |")
     return "\n".join([*lines, ""])
@@ -129,7 +131,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Settings):
         return value.model_dump(mode="json")
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _plain(inner) for key, inner in value.items()}
     return value
 
 

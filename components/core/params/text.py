@@ -1,4 +1,4 @@
-"""Section `text`: what a word is."""
+"""Section `text`: tokens and vocabulary."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from components.core.params.base import Positive, Settings
 class Text(Settings):
     """`text`: the vocabulary of networks that read words."""
 
-    vocabulary: Positive = Field(20_000, description="commonest words of the training side")
+    vocabulary: Positive = Field(
+        20_000, description="words; the most frequent ones of the training side"
+    )
     min_count: Positive = Field(
-        2, description="occurrences; a word seen once in training teaches nothing"
+        2, description="occurrences in the training side, from which a word enters the vocabulary"
     )
     unit: Literal["words", "chars"] = Field(
-        "words", description="words, or chars for languages without spaces; docs/learning.md"
+        "words", description="token: words, or chars for languages without spaces; docs/learning.md"
     )

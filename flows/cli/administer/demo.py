@@ -20,14 +20,18 @@ def add(
 
     @app.command()
     def demo(
-        keep: Annotated[bool, typer.Option(help="Leave its servers running to look at.")] = False,
+        keep: Annotated[
+            bool, typer.Option(help="Keep the sandbox's servers running afterwards.")
+        ] = False,
     ) -> None:
-        """Show the closed loop: drift, event, retraining, gate, release, no request lost.
+        """Show the closed loop: drift, alarm, retraining, gate, release, without a lost request.
 
-        Works in a sandbox of its own under .newsloop/demo; your champion and your ledger are not
-        touched. Takes up to ten minutes on two cores. Needs one `newsloop run` before.
+        Runs in a sandbox under .newsloop/demo; your champion and your ledger do not change. Needs
+        one `newsloop run` before. Takes up to ten minutes on two cores.
+
+        Example: `newsloop demo --keep`
         """
-        interrupts.keeps("the sandbox was ended; the same command begins again")
+        interrupts.keeps("the sandbox was stopped; the same command starts from the beginning")
         params, paths = project()
         from flows.sandbox import demo as demonstration
 

@@ -19,20 +19,25 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
         names: Annotated[
             list[str],
             typer.Argument(
-                help="all, or some of: drift, bad-model, bad-data, kill-worker, label-outage, "
+                help="all, or any of: drift, bad-model, bad-data, kill-worker, label-outage, "
                 "lost-event, database-away."
             ),
         ],
-        keep: Annotated[bool, typer.Option(help="Leave its servers running to look at.")] = False,
+        keep: Annotated[
+            bool, typer.Option(help="Keep the sandbox's servers running afterwards.")
+        ] = False,
         as_json: Json = False,
     ) -> None:
-        """Make a trouble on the real stack and see whether what newsloop promises is kept.
+        """Inject a fault into a real stack and check that newsloop reacts as promised.
 
-        Works in a sandbox of its own under .newsloop/drill; your champion and your ledger are not
-        touched. Several minutes a drill. Needs one `newsloop run` before. Exit status 1 if a
-        promise is broken.
+        Runs in a sandbox under .newsloop/drill; your champion and your ledger do not change. Needs
+        one `newsloop run` before. Each drill takes several minutes.
+
+        Exit status: 1 if a promise is broken.
+
+        Example: `newsloop drill kill-worker lost-event`
         """
-        interrupts.keeps("the sandbox was ended; the same command begins again")
+        interrupts.keeps("the sandbox was stopped; the same command starts from the beginning")
         params, paths = project()
         from flows.sandbox import drills
 

@@ -27,16 +27,19 @@ def add(app: typer.Typer, project: Project = common.read_project) -> None:
     @app.command()
     def params(
         section: Annotated[
-            str, typer.Argument(help="Such as gate, or train.fitting. Default: all.")
+            str, typer.Argument(help="Section or key, such as gate or train.fitting. Default: all.")
         ] = "",
         changed: Annotated[
-            bool, typer.Option("--changed", help="Only what differs from the defaults.")
+            bool, typer.Option("--changed", help="Only values that differ from the defaults.")
         ] = False,
         as_json: Json = False,
     ) -> None:
-        """Show every setting in effect, with its default and its unit or reason.
+        """Show the settings in effect, with default and unit or reason.
 
-        A star marks what differs from the default. docs/params.md has the defaults alone.
+        A star marks a value that differs from the default. Edit params.yaml to change a setting;
+        docs/params.md lists all defaults.
+
+        Example: `newsloop params gate --changed`
         """
         settings, paths = project()
         rows = [
@@ -48,7 +51,7 @@ def add(app: typer.Typer, project: Project = common.read_project) -> None:
             near = parameters.nearest(section)
             raise UsageError(
                 f"Expected a section or key of params.yaml, got {section}. "
-                + (f"The nearest is {near}." if near else "docs/params.md lists all of them.")
+                + (f"The nearest is {near}." if near else "docs/params.md lists all keys.")
             )
         rows = [row for row in rows if row.changed or not changed]
         if as_json:
@@ -56,7 +59,7 @@ def add(app: typer.Typer, project: Project = common.read_project) -> None:
         elif rows:
             _print(rows)
         else:
-            output.lines([f"{paths.params} has no value but the defaults"], None, False)
+            output.lines([f"{paths.params} has only default values"], None, False)
 
 
 def _entry(row: Row) -> dict[str, object]:

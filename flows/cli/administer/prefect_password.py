@@ -18,15 +18,16 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
 
     @app.command("prefect-password")
     def prefect_password(as_json: Json = False) -> None:
-        """Show the password of Prefect's page until Enter is pressed; the scrollback keeps nothing.
+        """Show the password of the local Prefect page until Enter is pressed.
 
-        In a pipe the password is written as it is, such as for a program that fills the clipboard.
+        The terminal's scrollback keeps nothing. Into a pipe the command writes the password alone,
+        for example for a clipboard program.
         """
         params, paths = project()
         if environment.server_url(params) != environment.local_url(params):
             raise UsageError(
-                "Expected the local Prefect server, PREFECT_API_URL names another one. Ask whoever "
-                "runs that server for its password."
+                "Expected the local Prefect server, PREFECT_API_URL names another one. Ask the "
+                "operator of that server for its password."
             )
         password, file = keys.prefect_password(paths.keys), paths.keys / keys.PREFECT
         out = output.console()

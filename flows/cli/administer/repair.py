@@ -19,11 +19,11 @@ def add(
 
     @app.command()
     def repair(as_json: Json = False) -> None:
-        """Put right what a killed run left. Each run does it first by itself.
+        """Repair the state that a killed run left. Each learning run does this first.
 
         Ends processes that outlived their run, removes locks of dead processes and half-written
-        files, puts a good dvc.lock in the place of a torn one, and finishes a release that was
-        begun.
+        files, replaces a torn dvc.lock, and finishes or undoes a release that was interrupted.
+        Prints each repair, or that there is nothing to repair.
         """
         _, paths = project()
         from flows.dvc import workspace

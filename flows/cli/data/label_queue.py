@@ -1,4 +1,4 @@
-"""The command that asks people for labels: newsloop label-queue."""
+"""The command `newsloop label-queue`."""
 
 from __future__ import annotations
 
@@ -21,24 +21,27 @@ def add(
     project: Project = common.read_project,
     open_ledger: OpenLedger = common.open_ledger,
 ) -> None:
-    """Adds the command to `app`; `project` and `open_ledger` are those of the other commands."""
+    """Registers the command."""
 
     @app.command("label-queue")
     def label_queue(
         out: Annotated[
-            Path | None, typer.Argument(help="A new file that ends with .csv or .jsonl.")
+            Path | None, typer.Argument(help="New file to write, .csv or .jsonl.")
         ] = None,
         count: Annotated[int, typer.Option(min=1, help="Texts to label.")] = 50,
         read: Annotated[
-            Path | None, typer.Option(help="A file with labels filled in, to take as feedback.")
+            Path | None, typer.Option(help="File with labels to read as feedback.")
         ] = None,
         as_json: Json = False,
     ) -> None:
-        """Write the texts that are best labelled next, or read the labels back.
+        """Write the texts whose labels help most, or read the labels back.
 
-        Chooses answers of the champion that it was unsure of and that differ from each other. Fill
-        in the column label, then give the file to --read. The texts are scrubbed. Delete the file
-        when you are done.
+        Selects predictions of the champion with low confidence that differ from each other. Fill
+        in the column label, then pass the file to --read. The texts are scrubbed; delete the file
+        afterwards.
+
+        Example: `newsloop label-queue todo.csv --count 30`, then `newsloop label-queue --read
+        todo.csv`
         """
         if (out is None) == (read is None):
             raise UsageError("Expected either a file to write or --read with a file, not both.")
@@ -54,17 +57,18 @@ def add(
             counts = ledger.add_labels(
                 pairs, datetime.now(UTC), ledger_windows.QUEUE, labels.OPERATOR
             )
-            line = f"labels taken: {counts['accepted']}, known already: {counts['duplicate']}, " + (
-                f"of unknown predictions: {counts['unknown']}"
+            line = (
+                f"labels stored: {counts['accepted']}, known already: {counts['duplicate']}, of "
+                f"unknown predictions: {counts['unknown']}"
             )
             output.lines([line], counts, as_json)
             return
         assert out is not None
         if out.exists():
             raise UsageError(f"Expected a new file, {out} is there already. Name another one.")
-        most = params.monitor.queue_candidates
-        answers = ledger_windows.unlabelled(ledger, champion.bundle, most)
+        limit = params.monitor.queue_candidates
+        answers = ledger_windows.unlabelled(ledger, champion.bundle, limit)
         chosen = [answers[i] for i in queue.choose(answers, count)]
         queue.write(chosen, out)
-        line = f"{len(chosen)} of the newest {len(answers)} answers without label are in {out}"
+        line = f"{len(chosen)} of the newest {len(answers)} predictions without label are in {out}"
         output.lines([line], {"written": len(chosen), "candidates": len(answers)}, as_json)

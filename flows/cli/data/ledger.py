@@ -1,4 +1,4 @@
-"""The commands about the ledger's database: newsloop ledger status, copy, downgrade."""
+"""The commands `newsloop ledger status`, `copy` and `downgrade`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from flows.cli.common import Json
 
 
 def add(app: typer.Typer) -> None:
-    """Adds the group `ledger` to `app`."""
-    group = typer.Typer(no_args_is_help=True, help="The operational database, and where it lies.")
+    """Registers the commands."""
+    group = typer.Typer(no_args_is_help=True, help="Show, copy or downgrade the ledger's database.")
     app.add_typer(group, name="ledger")
 
     @group.command()
     def status(as_json: Json = False) -> None:
-        """Say where the ledger lies, how its tables are, and how many rows they hold."""
+        """Show the ledger's address, the migration step of its tables, and their row counts."""
         ledger = _ledger()
         with ledger.engine.connect() as connection:
             step = migrations.revision(connection)
@@ -48,10 +48,12 @@ def add(app: typer.Typer) -> None:
         ],
         as_json: Json = False,
     ) -> None:
-        """Copy every row to another database, all or nothing.
+        """Copy all rows to an empty database, in one transaction.
 
-        Stop the service and the flows first (`newsloop down`), and afterwards set
-        NEWSLOOP_DATABASE_URL to the new address for all of them. The old one is left as it is.
+        Stop the service and the flows first (`newsloop down`). Afterwards set
+        NEWSLOOP_DATABASE_URL to the new address for all of them. The old database does not change.
+
+        Example: `NEWSLOOP_COPY_TO=postgresql+psycopg://... newsloop ledger copy`
         """
         source, target = _ledger(), Ledger(to)
         counts = transfer.copy(
@@ -62,13 +64,15 @@ def add(app: typer.Typer) -> None:
 
     @group.command()
     def downgrade(
-        step: Annotated[str, typer.Argument(help="Of the tables, as `ledger status` names it.")],
+        step: Annotated[
+            str, typer.Argument(help="Migration step, as in `newsloop ledger status`.")
+        ],
         as_json: Json = False,
     ) -> None:
-        """Bring the tables back to an earlier step, for an older version of newsloop.
+        """Migrate the tables back to an earlier step, for an older version of newsloop.
 
-        What only the later tables held is lost. The next command of this version takes the steps
-        again.
+        Data in columns and tables that the earlier step lacks are lost. The next command of this
+        version of newsloop upgrades the tables again.
         """
         ledger = _ledger()
         migrations.downgrade(ledger.engine, step)

@@ -23,21 +23,25 @@ def add(
 
     @app.command()
     def predict(
-        source: Annotated[Path, typer.Argument(metavar="IN", help="What to classify.")],
-        target: Annotated[Path, typer.Argument(metavar="OUT", help="Of the same format.")],
+        source: Annotated[Path, typer.Argument(metavar="IN", help="File to classify.")],
+        target: Annotated[
+            Path, typer.Argument(metavar="OUT", help="File to write, of the same format.")
+        ],
         version: Annotated[
-            str, typer.Option(help="Such as v3; the version that serves if not given.")
+            str, typer.Option(help="Version to predict with, such as v3. Default: the champion.")
         ] = "",
-        column: Annotated[str, typer.Option(help="The column that holds the text.")] = "text",
-        prefix: Annotated[str, typer.Option(help="Of the new columns' names.")] = "",
+        column: Annotated[str, typer.Option(help="Column with the text.")] = "text",
+        prefix: Annotated[str, typer.Option(help="Prefix of the new columns' names.")] = "",
         as_json: Json = False,
     ) -> None:
-        """Classify the rows of a file: CSV, JSON Lines or Parquet; .gz may follow.
+        """Classify the rows of a CSV, JSON Lines or Parquet file, also with the suffix .gz.
 
-        Writes all columns of IN and three more to OUT: label, confidence, abstained. OUT is there
-        whole or not at all. Texts are stored nowhere else.
+        Writes all columns of IN and three new ones to OUT: label, confidence, abstained. OUT
+        appears complete or not at all. Nothing is recorded in the ledger.
+
+        Example: `newsloop predict articles.csv labelled.csv --column body`
         """
-        interrupts.keeps("OUT was not written; the same command begins again")
+        interrupts.keeps("OUT was not written; the same command starts from the beginning")
         _, paths = project()
         row = _version(open_ledger(paths), version)
         from components import predict as prediction
@@ -56,13 +60,13 @@ def add(
             as_json,
         )
 
-    del predict  # registered; it is called by its name only
+    del predict  # Typer calls it
 
 
-def _version(ledger: Ledger, wanted: str) -> dict[str, Any]:
-    """The row of the version that is wanted, or of the champion."""
+def _version(ledger: Ledger, version: str) -> dict[str, Any]:
+    """Returns the row of a version; of the champion if `version` is empty."""
     return (
-        deployments.released(ledger, wanted)
-        if wanted
+        deployments.released(ledger, version)
+        if version
         else vars(ledger.need_champion("to predict with"))
     )

@@ -19,7 +19,10 @@ def add(
 
     @app.command()
     def report(as_json: Json = False) -> None:
-        """Draw the operator's page now: what serves, how well, what moved, what was decided."""
+        """Write the operator's page now: champion, accuracy, drift, and the latest decisions.
+
+        Prints the page's address. Monitoring writes the same page after each window.
+        """
         params, paths = project()
         from flows import write_operator_page
 

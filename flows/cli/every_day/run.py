@@ -21,14 +21,21 @@ def add(
 
     @app.command()
     def run(
-        reason: Annotated[str, typer.Option(help="Why; kept with the release.")] = "a person",
+        reason: Annotated[
+            str, typer.Option(help="Reason of the run; stored with the release.")
+        ] = "a person",
         as_json: Json = False,
     ) -> None:
-        """Learn from the sources and release a model that passes the gate.
+        """Train on the sources and release the model if it passes the gate.
 
         Takes a snapshot of the sources in params.yaml, then runs ingest, validate, split, train,
-        evaluate, package, rehearse, gate and release; what did not change is not run again. Starts
-        a local Prefect server if none answers; `newsloop down` ends it.
+        evaluate, package, rehearse, gate and release. Stages without changes are skipped. Starts a
+        local Prefect server if none answers; `newsloop down` stops it.
+
+        Exit status: 0 also if the champion stays because no candidate is proven better; 1 if the
+        gate refuses every candidate.
+
+        Example: `newsloop run --reason "new source of sports articles"`
         """
         interrupts.keeps("finished stages and epochs are kept; the same command goes on")
         params, paths = project()

@@ -1,4 +1,4 @@
-"""The command `newsloop evaluate`: cross-validation."""
+"""The command `newsloop evaluate`."""
 
 from __future__ import annotations
 
@@ -20,25 +20,27 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
     @app.command()
     def evaluate(
         folds: Annotated[
-            int, typer.Option(min=2, help="Parts that the documents are cut into.")
+            int, typer.Option(min=2, help="Folds that the documents are divided into.")
         ] = 5,
-        repeats: Annotated[int, typer.Option(min=1, help="Times, each with other folds.")] = 1,
+        repeats: Annotated[int, typer.Option(min=1, help="Repetitions, each with new folds.")] = 1,
         candidate: Annotated[
             list[str] | None,
             typer.Option(
-                help="What to measure; again for more, which are compared with the first. An "
-                "architecture of params.yaml, or svm: TF-IDF + LinearSVC. Default: the first of "
+                help="An architecture of params.yaml, or svm: TF-IDF + LinearSVC. Repeat the "
+                "option to compare others with the first. Default: the first of "
                 "train.candidates, and svm."
             ),
         ] = None,
         as_json: Json = False,
     ) -> None:
-        """Cross-validate the recipe of params.yaml on the documents of the last learning run.
+        """Cross-validate the settings of params.yaml on the documents of the last learning run.
 
-        Trains once a fold and candidate; releases nothing. Prints mean and deviation, and the
-        p-value of a corrected resampled t-test.
+        Trains each candidate once per fold; releases nothing. Prints mean and standard deviation,
+        and the p-value of a corrected resampled t-test (Nadeau and Bengio 2003).
+
+        Example: `newsloop evaluate --candidate textcnn --candidate linear --folds 10`
         """
-        interrupts.keeps("the folds are not kept; the same command begins again")
+        interrupts.keeps("finished folds are lost; the same command starts from the beginning")
         params, paths = project()
         from components.experiments import crossvalidate
 

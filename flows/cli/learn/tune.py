@@ -1,4 +1,4 @@
-"""newsloop tune: a search for better settings."""
+"""The command `newsloop tune`."""
 
 from __future__ import annotations
 
@@ -28,30 +28,34 @@ _SHOWN = 5  # best trials
 
 
 def add(app: typer.Typer, project: Project = common.project) -> None:
-    """Adds the command `tune` to `app`."""
+    """Registers the command."""
 
     @app.command()
     def tune(
         architecture: Annotated[
-            str, typer.Option(help="What to tune. Default: the first of train.candidates.")
+            str, typer.Option(help="Architecture to tune. Default: the first of train.candidates.")
         ] = "",
         trials: Annotated[
             int | None,
-            typer.Option(min=0, help="At most, now. Default: tune.trials. 0: only show."),
+            typer.Option(min=0, help="New trials at most. Default: tune.trials. 0: only show."),
         ] = None,
         minutes: Annotated[
-            float | None, typer.Option(min=0, help="No trial begins later. Default: tune.minutes.")
+            float | None,
+            typer.Option(min=0, help="Minutes in which trials start. Default: tune.minutes."),
         ] = None,
         apply: Annotated[
-            bool, typer.Option("--apply", help="Write the winner into params.yaml, do not ask.")
+            bool, typer.Option("--apply", help="Write the best trial into params.yaml, do not ask.")
         ] = False,
         as_json: Json = False,
     ) -> None:
-        """Search for better settings on the validation side; the test side is not looked at.
+        """Search for better settings on the validation side; the test side stays unused.
 
-        What is tried stands in params.yaml under tune. Ctrl-C ends it; call it again to go on.
-        `dvc exp show --only-changed --drop '^(?!Experiment|trial|train)'` compares the trials. The
-        winner becomes the first candidate, if you say so; `newsloop run` then trains it.
+        The section tune of params.yaml holds the search space. Ctrl-C stops the search; the same
+        command continues it. At the end the command asks before it writes the best trial into
+        params.yaml, as the first candidate; `newsloop run` then trains it.
+        `dvc exp show --only-changed --drop '^(?!Experiment|trial|train)'` compares the trials.
+
+        Example: `newsloop tune --architecture textcnn --trials 10`
         """
         interrupts.keeps("finished trials are kept; the same command goes on")
         params, paths = project()
@@ -98,7 +102,7 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
 
 
 def _keep(paths: Paths, search: Search, trial: TuningTrial) -> None:
-    """A trial as an experiment of DVC."""
+    """Saves a trial as a DVC experiment."""
     from components.core.params import edit
     from components.experiments import dvc_experiment, tuning
 
@@ -122,11 +126,11 @@ def _line(trial: Any) -> str:
 
 
 def _wanted(params: Params, name: Single, best: Any, apply: bool, as_json: bool) -> bool:
-    """Whether the winner shall stand in params.yaml; asks a person who can answer."""
+    """Returns True if the best trial shall be written; asks on a terminal without --apply."""
     current = params.train.architecture(name).model_dump()
     first = params.train.candidates[0] == name
     if first and all(current[key] == value for key, value in best.values.items()):
-        return False  # it stands there
+        return False  # params.yaml has these values already
     if apply or as_json or not sys.stdin.isatty():
         return apply
     return typer.confirm(f"Write trial {best.number} into params.yaml?")

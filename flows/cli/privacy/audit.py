@@ -15,7 +15,7 @@ from components.core.params import Params
 from flows.cli import common, output
 from flows.cli.common import Json, Project
 
-_SHOWN = 20  # places of findings that a person reads; --json has them all
+_SHOWN = 20  # locations of findings; --json prints all
 
 
 def add(app: typer.Typer, project: Project = common.read_project) -> None:
@@ -25,21 +25,25 @@ def add(app: typer.Typer, project: Project = common.read_project) -> None:
     def audit(
         places: Annotated[list[Path], typer.Argument(help="Files or folders.")],
         canaries: Annotated[
-            Path | None, typer.Option(help="A file of planted strings, one a line.")
+            Path | None, typer.Option(help="File with planted strings, one per line.")
         ] = None,
         entities: Annotated[
             str,
             typer.Option(
                 help="structured (all but persons), all, none, or names such as "
-                "EMAIL_ADDRESS,PERSON. Persons are guessed, and the search is much slower."
+                "EMAIL_ADDRESS,PERSON. Persons are estimated by a model, and much slower to find."
             ),
         ] = "structured",
         as_json: Json = False,
     ) -> None:
-        """Search files for personal data and planted strings; tell counts and places, no values.
+        """Search files for personal data and planted strings; print counts and locations only.
 
-        Reads text, JSON, HTML, CSV, Parquet, SQLite with deleted rows, archives and models. Exit
-        status 1 if anything is found.
+        Reads text, JSON, HTML, CSV, Parquet, SQLite with deleted rows, archives and models.
+        Changes nothing.
+
+        Exit status: 1 if anything is found, or a file is unreadable.
+
+        Example: `newsloop audit data .newsloop --canaries planted.txt`
         """
         params, _ = project()
         _audit(params, places, canaries, entities, as_json)
@@ -67,29 +71,29 @@ def _audit(
     certain = {name: n for name, n in counts.items() if name not in audit.STATISTICAL}
     guessed = {name: n for name, n in counts.items() if name in audit.STATISTICAL}
     lines = [f"{report.files} files, {report.bytes / 1e6:.1f} MB, searched"]
-    for title, found in (("certain", certain), ("guessed by the name tagger", guessed)):
-        told = ", ".join(f"{name} {n}" for name, n in found.items()) or "nothing"
-        lines.append(f"{title}: {told}")
+    for title, group in (("certain", certain), ("guessed by the name tagger", guessed)):
+        listed = ", ".join(f"{name} {n}" for name, n in group.items()) or "nothing"
+        lines.append(f"{title}: {listed}")
     for hit in report.hits[:_SHOWN]:
         lines.append(f"  {hit.file}: {hit.where}: {hit.entity} {hit.count}")
     if len(report.hits) > _SHOWN:
         lines.append(f"  and {len(report.hits) - _SHOWN} more places; --json shows them all")
-    lines += [f"  not readable: {one}" for one in report.unread]
-    places_ = [
+    lines += [f"  not readable: {path}" for path in report.unread]
+    locations = [
         {"file": hit.file, "where": hit.where, "entity": hit.entity, "count": hit.count}
         for hit in report.hits
     ]
     output.lines(
         lines,
         {"files": report.files, "bytes": report.bytes, "certain": certain, "guessed": guessed,
-         "places": places_, "unread": report.unread, "clean": report.clean},
+         "places": locations, "unread": report.unread, "clean": report.clean},
         as_json,
     )  # fmt: skip
     if not report.clean:
         raise LeakFound(
             f"Expected no personal data, found {sum(counts.values())} in "
             f"{len({hit.file for hit in report.hits})} files, and {len(report.unread)} files that "
-            "could not be read. Look at the places above; `newsloop erase` removes a subject."
+            "could not be read. See the locations above; `newsloop erase` removes a subject."
         )
 
 

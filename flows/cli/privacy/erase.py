@@ -26,23 +26,35 @@ def add(
     @app.command()
     def erase(
         subject: Annotated[
-            str, typer.Option(help="An author, an e-mail address or a document's id; - reads it.")
+            str,
+            typer.Option(
+                help="Author, e-mail address or document's id; - reads it from standard input."
+            ),
         ],
         kind: Annotated[
-            str | None, typer.Option(help="author, email or document; guessed if left out.")
+            str | None, typer.Option(help="author, email or document. Default: guessed.")
         ] = None,
         yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Find, change nothing.")] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Search, change nothing.")] = False,
         retire_now: Annotated[
-            bool, typer.Option("--retire-now", help="Serve an earlier version at once.")
+            bool,
+            typer.Option(
+                "--retire-now",
+                help="Serve a version that was not trained on the subject at once.",
+            ),
         ] = False,
         as_json: Json = False,
     ) -> None:
         """Erase a person or a document from data, caches, remotes, ledger and reports.
 
-        It never comes in again. Versions that were trained on it are retired; the champion serves
-        until a retrained one replaces it, which is asked for. A signed certificate says what was
-        done, and what cannot be reached.
+        A suppression list keeps the subject from being ingested again. Versions trained on it are
+        retired; a retired champion serves until a retrained version replaces it, which the next
+        monitoring run requests. A signed certificate lists every deletion, and the copies that
+        newsloop cannot reach. Erasure cannot be undone.
+
+        Exit status: 1 if a trace of the subject is left.
+
+        Example: `newsloop erase --subject someone@example.org --dry-run`
         """
         params, paths = project()
         key = sys.stdin.readline() if subject == "-" else subject
@@ -72,31 +84,31 @@ def _erase(
     if dry_run or not yes:
         plan = work(dry=True)
         if dry_run:
-            output.lines(_told(plan), plan, as_json)
+            output.lines(_lines(plan), plan, as_json)
             return
-        for line in _told(plan):
+        for line in _lines(plan):
             output.say(line)
         common.confirm("Erase it? This cannot be undone.")
     done = work(dry=False)
-    output.lines(_told(done), done, as_json)
+    output.lines(_lines(done), done, as_json)
     if done["left"]:
         raise LeakFound(
             f"Expected nothing of the subject to be left, found it in {len(done['left'])} places "
-            f"({'; '.join(done['left'][:3])}). Remove these by hand, or end what writes them, and "
-            "run the same command again."
+            f"({'; '.join(done['left'][:3])}). Remove these by hand, or stop the processes that "
+            "write them, and run the same command again."
         )
 
 
-def _told(found: dict[str, Any]) -> list[str]:
-    versions = ", ".join(f"v{one}" for one in found["versions"]) or "none"
+def _lines(found: dict[str, Any]) -> list[str]:
+    versions = ", ".join(f"v{version}" for version in found["versions"]) or "none"
     lines = [
         f"erasure {found['erasure']}: {found['kind']}, {found['documents']} documents, "
         f"{found['objects']} objects of DVC, {found['predictions']} texts of predictions",
         f"versions trained on it: {versions}",
     ]
     if found["unknown_versions"]:
-        listed = ", ".join(f"v{one}" for one in found["unknown_versions"])
-        lines.append(f"of {listed} nobody can say any more: they count as trained on it")
+        listed = ", ".join(f"v{version}" for version in found["unknown_versions"])
+        lines.append(f"unknown, and treated as trained on it: {listed}")
     lines += found["unread_sources"]
     if found["dry_run"]:
         return [*lines, "nothing was changed"]
@@ -106,4 +118,4 @@ def _told(found: dict[str, Any]) -> list[str]:
             "which the next monitoring run asks for; `newsloop run` does it now"
         )
     return [*lines, f"certificate: {found['certificate']}",
-            "Commit data/suppression.json, so that every clone knows it."]  # fmt: skip
+            "Commit data/suppression.json, so that every clone suppresses it."]  # fmt: skip

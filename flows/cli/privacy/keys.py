@@ -14,7 +14,7 @@ from flows.cli.common import Json, Project
 def add(app: typer.Typer, project: Project = common.project) -> None:
     """Registers the command."""
 
-    keys_app = typer.Typer(no_args_is_help=True, help="Change the keys of this installation.")
+    keys_app = typer.Typer(no_args_is_help=True, help="Replace keys of this installation.")
     app.add_typer(keys_app, name="keys")
 
     @keys_app.command()
@@ -22,7 +22,11 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
         yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
         as_json: Json = False,
     ) -> None:
-        """Destroy the pseudonym key and make a new one: old pseudonyms can be linked by nobody."""
+        """Destroy the pseudonym key and make a new one.
+
+        Afterwards nobody can link old pseudonyms to persons. Clears the cache of scrubbed texts,
+        so that the next `newsloop run` scrubs all documents again. Cannot be undone.
+        """
         _, paths = project()
         _rotate(paths, yes, as_json)
 
@@ -33,9 +37,9 @@ def _rotate(paths: Paths, yes: bool, as_json: bool) -> None:
     from flows.dvc import workspace
 
     if not yes:
-        common.confirm("Destroy the pseudonym key? Old pseudonyms can then be linked by nobody.")
+        common.confirm("Destroy the pseudonym key? Then nobody can link old pseudonyms to persons.")
     with workspace.alone(paths):
-        # Counted first: after a kill in between, ingest runs once too often, never too seldom.
+        # Counted first: after a kill in between, ingest runs once too often, never too rarely.
         suppression.note_rotation(paths)
         keys.rotate_pseudonym_key(paths.keys)
         for file in paths.home.glob(f"{paths.scrub_cache.name}*"):
@@ -43,9 +47,9 @@ def _rotate(paths: Paths, yes: bool, as_json: bool) -> None:
     output.lines(
         [
             "The pseudonym key is new, the old one is destroyed, the cache of scrubbed texts is "
-            "gone.",
-            "data/ keeps old pseudonyms until `newsloop run` writes it anew; earlier versions keep "
-            "them.",
+            "deleted.",
+            "data/ keeps old pseudonyms until `newsloop run` writes it again; earlier versions "
+            "keep them.",
             "Commit data/suppression.json: it counts the rotations, so that ingest runs again.",
         ],
         {"rotations": suppression.read(paths)["rotations"]},

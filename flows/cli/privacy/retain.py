@@ -23,11 +23,18 @@ def add(
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, remove nothing.")] = False,
         as_json: Json = False,
     ) -> None:
-        """Remove what is older than `privacy` in params.yaml allows, as is done daily."""
+        """Remove data older than the section privacy of params.yaml allows.
+
+        The retention deployment does the same daily while `newsloop up` runs. Removes texts and
+        rows of the ledger, quarantine tables, logs, monitoring pages, and bundles of retired
+        versions.
+
+        Example: `newsloop retain --dry-run`
+        """
         params, paths = project()
         from flows.retention import retain as remove
 
         done = remove(params, paths, open_ledger(paths), datetime.now(UTC), dry_run=dry_run)
-        verb = "would go" if dry_run else "gone"
-        told = ", ".join(f"{name} {count}" for name, count in done.items() if count)
-        output.lines([f"{verb}: {told or 'nothing is too old'}"], done, as_json)
+        verb = "would be removed" if dry_run else "removed"
+        counts = ", ".join(f"{name} {count}" for name, count in done.items() if count)
+        output.lines([f"{verb}: {counts or 'nothing is too old'}"], done, as_json)

@@ -22,10 +22,13 @@ def add(
 
     @app.command()
     def at(
-        time: Annotated[str, typer.Argument(help="With its zone, such as 2026-11-01T12:00Z.")],
+        time: Annotated[str, typer.Argument(help="Time with its zone, such as 2026-11-01T12:00Z.")],
         as_json: Json = False,
     ) -> None:
-        """Say which version served at a time."""
+        """Show the version that served at a time, and the reason of its deployment.
+
+        Example: `newsloop at 2026-11-01T12:00Z`
+        """
         _, paths = project()
         found = ledger_deployments.at(open_ledger(paths), moment(time))
         line = (
@@ -37,10 +40,10 @@ def add(
 
 
 def moment(text: str) -> datetime:
-    """A time of a person, with its zone, in UTC.
+    """Parses a time with a zone, and converts it to UTC.
 
     Raises:
-        UsageError: it is none, or without a zone.
+        UsageError: invalid time, or no zone.
     """
     try:
         time = datetime.fromisoformat(text)

@@ -25,7 +25,7 @@ def add(
 ) -> None:
     """Registers the commands."""
     challenger = typer.Typer(
-        no_args_is_help=True, help="Try a released version beside the one that serves."
+        no_args_is_help=True, help="Try a released version on live traffic beside the champion."
     )
     app.add_typer(challenger, name="challenger")
 
@@ -33,19 +33,22 @@ def add(
     def start(
         version: Annotated[str, typer.Argument(help="Such as v3, or 3.")],
         shadow: Annotated[
-            bool, typer.Option("--shadow", help="It gets the same texts and never answers.")
+            bool, typer.Option("--shadow", help="Predict the same texts, but never answer.")
         ] = False,
         canary: Annotated[
-            bool, typer.Option("--canary", help="It answers a share of the requests, then all.")
+            bool, typer.Option("--canary", help="Answer a growing share of the requests.")
         ] = False,
-        because: Annotated[str, typer.Option(help="The reason; kept in the ledger.")] = "a person",
+        because: Annotated[str, typer.Option(help="Reason; stored in the ledger.")] = "a person",
         as_json: Json = False,
     ) -> None:
-        """Begin a trial. A running service follows within seconds.
+        """Start a trial of a version. A running service follows within seconds.
 
-        A shadow is only compared. A canary answers more and more requests; if nothing speaks
-        against it, it becomes the version that serves. With both it is a shadow first. What is bad
-        goes by itself. Times, shares and limits: `serve.challenger` in params.yaml.
+        A shadow is only compared with the champion. A canary answers a growing share of the
+        requests, and becomes the champion if it passes every step. With both options it is a shadow
+        first. A version that fails is removed automatically. Durations, shares and limits:
+        `serve.challenger` in params.yaml.
+
+        Example: `newsloop challenger start v4 --shadow --canary`
         """
         params, paths = project()
         if not (shadow or canary):
@@ -61,16 +64,16 @@ def add(
 
     @challenger.command()
     def status(as_json: Json = False) -> None:
-        """Say how the newest trial stands, and what became of the ones before."""
+        """Show state and counts of the newest trial, and the outcomes of earlier ones."""
         _, paths = project()
         _show(open_ledger(paths), as_json)
 
     @challenger.command()
     def stop(
-        because: Annotated[str, typer.Option(help="The reason; kept in the ledger.")] = "a person",
+        because: Annotated[str, typer.Option(help="Reason; stored in the ledger.")] = "a person",
         as_json: Json = False,
     ) -> None:
-        """End the trial that runs; the version that serves stays."""
+        """Stop the running trial; the champion stays."""
         _, paths = project()
         ledger = open_ledger(paths)
         running = trials.newest(ledger)

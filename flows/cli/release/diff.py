@@ -18,9 +18,11 @@ def add(
 
     @app.command()
     def diff(first: Version, second: Version, as_json: Json = False) -> None:
-        """Say what differs between two versions: data, settings, metrics, answers.
+        """Compare two versions: data, settings, metrics and predictions.
 
-        Answers are compared on the documents that both versions were tested on.
+        Predictions are compared on the documents that both versions were tested on.
+
+        Example: `newsloop diff v2 v3`
         """
         _, paths = project()
         from flows import versions

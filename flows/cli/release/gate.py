@@ -1,4 +1,4 @@
-"""The command `newsloop gate`: the gate's last decisions."""
+"""The command `newsloop gate`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ def add(
 
     @app.command()
     def gate(
-        last: Annotated[int, typer.Option(min=1, help="How many decisions.")] = 10,
+        last: Annotated[int, typer.Option(min=1, help="Number of decisions.")] = 10,
         as_json: Json = False,
     ) -> None:
-        """Show the gate's last decisions, the newest first, and where their pages lie.
+        """Show the gate's last decisions, the newest first, with links to their pages.
 
-        release: every check passed. keep: nothing bad was found, but it is not proven better than
-        the champion, which stays. refuse: a check failed. docs/release.md says the rule.
+        release: every check passed. keep: the candidate is sound, but not proven better, so the
+        champion stays. refuse: a check failed. docs/release.md explains the rule.
+
+        Example: `newsloop gate --last 3`
         """
         _, paths = project()
         rows = [
@@ -41,11 +43,11 @@ def add(
             }
             for row in open_ledger(paths).decisions(DecisionKind.GATE, limit=last)
         ]
-        lines = [line for row in rows for line in _told(row)]
-        output.lines(lines or ["none yet: `newsloop run` asks the gate"], rows, as_json)
+        lines = [line for row in rows for line in _lines(row)]
+        output.lines(lines or ["none yet: `newsloop run` makes one"], rows, as_json)
 
 
-def _told(row: dict[str, Any]) -> list[str]:
+def _lines(row: dict[str, Any]) -> list[str]:
     time = row["time"][:16].replace("T", " ")
     first = f"{time}  {row['verdict']:<9}  {row['candidate'][:_SHOWN]}  {row['page']}"
     return [first, *(f"    {reason}" for reason in row["reasons"])]

@@ -28,11 +28,14 @@ def add(
     @app.command()
     def models(
         card: Annotated[
-            str, typer.Option(help="Show the model card of this version: v3, or champion.")
+            str, typer.Option(help="Show only the model card of a version: v3, or champion.")
         ] = "",
         as_json: Json = False,
     ) -> None:
-        """List the released versions, the newest first, and when each of them served."""
+        """List the released versions, the newest first, and every change of the champion.
+
+        Example: `newsloop models --card champion`
+        """
         _, paths = project()
         ledger = open_ledger(paths)
         if card:
@@ -51,17 +54,18 @@ def add(
 
 
 def model_card(paths: Paths, ledger: Ledger, version: str) -> dict[str, str]:
-    """The model card of a released version.
+    """Returns the model card of a released version.
 
     Args:
         version: such as v3, or "champion".
 
     Returns:
-        version: its tag; card: Markdown, with what the training cost; page: address of the page.
+        version: tag of the version; card: Markdown, with the energy of the training; page: address
+        of the page.
 
     Raises:
-        UsageError: no such version.
-        BundleError: its bundle is altered or gone, or older than model cards.
+        UsageError: unknown version.
+        BundleError: the bundle is altered or missing, or older than model cards.
     """
     champion = ledger.champion()
     if version == "champion" and champion is not None:
@@ -72,8 +76,8 @@ def model_card(paths: Paths, ledger: Ledger, version: str) -> dict[str, str]:
     card = bundle.card(folder)
     if card is None:
         raise BundleError(
-            f"Expected a model card in {row['tag']}, it was made before newsloop wrote them. "
-            "`newsloop run` makes a version with one."
+            f"Expected a model card in {row['tag']}, that version is older than model cards. "
+            "`newsloop run` makes a version with a card."
         )
     return {
         "version": row["tag"],

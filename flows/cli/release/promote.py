@@ -1,4 +1,4 @@
-"""The command `newsloop promote`: a person lets a version serve."""
+"""The command `newsloop promote`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from flows.cli import common, output
 from flows.cli.common import Json, OpenLedger, Project
 
 _BUNDLE = re.compile(r"[0-9a-f]{12,64}")
-_REMEMBERED = 1000  # decisions that are looked through for a bundle
+_SEARCHED = 1000  # newest decisions that are searched for a bundle
 
 
 def add(
@@ -34,16 +34,19 @@ def add(
         version: Annotated[
             str,
             typer.Argument(
-                help="Such as v3, or 3; or a refused candidate as `newsloop gate` lists it."
+                help="Version, such as v3 or 3; or a candidate's bundle, as `newsloop gate` lists "
+                "it."
             ),
         ],
-        because: Annotated[str, typer.Option(help="The reason; kept in the ledger.")],
+        because: Annotated[str, typer.Option(help="Reason; stored in the ledger.")],
         as_json: Json = False,
     ) -> None:
-        """Let a version serve, or release the last candidate although the gate said no.
+        """Deploy a released version, or release the last candidate against the gate.
 
-        A running service follows within seconds. `newsloop models` shows who was released against
-        the gate, and why.
+        The version becomes the champion; a running service follows within seconds. `newsloop
+        models` shows which versions were released against the gate, and why.
+
+        Example: `newsloop promote v2 --because "v3 fails on tech"`
         """
         params, paths = project()
         ledger = open_ledger(paths)
@@ -73,22 +76,22 @@ def _deploy(paths: Paths, ledger: Ledger, version: int, reason: str, as_json: bo
 
 
 def is_bundle(name: str) -> bool:
-    """Whether a person named a bundle, by 12 digits or more, and not a version."""
+    """Returns True for a bundle's name, or 12 or more of its digits; False for a version."""
     return _BUNDLE.fullmatch(name) is not None
 
 
 def release_anyway(
     params: Params, paths: Paths, ledger: Ledger, name: str, because: str
 ) -> Champion:
-    """Releases a candidate that the gate did not let pass; the reason stays with the version.
+    """Releases a candidate that did not pass the gate; the version stores the reason.
 
     Args:
-        name: of its bundle, or the first 12 digits or more.
+        name: name of the candidate's bundle, or its first 12 or more digits.
         because: the person's reason.
 
     Raises:
-        UsageError: no such candidate was judged, or it was released already, or other data lie
-            where it was made.
+        UsageError: the gate judged no such candidate, it is released already, or another
+            candidate has replaced it in checkout and workspace.
         ReleaseError, BundleError, Busy: as a learning run.
     """
     from components import release, snapshot
@@ -97,7 +100,7 @@ def release_anyway(
     judged = next(
         (
             row["details"]
-            for row in ledger.decisions(DecisionKind.GATE, limit=_REMEMBERED)
+            for row in ledger.decisions(DecisionKind.GATE, limit=_SEARCHED)
             if row["details"]["candidate"].startswith(name)
         ),
         None,
@@ -112,20 +115,20 @@ def release_anyway(
                 f"Expected a candidate that was not released, {name} is v{row['version']}. Promote "
                 "that."
             )
-    places = [paths, Paths(paths.workspace, paths.home, checkout=paths.root)]
-    place = next((one for one in places if _packaged(one) == judged["candidate"]), None)
-    if place is None:
+    projects = [paths, Paths(paths.workspace, paths.home, checkout=paths.root)]
+    project = next((each for each in projects if _packaged(each) == judged["candidate"]), None)
+    if project is None:
         raise UsageError(
             f"Expected the candidate {name} in {paths.packaged} or in the workspace, another one "
-            "lies there now. Run `newsloop run` with its settings and data again, then promote it."
+            "is there now. Run `newsloop run` with its settings and data again, then promote it."
         )
     now = datetime.now(UTC)
     with workspace.alone(paths):
         return release.publish(
-            place,
+            project,
             ledger,
             {**judged, "promoted": because},
-            snapshot.feedback_watermark(place),
+            snapshot.feedback_watermark(project),
             now,
             f"promoted against the gate: {because}",
             params.release.git_remote,
@@ -134,6 +137,5 @@ def release_anyway(
 
 
 def _packaged(paths: Paths) -> str | None:
-    """The name of the bundle that lies packaged in a workspace, verified; None if there is none."""
-
+    """Verifies the packaged bundle and returns its name; None without a packaged bundle."""
     return bundle.verify(paths.bundle, paths.keys) if paths.bundle.exists() else None

@@ -22,15 +22,19 @@ def add(
     @app.command()
     def restore(
         version: Version,
-        folder: Annotated[Path, typer.Argument(help="A new folder, or an empty one.")],
+        folder: Annotated[Path, typer.Argument(help="New or empty folder.")],
         retrain: Annotated[
             bool, typer.Option("--retrain", help="Train again, and compare the bundle's hash.")
         ] = False,
         as_json: Json = False,
     ) -> None:
-        """Bring code, data and bundle of a version into a folder, and prove their hashes.
+        """Restore code, data and bundle of a version into a folder, and verify their hashes.
 
-        Data come from DVC's remote. The champion and the checkout stay as they are.
+        The data come from DVC's remote. The champion and the checkout do not change.
+
+        Exit status: 1 if a file is missing or altered, or if --retrain gives another bundle.
+
+        Example: `newsloop restore v2 ../newsloop-v2 --retrain`
         """
         params, paths = project()
         from flows.versions import restore as restoring

@@ -25,14 +25,16 @@ def add(
     def rollback(
         version: Annotated[
             str | None,
-            typer.Argument(help="Back to the last time that it served. Default: one step."),
+            typer.Argument(help="Earlier version, such as v3. Default: the previous champion."),
         ] = None,
-        because: Annotated[str, typer.Option(help="The reason; kept in the ledger.")] = "",
+        because: Annotated[str, typer.Option(help="Reason; stored in the ledger.")] = "",
         as_json: Json = False,
     ) -> None:
-        """Let the version that served before serve again; once more goes further back.
+        """Roll back to the previous champion; the same command again goes one step further back.
 
-        A running service follows within seconds.
+        Verifies the bundle first. A running service follows within seconds.
+
+        Example: `newsloop rollback --because "v4 fails on tech"`
         """
         _, paths = project()
         ledger = open_ledger(paths)

@@ -1,4 +1,4 @@
-"""The commands about who may use the service: newsloop api-key add, list, revoke."""
+"""The commands `newsloop api-key add`, `list` and `revoke`."""
 
 from __future__ import annotations
 
@@ -15,30 +15,35 @@ from serving.http import api_keys
 
 
 def add(app: typer.Typer) -> None:
-    """Adds the group `api-key` to `app`."""
-    group = typer.Typer(no_args_is_help=True, help="The keys of those who use the service.")
+    """Registers the commands."""
+    group = typer.Typer(no_args_is_help=True, help="Add, list or revoke API keys of the service.")
     app.add_typer(group, name="api-key")
 
     @group.command("add")
     def make(
-        name: Annotated[str, typer.Argument(help="Who or what will use it; unique.")],
+        name: Annotated[str, typer.Argument(help="Unique name of the key's user.")],
         scope: Annotated[
             list[str],
             typer.Option(
                 help="predict, feedback, label (feedback that may decide alone) or admin "
-                "(everything); again for more than one."
+                "(everything); repeat the option for several."
             ),
         ],
         as_json: Json = False,
     ) -> None:
-        """Make a key. It is shown once, now, and kept nowhere; the service takes it at once."""
+        """Make a key and print it once; only its hash is stored.
+
+        A running service accepts the key at once.
+
+        Example: `newsloop api-key add newsroom --scope predict --scope feedback`
+        """
         key = api_keys.add(_file(), name, scope, datetime.now(UTC))
         output.say("Keep this key; it cannot be shown again:")
         output.lines([key], {"name": name, "scopes": scope, "key": key}, as_json)
 
     @group.command("list")
     def list_(as_json: Json = False) -> None:
-        """List the keys, without what would let one use them."""
+        """List names, ids, scopes and dates of the keys, without their secrets."""
         keys = api_keys.load(_file())
         rows = [
             {"name": key.name, "id": key.id, "scopes": list(key.scopes), "created": key.created,
@@ -56,10 +61,10 @@ def add(app: typer.Typer) -> None:
 
     @group.command("revoke")
     def revoke(
-        name: Annotated[str, typer.Argument(help="The name of the key, or its id.")],
+        name: Annotated[str, typer.Argument(help="Name of the key, or its id.")],
         as_json: Json = False,
     ) -> None:
-        """Make a key invalid. A running service refuses it from its next request on."""
+        """Revoke a key. A running service refuses it from the next request on."""
         gone = api_keys.revoke(_file(), name, datetime.now(UTC))
         output.lines([f"{gone.name} is revoked"], {"name": gone.name, "id": gone.id}, as_json)
 

@@ -19,11 +19,15 @@ def add(
 
     @app.command()
     def serve() -> None:
-        """Run the service alone, in the foreground, with the champion of the ledger."""
+        """Run only the service, in the foreground, with the champion.
+
+        Address and port: serve.host and serve.port in params.yaml. Ctrl-C stops the service.
+        `newsloop up` runs it in the background instead, with the deployments.
+        """
         params, paths = project()
 
         from serving import server
 
         open_ledger(paths).need_champion("to serve")
         command, env = server.command(params, paths)
-        os.execve(command[0], command, env)  # noqa: S606 - it becomes the service, signals and all
+        os.execve(command[0], command, env)  # noqa: S606 - the service gets the signals directly

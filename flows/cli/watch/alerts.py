@@ -29,32 +29,35 @@ def add(
 ) -> None:
     """Registers the command."""
 
-    told = typer.Typer(help="Show what people were told, and try the channels.")
-    app.add_typer(told, name="alerts", invoke_without_command=True)
+    group = typer.Typer(help="List the alerts, or test their channels.")
+    app.add_typer(group, name="alerts", invoke_without_command=True)
 
-    @told.callback()
+    @group.callback()
     def alerts(context: typer.Context, limit: Limit = 20, as_json: Json = False) -> None:
-        """List what people were told, the newest first."""
+        """List the alerts, the newest first, or test their channels.
+
+        Example: `newsloop alerts --limit 5`
+        """
         if context.invoked_subcommand:
             return
         _, paths = project()
         rows = ledger_decisions.alerts(open_ledger(paths), limit=limit)
         output.lines([alert_line(row) for row in rows] or ["none yet"], rows, as_json)
 
-    @told.command()
+    @group.command()
     def test(as_json: Json = False) -> None:
-        """Send a test message to every channel."""
+        """Send a test alert to every channel. Exit status: 1 if a channel fails."""
         params, paths = project()
         _test(params, paths, open_ledger(paths), as_json)
 
 
 def recent(ledger: Ledger) -> list[dict[str, Any]]:
-    """The alerts of the last day, for `newsloop status`."""
+    """Returns the alerts of the last day, for `newsloop status`."""
     return ledger_decisions.alerts(ledger, datetime.now(UTC) - _RECENT)
 
 
 def alert_line(row: dict[str, Any]) -> str:
-    """An alert for the terminal."""
+    """Formats an alert for the terminal."""
     return f"{row['time']:%Y-%m-%d %H:%M}  {row['kind']} ({row['told']}): {row['text']}"
 
 
@@ -65,7 +68,7 @@ def _test(params: Params, paths: Paths, ledger: Ledger, as_json: bool) -> None:
     if not where:
         raise UsageError(
             f"Expected addresses in {paths.home / alerts.FILE} (mode 0600) or {alerts.CHANNELS}, "
-            "found none. docs/deciding.md shows how they look."
+            "got none. docs/deciding.md shows their form."
         )
     now = datetime.now(UTC)
     alert = alerts.Alert("test", "A person tried whether alerts arrive.", now.isoformat())

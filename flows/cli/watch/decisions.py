@@ -26,18 +26,25 @@ def add(
     def decisions(
         limit: Limit = 20,
         close_circuit: Annotated[
-            bool, typer.Option("--close-circuit", help="Let retrainings be tried again now.")
+            bool, typer.Option("--close-circuit", help="Allow retrainings again now.")
         ] = False,
-        because: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "a person",
+        because: Annotated[
+            str, typer.Option(help="Reason for --close-circuit; stored in the ledger.")
+        ] = "a person",
         as_json: Json = False,
     ) -> None:
-        """List what the governor decided, why, what became of it, and whether it helped."""
+        """List the governor's decisions with reason, outcome and effect, the newest first.
+
+        --close-circuit closes the circuit breaker that failed retrainings have opened.
+
+        Example: `newsloop decisions --close-circuit --because "disk is free again"`
+        """
         _, paths = project()
         ledger = open_ledger(paths)
         if close_circuit:
             _close(ledger, because)
         rows = ledger_decisions.story(ledger, limit)
-        output.lines([line for row in rows for line in _told(row)] or ["none yet"], rows, as_json)
+        output.lines([line for row in rows for line in _lines(row)] or ["none yet"], rows, as_json)
 
 
 def _close(ledger: Ledger, because: str) -> None:
@@ -49,7 +56,7 @@ def _close(ledger: Ledger, because: str) -> None:
     )
 
 
-def _told(row: dict[str, Any]) -> list[str]:
+def _lines(row: dict[str, Any]) -> list[str]:
     from monitoring.operator_page import became
 
     lines = [f"{row['time']:%Y-%m-%d %H:%M}  {row['verdict']:<8}{row['id'][:8]}  "

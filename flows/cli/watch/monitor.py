@@ -17,7 +17,12 @@ def add(
 
     @app.command()
     def monitor(as_json: Json = False) -> None:
-        """Judge the newest window of predictions now, as the hourly deployment does."""
+        """Test the newest window of predictions for drift now, as the hourly deployment does.
+
+        Records the governor's decision, requests a retraining if it decides so, sends alerts, and
+        writes the monitoring page and the operator's page. Starts a local Prefect server if none
+        answers.
+        """
         params, paths = project()
         from flows import stack
 

@@ -21,12 +21,15 @@ def add(
 
     @app.command()
     def retrain(
-        because: Annotated[str, typer.Option(help="The reason; kept with the release.")],
+        because: Annotated[str, typer.Option(help="Reason; stored with the release.")],
         as_json: Json = False,
     ) -> None:
-        """Ask for a retraining now, by the recipe of the champion, whatever the governor says.
+        """Request a retraining with the champion's settings now; the governor's limits are ignored.
 
-        `newsloop up` must run: its deployment takes it up. If one is at work, it comes after it.
+        The learning deployment of `newsloop up` must run; it trains in the background, after a run
+        in progress. Refused while another request waits.
+
+        Example: `newsloop retrain --because "200 new labels"`
         """
         params, paths = project()
         from flows import prefect_client, retrain_requests, stack
@@ -37,7 +40,7 @@ def add(
         decision_id, reason = retrain_requests.ask_as_person(ledger, params, now, because)
         prefect_client.ask_again(decision_id, reason)
         output.lines(
-            [f"asked for: {decision_id[:8]}. `newsloop decisions` shows what becomes of it."],
+            [f"requested: {decision_id[:8]}. `newsloop decisions` shows its outcome."],
             {"decision_id": decision_id, "reason": reason},
             as_json,
         )

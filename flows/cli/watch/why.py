@@ -21,12 +21,12 @@ def add(
 
     @app.command()
     def why(
-        prediction_id: Annotated[str, typer.Argument(help="As the service's answer named it.")],
+        prediction_id: Annotated[str, typer.Argument(help="Id in the service's response.")],
         as_json: Json = False,
     ) -> None:
-        """Say where an answer came from: bundle, version, commit, data, gate, energy.
+        """Trace a prediction back to bundle, version, commit, data, gate and energy.
 
-        The text of the answer is not shown.
+        The text itself is not shown.
         """
         _, paths = project()
         from flows import versions

@@ -35,15 +35,15 @@ def test_the_projects_own_settings_are_valid() -> None:
         (
             ("train", "epoch"),
             3,
-            "train.epoch is no key that newsloop knows, the nearest is train.epochs.",
+            "train.epoch is an unknown key, the nearest is train.epochs.",
         ),
         (
             ("train", "crop"),
             0.5,
-            "train.crop is no key that newsloop knows, the nearest is train.fitting.crop.",
+            "train.crop is an unknown key, the nearest is train.fitting.crop.",
         ),
-        (("trains",), {}, "trains is no key that newsloop knows, the nearest is train."),
-        (("train", "xyz"), 1, "train.xyz is no key that newsloop knows."),
+        (("trains",), {}, "trains is an unknown key, the nearest is train."),
+        (("train", "xyz"), 1, "train.xyz is an unknown key."),
         (("train", "epochs"), "3", "train.epochs: Input should be a valid integer, got '3'"),
         (("train", "epochs"), 0, "train.epochs: Input should be greater than 0, got 0"),
         (("train", "candidates"), ["svm"], "train.candidates.0"),
@@ -64,7 +64,7 @@ def test_the_projects_own_settings_are_valid() -> None:
     ],
 )
 def test_a_wrong_key_is_named(keys: tuple[str, ...], value: Any, words: str) -> None:
-    with pytest.raises(ParamsError, match="Mend these keys") as caught:
+    with pytest.raises(ParamsError, match="Fix these keys") as caught:
         params.parse(changed(*keys, value=value), "params.yaml")
     assert words in str(caught.value)
     assert caught.value.exit_status == 2

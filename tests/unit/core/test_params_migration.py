@@ -140,7 +140,7 @@ def test_what_is_wrong_stays_wrong(old: Write, spoil: Callable[[Any], None]) -> 
 
 def test_a_mistake_in_the_checkout_itself_is_one(old: Write) -> None:
     path = old(with_old_keys)
-    with pytest.raises(ParamsError, match=r"train\.rate is no key"):
+    with pytest.raises(ParamsError, match=r"train\.rate is an unknown key"):
         params_migration.load(path, path)
 
 

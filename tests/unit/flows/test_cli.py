@@ -69,8 +69,8 @@ def test_each_command_lies_in_the_file_of_its_name() -> None:
 def test_paragraphs_of_the_help_flow(width: int) -> None:
     """A line of a paragraph ends only where the next word has no room."""
     text = rendered("run", "--help", width=width)
-    paragraph = text[text.index("Takes a snapshot") : text.index("╭─ Options")].rstrip()
-    lines = [line.strip() for line in paragraph.splitlines()]
+    lines = [line.strip() for line in text[text.index("Takes a snapshot") :].splitlines()]
+    lines = lines[: lines.index("")]
     for line, after in pairwise(lines):
         assert len(f" {line} {after.split()[0]} ") > width, (line, after)
 

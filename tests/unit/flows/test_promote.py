@@ -52,7 +52,7 @@ def test_what_cannot_be_promoted(paths: Paths, ledger: Ledger) -> None:  # noqa:
         {"id": "e" * 32, "kind": "gate", "time": NOW, "verdict": "keep", "reasons": [],
          "details": details}
     )  # fmt: skip
-    with pytest.raises(UsageError, match="another one lies there now"):
+    with pytest.raises(UsageError, match="another one is there now"):
         promote.release_anyway(SETTINGS, paths, ledger, other, "why not")
     promote.release_anyway(SETTINGS, paths, ledger, name, "why not")
     with pytest.raises(UsageError, match="is v1"):

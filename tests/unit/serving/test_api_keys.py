@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_read_lets_nobody_in(tmp_path: Path, content: str)
     assert keys.find(key) is not None
     path.write_text(content)
     assert keys.find(key) is None
-    with pytest.raises(StackError, match="found something else"):
+    with pytest.raises(StackError, match="got something else"):
         api_keys.load(path)
 
 

@@ -1,7 +1,7 @@
-"""Settings of the architectures, one file each: NAME.py has those of section `train.NAME`.
+"""Settings of the architectures: NAME.py defines section `train.NAME`.
 
-A new architecture is a file here, and one of the same name in components/core/networks. Nothing
-lists them: this package imports all of its files, and each registers itself.
+A new architecture is a file in this package, and a file of the same name in
+components/core/networks. The package imports all of its files, and each registers itself.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What the settings of all architectures have in common, and their registry."""
+"""Base classes of the architectures' settings, and their registry."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ENSEMBLE = "ensemble"
 
 
 class ReaderSettings(Settings):
-    """Settings of every architecture that is trained by itself.
+    """Settings of an architecture; an ensemble is none.
 
     Attributes:
-        architecture: its name.
-        search_space: what `newsloop tune` tries, unless params.yaml says otherwise.
+        architecture: name of the architecture.
+        search_space: default search space of `newsloop tune`.
     """
 
     architecture: ClassVar[str]
@@ -27,12 +27,12 @@ class ReaderSettings(Settings):
 
     @property
     def has_closed_form(self) -> bool:
-        """Only a linear answer learns: it has one best solution, which is computed."""
+        """True if only a linear layer is trained, whose optimum a solver computes directly."""
         return False
 
 
 class Network(ReaderSettings):
-    """Settings of the architectures that learn step by step."""
+    """Settings of the architectures that train by gradient descent."""
 
     dropout: Share
     batch_size: Positive
@@ -44,7 +44,7 @@ T = TypeVar("T", bound=type[ReaderSettings])
 
 
 def architecture(name: str) -> Callable[[T], T]:
-    """Registers settings as those of the architecture `name`, section `train.<name>`.
+    """Registers a class as the settings of the architecture `name`, section `train.<name>`.
 
     The network is the function `features` of components/core/networks/<name>.py.
     """
@@ -58,7 +58,7 @@ def architecture(name: str) -> Callable[[T], T]:
 
 
 def candidates() -> list[str]:
-    """All names that `train.candidates` takes."""
+    """Returns all names that `train.candidates` accepts."""
     return [*ARCHITECTURES, ENSEMBLE]
 
 
@@ -76,5 +76,5 @@ def _one_of(name: str, known: list[str]) -> str:
     return name
 
 
-Single = Annotated[str, AfterValidator(_single)]  # an architecture that is trained by itself
+Single = Annotated[str, AfterValidator(_single)]  # an architecture, not the ensemble
 Candidate = Annotated[str, AfterValidator(_candidate)]

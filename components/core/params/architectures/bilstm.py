@@ -15,16 +15,16 @@ class BiLstm(Network):
     """`train.bilstm`: two bidirectional LSTM layers."""
 
     words: Positive = Field(
-        256, description="words of a document that are read; twice as many take twice as long"
+        256, description="words of a document that are read; the time grows in proportion"
     )
-    units: Positive = Field(128, description="of each direction, in both layers")
+    units: Positive = Field(128, description="units of each direction, in both layers")
     pooling: Literal["last", "mean", "max"] = Field(
-        "mean", description="over all words: mean or max; last: the state of the last word alone"
+        "mean", description="mean or max over all words; last: only the state at the last word"
     )
-    dropout: Share = Field(0.3, description="share of the features hidden while training")
-    word_dropout: Share = Field(0.2, description="share of the words hidden while training")
+    dropout: Share = Field(0.3, description="share of the features dropped in training")
+    word_dropout: Share = Field(0.2, description="share of the words dropped in training")
     batch_size: Positive = Field(32, description="documents of a step")
-    learning_rate: Rate = Field(0.004, description="of the optimizer")
+    learning_rate: Rate = Field(0.004, description="learning rate of the optimizer")
 
     search_space: ClassVar[SearchSpace] = {
         "learning_rate": Range(low=0.0003, high=0.005, log=True),

@@ -1,4 +1,4 @@
-"""Settings of `ensemble`, which is made of the other architectures."""
+"""Settings of `ensemble`, which averages other architectures."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from components.core.params.base import Settings
 
 
 class Ensemble(Settings):
-    """`train.ensemble`: the mean of several architectures."""
+    """`train.ensemble`: the mean prediction of several architectures."""
 
     of: Annotated[list[Single], Field(min_length=2)] = Field(
-        ["textcnn", "linear", "pretrained"], description="its members, each trained by itself"
+        ["textcnn", "linear", "pretrained"],
+        description="member architectures, each trained separately",
     )
 
     @model_validator(mode="after")

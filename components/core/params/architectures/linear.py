@@ -10,15 +10,13 @@ from components.core.params.base import Positive
 
 @architecture("linear")
 class Linear(ReaderSettings):
-    """`train.linear`: logistic regression over TF-IDF weights of phrases."""
+    """`train.linear`: logistic regression over TF-IDF weights of n-grams."""
 
     words: Positive = Field(
         2048, description="words of a document that are counted; the rest is cut"
     )
-    grams: Positive = Field(
-        2, description="words of the longest phrase: 2 counts single words and pairs"
-    )
-    buckets: Positive = Field(131_072, description="rows that phrases share by a hash")
+    grams: Positive = Field(2, description="words of the longest n-gram; 2: single words and pairs")
+    buckets: Positive = Field(131_072, description="hash buckets for n-grams of two or more words")
 
     @property
     def has_closed_form(self) -> bool:

