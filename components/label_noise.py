@@ -70,7 +70,7 @@ def confident_joint(probabilities: Array, actual: Array) -> Array:
 
     Args:
         probabilities: (documents, classes).
-        actual: (documents,), the label's column.
+        actual: (documents,), index of the label.
 
     >>> import numpy as np
     >>> sure = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.9, 0.1]])
@@ -80,15 +80,31 @@ def confident_joint(probabilities: Array, actual: Array) -> Array:
     import numpy as np
 
     classes = probabilities.shape[1]
-    threshold = np.array([probabilities[actual == c, c].mean() for c in range(classes)])  # (C,)
-    reached = probabilities >= threshold  # (N, C)
-    likely_class = np.where(reached, probabilities, -1.0).argmax(axis=1)  # (N,)
-    confident = reached.any(axis=1)
+    likely_class = looks_like(probabilities, actual)
+    confident = likely_class >= 0
     counts = np.zeros((classes, classes))
     np.add.at(counts, (actual[confident], likely_class[confident]), 1.0)
     size = np.bincount(actual, minlength=classes)[:, None]
     weighted: Array = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0) * size
     return weighted
+
+
+def looks_like(probabilities: Array, actual: Array) -> Array:
+    """Returns the most probable class whose threshold each document reaches, (documents,) int.
+
+    The class is -1 for a document that reaches no threshold.
+
+    Args:
+        probabilities, actual: see `confident_joint`.
+    """
+    import numpy as np
+
+    classes = range(probabilities.shape[1])
+    means = [probabilities[actual == c, c].mean() if (actual == c).any() else 1.0 for c in classes]
+    reached = probabilities >= np.array(means)  # (N, C)
+    likely_class = np.where(reached, probabilities, -1.0).argmax(axis=1)
+    confident: Array = np.where(reached.any(axis=1), likely_class, -1)
+    return confident
 
 
 def out_of_fold(texts: Sequence[str], actual: Array, folds: Sequence[int], classes: int) -> Array:

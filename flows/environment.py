@@ -10,6 +10,7 @@ from components.core import keys
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
+from components.core.runtime.private import close_state, keep_private
 from flows import control_plane
 
 
@@ -23,8 +24,15 @@ def local_url(params: Params) -> str:
     return f"http://127.0.0.1:{params.flow.server_port}/api"
 
 
-def settle(params: Params, paths: Paths) -> None:
-    """Points Prefect, BentoML and DVC at this installation; a value that a person set is kept."""
+def settle(params: Params, paths: Paths, make: bool = True) -> None:
+    """Points Prefect, BentoML and DVC at this installation; a value that a person set is kept.
+
+    Args:
+        params, paths: of the project.
+        make: make the folders and the password that are missing; False for what only reads.
+    """
+    keep_private()
+    close_state(paths.root, paths.home)
     stay_home(paths.home)
     settings = {
         "NEWSLOOP_HOME": str(paths.home),
@@ -45,12 +53,10 @@ def settle(params: Params, paths: Paths) -> None:
     }
     for name, value in settings.items():
         os.environ.setdefault(name, value)
-    for name in ("PREFECT_HOME", "BENTOML_HOME"):
+    for name in ("PREFECT_HOME", "BENTOML_HOME") if make else ():
         Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
-    # Runs with their parameters and logs: earlier versions let every local user read them.
-    if os.environ["PREFECT_HOME"] == settings["PREFECT_HOME"]:
-        (paths.home / "prefect").chmod(0o700)
-    if server_url(params) == local_url(params):
+    known = make or keys.has_prefect_password(paths.keys)
+    if known and server_url(params) == local_url(params):
         # Ours, and no other: whatever a shell has is the password of another server.
         os.environ[control_plane.CLIENT] = keys.prefect_password(paths.keys)
 

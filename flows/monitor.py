@@ -10,7 +10,7 @@ from prefect import flow, get_run_logger
 
 from components.core import ledger as ledgers
 from components.core import params as parameters
-from components.core.errors import NewsloopError
+from components.core.errors import LedgerError, NewsloopError
 from components.core.ledger import Ledger
 from components.core.ledger import decisions as ledger_decisions
 from components.core.ledger.verdicts import GovernorVerdict, RunOutcome
@@ -54,8 +54,12 @@ def monitor(root: str, home: str) -> dict[str, Any]:
     """
     paths = Paths(Path(root), Path(home))
     params = parameters.load(paths.params)
-    ledger = Ledger(ledgers.url(paths.ledger))
     now = datetime.now(UTC)
+    try:
+        ledger = Ledger(ledgers.url(paths.ledger))
+    except LedgerError:
+        notify.ledger_away(params, paths, now)
+        raise
     found: list[Alert] = []
     try:
         found += reconcile(paths, ledger, now)

@@ -16,6 +16,7 @@ from monitoring import alerts
 from monitoring.alerts import Alert
 from monitoring.governor import History
 
+_AWAY = "ledger-away.json"
 LOG = logging.getLogger("newsloop.alerts")
 
 
@@ -41,6 +42,24 @@ def tell(
             alerts.tell(every, ledger, where, params.alerts, now)
     except NewsloopError as error:
         LOG.warning("Alerts could not be written: %s", error)
+
+
+def ledger_away(params: Params, paths: Paths, now: datetime) -> None:
+    """Sends the alert that the ledger cannot be used; a file has its time, as the ledger cannot."""
+    text = (
+        "The ledger cannot be opened. The service answers on, and keeps predictions in its spool. "
+        "`newsloop status` says why."
+    )
+    try:
+        alerts.tell_once(
+            Alert("ledger away", text),
+            paths.home / _AWAY,
+            alerts.channels(paths),
+            params.alerts,
+            now,
+        )
+    except (OSError, UsageError) as error:
+        LOG.warning("The alert that the ledger is away was not sent: %s", error)
 
 
 def of_learning(outcome: RunOutcome, flow_run: str, error: BaseException) -> list[Alert]:

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from components.core.runtime.private import keep_private
 from flows import control_plane
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "is not set. Set it to USER:PASSWORD; see docs/deploying.md.\n"
         )
         return 2
+    keep_private()  # its database holds the parameters and logs of the runs
     os.environ |= CLOSED
     import uvicorn
     from prefect.server.api.server import create_app

@@ -136,6 +136,7 @@ def _stage(params: Params, paths: Paths) -> Iterator[tuple[Params, Paths]]:
         tables.write_text("stages: {}\n", scene.root / "dvc.yaml")
         public = (paths.keys / keys.PUBLIC).read_bytes()
         tables.write_atomic(scene.keys / keys.PUBLIC, lambda path: path.write_bytes(public))
+        Ledger(f"sqlite:///{scene.ledger}").close()  # none is made beside bundles
         try:
             yield settings, scene
         finally:

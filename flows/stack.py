@@ -131,7 +131,8 @@ def server_is_ours(params: Params, paths: Paths) -> bool:
     """True if the server that our runs would go to answers, and knows the password."""
     url = server_url(params)
     if url == local_url(params):
-        return control_plane.proves(url, keys.prefect_password(paths.keys))
+        known = keys.has_prefect_password(paths.keys)
+        return known and control_plane.proves(url, keys.prefect_password(paths.keys))
     return server_answers(url)
 
 

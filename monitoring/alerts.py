@@ -15,17 +15,19 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from components.core import tables
 from components.core.errors import UsageError
 from components.core.ledger import Ledger
 from components.core.ledger import decisions as ledger_decisions
 from components.core.ledger.verdicts import GovernorVerdict, Told
 from components.core.params import Alerts, Params
 from components.core.paths import Paths
-from monitoring.governor import Asker, History, Rule, circuit_open
+from monitoring.governor import Asker, GovernorRule, History, circuit_open
 from monitoring.monitor import Outcome
 
 CHANNELS = "NEWSLOOP_ALERTS"  # the environment variable
@@ -119,6 +121,33 @@ def tell(
     return new
 
 
+def tell_once(
+    alert: Alert, memory: Path, where: Sequence[str], settings: Alerts, now: datetime,
+    send: Send | None = None,
+) -> bool:  # fmt: skip
+    """Sends an alert without the ledger, once in `repeat_hours`.
+
+    Args:
+        alert: to be sent.
+        memory: file with the time of the last one.
+        where, settings, now, send: as for `tell`.
+
+    Returns:
+        True if it was sent.
+    """
+    if memory.exists():
+        last = datetime.fromisoformat(tables.read_json(memory)["time"])
+        if now - last < timedelta(hours=settings.repeat_hours):
+            return False
+    title = f"newsloop: {alert.kind}"
+    if not where or not _within(
+        settings.timeout_seconds, send or _apprise, where, title, f"{alert.kind}: {alert.text}"
+    ):
+        return False
+    tables.write_json({"time": now.isoformat()}, memory)
+    return True
+
+
 def _paragraph(row: dict[str, Any], now: datetime) -> str:
     """Formats an alert for a message, with its time if the alert is late."""
     late = "" if row["time"] >= now else f", {row['time']:%Y-%m-%d %H:%M} UTC"
@@ -158,10 +187,15 @@ def of_outcome(outcome: Outcome) -> list[Alert]:
     if decision.verdict == GovernorVerdict.RETRAIN:
         text = f"{tag}: the world has moved, and a retraining is asked for. {decision.reasons[-1]}"
         return [Alert("drift", text, f"{tag} retrain")]
-    if decision.verdict != GovernorVerdict.ALERT or decision.rule == Rule.CIRCUIT:  # see of_circuit
+    if (
+        decision.verdict != GovernorVerdict.ALERT or decision.rule == GovernorRule.CIRCUIT
+    ):  # see of_circuit
         return []
     finding = outcome.drift.verdict.finding
-    kinds: dict[Rule | Asker, str] = {Rule.BAD_DATA: "bad data", Rule.CANNOT_SAY: "cannot say"}
+    kinds: dict[GovernorRule | Asker, str] = {
+        GovernorRule.BAD_DATA: "bad data",
+        GovernorRule.CANNOT_SAY: "cannot say",
+    }
     kind = kinds.get(decision.rule, "drift")
     text = f"{tag}: {finding} in {outcome.window.rows} predictions. {decision.reasons[-1]}"
     return [Alert(kind, text, f"{tag} {decision.rule}")]

@@ -20,6 +20,7 @@ from components.core.errors import LedgerError, NewsloopError, StackError
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import SPOOL, Paths
+from components.core.runtime.private import close_state
 from serving.http import api_keys
 from serving.http.api_keys import Keys
 from serving.http.auth import is_loopback
@@ -39,6 +40,7 @@ class Pinned:
 
     def __init__(self, served: Served) -> None:
         self.current: Served | None = served
+        self.ledger_away = False  # it is read once, at the start
 
     def start(self) -> None:
         """Nothing to follow."""
@@ -94,6 +96,8 @@ def check(
             which is loopback unless somebody changed it.
     """
     place = _place(environ, code)
+    if isinstance(place, Paths):
+        close_state(place.root, place.home)
     params, keys = entrance(environ, code)
     if not isinstance(place, Paths):
         bundles.verify(place / "bundle", place / "keys")

@@ -13,6 +13,7 @@ import asyncio
 import functools
 import logging
 import os
+import threading
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,19 +23,22 @@ import bentoml
 import click
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from components.core.errors import LedgerError
 from components.core.ledger import Ledger, trials
+from components.core.ledger.labels import LOOPBACK, Sender
 from components.core.runtime.offline import stay_home
+from components.core.runtime.private import keep_private
 from serving import bentoml_adapter, runtime, telemetry
 from serving.errors import Refused
 from serving.http import (
     answers,
     classify_route,
     connections,
+    feedback,
     openapi,
     request_parsing,
     ui,
@@ -52,11 +56,13 @@ from serving.recording.recorder import Recorder, utc_now
 from serving.recording.scrubbing import ScrubbingProcess, command
 from serving.recording.spool import Spool
 from serving.rollout.challenger import ChallengerWatcher
+from serving.rollout.comparison import LabelledTexts
 from serving.rollout.controller import RolloutController
 from serving.rollout.counters import Counters
 from serving.rollout.router import Router
 
 FLUSH_SECONDS = 5.0  # that feedback waits for its predictions to reach the ledger
+READY = "/readyz"
 MIB = 2**20
 DRAIN_SECONDS = 10.0  # at shutdown, for what is not yet recorded
 
@@ -65,6 +71,12 @@ async def _model(request: Request) -> Response:
     del request
     service: Any = bentoml.get_current_service()
     return await _respond(service.describe())
+
+
+async def _ready(request: Request) -> Response:
+    del request
+    service: Any = bentoml.get_current_service()
+    return service.readiness()  # type: ignore[no-any-return]
 
 
 async def _document(request: Request) -> Response:
@@ -99,7 +111,8 @@ class ServiceBehindGateway(bentoml.Service):  # type: ignore[misc]
         """The app that BentoML's worker gives to uvicorn."""
         app: Any = super().to_asgi(is_main)
         bentoml_adapter.drop_timeouts(app)
-        app.routes.insert(0, Route(openapi.PATH, _document))  # before BentoML's own
+        # Before BentoML's own.
+        app.routes[:0] = [Route(openapi.PATH, _document), Route(READY, _ready)]
         params, keys = runtime.entrance()
         gateway = Gateway(app, Access(keys, params.serve.ask_keys), params.serve, _static(app))
         connections.watch(
@@ -137,6 +150,7 @@ class Newsloop:
     @staticmethod
     def check() -> None:
         """Once, before any worker starts."""
+        keep_private()
         # The value of `bentoml serve --host`; the gateway also checks where each request came to.
         context = click.get_current_context(silent=True)
         bentoml_adapter.close_supervisor()
@@ -144,6 +158,7 @@ class Newsloop:
         runtime.check(host=context.params.get("host") if context is not None else None)
 
     def __init__(self) -> None:
+        keep_private()
         stay_home()
         logging.getLogger("newsloop").setLevel(logging.INFO)
         found = runtime.find()
@@ -156,6 +171,7 @@ class Newsloop:
         counters = Counters(self._limits.challenger.slow_ms, self._limits.max_batch)
         self._router = Router(self._models, counters, self._limits, self._metrics)
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")  # explain: one at a time
+        self._labelling = threading.Lock()  # so that requests at once share a caller's limit
         self._recorder = None
         if self._ledger is not None:
             spool = None
@@ -180,13 +196,18 @@ class Newsloop:
         """The challenger beside the champion, and the rollout controller over both."""
         limits = self._limits
         newest = functools.partial(trials.newest, ledger)
+
+        def busy() -> bool:
+            return self._router.waiting > 0
+
         self._router.challenger = ChallengerWatcher(
-            newest, model_cache, counters, lambda: self._router.waiting > 0, limits.follow_seconds,
+            newest, model_cache, counters, busy, limits.follow_seconds,
             limits.challenger.queue_texts,
         )  # fmt: skip
         controller = RolloutController(
-            ledger, self._models, self._router.challenger, counters, limits, utc_now
-        )
+            ledger, self._models, self._router.challenger, counters,
+            LabelledTexts(ledger, model_cache, busy), limits, utc_now,
+        )  # fmt: skip
         self._router.challenger.start()
         controller.start()
         return [controller, self._router.challenger]
@@ -204,14 +225,22 @@ class Newsloop:
         if self._ledger is not None:
             self._ledger.close()
 
-    def __is_ready__(self) -> bool:
-        return self._models.current is not None
+    def readiness(self) -> Response:
+        """The answer of GET /readyz. Without its ledger the service goes on, and says so."""
+        if self._models.current is None:
+            return PlainTextResponse("Not ready: no model is loaded yet.\n", 503)
+        if self._models.ledger_away:
+            return PlainTextResponse("Ready. The ledger is away: predictions wait in the spool.\n")
+        return PlainTextResponse("Ready.\n")
 
     def __metrics__(self, text: str) -> str:
         """BentoML's metrics, what waits and what was lost, and what the gateway refused."""
         counts = self._recorder.counts if self._recorder is not None else {}
         levels = self._recorder.levels if self._recorder is not None else {}
-        levels = levels | {"texts_in_queue": self._router.waiting}
+        levels = levels | {
+            "texts_in_queue": self._router.waiting,
+            "ledger_away": int(self._models.ledger_away),
+        }
         if self._router.challenger is not None:
             counts = counts | {"shadow_texts_left_out": self._router.challenger.left_out}
         for name, count in counts.items():
@@ -282,9 +311,11 @@ class Newsloop:
                 "This service records no predictions, so it can take no feedback; set "
                 f"{runtime.DATABASE} to a ledger and start it again.",
             )
-        return await asyncio.to_thread(self._add_labels, labels)
+        key = CALLER.get()
+        sender = Sender(key.id, key.may("label")) if key else Sender(LOOPBACK)
+        return await asyncio.to_thread(self._add_labels, labels, sender)
 
-    def _add_labels(self, labels: list[tuple[str, str]]) -> FeedbackCounts:
+    def _add_labels(self, labels: list[tuple[str, str]], sender: Sender) -> FeedbackCounts:
         """Counts, once the predictions that were just given are in the ledger to be spoken of."""
         assert self._ledger is not None
         assert self._recorder is not None
@@ -292,7 +323,11 @@ class Newsloop:
         try:
             if not self._recorder.flush(FLUSH_SECONDS):
                 raise LedgerError("The predictions did not reach it in time.")
-            counts = self._ledger.add_labels(possible, utc_now())
+            with self._labelling:
+                feedback.check_rate(
+                    self._ledger, sender, len(labels), self._limits.feedback, utc_now()
+                )
+                counts = self._ledger.add_labels(possible, utc_now(), sender=sender)
         except LedgerError as error:
             runtime.LOG.error("Feedback was refused: %s", error)
             raise Refused(503, "The ledger cannot be reached now; send this again later.") from None

@@ -226,6 +226,7 @@ class Project:
         done = subprocess.run(
             command, cwd=cwd or self.root, env=self.environment(**env), stdin=subprocess.DEVNULL,
             capture_output=True, text=True, check=False, timeout=600,
+            umask=0,  # newsloop keeps its state private by itself
         )  # fmt: skip
         return Answer(done.returncode, done.stdout, done.stderr)
 

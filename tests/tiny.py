@@ -149,6 +149,7 @@ def make_champion(
     reason: str = "a test",
 ) -> Champion:
     """Makes a bundle, puts it into the bundle store, and makes it the ledger's champion."""
+    Ledger(ledgers.url(paths.ledger)).close()  # none is made anew beside released bundles
     draft = paths.bundles / f".draft-{seed}"
     shutil.rmtree(draft, ignore_errors=True)
     name = make_bundle(draft, paths.keys, labels, seed, words)

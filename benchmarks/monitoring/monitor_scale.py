@@ -47,13 +47,13 @@ def fill(project: Paths, home: Path, predictions: int) -> None:
     world = news_worlds.load(project, params)
     paths = Paths(project.root, home)
     keys.ensure(paths.keys)
-    draft = paths.bundles / "draft"
+    draft = paths.bundles / ".draft"
     shutil.copytree(project.trained / "model", draft / bundle.MODEL)
     known = world.still[: news_worlds.REFERENCE_ROWS]
     tables.write_table(references.common_words(known["text"]), draft / bundle.WORDS)
     name = bundle.write(draft, {"labels": world.labels}, known.drop("text"), paths.keys)
+    ledger = Ledger(ledgers.url(paths.ledger))  # none is made beside bundles
     draft.rename(paths.bundles / name)
-    ledger = Ledger(ledgers.url(paths.ledger))
     ledger.add_version(
         {
             "version": 1, "bundle": name, "time": NOW, "tag": "newsloop@v1.0.0", "commit": "0" * 40,

@@ -105,9 +105,9 @@ def ours(code: Path, place: Path, bundle: Path, key_folder: Path, name: str, por
     shutil.copy(code / "params.yaml", place)
     edit.set_values(place / "params.yaml", {"serve.port": port})
     (place / "dvc.yaml").write_text("stages: {}\n", encoding="utf-8")
+    ledger = Ledger(ledgers.url(paths.ledger))  # none is made beside bundles
     shutil.copytree(bundle, paths.bundles / name)
     shutil.copytree(key_folder, paths.keys)
-    ledger = Ledger(ledgers.url(paths.ledger))
     row = {
         "version": 1, "bundle": name, "time": datetime.now(UTC), "tag": "newsloop@v1.0.0",
         "commit": "0" * 40, "dvc_lock": "0" * 64, "snapshot": "0" * 64,

@@ -11,6 +11,7 @@ from components.core.params import Params
 from components.core.paths import Paths
 from components.core.runtime import imports
 from components.core.runtime.offline import stay_home
+from components.core.runtime.private import close_state, keep_private
 
 FAILED = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -27,10 +28,12 @@ def main(run: Callable[[Params, Paths], None]) -> int:
         (no room, no permission), each said in one paragraph on stderr; 130 after Ctrl-C. Any other
         exception is a mistake of ours and passes through with its traceback.
     """
+    keep_private()
     imports.collect_seldom()
     try:
         paths = Paths.find()
         stay_home(paths.home)
+        close_state(paths.root, paths.home)
         run(parameters.load(paths.params), paths)
     except NewsloopError as error:
         return _say(f"error: {error}", error.exit_status)

@@ -17,6 +17,7 @@ import json
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +40,28 @@ Sides = Sequence[tuple[pl.DataFrame, pl.DataFrame]]
 Fit = Callable[[Single, Params, pl.DataFrame, pl.DataFrame, Any], tuple[Any, Any, dict[str, Any]]]
 
 
+class SearchState(StrEnum):
+    """The final state of a trial, with Optuna's names."""
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAIL = "fail"
+
+
 @dataclass(frozen=True)
 class TuningTrial:
     """A trial that ended.
 
     Attributes:
         number: from 0.
-        state: "complete", "pruned" or "fail".
+        state: how the trial ended.
         accuracy: on the validation side, or the mean over folds, in [0, 1]; None unless complete.
         loss: on the same documents; the lower loss wins between trials of equal accuracy.
         values: setting -> value.
     """
 
     number: int
-    state: str
+    state: SearchState
     accuracy: float | None
     loss: float | None
     values: dict[str, Any]
@@ -259,14 +268,15 @@ def _report(trial: Any, accuracy: float, step: int) -> None:
 
 
 def _ended_trial(trial: Any) -> TuningTrial:
-    complete = trial.state.name == "COMPLETE"
+    state = SearchState(trial.state.name.lower())
+    complete = state == SearchState.COMPLETE
     values = {
         key: float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
         for key, value in trial.params.items()
     }
     return TuningTrial(
         trial.number,
-        trial.state.name.lower(),
+        state,
         trial.value if complete else None,
         trial.user_attrs.get("loss") if complete else None,
         values,

@@ -16,11 +16,11 @@ from components.core.params import Source
 from components.core.params import migration as params_migration
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed, Scrubber
+from components.sources.budget import MIB
 from components.sources.feed_entries import FeedEntry, entries
 from components.sources.feed_store import SeenEntries
 from components.sources.files import StoredReader
 from components.sources.http import getter, shown
-from components.sources.packed import MIB
 from components.sources.reader import Fingerprint, Pin, RawDocument, fingerprint
 from components.sources.rows import named_label, text_fault
 from components.sources.stores import DIGEST_BYTES, Store
@@ -117,6 +117,7 @@ class FeedReader(StoredReader):
         return frozenset(labels) | self.source.label_names.keys()
 
     def _entries(self, content: bytes, where: str, kind: str = "") -> list[FeedEntry]:
+        self._budget.values(content, (b"<", b"&lt;"))
         try:
             return list(entries(content, kind))
         except ValueError as error:
@@ -145,8 +146,12 @@ class FeedReader(StoredReader):
         with self._reading():
             what = store.what()
             if what == "file":
+                self._budget.layer().take(store.size())
                 return store, [""], bytearray.fromhex(store.mark())
-            names, marks = store.names(_SUFFIXES) if what == "folder" else ([], bytearray())
+            names: list[str] = []
+            marks = bytearray()
+            if what == "folder":
+                names, marks = store.names(_SUFFIXES, self._budget)
         if not names:
             raise self._error(
                 f"a feed, or a folder of feeds ({', '.join(_SUFFIXES)}), at {store.shown}",
@@ -164,9 +169,10 @@ class FeedReader(StoredReader):
         for place, name in enumerate(names):
             where = f"{store.shown}/{name}".rstrip("/")
             with self._reading():
-                self._not_too_large(store.size(name), where)
+                size = store.size(name)
+                self._not_too_large(size, where)
                 with store.open(name) as file:
-                    content = file.read()
+                    content = file.read(size + 1)
                 if store.mark(name) != _mark(marks, place):
                     raise self._not_as_pinned(f"another content of {where}", _mark(marks, place))
             for entry in self._entries(content, where):

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import IO, Any, ClassVar
 
 from components.core.errors import SourceError
-from components.sources.packed import DAMAGED, MIB, TooLarge, Zip, gunzipped
+from components.sources.budget import MIB, Budget, TooLarge
+from components.sources.packed import DAMAGED, Zip, gunzipped
 from components.sources.reader import Pin, RawDocument, SourceReader, fingerprint, printable
 from components.sources.stores import Store, open_store
 from components.sources.streams import drain, tapped
@@ -29,7 +30,9 @@ class StoredReader(SourceReader):
 
     def _find_store(self) -> Store:
         try:
-            return open_store(self.source.path or "", self.paths.sources)
+            return open_store(
+                self.source.path or "", self.paths.sources, self.source.allow_outside_files
+            )
         except OSError as error:
             raise self._error(
                 f"to reach {self.source.path}",
@@ -48,13 +51,6 @@ class StoredReader(SourceReader):
         """Turns errors of the file inside `with` into SourceErrors."""
         try:
             yield
-        except TooLarge as error:
-            raise self._error(
-                f"an archive within the limits at {self._shown}",
-                str(error),
-                "If you trust it, raise unpacked_mib or unpacked_ratio under `limits` in "
-                "params.yaml; if not, remove it.",
-            ) from error
         except UNREADABLE as error:
             raise self._unreadable(error) from error
 
@@ -85,27 +81,31 @@ class PinnedFile(StoredReader):
     def _state(self) -> Pin:
         store = self._file()
         with self._reading():
-            mark = fingerprint({store.name: store.mark()})
-            return {"files": 1, "bytes": store.size(), "fingerprint": mark}
+            size = store.size()
+            self._budget.layer().take(size)  # before all of it is hashed
+            return {
+                "files": 1,
+                "bytes": size,
+                "fingerprint": fingerprint({store.name: store.mark()}),
+            }
 
     def _documents(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
         store = self._file()
         with self._reading():
             size = store.size()
+        self._budget = Budget(self.source.limits, packed=size)
         # Before anything is read of a file that is another one already.
         if size != pin.get("bytes", size):
             raise self._not_as_pinned(f"{size} bytes", f"{pin['bytes']} bytes")
         if store.hashes and self.streams and not store.name.lower().endswith(".zip"):
-            yield from self._hashed_on_the_way(store, size, pin)
+            yield from self._hashed_on_the_way(store, pin)
         else:
             self._compare(self._state()["fingerprint"], pin)
             with self._reading(), store.open() as file:
-                yield from self._unpacked(file, size)
+                yield from self._unpacked(file)
             self._compare(self._state()["fingerprint"], pin)
 
-    def _hashed_on_the_way(
-        self, store: Store, size: int, pin: Mapping[str, Any]
-    ) -> Iterator[RawDocument]:
+    def _hashed_on_the_way(self, store: Store, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
         digest = hashlib.sha256()
 
         def watch(part: memoryview, _place: int) -> None:
@@ -113,7 +113,7 @@ class PinnedFile(StoredReader):
 
         with self._reading(), tapped(store.open(), watch, owns=True) as file:
             try:
-                yield from self._unpacked(file, size)
+                yield from self._unpacked(file)
             except (SourceError, TooLarge, *UNREADABLE):
                 # That it is another file explains more than what is wrong with it.
                 self._compare(self._state()["fingerprint"], pin)
@@ -122,13 +122,8 @@ class PinnedFile(StoredReader):
         self._compare(fingerprint({store.name: digest.hexdigest()}), pin)
 
     @abstractmethod
-    def _unpacked(self, file: IO[bytes], size: int) -> Iterator[RawDocument]:
-        """The documents of the file in its own order.
-
-        Args:
-            file: as it lies there, packed or not.
-            size: its bytes.
-        """
+    def _unpacked(self, file: IO[bytes]) -> Iterator[RawDocument]:
+        """The documents of the file in its own order; `file` is as it lies there."""
 
     def _compare(self, found: object, pin: Mapping[str, Any]) -> None:
         if found != pin.get("fingerprint"):
@@ -175,13 +170,11 @@ class FileReader(PinnedFile):
             prefix: of the names of rows that have no id: the file's name in a zip, and "/".
         """
 
-    def _unpacked(self, file: IO[bytes], size: int) -> Iterator[RawDocument]:
+    def _unpacked(self, file: IO[bytes]) -> Iterator[RawDocument]:
         source, name = self.source, self._store.name.lower()
         if name.endswith(".zip"):
             member = None
-            for member, _, content in Zip(
-                file, size, source.inside or "", self.suffixes, source.limits
-            ):
+            for member, _, content in Zip(file, source.inside or "", self.suffixes, self._budget):
                 yield from self._rows(content, f"{member}/")
             if member is None:
                 raise self._nothing_inside(" or ".join(f"*{end}" for end in self.suffixes))
@@ -191,7 +184,7 @@ class FileReader(PinnedFile):
                 "`inside` for a zip only", self._shown, "Take `inside` away in params.yaml."
             )
         if name.endswith(".gz"):
-            file = gunzipped(file, size, source.limits)
+            file = gunzipped(file, self._budget)
         yield from self._rows(file, "")
 
     def _without_column(self, key: str, found: list[str] | None = None) -> SourceError:

@@ -86,7 +86,7 @@ class FolderReader(_TextFiles):
                     "none",
                     "Put it there, or mend `path` in params.yaml.",
                 )
-            names, marks = store.names(_SUFFIXES)
+            names, marks = store.names(_SUFFIXES, self._budget)
         except OSError as error:
             place = f" {error.filename}" if error.filename else ""
             raise self._error(
@@ -126,11 +126,12 @@ class FolderReader(_TextFiles):
         try:
             # A store's own tag is looked up again; content of this machine is hashed as it comes.
             found = "" if store.hashes else store.mark(name)
-            if store.size(name) > self._longest:
+            size = store.size(name)
+            if size > self._longest:
                 found = found or store.mark(name)
             else:
                 with store.open(name) as file:
-                    content = file.read()
+                    content = file.read(size + 1)  # a pipe or a file that grows has no end
                 found = found or hashlib.sha256(content).hexdigest()
         except OSError as error:
             raise self._error(
@@ -146,16 +147,16 @@ class FolderReader(_TextFiles):
 class _Archive(_TextFiles, PinnedFile):
     """A zip or tar of texts; pinned as one file."""
 
-    def _unpacked(self, file: IO[bytes], size: int) -> Iterator[RawDocument]:
+    def _unpacked(self, file: IO[bytes]) -> Iterator[RawDocument]:
         source, name = self.source, self._store.name.lower()
         inside = source.inside or ""
         texts: Iterable[tuple[str, int, IO[bytes]]]
         if name.endswith(".zip"):
-            texts = Zip(file, size, inside, _SUFFIXES, source.limits)
+            texts = Zip(file, inside, _SUFFIXES, self._budget)
         else:
             if not name.endswith(".tar"):
-                file = gunzipped(file, size, source.limits)
-            texts = tar_files(file, size, inside, _SUFFIXES, source.limits)
+                file = gunzipped(file, self._budget)
+            texts = tar_files(file, inside, _SUFFIXES, self._budget)
         found = False
         for text, length, content in texts:
             if "/" in text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import os
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ import tenacity
 from components.core.errors import SourceError
 from components.core.params import Limits, Source
 from components.core.runtime import noise
-from components.sources.packed import MIB
+from components.sources.addresses import Guard, GuardedTransport
+from components.sources.budget import MIB, Layer, TooLarge
+from components.sources.decoding import ACCEPTED, UnknownEncoding, decoded
 
 _AGENT = "newsloop"
 _REDIRECTS = 5  # of one request, one after the other
@@ -136,8 +139,11 @@ class Getter:
         for _ in range(_REDIRECTS + 1):
             self._allow(target)
             request = self._client.build_request(
-                "GET", target, headers={"user-agent": _AGENT, **headers, **self._secret}
-            )
+                "GET", target,
+                headers={
+                    "user-agent": _AGENT, "accept-encoding": ACCEPTED, **headers, **self._secret,
+                },
+            )  # fmt: skip
             response = self._client.send(request, stream=True, follow_redirects=False)
             try:
                 if response.next_request is None:
@@ -173,33 +179,50 @@ class Getter:
                 f"status {status}",
                 "Mend `url` in params.yaml, or the key that its header carries.",
             )
+        body = self._body(response, shown(url))
+        links = {str(name): link["url"] for name, link in response.links.items() if "url" in link}
+        return HttpAnswer(body, response.headers, url, links, unchanged)
+
+    def _body(self, response: httpx.Response, where: str) -> bytes:
+        """Reads the body, unpacked, within the limits of size and time."""
         most, body = self._limits.answer_mib * MIB, bytearray()
         latest = time.monotonic() + self._limits.answer_seconds
+        encoding = response.headers.get("content-encoding", "")
         try:
-            for part in response.iter_bytes():
+            for part in decoded(response.iter_raw(), encoding, Layer(most)):
                 body += part
                 if time.monotonic() > latest:
                     raise _NextTime(f"more than {self._limits.answer_seconds:g} s of answering")
-                if len(body) > most:
-                    raise self._complain(
-                        f"an answer of at most {most:,} bytes from {shown(url)}",
-                        "more",
-                        "Ask for smaller pages, or raise answer_mib under `limits`.",
-                    )
-        except httpx.DecodingError:
+        except TooLarge:
+            raise self._complain(
+                f"an answer of at most {most:,} bytes from {where}",
+                "more",
+                "Ask for smaller pages, or raise answer_mib under `limits`.",
+            ) from None
+        except UnknownEncoding:
+            raise self._complain(
+                f"an answer from {where} in one of the encodings {ACCEPTED}, or in none",
+                "another one, or several",
+                "Mend the server.",
+            ) from None
+        except zlib.error:
             raise _NextTime("a body that cannot be unpacked") from None
-        links = {str(name): link["url"] for name, link in response.links.items() if "url" in link}
-        return HttpAnswer(bytes(body), response.headers, url, links, unchanged)
+        return bytes(body)
 
 
 @contextmanager
 def getter(
     source: Source, complain: Complaint, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Getter]:
-    """Opens a Getter with its own client; proxies come from the usual environment variables."""
+    """Opens a Getter with its own client; proxies come from the usual environment variables.
+
+    Raises:
+        LeadsInside: within `with`, where a redirect or link leads; see addresses.py.
+    """
     noise.quiet_http()
     seconds = source.limits.timeout_seconds if source.limits else None
-    with httpx.Client(timeout=seconds) as client:
+    guard = Guard(httpx.URL(source.url or ""), source.allow_private_addresses)
+    with httpx.Client(timeout=seconds, transport=GuardedTransport(guard)) as client:
         yield Getter(source, complain, client, sleep)
 
 

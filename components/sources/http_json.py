@@ -12,6 +12,7 @@ import httpx
 import orjson
 
 from components.core.params.sources import Pages
+from components.sources.budget import JSON_MARKS
 from components.sources.http import Getter, HttpAnswer, getter, shown
 from components.sources.reader import Fingerprint, Pin, RawDocument, SourceReader, printable
 from components.sources.rows import document, faulty, needed
@@ -36,7 +37,7 @@ class HttpJsonReader(SourceReader):
                 continue
             if at is not None:
                 highest = at if highest is None else max(highest, self._same(at, highest))
-            print_.add(self._document(item, print_.documents + 1))
+            print_.add(self._counted(self._document(item, print_.documents + 1)))
         pin: Pin = {"documents": print_.documents, "fingerprint": print_.hexdigest()}
         if self.source.watermark:
             plain = highest.isoformat() if isinstance(highest, datetime) else highest
@@ -130,6 +131,7 @@ class HttpJsonReader(SourceReader):
 
     def _page(self, http: Getter, url: str) -> tuple[HttpAnswer, Any]:
         answer = http.get(url, {"accept": "application/json"})
+        self._budget.values(answer.body, JSON_MARKS)
         try:
             return answer, orjson.loads(answer.body)
         except ValueError:

@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import orjson
 
+from components.sources.budget import JSON_MARKS
 from components.sources.files import FileReader
 from components.sources.reader import RawDocument
 from components.sources.rows import document, faulty, needed
@@ -23,6 +24,7 @@ class JsonlReader(FileReader):
         source, objects = self.source, False
         missing = {getattr(source, key): key for key in needed(source)}
         for number, line in enumerate(lines(file, self._longest), start=1):
+            self._budget.values(line or b"", JSON_MARKS)
             row = _parsed(line)
             if row is None:
                 continue

@@ -27,4 +27,5 @@ class PackageReader(FolderReader):
                 "Run `make setup`, or install it with pip.",
             )
         folder = Path(next(iter(spec.submodule_search_locations)))
-        return LocalStore(folder.joinpath(*inner) / (self.source.path or ""))
+        # Some installers link each file of a package to a folder that all environments share.
+        return LocalStore(folder.joinpath(*inner) / (self.source.path or ""), outside=True)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
-import sys
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from typing import IO, cast
 
-from components.core.params import Limits
-from components.sources.streams import tapped
+from components.sources.budget import MIB, Budget, limited
 
-MIB = 1024 * 1024
 TARS = (".tar", ".tar.gz", ".tgz")
 # What damaged or strange archives raise, beside OSError. RuntimeError: encrypted;
 # NotImplementedError: packed by a method that Python does not know.
@@ -27,36 +24,14 @@ DAMAGED = (
     NotImplementedError,
     UnicodeError,
 )
-_SMALL = MIB  # bytes; below it the ratio says nothing: one repeated row packs 1000 times
+# Of a zip: the place of the directory's size in the record at its end, and the least of an entry.
+_DIRECTORY_BYTES, _ENTRY_BYTES = 5, 46
 _LONGEST_NAME = MIB  # bytes; tar holds names as large as it likes, and Python keeps them whole
 
 
-class TooLarge(Exception):
-    """An archive holds more than its limits allow; the text says how much."""
-
-
-def allowed(packed: int, limits: Limits | None) -> int:
-    """Computes the bytes that an archive of `packed` bytes may hold."""
-    if limits is None:
-        return sys.maxsize
-    return min(limits.unpacked_mib * MIB, max(limits.unpacked_ratio * packed, _SMALL))
-
-
-def limited(file: IO[bytes], most: int) -> io.BufferedReader:
-    """Wraps `file` to raise TooLarge after byte number `most`."""
-
-    def watch(_bytes: memoryview, place: int) -> None:
-        if place > most:
-            raise TooLarge(f"more than {most:,} bytes")
-
-    return tapped(file, watch)
-
-
-def gunzipped(file: IO[bytes], packed: int, limits: Limits | None) -> io.BufferedReader:
-    """Opens the content of a gz file of `packed` bytes, with all its members."""
-    return limited(
-        cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb")), allowed(packed, limits)
-    )
+def gunzipped(file: IO[bytes], budget: Budget) -> io.BufferedReader:
+    """Opens the content of a gz file, with all its members."""
+    return budget.stream(cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb")))
 
 
 class Zip:
@@ -64,34 +39,31 @@ class Zip:
 
     Args:
         file: seekable.
-        packed: its size in bytes.
         inside: the file or folder in it that is wanted; empty for all.
         suffixes: of wanted files.
-        limits: of all wanted files together. A zip may name the same bytes many times, so its
-            own account of packed sizes is not believed.
+        budget: of all files together. A zip may name the same bytes many times, so its own
+            account of packed sizes is not believed.
 
     Raises:
-        TooLarge: the wanted files together are larger than allowed.
+        TooLarge: the wanted files together are larger than allowed, or there are too many.
         zipfile.BadZipFile and others of DAMAGED: it cannot be read.
     """
 
     def __init__(
-        self,
-        file: IO[bytes],
-        packed: int,
-        inside: str,
-        suffixes: tuple[str, ...],
-        limits: Limits | None,
+        self, file: IO[bytes], inside: str, suffixes: tuple[str, ...], budget: Budget
     ) -> None:
+        budget.file(_entries(file))
         self._zip = zipfile.ZipFile(file)
         wanted = [
             info
             for info in self._zip.infolist()
-            if not info.is_dir() and wanted_name(info.filename, inside, suffixes) is not None
+            if info.filename  # zipfile stumbles over a name without characters
+            and not info.is_dir()
+            and wanted_name(info.filename, inside, suffixes) is not None
         ]
-        total, most = sum(info.file_size for info in wanted), allowed(packed, limits)
-        if total > most:
-            raise TooLarge(f"{total:,} bytes where {most:,} are allowed")
+        if any(info.compress_type == zipfile.ZIP_BZIP2 for info in wanted):
+            raise zipfile.BadZipFile("packed by bzip2, which unpacks without a limit")
+        budget.layer().take(sum(info.file_size for info in wanted))
         self._wanted = sorted(wanted, key=lambda info: info.filename)
         self._inside, self._suffixes = inside, suffixes
 
@@ -103,23 +75,34 @@ class Zip:
                 yield str(name), info.file_size, limited(content, info.file_size)
 
 
+def _entries(file: IO[bytes]) -> int:
+    """The largest number of entries that a zip's directory has room for.
+
+    ZipFile makes an object of each before anybody can count them.
+    """
+    end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
+    file.seek(0)
+    return int(end[_DIRECTORY_BYTES]) // _ENTRY_BYTES if end else 0
+
+
 def tar_files(
-    file: IO[bytes], packed: int, inside: str, suffixes: tuple[str, ...], limits: Limits | None
+    file: IO[bytes], inside: str, suffixes: tuple[str, ...], budget: Budget
 ) -> Iterator[tuple[str, int, IO[bytes]]]:
     """(name below `inside`, size, content) of each wanted file of a tar, in its own order.
 
     Args:
         file: read once from front to end; the tar itself, unpacked.
-        packed: size in bytes of the file it came from.
-        inside, suffixes, limits: as for `Zip`, but of all that the tar holds.
+        inside, suffixes, budget: as for `Zip`, but of all that the tar holds.
     """
-    bounded = limited(file, allowed(packed, limits))
-    with tarfile.open(fileobj=bounded, mode="r|", tarinfo=_Member) as tar:
+    contents = budget.layer()
+    with tarfile.open(fileobj=budget.stream(file), mode="r|", tarinfo=_Member) as tar:
         while (member := tar.next()) is not None:
             # It keeps all that it has seen.
             tar.members.clear()  # type: ignore[attr-defined]
+            budget.file()
             name = wanted_name(member.name, inside, suffixes) if member.isfile() else None
             if name is not None:
+                contents.take(member.size)  # the holes of a sparse file are not in the tar
                 content = tar.extractfile(member)
                 assert content is not None
                 yield name, member.size, content

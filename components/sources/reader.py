@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from components.core.errors import ParamsError, SourceError
 from components.core.params import Settings, Source
 from components.core.paths import Paths
+from components.sources.budget import Budget, NotAllowed
 
 Pin = dict[str, Any]
 
@@ -55,6 +57,7 @@ class SourceReader(ABC):
     def __init__(self, source: Source, paths: Paths) -> None:
         self.source = source
         self.paths = paths
+        self._budget = Budget(source.limits)
         try:
             self.options: Any = self.Options.model_validate(source.options)
         except ValidationError as error:
@@ -70,21 +73,27 @@ class SourceReader(ABC):
         The same content gives the same pin on any machine: no absolute path, no file time.
 
         Raises:
-            SourceError: the source is missing or unreadable.
+            SourceError: the source is missing or unreadable, or holds more than its limits allow.
         """
-        return {"name": self.source.name, "kind": self.source.kind, **self._state()}
+        self._budget = Budget(self.source.limits)
+        with self._within_limits():
+            return {"name": self.source.name, "kind": self.source.kind, **self._state()}
 
     def read(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
         """Yields the documents of `pin`, always in the same order.
 
         Raises:
-            SourceError: the current content differs from the pin, or cannot be read. A source
-                that changes while it is read raises at the latest after the last document.
+            SourceError: the current content differs from the pin, cannot be read, or is more than
+                the limits allow. A source that changes while it is read raises at the latest after
+                the last document.
         """
         for key in ("name", "kind"):
             if pin.get(key) != getattr(self.source, key):
                 raise self._not_as_pinned(f"{key} {getattr(self.source, key)}", pin.get(key))
-        yield from self._documents(pin)
+        self._budget = Budget(self.source.limits)
+        with self._within_limits():
+            for document in self._documents(pin):
+                yield self._counted(document)
 
     @abstractmethod
     def _state(self) -> Pin:
@@ -93,6 +102,20 @@ class SourceReader(ABC):
     @abstractmethod
     def _documents(self, pin: Mapping[str, Any]) -> Iterator[RawDocument]:
         """Yields the documents as `read` does, for a pin of this source."""
+
+    def _counted(self, document: RawDocument) -> RawDocument:
+        """Adds `document` to the budget, and returns it."""
+        _, text, label, _, author, _ = document
+        self._budget.document(len(text) + len(label or "") + len(author or ""))
+        return document
+
+    @contextmanager
+    def _within_limits(self) -> Iterator[None]:
+        """Turns what the settings do not allow into a SourceError."""
+        try:
+            yield
+        except NotAllowed as error:
+            raise self._error(error.expected, str(error), error.todo) from error
 
     def _id(self, name: str) -> str:
         return f"{self.source.name}/{name}"

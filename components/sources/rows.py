@@ -7,7 +7,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from components.core.params import Source
+from components.sources.budget import MIB
 from components.sources.reader import RawDocument
+
+_LONGEST_NAME = 10_000  # characters of an id, label or author; thousands are kept at a time
 
 
 def needed(source: Source) -> tuple[str, ...]:
@@ -45,7 +48,7 @@ def document(row: Mapping[str, Any], number: int, source: Source, prefix: str = 
         if not isinstance(text, str):
             came = "none" if text is None else f"a value of type {type(text).__name__}"
             raise _RowError(f"{source.text!r} must be a text, got {came}")
-        fault = text_fault(text)
+        fault = _too_long(text, source) or text_fault(text)
         if fault:
             raise _RowError(fault)
     except _RowError as bad:
@@ -73,6 +76,12 @@ def text_fault(text: str) -> str | None:
     return None if _encodable(text) else "the text is not valid UTF-8"
 
 
+def _too_long(text: str, source: Source) -> str | None:
+    """Returns the fault of a text with more characters than the source's limit has bytes."""
+    most = source.limits.document_mib * MIB if source.limits else len(text)
+    return f"the text is longer than {most:,} bytes" if len(text) > most else None
+
+
 class _RowError(ValueError):
     """A column of a row that cannot be read."""
 
@@ -82,6 +91,8 @@ def _scalar(row: Mapping[str, Any], column: str) -> str | None:
     value = row.get(column)
     if value is None or value == "":
         return None
+    if type(value) is str and len(value) > _LONGEST_NAME:
+        raise _RowError(f"{column!r} is longer than {_LONGEST_NAME:,} characters")
     # The fast path for nearly all values: further tests cost as much as parsing the row.
     if type(value) is str and value.isascii() and "\0" not in value:
         return value

@@ -43,7 +43,7 @@ class SqlReader(SourceReader):
             # One statement sees one state of the table; its last row is the watermark.
             for place, found in self._rows(connection, table, _ordered(table)):
                 at, last = place
-                print_.add(found)
+                print_.add(self._counted(found))
         return {
             "watermark": _plain(at, "watermark", self._error),
             "last_id": _plain(last, "id", self._error),

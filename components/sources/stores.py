@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from components.sources.budget import Budget, NotAllowed
+from components.sources.reader import printable
 from components.sources.streams import BLOCK, Tap
 
 # Protocol -> the package that fsspec needs for it.
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+_SHOWN = 200  # characters of a path in a message
 DIGEST_BYTES = 32  # of SHA-256
 # What stores call the hash or version of an object's content, the surest first. An entity tag
 # may be another one for the same content that was uploaded in other parts.
@@ -22,6 +25,24 @@ _TAGS = ("md5Hash", "crc32c", "ETag", "etag", "generation")
 
 class StoreError(OSError):
     """An object store could not be used."""
+
+
+class LeadsOutside(NotAllowed):
+    """A link or mount in a folder leads out of it.
+
+    Args:
+        path: of the link or mount.
+        what: which of these it is.
+    """
+
+    expected = "only files of its own folder"
+    todo = (
+        "Copy what it leads to into the folder, or set allow_outside_files for this source in "
+        "params.yaml."
+    )
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(f"{what} at {printable(path, _SHOWN)}")
 
 
 class Store(ABC):
@@ -54,30 +75,43 @@ class Store(ABC):
         """Identifies the content, in hexadecimal: its SHA-256, or the SHA-256 of its tag."""
 
     @abstractmethod
-    def names(self, suffixes: tuple[str, ...]) -> tuple[list[str], bytearray]:
+    def names(self, suffixes: tuple[str, ...], budget: Budget) -> tuple[list[str], bytearray]:
         """Files at any depth of the folder, sorted, and DIGEST_BYTES of mark for each.
 
         Files and folders whose names begin with a dot are passed over.
+
+        Raises:
+            TooLarge: there are more files or bytes than allowed.
         """
 
 
-def open_store(address: str, base: Path) -> Store:
+def open_store(address: str, base: Path, outside: bool = False) -> Store:
     """The store at `address`: a path from `base`, or an address with a protocol of PACKAGES.
+
+    Args:
+        address, base: see above.
+        outside: whether a folder may hold links and mounts that lead out of it.
 
     Raises:
         StoreError: no such protocol, its package is not installed, or the store refuses.
     """
     protocol, found, _ = address.partition("://")
-    return RemoteStore(protocol, address) if found else LocalStore(base / address)
+    return RemoteStore(protocol, address) if found else LocalStore(base / address, outside)
 
 
 class LocalStore(Store):
-    """Files on this machine."""
+    """Files on this machine.
+
+    Args:
+        path: of a file or folder; it may be a link itself.
+        outside: whether links and mounts in the folder may lead out of it.
+    """
 
     hashes = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, outside: bool = False) -> None:
         self._root, self.name, self.shown = path, path.name, str(path)
+        self._outside = outside
 
     def what(self) -> str:
         if self._root.is_dir():
@@ -88,15 +122,23 @@ class LocalStore(Store):
         return (self._root / name).stat().st_size
 
     def open(self, name: str = "") -> IO[bytes]:
-        return (self._root / name).open("rb")
+        if not name or self._outside:
+            return (self._root / name).open("rb")
+        # Again, since a file may have become a link after it was listed.
+        return open(self._inside(name), "rb", opener=_no_link)
 
     def mark(self, name: str = "") -> str:
         return content_hash(self.open(name))
 
-    def names(self, suffixes: tuple[str, ...]) -> tuple[list[str], bytearray]:
-        names = sorted(self._walk(str(self._root), "", suffixes))
-        marks = bytearray()
+    def names(self, suffixes: tuple[str, ...], budget: Budget) -> tuple[list[str], bytearray]:
+        names = []
+        for name in self._walk(str(self._root), "", suffixes):
+            budget.file()
+            names.append(name)
+        names.sort()
+        marks, contents = bytearray(), budget.layer()
         for name in names:
+            contents.take(self.size(name))
             marks += bytes.fromhex(self.mark(name))
         return names, marks
 
@@ -107,9 +149,20 @@ class LocalStore(Store):
                     continue
                 # A link to a folder may lead round in a circle.
                 if entry.is_dir(follow_symlinks=False):
+                    if not self._outside and os.path.ismount(entry.path):
+                        raise LeadsOutside(entry.path, "a mounted folder")
                     yield from self._walk(entry.path, f"{prefix}{entry.name}/", suffixes)
                 elif entry.name.endswith(suffixes) and entry.is_file():
+                    if entry.is_symlink() and not self._outside:
+                        self._inside(prefix + entry.name)
                     yield prefix + entry.name
+
+    def _inside(self, name: str) -> Path:
+        """Resolves the links in the path of a file, which must stay in the folder."""
+        path = (self._root / name).resolve()
+        if not path.is_relative_to(self._root.resolve()):
+            raise LeadsOutside(str(self._root / name), "a link out of it")
+        return path
 
 
 class RemoteStore(Store):
@@ -156,7 +209,8 @@ class RemoteStore(Store):
     def mark(self, name: str = "") -> str:
         return self._mark(self._info(name), name)
 
-    def names(self, suffixes: tuple[str, ...]) -> tuple[list[str], bytearray]:
+    def names(self, suffixes: tuple[str, ...], budget: Budget) -> tuple[list[str], bytearray]:
+        contents = budget.layer()
         found: list[tuple[str, bytes]] = []
         walk = _call(lambda: self._files.walk(self._root, detail=True))
         while (step := _call(lambda: next(walk, None))) is not None:
@@ -165,6 +219,8 @@ class RemoteStore(Store):
                 name = str(info["name"])[len(self._root) :].lstrip("/")
                 hidden = any(part.startswith(".") for part in name.split("/"))
                 if name.endswith(suffixes) and not hidden:
+                    budget.file()
+                    contents.take(int(info["size"] or 0))
                     found.append((name, bytes.fromhex(self._mark(info, name))))
             del folder
         found.sort()
@@ -192,6 +248,10 @@ class _Remote(Tap):
 
     def readinto(self, buffer: Any) -> int:
         return int(_call(lambda: super(_Remote, self).readinto(buffer)))
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def content_hash(file: IO[bytes]) -> str:

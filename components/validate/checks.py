@@ -16,6 +16,7 @@ import polars as pl
 from components.core import params as parameters
 from components.core.baseline import Baseline, Known
 from components.core.metrics import wilson
+from components.core.scrub import unsearched_note
 from components.label_noise import Noise
 
 V = parameters.Validate
@@ -130,9 +131,9 @@ def difference_bound(new: tuple[int, int], old: tuple[int, int], level: float) -
     Returns:
         The bound of the absolute difference, in [0, 1]; 0 where the interval contains 0.
 
-    >>> round(surely_apart((300, 1000), (200, 1000), 0.01), 3)
-    0.051
-    >>> surely_apart((21, 100), (20, 100), 0.01)
+    >>> round(difference_bound((300, 1000), (200, 1000), 0.01), 3)
+    0.05
+    >>> difference_bound((21, 100), (20, 100), 0.01)
     0.0
     """
     a, b = (wilson(hits, total, 1 - level) for hits, total in (new, old))
@@ -256,6 +257,12 @@ def label_noise(noise: Noise | None, why_not: str, settings: V) -> TableCheck:
         f"about {noise.share:.1%} of the labels are wrong (at most {limit:.1%}){worst}: look where "
         "the labels come from",
     )  # fmt: skip
+
+
+def names_searched(languages: Mapping[str, int]) -> TableCheck:
+    """Shows in how many documents names were not searched, by language; it has no bound."""
+    words = "The documents in which names and addresses were searched"
+    return TableCheck("names searched", words, None, unsearched_note(languages) or "all")
 
 
 def counted(column: pl.Series) -> dict[str, int]:

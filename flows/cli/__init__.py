@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from components.core.errors import NewsloopError, cause_and_remedy
 from components.core.runtime import imports, interrupts, noise
+from components.core.runtime.private import keep_private
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def main() -> int:
     """Runs the command line; every error of ours is one paragraph on stderr."""
+    keep_private()
     imports.collect_seldom()
     interrupts.install()
     noise.quiet_http()

@@ -29,10 +29,19 @@ Version = Annotated[str, typer.Argument(help="Such as v3, or 3.")]
 
 def project() -> tuple[Params, Paths]:
     """Settings and places, with the environment settled; before Prefect is imported."""
+    return _project(make=True)
+
+
+def read_project() -> tuple[Params, Paths]:
+    """As `project`, for commands that only read: nothing is made that is missing."""
+    return _project(make=False)
+
+
+def _project(make: bool) -> tuple[Params, Paths]:
     paths = Paths.find()
     params = parameters.load(paths.params)
     try:
-        environment.settle(params, paths)
+        environment.settle(params, paths, make)
     except OSError as error:
         raise NewsloopError(
             f"Expected to write in {paths.home}, got: {cause_and_remedy(error)}"
@@ -42,7 +51,8 @@ def project() -> tuple[Params, Paths]:
 
 
 def open_ledger(paths: Paths) -> Ledger:
-    return Ledger(ledgers.url(paths.ledger))
+    """The ledger; an empty one in memory before the first run, since no command makes it."""
+    return ledgers.existing(ledgers.url(paths.ledger))
 
 
 def confirm(question: str) -> None:

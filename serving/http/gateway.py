@@ -261,11 +261,18 @@ class _Answer:
 
 
 def _check_media_type(headers: Headers, only_pickle: bool = False) -> None:
-    """Raises Refused (415) for a pickle, or for a body that is not JSON."""
+    """Raises Refused (415) for a pickle, for a body that is packed, or that is not JSON."""
     types = [value.split(";")[0].strip().lower() for value in headers.all(b"content-type")]
     bad = [one for one in types if ("pickle" in one if only_pickle else one != "application/json")]
     if bad or len(types) > 1:
         raise Refused(415, "Expected a body of Content-Type application/json.")
+    # Nothing here unpacks, so that no body is larger than the gateway has counted.
+    if any(value.strip().lower() != "identity" for value in headers.all(b"content-encoding")):
+        raise Refused(
+            415,
+            "Expected a body without Content-Encoding; send it unpacked.",
+            {"Accept-Encoding": "identity"},
+        )
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

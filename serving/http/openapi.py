@@ -33,7 +33,7 @@ _STATUSES = {
     405: "No such method for this path.",
     408: "The body came too slowly.",
     413: "The body is too large.",
-    415: "Not JSON.",
+    415: "Not JSON, or packed.",
     429: "Too much at once; Retry-After says how many seconds to wait.",
     431: "More than 64 KiB beside the body, or more than 100 headers.",
     500: "The model gave no answer.",

@@ -117,6 +117,11 @@ class ChampionWatcher:
         if self._thread.is_alive():
             self._thread.join()
 
+    @property
+    def ledger_away(self) -> bool:
+        """Whether the ledger could not be read at the last look."""
+        return self._reported is not None and self._reported.code is Code.LEDGER_AWAY
+
     def look(self) -> None:
         """One look at the ledger; swaps `current` where there is another champion."""
         self._model_cache.tidy()

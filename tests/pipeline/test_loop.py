@@ -26,6 +26,7 @@ from components.core.ledger import PREDICTIONS, Ledger
 from components.core.paths import Paths
 from flows.dvc.pipeline import STAGES
 from serving.client import Client
+from tests.modes import readable_by_others
 from tests.project import DIFFICULT_SHELL, LABELS, Project, articles, canary
 
 DEADLINE = 240  # seconds for anything that happens by itself
@@ -204,7 +205,9 @@ def test_the_loop_closes_by_itself(project: Project, ledger: Ledger) -> None:
                     failed.append(str(error))
                 ended.wait(0.2)
 
-    with Client(project.service) as client:
+    scopes = ("--scope", "predict", "--scope", "label")
+    key = project.newsloop("api-key", "add", "labeller", *scopes, "--json").json["key"]
+    with Client(project.service, key=key) as client:
         ids = [one.prediction_id for one in client.classify(texts).predictions]
         counts = client.feedback((one, "tech") for one in ids)
         assert (counts.accepted, counts.duplicate, counts.unknown) == (len(ids), 0, 0)
@@ -363,3 +366,8 @@ def test_nothing_is_written_to_the_home_of_who_gave_the_commands(project: Projec
 
 def rows(ledger: Ledger, table: ledgers.sa.Table) -> list[dict[str, object]]:
     return ledger.query(ledgers.sa.select(table))
+
+
+def test_nobody_else_may_read_the_state(project: Project) -> None:
+    """All commands ran with a umask that takes nothing away from anybody."""
+    assert readable_by_others(project.root, project.home) == []

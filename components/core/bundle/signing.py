@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
+import sys
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -11,6 +13,10 @@ from cryptography.exceptions import InvalidSignature
 from components.core import keys, tables
 from components.core.bundle.layout import MANIFEST, SIGNATURE
 from components.core.errors import BundleError
+
+_CACHE = "__pycache__"
+_ASSETS = "assets"  # of a SavedModel, which TensorFlow makes even where there are none
+_HEADER_BYTES = 16  # of a .pyc file (PEP 552)
 
 
 def sign(folder: Path, key_folder: Path) -> str:
@@ -51,12 +57,13 @@ def verify(folder: Path, key_folder: Path) -> str:
             "use it: it was altered or comes from another installation."
         ) from error
     expected = json.loads(manifest)["files"]
+    _check_folders(folder)
     present = {str(path.relative_to(folder)) for path in _files(folder)}
     wrong = sorted(present ^ set(expected))
     wrong += [
         name
         for name in sorted(present & set(expected))
-        if tables.file_hash(folder / name) != expected[name]
+        if not (folder / name).is_file() or tables.file_hash(folder / name) != expected[name]
     ]
     if wrong:
         raise BundleError(
@@ -73,5 +80,49 @@ def _files(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if not path.is_dir()
         and str(path.relative_to(folder)) not in (MANIFEST, SIGNATURE)
-        and path.parent.name != "__pycache__"
+        and path.parent.name != _CACHE
     )
+
+
+def _check_folders(folder: Path) -> None:
+    """Checks what has no line in a manifest: folders, and Python's caches of signed code.
+
+    Raises:
+        BundleError: a folder is a link or empty, or a cache holds other code than its source.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.parent.name == _CACHE:
+            if not _is_compiled(path):
+                raise BundleError(
+                    f"Expected Python's cache {path} to hold the signed code beside it, it does "
+                    f"not. Remove the folder {path.parent}."
+                )
+        elif path.is_dir() and (
+            path.is_symlink() or (path.name != _ASSETS and not any(path.iterdir()))
+        ):
+            kind = "a link" if path.is_symlink() else "empty"
+            raise BundleError(
+                f"Expected folders with signed files in bundle {folder}, got one that is {kind}: "
+                f"{path.relative_to(folder)}. Restore the bundle with `dvc pull`, or roll back."
+            )
+
+
+def _is_compiled(cache: Path) -> bool:
+    """Tests that a file of __pycache__ is what this Python makes of the source beside the folder.
+
+    Python runs such a file in place of the source if only its time and size fit.
+    """
+    name, _, end = cache.stem.partition(".")
+    tag, _, level = end.partition(".opt-")
+    source = cache.parent.parent / f"{name}.py"
+    optimize = level or "0"
+    if tag != sys.implementation.cache_tag or cache.suffix != ".pyc" or not optimize.isdecimal():
+        return False
+    try:
+        # As an import of it would, and nothing of it runs.
+        compiled = marshal.loads(cache.read_bytes()[_HEADER_BYTES:])  # noqa: S302
+        expected = compile(source.read_bytes(), str(source), "exec", dont_inherit=True,
+                           optimize=int(optimize))  # fmt: skip
+    except (OSError, ValueError, EOFError, TypeError, SyntaxError):
+        return False
+    return bool(compiled == expected)

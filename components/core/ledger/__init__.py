@@ -2,8 +2,9 @@
 
 SQLite (write-ahead log) by default; any SQLAlchemy URL by NEWSLOOP_DATABASE_URL. Rows are only
 ever added, so that "everything up to sequence number n" names the same rows for ever: that is
-what a snapshot of the feedback source pins. Two exceptions, both in core/ledger/retention.py: the
-text of an erased person is emptied, and what is older than the retention times goes.
+what a snapshot of the feedback source pins. The exceptions: in core/ledger/retention.py the text of
+an erased person is emptied, and what is older than the retention times goes; in
+core/ledger/labels.py a label is set aside.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from components.core.errors import NO_ROOM, LedgerError, cause_and_remedy
+from components.core.errors import NO_ROOM, LedgerError
 from components.core.ledger import migrations
+from components.core.ledger.database_file import DatabaseFile
 from components.core.ledger.tables import (
     DECISIONS,
     DEPLOYMENTS,
@@ -43,6 +45,9 @@ from components.core.ledger.verdicts import (
     GovernorVerdict,
 )
 
+if TYPE_CHECKING:
+    from components.core.ledger.labels import Sender
+
 __all__ = [
     "DECISIONS",
     "DEPLOYMENTS",
@@ -58,9 +63,11 @@ __all__ = [
     "Champion",
     "Ledger",
     "UtcTime",
+    "existing",
     "url",
 ]
 
+_IN_MEMORY = "sqlite://"
 # What SQLite says where it cannot write; it calls a full disk either.
 _WITHOUT_ROOM = ("disk I/O error", "database or disk is full")
 
@@ -94,6 +101,16 @@ def url(ledger_file: Path) -> str:
     return os.environ.get("NEWSLOOP_DATABASE_URL") or f"sqlite:///{ledger_file}"
 
 
+def existing(database: str) -> Ledger:
+    """Opens a ledger to read it; an empty one in memory in place of a file that is not there.
+
+    Raises:
+        LedgerError: as Ledger; or the file is gone while released bundles lie beside it.
+    """
+    file = DatabaseFile.of(_target(database))
+    return Ledger(_IN_MEMORY if file is not None and file.never_made() else database)
+
+
 class Ledger:
     """Access to the operational database; safe to share between threads.
 
@@ -110,14 +127,9 @@ class Ledger:
 
     def __init__(self, database: str, *, create: bool = True) -> None:
         target = _target(database)
-        if target.get_backend_name() == "sqlite" and target.database:
-            try:
-                Path(target.database).parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                told = cause_and_remedy(error)
-                raise LedgerError(
-                    f"Expected to write the ledger {target.database}, got: {told}"
-                ) from error
+        self._file, self._create = DatabaseFile.of(target), create
+        if self._file is not None and create:
+            self._file.make()
         self.name = target.render_as_string(hide_password=True)
         try:
             self.engine = sa.create_engine(target, pool_pre_ping=True)
@@ -128,21 +140,32 @@ class Ledger:
             ) from error
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _tune_sqlite)
+        if self._file is not None:
+            sa.event.listen(self.engine, "do_connect", self._file.connect)
         if create:
             try:
-                migrations.upgrade(self.engine)
-            except SQLAlchemyError as error:
-                raise _explained(error, self.name) from error
+                self._upgrade()
             except LedgerError:
                 self.close()
                 raise
+
+    def _upgrade(self) -> None:
+        try:
+            migrations.upgrade(self.engine)
+        except SQLAlchemyError as error:
+            raise _explained(error, self.name) from error
 
     def close(self) -> None:
         self.engine.dispose()
 
     def transaction(self) -> Transaction:
-        """A transaction whose failures are LedgerErrors; gives a connection."""
-        return Transaction(self.engine, self.name)
+        """A transaction whose failures are LedgerErrors; gives a connection.
+
+        A SQLite file that was replaced, such as by a backup, is opened anew.
+        """
+        if self._file is not None and self._file.follow(self.engine) and self._create:
+            self._upgrade()
+        return Transaction(self.engine, self.name, self._file)
 
     @contextlib.contextmanager
     def sole_writer(self, table: sa.Table) -> Iterator[sa.Connection]:
@@ -244,19 +267,25 @@ class Ledger:
     # Feedback
 
     def add_labels(
-        self, labels: Iterable[tuple[str, str]], time: datetime, origin: str | None = None
+        self,
+        labels: Iterable[tuple[str, str]],
+        time: datetime,
+        origin: str | None = None,
+        sender: Sender | None = None,
     ) -> dict[str, int]:
         """Takes what people said of predictions.
 
         Args:
             labels: (prediction_id, label) pairs.
             time: when they were said, UTC.
-            origin: who asked for them; see ledger_watch.QUEUE. None: nobody.
+            origin: who asked for them; see core/ledger/windows.py QUEUE. None: nobody.
+            sender: who sent them; None: not known, as in ledgers of before this was kept.
 
         Returns:
-            Counts `accepted`, `duplicate` (the same was said last) and `unknown` (no such
+            Counts `accepted`, `duplicate` (the sender said the same last) and `unknown` (no such
             prediction).
         """
+        caller = sender.caller if sender else None
         counts = {"accepted": 0, "duplicate": 0, "unknown": 0}
         with self.transaction() as connection:
             for prediction_id, label in labels:
@@ -267,6 +296,7 @@ class Ledger:
                 last = connection.execute(
                     sa.select(LABELS.c.label)
                     .where(LABELS.c.prediction_id == prediction_id)
+                    .where(LABELS.c.caller.is_not_distinct_from(caller))
                     .order_by(LABELS.c.seq.desc())
                     .limit(1)
                 ).scalar()
@@ -278,6 +308,8 @@ class Ledger:
                     "label": label,
                     "time": time,
                     "origin": origin,
+                    "caller": caller,
+                    "trusted": sender.trusted if sender else None,
                 }
                 connection.execute(sa.insert(LABELS), [row])
                 counts["accepted"] += 1
@@ -371,19 +403,22 @@ class Ledger:
         """True for the first run that takes up a decision to retrain, False for all later ones."""
         row = {"decision_id": decision_id, "flow_run": flow_run, "time": time}
         try:
-            with self.engine.begin() as connection:
+            with self.transaction() as connection:
                 connection.execute(sa.insert(RUNS), [row])
-        except sa.exc.IntegrityError:
-            return False
+        except LedgerError as error:
+            if isinstance(error.__cause__, sa.exc.IntegrityError):
+                return False
+            raise
         return True
 
 
 class Transaction:
     """A database transaction whose failures are LedgerErrors."""
 
-    def __init__(self, engine: sa.Engine, name: str) -> None:
+    def __init__(self, engine: sa.Engine, name: str, file: DatabaseFile | None) -> None:
         self._context = engine.begin()
-        self.name = name
+        self.name, self._file = name, file
+        self._identity = file.identity() if file is not None else None
 
     def __enter__(self) -> sa.Connection:
         try:
@@ -398,6 +433,11 @@ class Transaction:
             raise _explained(failure, self.name) from failure
         if isinstance(error, SQLAlchemyError):
             raise _explained(error, self.name) from error
+        if error is None and self._file is not None and self._file.identity() != self._identity:
+            raise LedgerError(
+                f"Expected the ledger at {self.name} to stay the same file, it was replaced while "
+                "it was written. Try again."
+            )
 
 
 def _target(database: str) -> sa.URL:

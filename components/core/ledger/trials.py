@@ -22,8 +22,27 @@ from components.core.ledger.tables import (
     SHADOWS,
     VERSIONS,
     last_labels,
+    untrusted,
 )
 from components.core.ledger.verdicts import TrialEvent
+from components.core.ledger.windows import QUEUE
+
+_LABELLED_TEXTS = 2000  # that two models are compared by; by then all but the smallest gap shows
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """The last label that one caller gave to a prediction.
+
+    Attributes:
+        seq: sequence number of the prediction.
+        label: what people say.
+        caller: who sent it; None: it counts alone.
+    """
+
+    seq: int
+    label: str
+    caller: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,15 +145,15 @@ def go_on(
         "shares": challenge.shares, "step": step, "reason": reason,
     }  # fmt: skip
     try:
-        with ledger.engine.begin() as connection:
+        with ledger.transaction() as connection:
             connection.execute(sa.insert(CHALLENGES), [row])
             if event == TrialEvent.PROMOTED:
                 deployed = {"version": challenge.version, "time": now, "reason": reason}
                 connection.execute(sa.insert(DEPLOYMENTS), [deployed])
-    except sa.exc.IntegrityError:
-        return False
-    except sa.exc.SQLAlchemyError as error:
-        raise _away(error) from error
+    except LedgerError as error:
+        if isinstance(error.__cause__, sa.exc.IntegrityError):
+            return False
+        raise
     return True
 
 
@@ -184,11 +203,32 @@ def labelled(ledger: Ledger, bundle: str, since: datetime | None = None) -> tupl
     return int(row["right"] or 0), int(row["n"])
 
 
+def labelled_texts(ledger: Ledger, since: datetime) -> list[LabelledText]:
+    """The labels of predictions that were made since then, in the order in which they were sent.
+
+    Those that the label queue asked for are left out: it asks for what the champion is least sure
+    of. Of very many the first ones decide.
+    """
+    newest = (
+        sa.select(sa.func.max(LABELS.c.seq).label("seq"))
+        .where(LABELS.c.time >= since)
+        .group_by(LABELS.c.prediction_id, LABELS.c.caller)
+        .subquery()
+    )
+    rows = ledger.query(
+        sa.select(PREDICTIONS.c.seq, LABELS.c.label, untrusted())
+        .join(LABELS, LABELS.c.prediction_id == PREDICTIONS.c.id)
+        .join(newest, LABELS.c.seq == newest.c.seq)
+        .where(
+            PREDICTIONS.c.time >= since,
+            sa.or_(LABELS.c.origin.is_(None), LABELS.c.origin != QUEUE),
+        )
+        .order_by(LABELS.c.seq)
+        .limit(_LABELLED_TEXTS)
+    )
+    return [LabelledText(**row) for row in rows]
+
+
 def add_shadows(ledger: Ledger, rows: list[dict[str, Any]]) -> None:
     """Keeps what a challenger would have answered."""
     ledger.insert(SHADOWS, rows)
-
-
-def _away(error: sa.exc.SQLAlchemyError) -> LedgerError:
-    cause = getattr(error, "orig", None) or type(error).__name__
-    return LedgerError(f"Expected to reach the ledger, got: {cause}. See that the database runs.")

@@ -18,7 +18,9 @@ _SMALLEST = 1e-9  # squared length of a document without terms
 def phrase(shorter: Any, ids: Any, n: int, buckets: int) -> Any:
     """Hashes n-grams to rows (B, L - n + 1) in [0, buckets), from the rows of (n-1)-grams.
 
-    >>> phrase(keras.ops.array([[2, 3, 4]]), keras.ops.array([[2, 3, 4]]), 2, 10_000).tolist()
+    >>> import keras
+    >>> ids = keras.ops.array([[2, 3, 4]])
+    >>> keras.ops.convert_to_numpy(phrase(ids, ids, 2, 10_000)).tolist()
     [[2021, 3031]]
     """
     # The modulo before the product keeps it within int32 for up to 2 million buckets.

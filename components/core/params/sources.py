@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from components.core.params.base import Positive, Rate, Settings
+from components.core.params.base import Positive, Rate, Settings, Share
 
 _FILE = frozenset({"path", "inside"})
 _CALL = frozenset({"url", "header", "header_env"})
@@ -48,12 +48,24 @@ class Limits(Settings):
         16, description="MiB of one text or line; a longer one is a bad row"
     )
     unpacked_mib: Positive = Field(
-        65536, description="MiB of all that one zip, gz or tar holds, unpacked: 64 GiB"
+        65536, description="MiB of all that one source holds, unpacked: 64 GiB"
     )
     unpacked_ratio: Positive = Field(
         200,
-        description="unpacked to packed size of one archive; text packs 3 to 20 times, a bomb "
-        "1000 times",
+        description="unpacked to packed size of one zip, gz, tar or Parquet file; text packs 3 to "
+        "20 times, a bomb 1000 times; what unpacks to 1 MiB passes",
+    )
+    files: Positive = Field(
+        2_000_000,
+        description="files of one archive or folder; each name takes 0.7 KB of memory in a zip",
+    )
+    documents: Positive = Field(
+        200_000_000, description="documents of one source; ten times what has been measured"
+    )
+    values: Positive = Field(
+        1_000_000,
+        description="values of one row, line or answer, counted by their commas and brackets "
+        "before it is parsed; each takes up to 0.1 KB of memory",
     )
     answer_mib: Positive = Field(64, description="MiB of one answer of a server, unpacked")
     answer_seconds: Rate = Field(600, description="until such an answer is complete")
@@ -145,6 +157,21 @@ class Source(Settings):
     label_names: dict[str, str] = Field(
         default_factory=dict,
         description="from the source's own labels to the classes; others stay as they are",
+    )
+    allow_private_addresses: bool = Field(
+        False,
+        description="follow redirects and links from `url` to loopback, private and other "
+        "addresses that are not of the internet; the host of `url` itself is always asked",
+    )
+    allow_outside_files: bool = Field(
+        False,
+        description="read links and mounted folders that lead out of the source's folder",
+    )
+    caller_share: Share = Field(
+        0.05,
+        description="for `feedback`: labels of one caller that are learned from, as a share of the "
+        "other sources' documents; the newest ones; docs/feedback.md says whose count without "
+        "limit",
     )
     options: dict[str, Any] = Field(
         default_factory=dict,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -36,7 +37,9 @@ def partial(path: Path) -> Path:
 
 
 def put(temporary: Path, path: Path) -> None:
-    """Renames a written file into place after an fsync."""
+    """Renames a written file into place after an fsync, with the mode of the file at `path`."""
+    with contextlib.suppress(FileNotFoundError):
+        temporary.chmod(path.stat().st_mode & 0o777)
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.replace(path)

@@ -16,6 +16,7 @@ from components.core.errors import NewsloopError
 from components.core.paths import Paths
 from components.core.progress import say
 from components.core.runtime.offline import stay_home
+from components.core.runtime.private import keep_private
 
 # Read by Dask in this process and inherited by the process that it starts and watches.
 MEMORY_ONLY = {
@@ -32,6 +33,7 @@ def options(folder: str) -> list[str]:
 
 def main(arguments: Sequence[str]) -> None:
     """Runs the worker until its scheduler ends or a signal comes."""
+    keep_private()
     stay_home()
     os.environ.update(MEMORY_ONLY)
     # Dask reads the environment when it is imported.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MARK = "*"
 
 
-def add(app: typer.Typer, project: Project = common.project) -> None:
+def add(app: typer.Typer, project: Project = common.read_project) -> None:
     """Registers the command."""
 
     @app.command()

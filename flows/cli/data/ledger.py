@@ -77,4 +77,4 @@ def add(app: typer.Typer) -> None:
 
 
 def _ledger() -> Ledger:
-    return Ledger(ledgers.url(Paths.find().ledger))
+    return ledgers.existing(ledgers.url(Paths.find().ledger))

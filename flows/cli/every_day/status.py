@@ -21,7 +21,7 @@ from flows.cli.watch.alerts import alert_line, recent
 
 def add(
     app: typer.Typer,
-    project: Project = common.project,
+    project: Project = common.read_project,
     open_ledger: OpenLedger = common.open_ledger,
 ) -> None:
     """Registers the command."""

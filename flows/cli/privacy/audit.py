@@ -18,7 +18,7 @@ from flows.cli.common import Json, Project
 _SHOWN = 20  # places of findings that a person reads; --json has them all
 
 
-def add(app: typer.Typer, project: Project = common.project) -> None:
+def add(app: typer.Typer, project: Project = common.read_project) -> None:
     """Registers the command."""
 
     @app.command()

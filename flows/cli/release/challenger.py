@@ -20,7 +20,7 @@ _SHOWN = 10  # rows of the history
 
 def add(
     app: typer.Typer,
-    project: Project = common.project,
+    project: Project = common.read_project,
     open_ledger: OpenLedger = common.open_ledger,
 ) -> None:
     """Registers the commands."""

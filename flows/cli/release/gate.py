@@ -15,7 +15,7 @@ _SHOWN = 12  # digits of a bundle's name
 
 def add(
     app: typer.Typer,
-    project: Project = common.project,
+    project: Project = common.read_project,
     open_ledger: OpenLedger = common.open_ledger,
 ) -> None:
     """Registers the command."""

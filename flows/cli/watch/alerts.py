@@ -24,7 +24,7 @@ _RECENT = timedelta(days=1)
 
 def add(
     app: typer.Typer,
-    project: Project = common.project,
+    project: Project = common.read_project,
     open_ledger: OpenLedger = common.open_ledger,
 ) -> None:
     """Registers the command."""

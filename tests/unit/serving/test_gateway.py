@@ -221,6 +221,16 @@ def test_a_key_in_another_place_is_no_key(tmp_path: Path) -> None:
         ("/classify", "POST", [(b"content-type", b"")], (b"",), 415),
         ("/classify", "POST", [(b"content-type", b"application/json")] * 2, (b"",), 415),
         ("/metrics", "GET", [(b"content-type", b"application/vnd.bentoml+PICKLE")], (b"",), 415),
+        *[
+            (
+                "/classify",
+                "POST",
+                [(b"content-type", b"application/json"), (b"content-encoding", coding)],
+                (b"x",),
+                415,
+            )
+            for coding in (b"gzip", b"gzip, gzip", b"br", b"identity, gzip", b"")
+        ],
         ("/livez", "GET", [(b"content-type", b"application/vnd.bentoml+pickle")], (b"",), 415),
         ("/classify", "POST", [(b"content-length", b"11")], (b"x" * 11,), 413),
         ("/classify", "POST", [(b"content-length", b"9" * 30)], (b"",), 413),

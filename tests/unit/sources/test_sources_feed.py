@@ -117,7 +117,7 @@ def test_an_entry_that_was_saved_twice_comes_once(paths: Paths) -> None:
 def test_a_bad_entry_is_marked(paths: Paths) -> None:
     long = f"<guid>3</guid><title>{'long ' * 300_000}</title>"
     saved(paths, a=rss("<guid>2</guid>", ONE, long, "<guid>4</guid><title>&#xD800;x</title>"))
-    limits = Limits(document_mib=1, unpacked_mib=1, unpacked_ratio=1, answer_mib=9,
+    limits = Limits(document_mib=1, unpacked_mib=9, unpacked_ratio=1, answer_mib=9,
                     answer_seconds=1.0, pages=1, timeout_seconds=1.0, attempts=1,
                     longest_wait_seconds=1.0)  # fmt: skip
     empty, good, too_long, half = read(paths, limits=limits)
