@@ -70,7 +70,7 @@ def confident_joint(probabilities: Array, actual: Array) -> Array:
 
     Args:
         probabilities: (documents, classes).
-        actual: (documents,), the label's column.
+        actual: (documents,), index of the label.
 
     >>> import numpy as np
     >>> sure = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.9, 0.1]])
@@ -90,19 +90,21 @@ def confident_joint(probabilities: Array, actual: Array) -> Array:
 
 
 def looks_like(probabilities: Array, actual: Array) -> Array:
-    """The likeliest class whose threshold each document reaches: (documents,); -1 for none.
+    """Returns the most probable class whose threshold each document reaches, (documents,) int.
+
+    The class is -1 for a document that reaches no threshold.
 
     Args:
-        probabilities, actual: as for `confident_joint`.
+        probabilities, actual: see `confident_joint`.
     """
     import numpy as np
 
     classes = range(probabilities.shape[1])
     means = [probabilities[actual == c, c].mean() if (actual == c).any() else 1.0 for c in classes]
     reached = probabilities >= np.array(means)  # (N, C)
-    looks = np.where(reached, probabilities, -1.0).argmax(axis=1)
-    found: Array = np.where(reached.any(axis=1), looks, -1)
-    return found
+    likely_class = np.where(reached, probabilities, -1.0).argmax(axis=1)
+    confident: Array = np.where(reached.any(axis=1), likely_class, -1)
+    return confident
 
 
 def out_of_fold(texts: Sequence[str], actual: Array, folds: Sequence[int], classes: int) -> Array:

@@ -40,12 +40,12 @@ def main() -> None:
         folder = Path(name)
         service.make_bundle(folder / "bundle", folder / "keys")
         bundle = bundles.load(folder / "bundle", folder / "keys")
-        bundle.predict(texts[: predict.TOGETHER])
+        bundle.predict(texts[: predict.BATCH_ROWS])
         started = time.perf_counter()
         labels = [
             label
-            for i in range(0, len(texts), predict.TOGETHER)
-            for label in bundle.predict(texts[i : i + predict.TOGETHER]).labels
+            for i in range(0, len(texts), predict.BATCH_ROWS)
+            for label in bundle.predict(texts[i : i + predict.BATCH_ROWS]).labels
         ]
         bare = len(texts) / (time.perf_counter() - started)
         table = pl.DataFrame({"id": range(len(texts)), "text": texts})

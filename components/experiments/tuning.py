@@ -41,7 +41,7 @@ Fit = Callable[[Single, Params, pl.DataFrame, pl.DataFrame, Any], tuple[Any, Any
 
 
 class SearchState(StrEnum):
-    """How a trial of a search ended, in Optuna's words."""
+    """The final state of a trial, with Optuna's names."""
 
     COMPLETE = "complete"
     PRUNED = "pruned"
@@ -54,9 +54,9 @@ class TuningTrial:
 
     Attributes:
         number: from 0.
-        accuracy: on the validation side or, over folds, their mean, in [0, 1]; None unless
-            complete.
-        loss: on the same documents; of two equal accuracies the one with less loss wins.
+        state: how the trial ended.
+        accuracy: on the validation side, or the mean over folds, in [0, 1]; None unless complete.
+        loss: on the same documents; the lower loss wins between trials of equal accuracy.
         values: setting -> value.
     """
 
@@ -269,7 +269,7 @@ def _report(trial: Any, accuracy: float, step: int) -> None:
 
 def _ended_trial(trial: Any) -> TuningTrial:
     state = SearchState(trial.state.name.lower())
-    done = state == SearchState.COMPLETE
+    complete = state == SearchState.COMPLETE
     values = {
         key: float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
         for key, value in trial.params.items()
@@ -277,8 +277,8 @@ def _ended_trial(trial: Any) -> TuningTrial:
     return TuningTrial(
         trial.number,
         state,
-        trial.value if done else None,
-        trial.user_attrs.get("loss") if done else None,
+        trial.value if complete else None,
+        trial.user_attrs.get("loss") if complete else None,
         values,
     )
 

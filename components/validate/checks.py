@@ -131,9 +131,9 @@ def difference_bound(new: tuple[int, int], old: tuple[int, int], level: float) -
     Returns:
         The bound of the absolute difference, in [0, 1]; 0 where the interval contains 0.
 
-    >>> round(surely_apart((300, 1000), (200, 1000), 0.01), 3)
+    >>> round(difference_bound((300, 1000), (200, 1000), 0.01), 3)
     0.05
-    >>> surely_apart((21, 100), (20, 100), 0.01)
+    >>> difference_bound((21, 100), (20, 100), 0.01)
     0.0
     """
     a, b = (wilson(hits, total, 1 - level) for hits, total in (new, old))

@@ -134,7 +134,7 @@ def test_what_is_solved_is_what_the_network_says(
         for one in (easy(180, 1), easy(30, 2))
     )
     model, encoder, facts = train.fit(
-        "pretrained", params, learned, held, Silent(), kept=tmp_path / "kept"
+        "pretrained", params, learned, held, Silent(), cache_folder=tmp_path / "kept"
     )
     ids = encoder([text.encode() for text in held["text"]])[0]
     said = model(ids)[assembly.PROBABILITIES]
@@ -154,7 +154,7 @@ def test_what_is_solved_is_what_the_network_says(
     assert actual.tolist() == labels.tolist()
 
     again, _, same = train.fit(
-        "pretrained", params, learned, held, Silent(), kept=tmp_path / "kept"
+        "pretrained", params, learned, held, Silent(), cache_folder=tmp_path / "kept"
     )
     assert same == facts
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):

@@ -60,11 +60,11 @@ def verify(folder: Path, key_folder: Path) -> str:
         ) from error
     expected = json.loads(manifest)["files"]
     _check_folders(folder)
-    found = {str(path.relative_to(folder)) for path in _files(folder)}
-    wrong = sorted(found ^ set(expected))
+    present = {str(path.relative_to(folder)) for path in _files(folder)}
+    wrong = sorted(present ^ set(expected))
     wrong += [
         name
-        for name in sorted(found & set(expected))
+        for name in sorted(present & set(expected))
         if not (folder / name).is_file() or tables.file_hash(folder / name) != expected[name]
     ]
     if wrong:

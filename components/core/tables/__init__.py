@@ -37,7 +37,7 @@ def partial(path: Path) -> Path:
 
 
 def put(temporary: Path, path: Path) -> None:
-    """Renames a written file into place, once the disk has it; with the mode of the file there."""
+    """Renames a written file into place after an fsync, with the mode of the file at `path`."""
     with contextlib.suppress(FileNotFoundError):
         temporary.chmod(path.stat().st_mode & 0o777)
     with temporary.open("rb") as file:
