@@ -24,7 +24,7 @@ from components.core.errors import SourceError
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say, track
-from components.core.scrub import Scrubbed, policy_hash
+from components.core.scrub import Scrubbed, counts_of, policy_hash, separated, unsearched_note
 from components.core.scrub.cache import ScrubCache
 from components.core.scrub.pseudonyms import pseudonym
 from components.core.scrub.suppression import Guard
@@ -63,22 +63,29 @@ class IngestCounts:
     Attributes:
         rows: documents that are written.
         faults: id and reason of each row that could not be read.
-        masked: source -> counts of findings by entity, and of documents that the policy dropped;
-            never a value.
+        masked: source -> counts of findings by entity, of documents that the policy dropped, and
+            of documents in which names were not searched, by language; never a value.
     """
 
     rows: int = 0
     faults: list[dict[str, str]] = field(default_factory=list)
     masked: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def add(self, batch: Batch, scrubbed: Sequence[Scrubbed]) -> None:
+    def add(self, batch: Batch, scrubbed: Sequence[Scrubbed], unknown: str = "rules") -> None:
+        """Adds a batch; `unknown`: the policy for languages without a tagger."""
         self.faults += [{"id": raw.id, "reason": raw.fault} for raw in batch.raws if raw.fault]
         counts = self.masked.setdefault(batch.source, Counter())
         dropped = 0
         for clean in scrubbed:
-            if clean.counts:
-                counts.update(clean.counts)
+            if clean.counts or clean.unsearched:
+                counts.update(counts_of(clean))
                 dropped += clean.dropped
+        if unknown == "quarantine":
+            self.faults += [
+                {"id": raw.id, "reason": f"names not searched ({clean.unsearched})"}
+                for raw, clean in zip(batch.raws, scrubbed, strict=True)
+                if clean.unsearched and not clean.dropped
+            ]
         self.rows += len(scrubbed) - dropped
         if dropped:
             counts[_DROPPED] += dropped
@@ -243,15 +250,18 @@ def run(params: Params, paths: Paths, work: Work[Scrubbed] | None = None) -> Non
         stream = batches(read(params, paths), settings.stream)
         done = scrub_stream(stream, settings.scrub.batch, workers, cache)
         for batch, scrubbed in track(done, "ingest: scrubbing", size=lambda d: len(d[0].raws)):
-            counts.add(batch, scrubbed)
+            counts.add(batch, scrubbed, settings.scrub.unknown_language)
             writer.write(columns(batch, scrubbed, secret))
     tables.write_json(counts.faults, paths.ingested / "faults.json")
     tables.write_json(counts.privacy, paths.ingested / "privacy.json")
-    masked = sum(sum(entities.values()) for entities in counts.privacy.values())
+    entities, languages = separated(sum(counts.masked.values(), Counter[str]()))
+    masked = sum(entities.values()) - entities.get(_DROPPED, 0)
     say(
         f"ingest: {counts.rows} documents, {len(counts.faults)} unreadable, {masked} pieces of "
         "personal data taken out"
     )
+    if note := unsearched_note(languages):
+        say(f"ingest: {note} See ingest.scrub.unknown_language and docs/privacy.md.")
 
 
 def open_cache(

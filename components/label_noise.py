@@ -81,15 +81,29 @@ def confident_joint(probabilities: Array, actual: Array) -> Array:
     import numpy as np
 
     classes = probabilities.shape[1]
-    threshold = np.array([probabilities[actual == c, c].mean() for c in range(classes)])  # (C,)
-    reached = probabilities >= threshold  # (N, C)
-    looks = np.where(reached, probabilities, -1.0).argmax(axis=1)  # (N,)
-    sure = reached.any(axis=1)
+    looks = looks_like(probabilities, actual)
+    sure = looks >= 0
     counts = np.zeros((classes, classes))
     np.add.at(counts, (actual[sure], looks[sure]), 1.0)
     size = np.bincount(actual, minlength=classes)[:, None]
     weighted: Array = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0) * size
     return weighted
+
+
+def looks_like(probabilities: Array, actual: Array) -> Array:
+    """The likeliest class whose threshold each document reaches: (documents,); -1 for none.
+
+    Args:
+        probabilities, actual: as for `confident_joint`.
+    """
+    import numpy as np
+
+    classes = range(probabilities.shape[1])
+    means = [probabilities[actual == c, c].mean() if (actual == c).any() else 1.0 for c in classes]
+    reached = probabilities >= np.array(means)  # (N, C)
+    looks = np.where(reached, probabilities, -1.0).argmax(axis=1)
+    found: Array = np.where(reached.any(axis=1), looks, -1)
+    return found
 
 
 def out_of_fold(texts: Sequence[str], actual: Array, folds: Sequence[int], classes: int) -> Array:

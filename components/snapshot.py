@@ -1,7 +1,8 @@
 """Pins the sources: fingerprints or watermarks in data/sources.json, a file in git.
 
-`dvc repro` reproduces the pinned snapshot; only a new snapshot brings new data. A new snapshot also
-writes data/baseline.json, the counts to compare its data with; see components/core/baseline.py.
+`dvc repro` reproduces the pinned snapshot; only a new snapshot brings new data. Before it is taken,
+labels that look wrong are held back; see components/suspects.py. A new snapshot also writes
+data/baseline.json, the counts to compare its data with; see components/core/baseline.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from components import suspects
 from components.core import baseline, stage, tables
 from components.core.params import Params
 from components.core.paths import Paths
@@ -65,6 +67,9 @@ def run(
         released: see `compare_with`.
         now: UTC; None for the current time.
     """
+    held = suspects.hold(params, paths, now or datetime.now(UTC))
+    if held:
+        say(f"snapshot: {held} labels look wrong and are held back; `newsloop labels --suspects`")
     taken = take(params, paths)
     suppression.pin(paths)
     known = paths.snapshot.exists() and tables.read_json(paths.snapshot) == taken

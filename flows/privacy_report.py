@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from typing import Any
 
 from components.core import tables
 from components.core.ledger import Ledger
 from components.core.ledger import retention as ledger_retention
 from components.core.paths import Paths
+from components.core.scrub import separated, unsearched_note
 
 SERVICE = "service"  # source of requests, counted by the placeholders in stored texts
 _STYLE = (
@@ -31,7 +33,7 @@ def rows(report: dict[str, dict[str, int]]) -> list[list[str]]:
     """Formats the report as a table: a row for each entity, the most frequent first."""
     totals: dict[str, int] = {}
     for counts in report.values():
-        for entity, count in counts.items():
+        for entity, count in separated(counts)[0].items():
             totals[entity] = totals.get(entity, 0) + count
     ordered = sorted(totals, key=lambda entity: (-totals[entity], entity))
     head = ["masked", *report, "together"]
@@ -48,6 +50,12 @@ def rows(report: dict[str, dict[str, int]]) -> list[list[str]]:
     ]
 
 
+def unsearched(report: dict[str, dict[str, int]]) -> str:
+    """Describes the documents in which names were not searched; empty for none."""
+    counts = sum((Counter(source) for source in report.values()), Counter[str]())
+    return unsearched_note(separated(counts)[1])
+
+
 def write(paths: Paths, report: dict[str, dict[str, int]]) -> dict[str, Any]:
     """Writes both files; returns the page's path and the report."""
     folder = paths.home / "reports"
@@ -57,12 +65,13 @@ def write(paths: Paths, report: dict[str, dict[str, int]]) -> dict[str, Any]:
     lines += [
         f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in body
     ]
+    note = f"<p>{html.escape(found)}</p>" if (found := unsearched(report)) else ""
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "style-src 'unsafe-inline'\">"
         f"<title>Privacy report</title><style>{_STYLE}</style></head><body>"
         "<h1>Privacy report</h1><p>What was masked before anything was kept: counts by entity and "
-        f"source.</p><table>{''.join(lines)}</table></body></html>\n"
+        f"source.</p><table>{''.join(lines)}</table>{note}</body></html>\n"
     )
     return {"page": str(tables.write_text(page, folder / "privacy.html")), "masked": report}

@@ -17,6 +17,7 @@ probabilities" (2002); Bifet and Gavaldà, "Learning from time-changing data wit
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,7 @@ _TINY = 1e-12  # a probability of 0 has no logarithm
 _PULL = 1.0  # weight in texts of the prior: temperature 1 and no bias
 _ROUNDS, _CLOSE = 200, 1e-6  # of the expectation maximisation: most rounds, least change
 _CHANCE = 0.05  # level of the chi-square test for wrong confidence
+_LEFT_OUT = 8  # callers whose labels are left out in turn
 _CLASS_PULL = 50.0  # prior weight, in texts of each class, of a confidence that is right
 
 
@@ -342,6 +344,30 @@ def decay(rows: Iterable[tuple[datetime, bool]], delta: float) -> Decay | None:
             after = float(detector.estimation)
             newest = Decay(time, round(before, 4), round(after, 4)) if after < before else None
     return newest
+
+
+def decay_without_each(
+    rows: Sequence[tuple[datetime, bool, str | None]], delta: float
+) -> Decay | None:
+    """The mildest fall that is detected whichever caller's labels are left out; else None.
+
+    Args:
+        rows: time of a prediction, True for a right one, and the caller who says so; None for one
+            whose labels may decide alone.
+        delta: as for `decay`.
+
+    The callers with the most labels are left out, one after the other.
+    """
+    labels = Counter(caller for _, _, caller in rows if caller is not None)
+    callers: list[str | None] = [caller for caller, _ in labels.most_common(_LEFT_OUT)]
+    found = []
+    for left_out in callers or [None]:
+        part = [
+            (time, right) for time, right, caller in rows if caller is None or caller != left_out
+        ]
+        found.append(decay(part, delta))
+    falls = [fall for fall in found if fall is not None]
+    return max(falls, key=lambda fall: fall.after) if len(falls) == len(found) else None
 
 
 def _softmax(logs: Array) -> Array:

@@ -27,7 +27,7 @@ from components.core.ledger import decisions as ledger_decisions
 from components.core.ledger.verdicts import GovernorVerdict, Told
 from components.core.params import Alerts, Params
 from components.core.paths import Paths
-from monitoring.governor import Asker, History, Rule, circuit_open
+from monitoring.governor import Asker, GovernorRule, History, circuit_open
 from monitoring.monitor import Outcome
 
 CHANNELS = "NEWSLOOP_ALERTS"  # the environment variable
@@ -187,10 +187,15 @@ def of_outcome(outcome: Outcome) -> list[Alert]:
     if decision.verdict == GovernorVerdict.RETRAIN:
         text = f"{tag}: the world has moved, and a retraining is asked for. {decision.reasons[-1]}"
         return [Alert("drift", text, f"{tag} retrain")]
-    if decision.verdict != GovernorVerdict.ALERT or decision.rule == Rule.CIRCUIT:  # see of_circuit
+    if (
+        decision.verdict != GovernorVerdict.ALERT or decision.rule == GovernorRule.CIRCUIT
+    ):  # see of_circuit
         return []
     finding = outcome.drift.verdict.finding
-    kinds: dict[Rule | Asker, str] = {Rule.BAD_DATA: "bad data", Rule.CANNOT_SAY: "cannot say"}
+    kinds: dict[GovernorRule | Asker, str] = {
+        GovernorRule.BAD_DATA: "bad data",
+        GovernorRule.CANNOT_SAY: "cannot say",
+    }
     kind = kinds.get(decision.rule, "drift")
     text = f"{tag}: {finding} in {outcome.window.rows} predictions. {decision.reasons[-1]}"
     return [Alert(kind, text, f"{tag} {decision.rule}")]

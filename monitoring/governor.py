@@ -21,7 +21,7 @@ class Asker(StrEnum):
     PERSON = "person"
 
 
-class Rule(StrEnum):
+class GovernorRule(StrEnum):
     """The rules that may stop a retraining."""
 
     BAD_DATA = "bad_data"
@@ -94,7 +94,7 @@ class GovernorDecision:
 
     verdict: GovernorVerdict
     reasons: list[str]
-    rule: Rule | Asker
+    rule: GovernorRule | Asker
     moved: bool | None = None
 
 
@@ -306,20 +306,25 @@ def _grounds(case: _Case, by: Asker) -> list[str]:
     ]
 
 
-_RULES: dict[Rule, Callable[[_Case], _RuleAnswer]] = {
-    Rule.BAD_DATA: _bad_data,
-    Rule.CANNOT_SAY: _cannot_say,
-    Rule.NO_REASON: _no_reason,
-    Rule.UNDER_WAY: _under_way,
-    Rule.CIRCUIT: _circuit,
-    Rule.TOO_FEW_WINDOWS: _too_few_windows,
-    Rule.COOLDOWN: _cooldown,
-    Rule.BUDGET: _budget,
-    Rule.TOO_FEW_LABELS: _too_few_labels,
-    Rule.QUIET_HOURS: _quiet_hours,
+_RULES: dict[GovernorRule, Callable[[_Case], _RuleAnswer]] = {
+    GovernorRule.BAD_DATA: _bad_data,
+    GovernorRule.CANNOT_SAY: _cannot_say,
+    GovernorRule.NO_REASON: _no_reason,
+    GovernorRule.UNDER_WAY: _under_way,
+    GovernorRule.CIRCUIT: _circuit,
+    GovernorRule.TOO_FEW_WINDOWS: _too_few_windows,
+    GovernorRule.COOLDOWN: _cooldown,
+    GovernorRule.BUDGET: _budget,
+    GovernorRule.TOO_FEW_LABELS: _too_few_labels,
+    GovernorRule.QUIET_HOURS: _quiet_hours,
 }
-_ASKED: dict[Asker, tuple[Rule, ...]] = {  # in the order that they are asked
+_ASKED: dict[Asker, tuple[GovernorRule, ...]] = {  # in the order that they are asked
     Asker.MONITORING: tuple(_RULES),
-    Asker.SCHEDULE: (Rule.UNDER_WAY, Rule.CIRCUIT, Rule.COOLDOWN, Rule.BUDGET),
-    Asker.PERSON: (Rule.UNDER_WAY,),
+    Asker.SCHEDULE: (
+        GovernorRule.UNDER_WAY,
+        GovernorRule.CIRCUIT,
+        GovernorRule.COOLDOWN,
+        GovernorRule.BUDGET,
+    ),
+    Asker.PERSON: (GovernorRule.UNDER_WAY,),
 }

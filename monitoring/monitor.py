@@ -180,7 +180,8 @@ def run(
         ledger, champion.bundle, now - timedelta(days=settings.accuracy_days)
     )
     state = window.state(settings.min_rows, settings.max_lost_share)
-    decay = accuracy_estimate.decay(truths, settings.decay_delta)
+    decay = accuracy_estimate.decay_without_each(truths, settings.decay_delta)
+    answers = [(time, right) for time, right, _ in truths]
     verdict = with_accuracy(found.verdict, seen, decay, champion)
     verdict = replace(verdict, enough=state not in (WindowState.EMPTY, WindowState.INCOMPLETE))
     past = governor_inputs.gather(ledger, champion, params.governor, now, at_work=at_work)
@@ -195,7 +196,7 @@ def run(
         seen=seen,
         window=window,
         state=state,
-        accuracy=accuracy_estimate.by_time(truths, settings.accuracy_hours, settings.confidence),
+        accuracy=accuracy_estimate.by_time(answers, settings.accuracy_hours, settings.confidence),
         decay=decay,
         tag=champion.tag,
         page=page,

@@ -13,6 +13,7 @@ import asyncio
 import functools
 import logging
 import os
+import threading
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +29,7 @@ from starlette.staticfiles import StaticFiles
 
 from components.core.errors import LedgerError
 from components.core.ledger import Ledger, trials
+from components.core.ledger.labels import LOOPBACK, Sender
 from components.core.runtime.offline import stay_home
 from components.core.runtime.private import keep_private
 from serving import bentoml_adapter, runtime, telemetry
@@ -36,6 +38,7 @@ from serving.http import (
     answers,
     classify_route,
     connections,
+    feedback,
     openapi,
     request_parsing,
     ui,
@@ -53,6 +56,7 @@ from serving.recording.recorder import Recorder, utc_now
 from serving.recording.scrubbing import ScrubbingProcess, command
 from serving.recording.spool import Spool
 from serving.rollout.challenger import ChallengerWatcher
+from serving.rollout.comparison import LabelledTexts
 from serving.rollout.controller import RolloutController
 from serving.rollout.counters import Counters
 from serving.rollout.router import Router
@@ -167,6 +171,7 @@ class Newsloop:
         counters = Counters(self._limits.challenger.slow_ms, self._limits.max_batch)
         self._router = Router(self._models, counters, self._limits, self._metrics)
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")  # explain: one at a time
+        self._labelling = threading.Lock()  # so that requests at once share a caller's limit
         self._recorder = None
         if self._ledger is not None:
             spool = None
@@ -191,13 +196,18 @@ class Newsloop:
         """The challenger beside the champion, and the rollout controller over both."""
         limits = self._limits
         newest = functools.partial(trials.newest, ledger)
+
+        def busy() -> bool:
+            return self._router.waiting > 0
+
         self._router.challenger = ChallengerWatcher(
-            newest, model_cache, counters, lambda: self._router.waiting > 0, limits.follow_seconds,
+            newest, model_cache, counters, busy, limits.follow_seconds,
             limits.challenger.queue_texts,
         )  # fmt: skip
         controller = RolloutController(
-            ledger, self._models, self._router.challenger, counters, limits, utc_now
-        )
+            ledger, self._models, self._router.challenger, counters,
+            LabelledTexts(ledger, model_cache, busy), limits, utc_now,
+        )  # fmt: skip
         self._router.challenger.start()
         controller.start()
         return [controller, self._router.challenger]
@@ -301,9 +311,11 @@ class Newsloop:
                 "This service records no predictions, so it can take no feedback; set "
                 f"{runtime.DATABASE} to a ledger and start it again.",
             )
-        return await asyncio.to_thread(self._add_labels, labels)
+        key = CALLER.get()
+        sender = Sender(key.id, key.may("label")) if key else Sender(LOOPBACK)
+        return await asyncio.to_thread(self._add_labels, labels, sender)
 
-    def _add_labels(self, labels: list[tuple[str, str]]) -> FeedbackCounts:
+    def _add_labels(self, labels: list[tuple[str, str]], sender: Sender) -> FeedbackCounts:
         """Counts, once the predictions that were just given are in the ledger to be spoken of."""
         assert self._ledger is not None
         assert self._recorder is not None
@@ -311,7 +323,11 @@ class Newsloop:
         try:
             if not self._recorder.flush(FLUSH_SECONDS):
                 raise LedgerError("The predictions did not reach it in time.")
-            counts = self._ledger.add_labels(possible, utc_now())
+            with self._labelling:
+                feedback.check_rate(
+                    self._ledger, sender, len(labels), self._limits.feedback, utc_now()
+                )
+                counts = self._ledger.add_labels(possible, utc_now(), sender=sender)
         except LedgerError as error:
             runtime.LOG.error("Feedback was refused: %s", error)
             raise Refused(503, "The ledger cannot be reached now; send this again later.") from None

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 import psutil
 
-from benchmarks.serving.service import load, service, service_peers
+from benchmarks.serving import load, service, service_peers
 from components.core import tables
 
 PLACE = service.ROOT / ".newsloop" / "benchmarks" / "header_flood"

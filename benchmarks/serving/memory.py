@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 import psutil
 
-from benchmarks.serving.service import load, service
+from benchmarks.serving import load, service
 from components.core import tables
 from components.core.ledger import Ledger
 from serving.client import Client

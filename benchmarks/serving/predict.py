@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import polars as pl
 
-from benchmarks.serving.service import service
+from benchmarks.serving import service
 from components import predict
 from components.core import bundle as bundles
 from components.core import tables

@@ -37,7 +37,7 @@ import httpx
 import numpy as np
 import psutil
 
-from benchmarks.serving.service import load, service_peers
+from benchmarks.serving import load, service_peers
 from components.core import bundle as bundles
 from components.core import keys, tables
 from components.core import ledger as ledgers
@@ -231,7 +231,7 @@ def labels(port: int) -> list[int]:
 def bare(folder: Path) -> dict[str, Any]:
     """The model without a service, in a process of its own: its labels, and one article's time."""
     script = (
-        "import json,sys; from benchmarks.serving.service import service; "
+        "import json,sys; from benchmarks.serving import service; "
         "print(json.dumps(service.bare_here(sys.argv[1])))"
     )
     done = subprocess.run(

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 import psutil
 
-from benchmarks.serving.service import load, service
+from benchmarks.serving import load, service
 from components.core import tables
 
 PLACE = service.ROOT / ".newsloop" / "benchmarks" / "swaps"

@@ -17,6 +17,7 @@ import json
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,20 @@ Sides = Sequence[tuple[pl.DataFrame, pl.DataFrame]]
 Fit = Callable[[Single, Params, pl.DataFrame, pl.DataFrame, Any], tuple[Any, Any, dict[str, Any]]]
 
 
+class SearchState(StrEnum):
+    """How a trial of a search ended, in Optuna's words."""
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAIL = "fail"
+
+
 @dataclass(frozen=True)
 class TuningTrial:
     """One trial that ended.
 
     Attributes:
         number: from 0.
-        state: "complete", "pruned" or "fail".
         accuracy: on the validation side or, over folds, their mean, in [0, 1]; None unless
             complete.
         loss: on the same documents; of two equal accuracies the one with less loss wins.
@@ -53,7 +61,7 @@ class TuningTrial:
     """
 
     number: int
-    state: str
+    state: SearchState
     accuracy: float | None
     loss: float | None
     values: dict[str, Any]
@@ -258,14 +266,15 @@ def _report(trial: Any, accuracy: float, step: int) -> None:
 
 
 def _told(trial: Any) -> TuningTrial:
-    done = trial.state.name == "COMPLETE"
+    state = SearchState(trial.state.name.lower())
+    done = state == SearchState.COMPLETE
     values = {
         key: float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
         for key, value in trial.params.items()
     }
     return TuningTrial(
         trial.number,
-        trial.state.name.lower(),
+        state,
         trial.value if done else None,
         trial.user_attrs.get("loss") if done else None,
         values,

@@ -25,10 +25,10 @@ from components.core.ledger import Champion, Ledger, decisions
 from components.core.ledger import gate as ledger_gate
 from components.core.ledger.verdicts import DecisionKind, GateVerdict
 from components.core.paths import Paths
-from components.gate import comparison, report
+from components.gate import callers, comparison, report
 from components.gate.checks import (
     Check,
-    Evidence,
+    GateEvidence,
     examine,
     rehearsed,
     verdict,
@@ -92,31 +92,69 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
         reasons.append(rehearsal["problem"])
     if not settings.rehearse:
         reasons.append("it was not rehearsed, because gate.rehearse is false")
-    found = None
+    said_by = _callers(params_, ledger)
+    compared_: list[Comparison] = []
     if champion is not None:
-        found, remarks = _against(params_, paths, ledger, champion)
+        compared_, remarks = _against(params_, paths, ledger, champion, said_by)
         reasons += remarks
-    evidence = Evidence(measured, leaks, size / _MIB, rehearsal, found)
-    every = examine(evidence, settings)
+    # Each without the labels of another caller.
+    evidence = [
+        GateEvidence(one, leaks, size / _MIB, rehearsal, comparison_)
+        for one in _measured(params_, paths, measured, said_by)
+        for comparison_ in (compared_ or (None,))
+    ]
+    every = callers.standing([examine(one, settings) for one in evidence])
+    # The weakest comparison is the one that is shown.
+    found = max(compared_, key=lambda one: one.better, default=None)
     return _decide(params_, paths, candidate, champion, measured, every, reasons, found)
 
 
 def _against(
-    params_: params.Params, paths: Paths, ledger: Ledger, champion: Champion
-) -> tuple[Comparison | None, list[str]]:
-    """The comparison with the champion; or None, and why there is none."""
+    params_: params.Params,
+    paths: Paths,
+    ledger: Ledger,
+    champion: Champion,
+    said_by: dict[str, str],
+) -> tuple[list[Comparison], list[str]]:
+    """The comparisons with the champion, without each caller in turn; or why there are none.
+
+    Args:
+        said_by: document -> the caller whose label it has, where that may not decide alone.
+    """
     if champion.version in ledger.retired():
-        return None, [f"{champion.tag} is retired and must go: only the floors count"]
+        return [], [f"{champion.tag} is retired and must go: only the floors count"]
     model = bundle.load(paths.bundles / champion.bundle, paths.keys)
     if set(model.labels) != set(params_.ingest.labels):
-        return None, [f"{champion.tag} sorts into other classes and cannot be compared"]
+        return [], [f"{champion.tag} sorts into other classes and cannot be compared"]
     mark = champion.decision.get("feedback_watermark", 0)
     newest = _documents(params_, ledger_gate.labelled_since(ledger, mark))
-    rows = compared(paths, model, newest, _documents(params_, ledger_gate.asked_for(ledger)))
-    if rows.is_empty():
-        return None, [f"no test document is left on which {champion.tag} could be compared"]
+    asked = _documents(params_, ledger_gate.asked_for(ledger))
+    rows = compared(paths, model, newest, asked, said_by)
+    parts = [] if rows.is_empty() else callers.without_each(rows)
+    if not parts:
+        return [], [f"no test document is left on which {champion.tag} could be compared"]
     target, bounds = targets.of(params_), params_.evaluate.length_bounds
-    return comparison.compare(rows, target, params_.gate, bounds), []
+    return [comparison.compare(part, target, params_.gate, bounds) for part in parts], []
+
+
+def _callers(params_: params.Params, ledger: Ledger) -> dict[str, str]:
+    said_by = callers.of_predictions(ledger)
+    documents = _documents(params_, list(said_by))
+    return {id_: said_by[id_.partition("/")[2]] for id_ in documents}
+
+
+def _measured(
+    params_: params.Params, paths: Paths, measured: dict[str, Any], said_by: dict[str, str]
+) -> list[dict[str, Any]]:
+    """metrics.json, or instead the same without each caller who has texts on the test side."""
+    if not said_by:
+        return [measured]
+    rows = _answered(paths).select("candidate", actual="label", caller=_caller(said_by))
+    if rows["caller"].is_null().all():
+        return [measured]
+    return [
+        callers.measured_on(part, measured, params_) for part in callers.without_each(rows)
+    ] or [measured]
 
 
 def stood(params_: params.Params, paths: Paths, candidate: str) -> bool:
@@ -130,7 +168,11 @@ def _rehearsal(paths: Paths, candidate: str) -> dict[str, Any] | None:
 
 
 def compared(
-    paths: Paths, champion: bundle.Model, newest: list[str], asked: list[str]
+    paths: Paths,
+    champion: bundle.Model,
+    newest: list[str],
+    asked: list[str],
+    said_by: dict[str, str],
 ) -> pl.DataFrame:
     """One row a text of the test side: what `comparison.compare` wants.
 
@@ -143,16 +185,10 @@ def compared(
         newest: ids of documents that people labelled since it was made. Only those that fell on
             the test side count: the candidate learned from the others.
         asked: ids of documents that the label queue asked for.
+        said_by: document -> the caller whose label it has, where that may not decide alone.
     """
-    answers = tables.read_table(paths.evaluated / "predictions.parquet")
-    test = tables.read_table(paths.split / "test.parquet")
-    if answers["id"].to_list() != test["id"].to_list():
-        raise DataError(
-            f"Expected an answer of the candidate to each document of {paths.split}, got others. "
-            "Run `dvc repro evaluate`."
-        )
     rows = (
-        test.with_columns(candidate=answers["predicted"])
+        _answered(paths)
         .filter(~pl.col("id").is_in(asked))
         .unique("text", keep="first", maintain_order=True)
     )
@@ -164,7 +200,24 @@ def compared(
         actual="label",
         recent=pl.col("id").is_in(newest),
         length=pl.col("text").str.len_chars(),
+        caller=_caller(said_by),
     )
+
+
+def _answered(paths: Paths) -> pl.DataFrame:
+    """The test side, with the candidate's answers as `candidate`."""
+    answers = tables.read_table(paths.evaluated / "predictions.parquet")
+    test = tables.read_table(paths.split / "test.parquet")
+    if answers["id"].to_list() != test["id"].to_list():
+        raise DataError(
+            f"Expected an answer of the candidate to each document of {paths.split}, got others. "
+            "Run `dvc repro evaluate`."
+        )
+    return test.with_columns(candidate=answers["predicted"])
+
+
+def _caller(said_by: dict[str, str]) -> pl.Expr:
+    return pl.col("id").replace_strict(said_by, default=None, return_dtype=pl.String)
 
 
 def _documents(params_: params.Params, predictions: list[str]) -> list[str]:

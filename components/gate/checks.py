@@ -55,7 +55,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class GateEvidence:
     """What is known of a candidate.
 
     Attributes:
@@ -73,7 +73,7 @@ class Evidence:
     comparison: Comparison | None = None
 
 
-Value = Callable[[Evidence], float | None]
+Value = Callable[[GateEvidence], float | None]
 # Name -> value, limit, and True for a ceiling: what `check` registered.
 CHECKS: dict[str, tuple[Value, float, bool]] = {}
 
@@ -94,7 +94,7 @@ def check(name: str, limit: float, *, ceiling: bool = False) -> Callable[[Value]
     return register
 
 
-def examine(evidence: Evidence, settings: params.Gate) -> list[Check]:
+def examine(evidence: GateEvidence, settings: params.Gate) -> list[Check]:
     """All conditions, with their numbers.
 
     Raises:

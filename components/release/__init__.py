@@ -20,9 +20,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components.core import baseline, bundle, git, tables, version_names
+from components.core import baseline, bundle, git, tables
 from components.core.errors import LedgerError, ReleaseError
-from components.core.ledger import Champion, Ledger
+from components.core.ledger import Champion, Ledger, version_names
 from components.core.paths import Paths
 from components.core.runtime import imports, stale_processes
 from components.core.training import energy

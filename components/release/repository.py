@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components.core import git, tables, version_names
+from components.core import git, tables
 from components.core.errors import GitError, ReleaseError
+from components.core.ledger import version_names
 from components.core.paths import Paths
 from components.core.scrub import suppression
 

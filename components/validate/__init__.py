@@ -18,7 +18,8 @@ for label noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from components.core.errors import DataError
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say, track
-from components.core.scrub import Scrubber
+from components.core.scrub import Scrubber, separated
 from components.core.tables import streams
 from components.core.tables.streams import Batches
 from components.validate import checks as validation_checks
@@ -94,6 +95,7 @@ def judge(
     ingest: parameters.Ingest,
     baseline: Baseline,
     checker: Checker,
+    unsearched: Mapping[str, int] | None = None,
 ) -> ValidationResult:
     """Validates the columns, the rows and the table as a whole.
 
@@ -104,6 +106,7 @@ def judge(
         ingest: its classes and sources.
         baseline: counts of the last snapshot and of the last release.
         checker: runs the expectations.
+        unsearched: number of documents in which names were not searched, by language.
     """
     columns = checker.check(columns_of(documents.columns), "columns", column_expectations())
     if not columns.success:
@@ -116,6 +119,7 @@ def judge(
     rows = sort_out(pl.concat([measurer.nothing(), *batches]), settings)
     labels = ingest.labels
     checks, repeats = _checks(rows, documents, measurer, settings, ingest, baseline)
+    checks.append(validation_checks.names_searched(unsearched or {}))
     mostly = round(1 - settings.max_bad_share, 6)
     results = {
         _COLUMNS: columns,
@@ -236,6 +240,11 @@ def again(settings: parameters.Scrub, key_folder: Path) -> Scrub:
     return scrub
 
 
+def _unsearched(paths: Paths) -> dict[str, int]:
+    sources = tables.read_json(paths.ingested / "privacy.json").values()
+    return separated(sum((Counter(counts) for counts in sources), Counter[str]()))[1]
+
+
 def run(params: Params, paths: Paths) -> None:
     """Runs the stage: reads, validates, writes the report, then the tables.
 
@@ -253,7 +262,7 @@ def run(params: Params, paths: Paths) -> None:
         settings, ingest.labels, faults, again(ingest.scrub, paths.keys), leak_test.counter(params)
     )
     baseline = baselines.read(paths.baseline)
-    result = judge(documents, measurer, settings, ingest, baseline, Checker())
+    result = judge(documents, measurer, settings, ingest, baseline, Checker(), _unsearched(paths))
     page = report.render(result.problems, result.summary, result.results)
     shown = tables.write_text(page, paths.data_docs / "index.html")
     if result.rows is not None:

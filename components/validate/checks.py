@@ -16,6 +16,7 @@ import polars as pl
 from components.core import params as parameters
 from components.core.baseline import Baseline, Known
 from components.core.metrics import wilson
+from components.core.scrub import unsearched_note
 from components.label_noise import Noise
 
 V = parameters.Validate
@@ -131,7 +132,7 @@ def surely_apart(new: tuple[int, int], old: tuple[int, int], level: float) -> fl
         The bound of the absolute difference, in [0, 1]; 0 where the interval contains 0.
 
     >>> round(surely_apart((300, 1000), (200, 1000), 0.01), 3)
-    0.051
+    0.05
     >>> surely_apart((21, 100), (20, 100), 0.01)
     0.0
     """
@@ -254,6 +255,12 @@ def label_noise(noise: Noise | None, why_not: str, settings: V) -> TableCheck:
         f"about {noise.share:.1%} of the labels are wrong (at most {most:.1%}){worst}: look where "
         "the labels come from",
     )  # fmt: skip
+
+
+def names_searched(languages: Mapping[str, int]) -> TableCheck:
+    """Shows in how many documents names were not searched, by language; it has no bound."""
+    words = "The documents in which names and addresses were searched"
+    return TableCheck("names searched", words, None, unsearched_note(languages) or "all")
 
 
 def counted(column: pl.Series) -> dict[str, int]:

@@ -148,6 +148,8 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
         for row in masked[1 : _MASKED_SHOWN + 1]:
             shown.add_row(*row)
         show(shown)
+    if note := privacy_report.unsearched(summary["privacy"]["masked"]):
+        out.print(f"\n{note}")
     out.print()
     for name, place in links.items():
         out.print(f"{name:<12}{escape(place)}")

@@ -187,6 +187,12 @@ class Sandbox:
             )
         return json.loads(done.stdout)
 
+    def labeller(self) -> str:
+        """A new API key whose labels decide alone, as a small installation has one."""
+        scopes = ("--scope", "predict", "--scope", "label")
+        made = self.command("api-key", "add", "labeller", *scopes)  # it also says to keep the key
+        return str(json.loads(made.stdout)["key"])
+
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The same, whatever comes of it; what it says on stderr is kept."""
         return self._run(arguments, subprocess.PIPE)

@@ -119,7 +119,7 @@ def _show(sandbox: Sandbox, parts: dict[str, pl.DataFrame], moved: str, timeline
     timeline.add(f"Prefect, deployments and service are up at {sandbox.service}")
 
     ledger = Ledger(ledgers.url(sandbox.home / "ledger.sqlite"))
-    with Client(sandbox.service) as client:
+    with Client(sandbox.service, key=sandbox.labeller()) as client:
         right, _ = send(client, parts["still"])
         timeline.add(f"{len(parts['still'])} held-out articles: accuracy {right:.3f}")
         wait("the texts to be scrubbed", lambda: waiting(ledger) == 0)

@@ -110,7 +110,8 @@ def stage(
         sandbox.newsloop("up")
         timeline.add(f"a first champion serves at {sandbox.service}")
         ledger = Ledger(ledgers.url(sandbox.home / "ledger.sqlite"))
-        with closing(ledger), Client(sandbox.service) as client:
+        key = sandbox.labeller()
+        with closing(ledger), Client(sandbox.service, key=key) as client:
             yield Scene(sandbox, ledger, client, timeline, parts)
     finally:
         if not keep:

@@ -16,9 +16,9 @@ from typing import Any
 import polars as pl
 import yaml
 
-from components.core import bundle, git, version_names
+from components.core import bundle, git
 from components.core.errors import GitError, NewsloopError
-from components.core.ledger import Ledger
+from components.core.ledger import Ledger, version_names
 from components.core.ledger import deployments as ledger_deployments
 from components.core.paths import Paths
 from components.release import journal, repository

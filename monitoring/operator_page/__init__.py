@@ -14,13 +14,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from components.core import metrics
-from components.core.ledger import LABELS, PREDICTIONS, WINDOWS, Champion, Ledger
+from components.core.ledger import LABELS, PREDICTIONS, WINDOWS, Champion, Ledger, labels
 from components.core.ledger import decisions as ledger_decisions
 from components.core.ledger import windows as ledger_windows
 from components.core.ledger.tables import last_labels
 from components.core.ledger.verdicts import GovernorVerdict
 from components.core.metrics import Interval
 from components.core.params import Params
+from components.core.scrub import separated, unsearched_note
 from components.core.training.energy import shown
 from monitoring import alerts as telling
 from monitoring.governor import History
@@ -121,7 +122,7 @@ def render(
         state += "; the circuit is open"
     elif recent:
         state += f"; {len(recent)} alert{'s' if len(recent) > 1 else ''} in a day"
-    cards = _cards(champion, windows, story, now)
+    cards = _cards(champion, windows, story, now) + _held(ledger)
     if kept := ledger_windows.text_counts(ledger, now - _RECENT).summary():
         cards.append(_card("texts in a day", kept.split(",")[0], kept.partition(", ")[2]))
     return template.render(
@@ -178,6 +179,13 @@ def _cards(
     if energy := champion.metrics.get("energy"):
         cards.append(_card("energy of training", shown(energy.get("kwh", 0.0)), "estimated"))
     return cards
+
+
+def _held(ledger: Ledger) -> list[dict[str, str]]:
+    """A card while labels wait for a person."""
+    count = len(labels.aside(ledger, "suspect"))
+    more = "look at them by newsloop labels --suspects"
+    return [_card("held back", f"{count} labels that look wrong", more)] if count else []
 
 
 def _card(name: str, value: str, more: str) -> dict[str, str]:
@@ -237,9 +245,12 @@ def _version(one: Champion) -> dict[str, str]:
 
 
 def _masked(counts: Mapping[str, int]) -> str:
-    ordered = sorted(((n, name) for name, n in counts.items() if n), reverse=True)
-    told = ", ".join(f"{name} {n}" for n, name in ordered[:_MASKED])
-    return f"{told} and {len(ordered) - _MASKED} more kinds" if len(ordered) > _MASKED else told
+    entities, languages = separated(counts)
+    ordered = sorted(((n, name) for name, n in entities.items() if n), reverse=True)
+    text = ", ".join(f"{name} {n}" for n, name in ordered[:_MASKED])
+    if len(ordered) > _MASKED:
+        text += f" and {len(ordered) - _MASKED} more kinds"
+    return f"{text}. {note}" if (note := unsearched_note(languages)) else text
 
 
 def _time(time: datetime) -> str:

@@ -29,8 +29,9 @@ from components.core.errors import StackError, UsageError, cause_and_remedy
 
 LOG = logging.getLogger("newsloop.serving")
 FILE = "api-keys.json"
-# predict: /classify, /explain, /model. feedback: /feedback. admin: everything.
-SCOPES = ("predict", "feedback", "admin")
+# predict: /classify, /explain, /model. feedback: /feedback. label: the same, and its labels may
+# decide alone. admin: everything.
+SCOPES = ("predict", "feedback", "label", "admin")
 _SECRET_BYTES = 32
 _ID_BYTES = 6
 _KEY = re.compile(r"nl_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
@@ -58,7 +59,8 @@ class ApiKey:
     revoked: str | None = None
 
     def may(self, scope: str) -> bool:
-        return scope in self.scopes or "admin" in self.scopes
+        more = ("label",) if scope == "feedback" else ()
+        return not {scope, *more, "admin"}.isdisjoint(self.scopes)
 
 
 def add(path: Path, name: str, scopes: Sequence[str], now: datetime) -> str:

@@ -54,7 +54,7 @@ class TextScrubber(Protocol):
     def close(self) -> None: ...
 
 
-class _Waiting(NamedTuple):
+class _WaitingText(NamedTuple):
     """A prediction whose row of texts waits; `text` is None where nothing is to scrub."""
 
     prediction_id: str
@@ -64,7 +64,7 @@ class _Waiting(NamedTuple):
     cost: int
 
 
-def _row(waiting: _Waiting, scrubbed: str | None) -> dict[str, Any]:
+def _row(waiting: _WaitingText, scrubbed: str | None) -> dict[str, Any]:
     lost = waiting.text is not None and scrubbed is None
     share = None if lost else waiting.share
     return {"prediction_id": waiting.prediction_id, "text": scrubbed, "share": share}
@@ -106,7 +106,7 @@ class Recorder:
         )
         self._retry_seconds = retry_seconds
         self._predictions: Buffer[dict[str, Any]] = Buffer(predictions_held, LINGER)
-        self._texts: Buffer[_Waiting] = Buffer(texts_held)
+        self._texts: Buffer[_WaitingText] = Buffer(texts_held)
         self._sampler = TextSampler(texts_held)
         self._hurry = threading.Event()  # shutting down: no more waiting for anything
         self._failures = 0  # of the scrubber, in a row
@@ -164,12 +164,12 @@ class Recorder:
             id_ = answer.prediction.prediction_id
             if position(id_) >= share:
                 self._counts["texts_sampled_out"] += 1
-                self._texts.put(_Waiting(id_, None, share, caller, 0), 0)
+                self._texts.put(_WaitingText(id_, None, share, caller, 0), 0)
             elif not self._sampler.admit(caller, cost):
                 self._drop("texts_dropped")
-                self._texts.put(_Waiting(id_, None, None, caller, 0), 0)
+                self._texts.put(_WaitingText(id_, None, None, caller, 0), 0)
             else:
-                self._texts.put(_Waiting(id_, text, share, caller, cost), cost)
+                self._texts.put(_WaitingText(id_, text, share, caller, cost), cost)
 
     def flush(self, seconds: float) -> bool:
         """Waits until all predictions so far are in the ledger; False if that takes too long."""
@@ -236,7 +236,7 @@ class Recorder:
             self._texts.done(len(batch))
         self._scrubber.close()
 
-    def _scrub(self, to_scrub: Sequence[_Waiting]) -> list[str | None]:
+    def _scrub(self, to_scrub: Sequence[_WaitingText]) -> list[str | None]:
         """Each text scrubbed, or None: nothing that is not scrubbed leaves this method."""
         texts = [waiting.text or "" for waiting in to_scrub]
         scrubbed: list[str | None] = [None] * len(texts)

@@ -15,9 +15,12 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from components.core.errors import ScrubError
+
+if TYPE_CHECKING:
+    from components.core.scrub import Scrubbed
 
 CODE = Path(__file__).resolve().parents[2]
 NICENESS = 10
@@ -113,7 +116,7 @@ def storable(text: str) -> str:
 
 
 def scrub_each(
-    scrub_many: Callable[[list[str]], list[str]], texts: Sequence[str]
+    scrub_many: Callable[[list[str]], list[str | None]], texts: Sequence[str]
 ) -> list[str | None]:
     """Each text scrubbed, all together or, if that fails, one by one; None for those that fail."""
     clean = [storable(text) for text in texts]
@@ -135,11 +138,18 @@ def give_way() -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
-def answer(scrub_many: Callable[[list[str]], list[str]], requests: TextIO, replies: TextIO) -> None:
+def answer(
+    scrub_many: Callable[[list[str]], list[str | None]], requests: TextIO, replies: TextIO
+) -> None:
     """The far end's work: a reply for each request, until the requests end."""
     for line in requests:
         replies.write(json.dumps(scrub_each(scrub_many, json.loads(line))) + "\n")
         replies.flush()
+
+
+def _kept(scrubbed: Scrubbed) -> str | None:
+    """Returns the scrubbed text; None where ingest.scrub.unknown_language refuses its language."""
+    return None if scrubbed.unsearched and not scrubbed.text else scrubbed.text
 
 
 def main() -> int:
@@ -163,7 +173,9 @@ def main() -> int:
         return error.exit_status
     give_way()
     answer(
-        lambda texts: [scrubbed.text for scrubbed in scrubber.scrub_many(texts)], sys.stdin, replies
+        lambda texts: [_kept(scrubbed) for scrubbed in scrubber.scrub_many(texts)],
+        sys.stdin,
+        replies,
     )
     return 0
 

@@ -22,6 +22,7 @@ from components.core.params import Serve
 from serving.models.champion_watcher import WARM_TEXT, Served
 from serving.models.predictions import answers
 from serving.rollout.challenger import ChallengerWatcher
+from serving.rollout.comparison import Comparison, LabelledTexts
 from serving.rollout.counters import Counters
 from serving.rollout.policy import Evidence, RolloutVerdict, judge
 from serving.rollout.router import Models
@@ -38,6 +39,7 @@ class RolloutController:
         models: whose `current` is the champion as this service has it.
         challenger: the challenger as this service has it.
         counters: what was counted here.
+        texts: what two models say of labelled texts.
         limits: the numbers of params.yaml.
         now: the clock, UTC.
     """
@@ -48,11 +50,13 @@ class RolloutController:
         models: Models,
         challenger: ChallengerWatcher,
         counters: Counters,
+        texts: LabelledTexts,
         limits: Serve,
         now: Callable[[], datetime],
     ) -> None:
         self._ledger, self._models, self._challenger = ledger, models, challenger
-        self._counters, self._limits, self._now = counters, limits.challenger, now
+        self._counters, self._texts = counters, texts
+        self._limits, self._now = limits.challenger, now
         self._began = now()  # nobody could count before
         self._probes: dict[str, Future[object]] = {}
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="probe")
@@ -67,6 +71,7 @@ class RolloutController:
         if self._thread.is_alive():
             self._thread.join(LAST_WORDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._texts.close()
 
     def look(self) -> None:
         """Counts, judges, acts.
@@ -81,6 +86,7 @@ class RolloutController:
         shadows = self._challenger.take_rows()
         if not running and not probation:
             self._probes.clear()
+            self._texts.clear()
             return
         trial = self._challenger.current
         served = [self._models.current, trial.served if trial is not None else None]
@@ -114,14 +120,10 @@ class RolloutController:
     def _judge_champion(self, champion: Champion, now: datetime) -> None:
         begin = max(champion.time, self._began)
         ours, last = trials.observed(self._ledger, champion.bundle, champion.time)
-        right, labels = trials.labelled(self._ledger, champion.bundle, champion.time)
-        before = next(
-            (one.bundle for one in self._ledger.deployments() if one.version != champion.version),
-            None,
-        )
-        other = trials.labelled(self._ledger, before) if before is not None else (0, 0)
         evidence = Evidence(
-            ours, Counts(), right, labels, *other, _seconds(now, max(begin, last or begin))
+            ours,
+            labelled=self._compare(champion.bundle, self._before(champion), champion.time),
+            silent_seconds=_seconds(now, max(begin, last or begin)),
         )
         verdict, reason = judge(evidence, self._limits, float("inf"))
         if verdict != RolloutVerdict.FAILED:
@@ -132,6 +134,23 @@ class RolloutController:
         except (NoWayBack, ChampionChanged):  # nobody served before, or another service was first
             return
         LOG.error("%s failed (%s): %s serves again.", champion.tag, reason, back["tag"])
+
+    def _before(self, champion: Champion) -> str | None:
+        """The bundle that serves again when the champion fails; None if there is none."""
+        try:
+            leaving, before = deployments.way_back(self._ledger)
+        except NoWayBack:
+            return None
+        return str(before["bundle"]) if leaving.seq == champion.seq else None
+
+    def _compare(self, bundle: str, other: str | None, since: datetime) -> Comparison:
+        """Both on the texts that people labelled since then, once there are enough."""
+        if other is None:
+            return Comparison()
+        rows = trials.labelled_texts(self._ledger, since)
+        if len(rows) < self._limits.min_labels:
+            return Comparison()
+        return self._texts.compare(rows, bundle, other)
 
     def _judge_challenge(
         self, challenge: Challenge, champion: Champion | None, now: datetime
@@ -166,8 +185,7 @@ class RolloutController:
         return Evidence(
             ours,
             other,
-            *trials.labelled(self._ledger, challenge.bundle, challenge.time),
-            *trials.labelled(self._ledger, challenge.champion, challenge.time),
+            self._compare(challenge.bundle, challenge.champion, challenge.time),
             silent_seconds=_seconds(now, max(begin, last or begin)),
             seconds=_seconds(now, challenge.time),
             shadow=not challenge.share,

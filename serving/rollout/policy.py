@@ -1,16 +1,18 @@
 """Whether a version on trial has failed, has passed, or needs more time. Absent counts fail.
 
-Errors and slow batches are judged by themselves; confidence, labels and accuracy beside the
-champion of the same time.
+Errors and slow batches are judged by themselves; confidence and labels beside the champion of the
+same time; accuracy beside what the other model says of the same texts.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
 from components.core.ledger.counts import Counts
 from components.core.params.serving import Challenger
+from serving.rollout.comparison import Comparison
 
 
 class RolloutVerdict(StrEnum):
@@ -25,8 +27,7 @@ class Evidence:
 
     Attributes:
         ours: its counts; other: the champion's of the same time.
-        right, labels: how many of its answers people called right, of how many they labelled.
-        other_right, other_labels: the same of the other one.
+        labelled: both on the texts that people labelled.
         silent_seconds: since something was counted last.
         seconds: since the step began.
         shadow: it gives no answers, so `ours.compared` says how much it did.
@@ -34,10 +35,7 @@ class Evidence:
 
     ours: Counts
     other: Counts = Counts()  # noqa: RUF009 - frozen
-    right: int = 0
-    labels: int = 0
-    other_right: int = 0
-    other_labels: int = 0
+    labelled: Comparison = Comparison()  # noqa: RUF009 - frozen
     silent_seconds: float = 0
     seconds: float = 0
     shadow: bool = False
@@ -77,22 +75,23 @@ def faults(evidence: Evidence, limits: Challenger) -> list[str]:
         and ours.disagreed > limits.max_disagreement * ours.compared
     ):
         found.append(f"another label than the champion's: {ours.disagreed} of {ours.compared}")
-    if less_accurate(evidence, limits):
+    labelled = evidence.labelled
+    if less_accurate(labelled, limits):
         found.append(
-            f"accuracy {evidence.right} of {evidence.labels} labelled answers, the other's "
-            f"{evidence.other_right} of {evidence.other_labels}"
+            f"accuracy {labelled.right} of {labelled.labels} labelled texts, the other's "
+            f"{labelled.other_right} of the same"
         )
     return found
 
 
-def less_accurate(evidence: Evidence, limits: Challenger) -> bool:
-    """Fisher's exact test, one-sided, of "its answers are called right as often"."""
-    if min(evidence.labels, evidence.other_labels) < limits.min_labels:
-        return False
-    from scipy.stats import fisher_exact
+def less_accurate(labelled: Comparison, limits: Challenger) -> bool:
+    """The verdict of the paired test; see serving/rollout/paired_test.py.
 
-    table = [
-        [evidence.right, evidence.labels - evidence.right],
-        [evidence.other_right, evidence.other_labels - evidence.other_right],
-    ]
-    return bool(fisher_exact(table, alternative="less").pvalue < limits.level)
+    Where the other model is wrong on most of the texts, too, going back helps nobody: the world has
+    moved, or people label only what is wrong.
+    """
+    return (
+        labelled.labels >= limits.min_labels
+        and labelled.plausible
+        and labelled.log_evidence >= -math.log(limits.level)
+    )

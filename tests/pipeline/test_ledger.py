@@ -25,6 +25,7 @@ from components.core.ledger import (
     migrations,
     transfer,
 )
+from components.core.ledger.tables import LABELS
 from tests.postgres import new_database
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -169,6 +170,19 @@ def test_a_ledger_with_one_number_gets_the_other(ledger: Ledger, database: str) 
         needed = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
     again.close()
     assert needed == migrations.COMPATIBLE
+
+
+def test_labels_of_an_older_newsloop_have_no_caller(ledger: Ledger) -> None:
+    """It names the columns that it knows."""
+    ledger.insert(PREDICTIONS, [prediction("a")])
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            sa.text("INSERT INTO labels (prediction_id, label, time) VALUES ('a', 'tech', :now)"),
+            {"now": NOON.replace(tzinfo=None)},
+        )
+    assert ledger.query(sa.select(LABELS.c.caller, LABELS.c.trusted)) == [
+        {"caller": None, "trusted": None}
+    ]
 
 
 @pytest.mark.parametrize("step", ["base", "9999", ""])

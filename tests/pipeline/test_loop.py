@@ -205,7 +205,9 @@ def test_the_loop_closes_by_itself(project: Project, ledger: Ledger) -> None:
                     failed.append(str(error))
                 ended.wait(0.2)
 
-    with Client(project.service) as client:
+    scopes = ("--scope", "predict", "--scope", "label")
+    key = project.newsloop("api-key", "add", "labeller", *scopes, "--json").json["key"]
+    with Client(project.service, key=key) as client:
         ids = [one.prediction_id for one in client.classify(texts).predictions]
         counts = client.feedback((one, "tech") for one in ids)
         assert (counts.accepted, counts.duplicate, counts.unknown) == (len(ids), 0, 0)

@@ -2,8 +2,9 @@
 
 SQLite (write-ahead log) by default; any SQLAlchemy URL by NEWSLOOP_DATABASE_URL. Rows are only
 ever added, so that "everything up to sequence number n" names the same rows for ever: that is
-what a snapshot of the feedback source pins. Two exceptions, both in core/ledger/retention.py: the
-text of an erased person is emptied, and what is older than the retention times goes.
+what a snapshot of the feedback source pins. The exceptions: in core/ledger/retention.py the text of
+an erased person is emptied, and what is older than the retention times goes; in
+core/ledger/labels.py a label is set aside.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -43,6 +44,9 @@ from components.core.ledger.verdicts import (
     GateVerdict,
     GovernorVerdict,
 )
+
+if TYPE_CHECKING:
+    from components.core.ledger.labels import Sender
 
 __all__ = [
     "DECISIONS",
@@ -276,19 +280,25 @@ class Ledger:
     # Feedback
 
     def add_labels(
-        self, labels: Iterable[tuple[str, str]], time: datetime, origin: str | None = None
+        self,
+        labels: Iterable[tuple[str, str]],
+        time: datetime,
+        origin: str | None = None,
+        sender: Sender | None = None,
     ) -> dict[str, int]:
         """Takes what people said of predictions.
 
         Args:
             labels: (prediction_id, label) pairs.
             time: when they were said, UTC.
-            origin: who asked for them; see ledger_watch.QUEUE. None: nobody.
+            origin: who asked for them; see core/ledger/windows.py QUEUE. None: nobody.
+            sender: who sent them; None: not known, as in ledgers of before this was kept.
 
         Returns:
-            Counts `accepted`, `duplicate` (the same was said last) and `unknown` (no such
+            Counts `accepted`, `duplicate` (the sender said the same last) and `unknown` (no such
             prediction).
         """
+        caller = sender.caller if sender else None
         counts = {"accepted": 0, "duplicate": 0, "unknown": 0}
         with self.transaction() as connection:
             for prediction_id, label in labels:
@@ -299,6 +309,7 @@ class Ledger:
                 last = connection.execute(
                     sa.select(LABELS.c.label)
                     .where(LABELS.c.prediction_id == prediction_id)
+                    .where(LABELS.c.caller.is_not_distinct_from(caller))
                     .order_by(LABELS.c.seq.desc())
                     .limit(1)
                 ).scalar()
@@ -310,6 +321,8 @@ class Ledger:
                     "label": label,
                     "time": time,
                     "origin": origin,
+                    "caller": caller,
+                    "trusted": sender.trusted if sender else None,
                 }
                 connection.execute(sa.insert(LABELS), [row])
                 counts["accepted"] += 1

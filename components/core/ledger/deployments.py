@@ -13,9 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from components.core import version_names
 from components.core.errors import ChampionChanged, NoWayBack, UsageError
-from components.core.ledger import Champion, Ledger
+from components.core.ledger import Champion, Ledger, version_names
 from components.core.ledger.tables import DEPLOYMENTS, PREDICTIONS, RETIRED, VERSIONS
 
 _HISTORY = (

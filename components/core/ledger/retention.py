@@ -25,6 +25,7 @@ from components.core.ledger.tables import (
     OUTCOMES,
     PREDICTIONS,
     RUNS,
+    SET_ASIDE,
     SHADOWS,
     TEXTS,
     WINDOWS,
@@ -81,7 +82,12 @@ def expire(
         How many of each: `texts`, `labelled_texts`, `predictions`, `labels`, `windows`,
         `decisions`, `outcomes`, `alerts`.
     """
-    has_label = sa.exists().where(LABELS.c.prediction_id == TEXTS.c.prediction_id)
+    has_label = sa.or_(
+        *[
+            sa.exists().where(table.c.prediction_id == TEXTS.c.prediction_id)
+            for table in (LABELS, SET_ASIDE)
+        ]
+    )
     counts: dict[str, int] = {}
     for name, before, chosen in (
         ("texts", unlabelled, sa.not_(has_label)),
@@ -105,6 +111,7 @@ def expire(
     last_window = sa.select(sa.func.max(WINDOWS.c.seq)).group_by(WINDOWS.c.bundle)
     for table, where in (
         (LABELS, sa.and_(LABELS.c.prediction_id.in_(gone), LABELS.c.seq != newest)),
+        (SET_ASIDE, SET_ASIDE.c.prediction_id.in_(gone)),
         (TEXTS, sa.and_(TEXTS.c.prediction_id.in_(gone), sa.not_(has_label))),
         (SHADOWS, SHADOWS.c.prediction_id.in_(gone)),
         (OBSERVATIONS, OBSERVATIONS.c.time < rows),
@@ -125,7 +132,7 @@ def expire(
         there = where
         change_ = sa.delete(table).where(there)
         found = _count(ledger, table, there) if dry_run else ledger.execute(change_)
-        if table not in (TEXTS, SHADOWS, OBSERVATIONS, RUNS):
+        if table not in (TEXTS, SET_ASIDE, SHADOWS, OBSERVATIONS, RUNS):
             counts[table.name] = found
     return counts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -103,16 +104,37 @@ TEXTS = sa.Table(
     # Of the caller's texts that were kept at the time, in (0, 1]; null: all, or the text was lost.
     sa.Column("share", sa.Float, nullable=True),
 )
+
+
+def _label() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("prediction_id", sa.String(32), nullable=False, index=True),
+        sa.Column("label", sa.String, nullable=False),
+        sa.Column("time", UtcTime, nullable=False),
+        sa.Column("origin", sa.String(16), nullable=True),  # queue: asked for; null: unasked
+        # Who sent it, see core/ledger/labels.py; null: a label of before this was kept.
+        sa.Column("caller", sa.String(64), nullable=True),
+        sa.Column("trusted", sa.Boolean, nullable=True),  # it counts alone; null: it does
+    ]
+
+
 # What people said about a prediction; the last word counts.
 LABELS = sa.Table(
     "labels",
     METADATA,
     _seq(),
-    sa.Column("prediction_id", sa.String(32), nullable=False, index=True),
-    sa.Column("label", sa.String, nullable=False),
-    sa.Column("time", UtcTime, nullable=False),
-    sa.Column("origin", sa.String(16), nullable=True),  # queue: asked for; null: given unasked
+    *_label(),
+    sa.Index("ix_labels_caller", "caller", "time"),
     sqlite_autoincrement=True,
+)
+# Labels that count nowhere, with the numbers that they had in LABELS.
+SET_ASIDE = sa.Table(
+    "set_aside",
+    METADATA,
+    sa.Column("seq", _SEQ, primary_key=True, autoincrement=False),
+    *_label(),
+    sa.Column("why", sa.String(16), nullable=False),  # withdrawn | suspect
+    sa.Column("since", UtcTime, nullable=False),
 )
 # A released bundle: where it came from and what the gate said.
 VERSIONS = sa.Table(
@@ -272,3 +294,8 @@ def last_labels(*where: sa.ColumnElement[bool]) -> sa.Subquery:
     newest = sa.func.max(LABELS.c.seq).label("seq")
     chosen = sa.select(LABELS.c.prediction_id, newest).where(*where)
     return chosen.group_by(LABELS.c.prediction_id).subquery()
+
+
+def untrusted() -> sa.Label[str | None]:
+    """The column `caller` of a label that may not decide alone; null for one that may."""
+    return sa.case((LABELS.c.trusted.is_(False), LABELS.c.caller)).label("caller")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from components.core.errors import LedgerError
-from components.core.ledger import METADATA, Ledger
+from components.core.ledger import LABELS, METADATA, Ledger
+from components.core.ledger.tables import SET_ASIDE
 
 _TOGETHER = 1000  # rows in one statement
 
@@ -48,8 +49,15 @@ def copy(
                     writing.execute(sa.insert(table), [dict(row) for row in part])
                     counts[table.name] += len(part)
                     progress(table.name, counts[table.name])
-            if writing.dialect.name == "postgresql" and "seq" in table.c and counts[table.name]:
+            numbered = "seq" in table.c and table is not SET_ASIDE
+            if writing.dialect.name == "postgresql" and numbered and counts[table.name]:
                 # Its counter knows nothing of numbers that were given by hand.
                 counter = sa.func.pg_get_serial_sequence(table.name, "seq")
                 writing.execute(sa.select(sa.func.setval(counter, sa.func.max(table.c.seq))))
+        if writing.dialect.name == "postgresql" and counts[SET_ASIDE.name]:
+            # A label that is taken back has its number again, which no other may have meanwhile.
+            last = [sa.func.coalesce(sa.func.max(t.c.seq), 0) for t in (LABELS, SET_ASIDE)]
+            highest = [sa.select(one).scalar_subquery() for one in last]
+            counter = sa.func.pg_get_serial_sequence(LABELS.name, "seq")
+            writing.execute(sa.select(sa.func.setval(counter, sa.func.greatest(*highest))))
     return counts

@@ -22,8 +22,27 @@ from components.core.ledger.tables import (
     SHADOWS,
     VERSIONS,
     last_labels,
+    untrusted,
 )
 from components.core.ledger.verdicts import TrialEvent
+from components.core.ledger.windows import QUEUE
+
+_LABELLED_TEXTS = 2000  # that two models are compared by; by then all but the smallest gap shows
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """The last label that one caller gave to a prediction.
+
+    Attributes:
+        seq: sequence number of the prediction.
+        label: what people say.
+        caller: who sent it; None: it counts alone.
+    """
+
+    seq: int
+    label: str
+    caller: str | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +201,32 @@ def labelled(ledger: Ledger, bundle: str, since: datetime | None = None) -> tupl
         .join(LABELS, LABELS.c.seq == last.c.seq)
     )[0]
     return int(row["right"] or 0), int(row["n"])
+
+
+def labelled_texts(ledger: Ledger, since: datetime) -> list[LabelledText]:
+    """The labels of predictions that were made since then, in the order in which they were sent.
+
+    Those that the label queue asked for are left out: it asks for what the champion is least sure
+    of. Of very many the first ones decide.
+    """
+    newest = (
+        sa.select(sa.func.max(LABELS.c.seq).label("seq"))
+        .where(LABELS.c.time >= since)
+        .group_by(LABELS.c.prediction_id, LABELS.c.caller)
+        .subquery()
+    )
+    rows = ledger.query(
+        sa.select(PREDICTIONS.c.seq, LABELS.c.label, untrusted())
+        .join(LABELS, LABELS.c.prediction_id == PREDICTIONS.c.id)
+        .join(newest, LABELS.c.seq == newest.c.seq)
+        .where(
+            PREDICTIONS.c.time >= since,
+            sa.or_(LABELS.c.origin.is_(None), LABELS.c.origin != QUEUE),
+        )
+        .order_by(LABELS.c.seq)
+        .limit(_LABELLED_TEXTS)
+    )
+    return [LabelledText(**row) for row in rows]
 
 
 def add_shadows(ledger: Ledger, rows: list[dict[str, Any]]) -> None:

@@ -16,6 +16,7 @@ from components.core.ledger.tables import (
     TEXTS,
     WINDOWS,
     last_labels,
+    untrusted,
 )
 from components.core.ledger.verdicts import WindowFinding
 
@@ -203,15 +204,20 @@ def usual_sources(ledger: Ledger, bundle: str, windows: int) -> dict[str, int]:
     return dict(found)
 
 
-def truths(ledger: Ledger, bundle: str, since: datetime) -> list[tuple[datetime, bool]]:
-    """Time of each labelled prediction after `since`, and whether it was right, the oldest first.
+def truths(ledger: Ledger, bundle: str, since: datetime) -> list[tuple[datetime, bool, str | None]]:
+    """Time of each labelled prediction after `since`, whether it was right, and who says so.
 
-    The last label counts. Those that the label queue asked for are left out: it asks for what the
-    model is least sure of, which says nothing about the rest.
+    The oldest first; None for a label that may decide alone. The last label counts. Those that the
+    label queue asked for are left out: it asks for what the model is least sure of, which says
+    nothing about the rest.
     """
     last = last_labels()
     rows = ledger.query(
-        sa.select(PREDICTIONS.c.time, (PREDICTIONS.c.label == LABELS.c.label).label("right"))
+        sa.select(
+            PREDICTIONS.c.time,
+            (PREDICTIONS.c.label == LABELS.c.label).label("right"),
+            untrusted(),
+        )
         .join(last, last.c.prediction_id == PREDICTIONS.c.id)
         .join(LABELS, LABELS.c.seq == last.c.seq)
         .where(
@@ -221,7 +227,7 @@ def truths(ledger: Ledger, bundle: str, since: datetime) -> list[tuple[datetime,
         )
         .order_by(PREDICTIONS.c.time)
     )
-    return [(row["time"], bool(row["right"])) for row in rows]
+    return [(row["time"], bool(row["right"]), row["caller"]) for row in rows]
 
 
 def unlabelled(ledger: Ledger, bundle: str, most: int) -> list[dict[str, Any]]:

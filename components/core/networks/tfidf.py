@@ -18,7 +18,9 @@ _LEAST = 1e-9  # squared length of a document without terms
 def phrase(shorter: Any, ids: Any, n: int, buckets: int) -> Any:
     """Rows of n-grams, (B, L - n + 1) in [0, buckets), from the rows of those one word shorter.
 
-    >>> phrase(keras.ops.array([[2, 3, 4]]), keras.ops.array([[2, 3, 4]]), 2, 10_000).tolist()
+    >>> import keras
+    >>> ids = keras.ops.array([[2, 3, 4]])
+    >>> keras.ops.convert_to_numpy(phrase(ids, ids, 2, 10_000)).tolist()
     [[2021, 3031]]
     """
     # Taken down before it is multiplied, so that 32 bits are enough for up to 2 million buckets.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.core.params.base import Between, Positive, Rate, Settings, Share
 from components.core.params.sources import Limits, Source
+
+LONGEST_LABEL = 200  # characters of a class name
 
 Policy = Literal["mask", "pseudonym", "keep", "drop"]
 
@@ -50,6 +53,12 @@ class Scrub(Settings):
     )
     tagger_threshold: Between = Field(
         0.3, description="probability from which a word belongs to a name or an address"
+    )
+    unknown_language: Literal["rules", "quarantine", "mask_all"] = Field(
+        "rules",
+        description="texts in a language that no tagger knows: rules (names and addresses are not "
+        "searched, and each report counts these texts), quarantine (they are not used), mask_all "
+        "(the tagger for English masks what looks like a name, which destroys most of the text)",
     )
     workers: Positive = Field(2, description="processes")
     batch: Positive = Field(64, description="documents that a process takes at a time")
@@ -109,6 +118,23 @@ class Ingest(Settings):
             values = {**values, "scrub": {**scrub, "entities": entities}}
         return values
 
+    @field_validator("labels", mode="before")
+    @classmethod
+    def names(cls, labels: Any) -> Any:
+        """Refuses what stands for no class name; reports, files and pages show the names as is."""
+        for number, label in enumerate(labels if isinstance(labels, list) else [], 1):
+            if isinstance(label, bool | int | float):
+                raise ValueError(
+                    f"label {number} is no text for YAML, but {str(label).lower()}: put it in "
+                    "quotes"
+                )
+            if isinstance(label, str) and not _is_name(label):
+                raise ValueError(
+                    f"label {number} must have 1 to {LONGEST_LABEL} characters, no line break or "
+                    "other control character, and no space at its ends"
+                )
+        return labels
+
     @model_validator(mode="after")
     def unique(self) -> Ingest:
         names = [source.name for source in self.sources]
@@ -117,6 +143,12 @@ class Ingest(Settings):
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(f"labels must differ, got {', '.join(self.labels)}")
         return self
+
+
+def _is_name(label: str) -> bool:
+    # Joiners (Cf) stay: Persian and Hindi words, and some emoji, need them.
+    broken = {"Cc", "Cs", "Zl", "Zp"} & {unicodedata.category(character) for character in label}
+    return 0 < len(label) <= LONGEST_LABEL and label.strip() == label and not broken
 
 
 def _limited(source: Any, common: dict[str, Any]) -> Any:

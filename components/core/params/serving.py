@@ -57,10 +57,12 @@ class Challenger(Settings):
         0.2, description="share of texts with another label than the champion's"
     )
     min_labels: Positive = Field(
-        20, description="labels from people, on each side, to compare accuracies"
+        20, description="texts that people labelled, to compare two models on them"
     )
     level: Between = Field(
-        0.01, description="error probability of `less accurate` (Fisher's exact test)"
+        0.01,
+        description="probability that a version which is not less accurate goes because of labels, "
+        "over its whole time on trial (a sequential test)",
     )
 
     @model_validator(mode="after")
@@ -69,6 +71,19 @@ class Challenger(Settings):
             shares = ", ".join(map(str, self.shares))
             raise ValueError(f"shares must grow from step to step, got {shares}")
         return self
+
+
+class Feedback(Settings):
+    """`serve.feedback`: how many labels one caller may send; docs/feedback.md."""
+
+    labels_per_hour: Positive = Field(
+        300,
+        description="labels of one caller in an hour: as many as a person can read texts for; more "
+        "get 429",
+    )
+    trusted_labels_per_hour: Positive = Field(
+        20_000, description="the same of a key with the scope `label`, which a program may use"
+    )
 
 
 class Serve(Settings):
@@ -135,4 +150,5 @@ class Serve(Settings):
     log: Literal["json", "text"] = Field(
         "json", description="of the service: json, a line an event, or text"
     )
+    feedback: Feedback = Feedback()
     challenger: Challenger = Challenger()

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from components.core.params.base import Positive, Rate, Settings
+from components.core.params.base import Positive, Rate, Settings, Share
 
 _FILE = frozenset({"path", "inside"})
 _CALL = frozenset({"url", "header", "header_env"})
@@ -166,6 +166,12 @@ class Source(Settings):
     allow_outside_files: bool = Field(
         False,
         description="read links and mounted folders that lead out of the source's folder",
+    )
+    caller_share: Share = Field(
+        0.05,
+        description="for `feedback`: labels of one caller that are learned from, as a share of the "
+        "other sources' documents; the newest ones; docs/feedback.md says whose count without "
+        "limit",
     )
     options: dict[str, Any] = Field(
         default_factory=dict,

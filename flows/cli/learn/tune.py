@@ -79,7 +79,7 @@ def add(app: typer.Typer, project: Project = common.project) -> None:
                 for trial in search.run(*budget):
                     output.say(f"tune: {_line(trial)}")
                     _keep(paths, search, trial)
-        ranked = [trial for trial in search.trials() if trial.state == "complete"]
+        ranked = [trial for trial in search.trials() if trial.state == tuning.SearchState.COMPLETE]
         applied = bool(ranked) and _wanted(params, name, ranked[0], apply, as_json)
         if applied:
             edit.set_values(paths.params, tuning.as_settings(params, name, ranked[0].values))
@@ -115,7 +115,7 @@ def _keep(paths: Paths, search: Search, trial: TuningTrial) -> None:
 
 def _line(trial: Any) -> str:
     values = ", ".join(f"{key} {output.plain(value)}" for key, value in trial.values.items())
-    how = trial.state
+    how = str(trial.state)
     if trial.accuracy is not None:
         how = f"accuracy {trial.accuracy:.4f}, loss {trial.loss:.4f}"
     return f"trial {trial.number}: {how}  ({values})"

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from components.core import bundle, version_names
+from components.core import bundle
 from components.core.ledger import deployments as ledger_deployments
+from components.core.ledger import version_names
 from flows.cli import common, output
 from flows.cli.common import Json, OpenLedger, Project
 

@@ -24,7 +24,10 @@ def add(app: typer.Typer) -> None:
         name: Annotated[str, typer.Argument(help="Who or what will use it; unique.")],
         scope: Annotated[
             list[str],
-            typer.Option(help="predict, feedback or admin (everything); again for more than one."),
+            typer.Option(
+                help="predict, feedback, label (feedback that may decide alone) or admin "
+                "(everything); again for more than one."
+            ),
         ],
         as_json: Json = False,
     ) -> None:

@@ -130,16 +130,16 @@ def test_a_gate_check_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
         "accuracy": {"value": 1.0}, "macro_f1": {"value": 1.0}, "calibration_error": 0.0,
         "classes": {"a": row}, "errors": 7,
     }  # fmt: skip
-    evidence = gate_checks.Evidence(measured, leaks=0, mebibytes=1.0)
+    evidence = gate_checks.GateEvidence(measured, leaks=0, mebibytes=1.0)
     with pytest.raises(ParamsError, match=r"gate\.limits \(none is\), got errors"):
         gate_checks.examine(evidence, limited)
 
     @gate_checks.check("errors", 5, ceiling=True)
-    def errors(seen: gate_checks.Evidence) -> float | None:
+    def errors(seen: gate_checks.GateEvidence) -> float | None:
         return seen.measured.get("errors")
 
     def failing(settings: params.Gate, measured: dict[str, Any]) -> list[str]:
-        seen = gate_checks.Evidence(measured, leaks=0, mebibytes=1.0)
+        seen = gate_checks.GateEvidence(measured, leaks=0, mebibytes=1.0)
         every = gate_checks.examine(seen, settings.model_copy(update={"rehearse": False}))
         return [one.name for one in every if not one.passed]
 

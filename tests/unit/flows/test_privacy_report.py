@@ -35,3 +35,15 @@ def test_sources_and_service_come_together(tmp_path: Path) -> None:
     assert "<td>SECRET</td>" in page
     assert "&lt;b&gt;" in page and "<b>" not in page
     assert tables.read_json(paths.home / "reports" / "privacy.json")["desk"] == {"SECRET": 1}
+
+
+def test_documents_without_a_search_for_names_are_told_in_words(tmp_path: Path) -> None:
+    report = {"a": {"SECRET": 1, "NAMES_NOT_SEARCHED_DE": 3}, "b": {"NAMES_NOT_SEARCHED_DE": 4}}
+    assert privacy_report.rows(report) == [
+        ["masked", "a", "b", "together"],
+        ["SECRET", "1", "0", "1"],
+    ]
+    assert "texts in de (7)" in privacy_report.unsearched(report)
+    page = Path(privacy_report.write(Paths(tmp_path, tmp_path), report)["page"]).read_text()
+    assert "texts in de (7)" in page
+    assert privacy_report.unsearched({"a": {"SECRET": 1}}) == ""

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from components.core import version_names
 from components.core.errors import UsageError
+from components.core.ledger import version_names
 from flows import versions
 from flows.cli.release import at
 

@@ -157,6 +157,24 @@ def test_decay_is_a_fall_that_lasts(shares: list[float], found: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("callers", "found"),
+    [([None], True), (["one"], False), (["one", "two"], True), (["one", None], True)],
+)
+def test_a_fall_that_one_caller_alone_reports_is_none(
+    callers: list[str | None], found: bool
+) -> None:
+    """Every answer is called right until some callers call theirs wrong."""
+    rows: list[tuple[datetime, bool, str | None]] = [
+        (NOON + timedelta(minutes=i), True, None) for i in range(600)
+    ]
+    rows += [
+        (NOON + timedelta(minutes=600 + i), False, callers[i % len(callers)]) for i in range(300)
+    ]
+    assert (accuracy_estimate.decay_without_each(rows, 0.002) is not None) is found
+    assert accuracy_estimate.decay([(time, right) for time, right, _ in rows], 0.002) is not None
+
+
+@pytest.mark.parametrize(
     ("time", "hours", "start"),
     [
         ("2026-03-29T01:59:59+01:00", 1, "2026-03-29T00:00:00+00:00"),

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from components.core import tables
-from components.core.ledger import LABELS
+from components.core.ledger import LABELS, labels
 from components.core.ledger import decisions as ledger_decisions
 from components.core.target import SingleLabel
 from flows import retrain_requests, write_operator_page
@@ -206,6 +206,18 @@ def test_late_labels_change_old_windows(world: World) -> None:
     (found,) = judged(world.ledger, 0.95)
     assert found.accuracy is not None
     assert (found.accuracy.value, found.labelled) == (1.0, 40)
+
+
+def test_labels_that_are_held_back_are_shown(world: World) -> None:
+    world.serve(3)
+    say(world, 0, ["a", "b", "a"])
+    labels.set_aside(world.ledger, [1, 3], "suspect", NOW)
+    labels.set_aside(world.ledger, [2], "withdrawn", NOW)
+    text = write_operator_page.write(world.params, world.paths, world.ledger, hour(1)).read_text()
+    assert "2 labels that look wrong" in text
+    labels.take_back(world.ledger, [1, 3])
+    text = write_operator_page.write(world.params, world.paths, world.ledger, hour(1)).read_text()
+    assert "look wrong" not in text
 
 
 def test_a_page_before_any_window(world: World) -> None:

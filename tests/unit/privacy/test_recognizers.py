@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from components.core.scrub.confusables import unveil
+from components.core.scrub.confusables import normalize
 from components.core.scrub.recognizers import RULES, RuleSet
 
 MIN_SCORE = 0.4
@@ -121,7 +121,7 @@ def test_a_gate_is_open_wherever_its_rule_finds_something() -> None:
         noise.append(" ".join([draw.choice(values), *middle, draw.choice(values)]))
     sentences = [text for text, _ in corpus.sentences(800, templates.TEMPLATES, seed=5)]
     for text in [*noise, *sentences]:
-        plain = unveil(text).text
+        plain = normalize(text).text
         assert [s for s in rules().search(plain) if s.score >= MIN_SCORE] == [
             s for rule in RULES for s in rule.search(plain) if s.score >= MIN_SCORE
         ]

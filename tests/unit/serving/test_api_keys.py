@@ -24,7 +24,7 @@ def test_a_key_is_good_for_its_scopes_and_only_its_digest_is_kept(tmp_path: Path
     found = keys.find(key)
     assert found is not None
     assert (found.name, found.scopes) == ("press", ("predict", "feedback"))
-    assert [found.may(scope) for scope in api_keys.SCOPES] == [True, True, False]
+    assert [found.may(scope) for scope in api_keys.SCOPES] == [True, True, False, False]
     assert path.stat().st_mode & 0o777 == 0o600
     secret = key.split("_", 2)[2]
     assert len(secret) == 43  # 256 bits

@@ -9,6 +9,7 @@ import pytest
 
 from components.core import params as parameters
 from components.core.ledger.counts import Counts
+from serving.rollout.comparison import Comparison
 from serving.rollout.policy import Evidence, judge
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -54,11 +55,15 @@ def counts(**changes: Any) -> Counts:
         (evidence(counts(confidence=1.0), other=counts(texts=99)), "passed", ""),
         (evidence(counts(disagreed=41)), "failed", "another label than the champion's: 41 of 200"),
         (evidence(counts(compared=99, disagreed=99)), "passed", ""),
-        # Accuracy: 20 of 40 beside 36 of 40 has p < 0.0001; 36 beside 38 has not.
-        (evidence(right=20, labels=40, other_right=36, other_labels=40), "failed", "accuracy 20"),
-        (evidence(right=36, labels=40, other_right=38, other_labels=40), "passed", ""),
-        (evidence(right=0, labels=19, other_right=99, other_labels=99), "passed", ""),
-        (evidence(right=0, labels=99, other_right=19, other_labels=19), "passed", ""),
+        # Accuracy: strong evidence, 20 texts at least, and the other one right on most of them.
+        (
+            evidence(labelled=Comparison(40, 28, 36, 4.61, True)),
+            "failed",
+            "28 of 40 labelled texts",
+        ),
+        (evidence(labelled=Comparison(40, 28, 36, 4.60, True)), "passed", ""),
+        (evidence(labelled=Comparison(19, 7, 19, 9.0, True)), "passed", ""),
+        (evidence(labelled=Comparison(40, 0, 20, 9.0, False)), "passed", ""),
         (evidence(counts(errors=9, slow=9)), "failed", "errors: 9 of 100 batches; slow: 9"),
     ],
 )

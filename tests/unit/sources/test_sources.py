@@ -6,7 +6,7 @@ import gzip
 import json
 import shutil
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +15,8 @@ import pytest
 from components import snapshot
 from components.core import ledger, tables
 from components.core.errors import ParamsError, SourceError
+from components.core.ledger import labels
+from components.core.ledger.labels import Sender
 from components.core.params import Source
 from components.core.params import sources as source_params
 from components.core.paths import Paths
@@ -428,6 +430,50 @@ def test_feedback_gives_what_people_said_up_to_the_watermark(
     ]
     # r's text still waits for the scrubber.
     assert opened.pin()["watermark"] == 3
+    book.close()
+
+
+def test_a_label_that_is_withdrawn_makes_a_new_snapshot(paths: Paths, book: ledger.Ledger) -> None:
+    opened = reader(paths, kind="feedback")
+    book.add_labels([("p", "tech"), ("q", "sport")], NOON, sender=Sender("a", trusted=True))
+    book.add_labels([("p", "sport")], NOON, sender=Sender("b", trusted=True))
+    pin = opened.pin()
+    assert [row.label for row in opened.read(pin)] == ["sport", "sport"]
+    book.insert(ledger.TEXTS, [{"prediction_id": "r", "text": None}])
+    assert opened.pin() == pin
+    # Withdrawn in the middle: the watermark is as before.
+    labels.set_aside(book, [1], "withdrawn", NOON)
+    assert opened.pin() == pin  # of p the last word counts
+    labels.set_aside(book, [2], "withdrawn", NOON)
+    assert opened.pin()["watermark"] == pin["watermark"]
+    assert opened.pin() != pin
+    with pytest.raises(SourceError, match=r"set aside or taken back.*newsloop run"):
+        list(opened.read(pin))
+    assert [row.id for row in opened.read(opened.pin())] == ["s/p"]
+    labels.take_back(book, [2])
+    assert list(opened.read(pin)) == list(opened.read(opened.pin()))
+    old = {name: pin[name] for name in ("name", "kind", "watermark")}  # of a release of before
+    assert len(list(opened.read(old))) == 2
+    book.close()
+
+
+def test_of_one_caller_a_share_is_learned(paths: Paths, book: ledger.Ledger) -> None:
+    tables.write_json({"by_source": {"news": 40, "s": 30}}, paths.validated / "validation.json")
+    opened = reader(paths, kind="feedback", caller_share=0.05)
+    book.add_labels([(i, "tech") for i in "pq"], NOON, sender=Sender("a"))
+    assert "per_caller" not in opened.pin()  # two of 40 are 5 %
+    opened = reader(paths, kind="feedback", caller_share=0.03)
+    pin = opened.pin()
+    assert pin["per_caller"] == 1
+    assert [row.id for row in opened.read(pin)] == ["s/q"]  # the newest
+    book.add_labels([("p", "sport")], NOON, sender=Sender("b"))
+    assert [row.label for row in opened.read(opened.pin())] == ["tech", "sport"]
+    (paths.validated / "validation.json").unlink()
+    assert read(opened) == []
+    book.add_labels([("p", "sport")], NOON, sender=Sender("b", trusted=True))  # as before
+    assert labels.sent(book, "b", NOON - timedelta(hours=1)) == 1
+    book.add_labels([("p", "tech")], NOON, sender=Sender("c", trusted=True))
+    assert [row.label for row in opened.read(opened.pin())] == ["tech"]
     book.close()
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from components import gate
 from components.core import bundle, params, tables
 from components.core import ledger as ledgers
 from components.core.errors import DataError
-from components.core.ledger import Ledger
+from components.core.ledger import LABELS, Ledger
 from components.core.ledger import windows as ledger_windows
 from components.core.paths import Paths
 from components.gate import comparison, report
@@ -204,6 +206,60 @@ def test_labels_that_the_queue_asked_for_prove_nothing(case: judged.Case, ledger
     assert decision.verdict == "keep"
 
 
+TEST_SIDE = [f"{i:032x}" for i in range(48, 60)]  # those that came by feedback
+
+
+def sent(ledger: Ledger, ids: list[str], caller: str, *, trusted: bool = False) -> None:
+    where = LABELS.c.prediction_id.in_(ids)
+    ledger.execute(sa.update(LABELS).where(where).values(caller=caller, trusted=trusted))
+
+
+def test_a_proof_by_the_labels_of_one_caller_is_none(case: judged.Case, ledger: Ledger) -> None:
+    """The attack that released a model: the candidate learned what one caller says, and is right
+    on his texts; the champion is not. Labels of two more callers who say the same do prove it."""
+    case.deploy(case.blind)
+    case.label(ledger, TEST_SIDE)
+    assert gate.judge(case.params, case.paths, ledger).verdict == "release"
+    sent(ledger, TEST_SIDE, "one")
+    decision = gate.judge(case.params, case.paths, ledger)
+    assert decision.verdict == "keep"
+    assert decision.comparison is not None
+    assert [(one.documents, one.gained) for one in decision.comparison.sides] == [(48, 0)]
+    sent(ledger, TEST_SIDE, "one", trusted=True)
+    assert gate.judge(case.params, case.paths, ledger).verdict == "release"
+    for number, caller in enumerate(("one", "two", "three")):
+        sent(ledger, TEST_SIDE[number::3], caller)
+    decision = gate.judge(case.params, case.paths, ledger)
+    assert decision.verdict == "release"
+    assert decision.comparison is not None
+    assert decision.comparison.sides[0].gained == 8  # without a third of them
+
+
+def test_wrong_labels_of_one_caller_refuse_no_candidate(case: judged.Case, tmp_path: Path) -> None:
+    """The attack that stopped learning: the test side is wrong where one caller labelled it."""
+    paths = Paths(tmp_path, tmp_path / "home")
+    shutil.copytree(case.paths.root, paths.root, dirs_exist_ok=True)
+    paths.ledger.unlink(missing_ok=True)
+    answers = tables.read_table(paths.evaluated / "predictions.parquet")
+    wrong = pl.when(pl.col("id").str.starts_with("feedback")).then(pl.lit("sport"))
+    answers = answers.with_columns(predicted=wrong.otherwise("predicted"))
+    tables.write_table(answers, paths.evaluated / "predictions.parquet")
+    measured_ = tables.read_json(paths.evaluated / "metrics.json")
+    low = {"accuracy": {"value": 0.8}, "macro_f1": {"value": 0.78}}
+    tables.write_json(measured_ | low, paths.evaluated / "metrics.json")
+    ledger = Ledger(ledgers.url(paths.ledger))
+    case.label(ledger, TEST_SIDE)
+    assert gate.judge(case.params, paths, ledger).verdict == "refuse"
+    sent(ledger, TEST_SIDE, "one")
+    decision = gate.judge(case.params, paths, ledger)
+    values = {check.name: check.value for check in decision.checks}
+    assert (values["accuracy"], values["recall of business"]) == (1.0, 1.0)
+    # Two callers who agree are believed.
+    sent(ledger, TEST_SIDE[::2], "two")
+    assert gate.judge(case.params, paths, ledger).verdict == "refuse"
+    ledger.close()
+
+
 @pytest.mark.parametrize("leaks", [0, 2])
 def test_leaks_are_read_by_their_key_also_from_an_older_report(
     case: judged.Case, ledger: Ledger, leaks: int
@@ -229,7 +285,7 @@ def test_a_text_that_is_repeated_counts_once(case: judged.Case, tmp_path: Path) 
     answers = twice.select("id", predicted="label")
     tables.write_table(answers, paths.evaluated / "predictions.parquet")
     champion = bundle.load(case.paths.bundles / case.equal, case.paths.keys)
-    assert len(gate.compared(paths, champion, [], [])) == test["text"].n_unique()
+    assert len(gate.compared(paths, champion, [], [], {})) == test["text"].n_unique()
 
 
 def test_a_retired_champion_must_go(case: judged.Case, ledger: Ledger) -> None:

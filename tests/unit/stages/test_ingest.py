@@ -294,3 +294,15 @@ def test_what_is_remembered(remember: str, entities: dict[str, str], expected: b
     chosen = settings(entities=entities).ingest
     chosen = chosen.model_copy(update={"stream": stream(remember=remember)})
     assert ingest.remembers(chosen) is expected
+
+
+def test_documents_whose_names_are_not_searched_are_counted_and_may_be_refused() -> None:
+    raws = [RawDocument(f"s/{i}", "text", None, None, None, None) for i in range(2)]
+    scrubbed = [Scrubbed("text", {}), Scrubbed("", {"SECRET": 1}, unsearched="de")]
+    counts = ingest.IngestCounts()
+    counts.add(ingest.Batch("s", raws), scrubbed, "quarantine")
+    assert counts.privacy == {"s": {"NAMES_NOT_SEARCHED_DE": 1, "SECRET": 1}}
+    assert counts.faults == [{"id": "s/1", "reason": "names not searched (de)"}]
+    by_rules = ingest.IngestCounts()
+    by_rules.add(ingest.Batch("s", raws), scrubbed)
+    assert (by_rules.privacy, by_rules.faults) == (counts.privacy, [])

@@ -118,6 +118,27 @@ def test_a_row_goes_on_or_into_quarantine(
     assert verdict.summary["quarantined"] == verdict.rows.bad.height
 
 
+ODD_NAMES = ("O'Brien", 'a"b', "x\\y", "nan", "None", "1", "\N{GRINNING FACE}", "L" * 200)
+
+
+@pytest.mark.parametrize("count", [5, 7])
+def test_classes_are_counted_whatever_their_names(checker: suite.Checker, count: int) -> None:
+    documents = [
+        {
+            "id": f"s/{name}/{i}", "source": "s", "label": name,
+            "text": f"{SECRET} wrote report number {i} about {number}",
+        }
+        for number, name in enumerate(ODD_NAMES)
+        for i in range(count)
+    ]  # fmt: skip
+    settings = SETTINGS.model_copy(update={"min_documents": 10, "min_class_documents": 6})
+    found = judge(
+        schema.documents(documents), checker, settings, labels=ODD_NAMES, sources={"s": "csv"}
+    )
+    missing = " ".join(found.problems)
+    assert all((f"5 of {name}" in missing) == (count == 5) for name in ODD_NAMES), missing
+
+
 def test_duplicated_ids_are_all_bad(checker: suite.Checker) -> None:
     assert verdict_on(spoiled(id="s/1"), checker).summary["reasons"] == {"id not unique": 2}
 
@@ -293,6 +314,9 @@ def run(paths: Paths, table: pl.DataFrame, faults: object = (), **settings: Any)
     tables.write_json(
         list(faults) if isinstance(faults, tuple) else faults, paths.ingested / "faults.json"
     )
+    tables.write_json(
+        {"s": {"PERSON": 2, "NAMES_NOT_SEARCHED_DE": 1}}, paths.ingested / "privacy.json"
+    )
     validate.run(params, paths)
 
 
@@ -313,6 +337,7 @@ def test_run_writes_the_same_bytes_twice_and_a_page_without_foreign_hosts(paths:
     page = (paths.data_docs / "index.html").read_text()
     assert "Passed" in page and "must be unique" in page
     assert "word for word" in page and "there is no earlier release" in page
+    assert "not searched in texts in de (1)" in page
     assert not re.findall(r"(?:src|href)=|https?://|url\(", page)
     assert SECRET not in page
 
