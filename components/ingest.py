@@ -27,7 +27,7 @@ from components.core.progress import say, track
 from components.core.scrub import Scrubbed, counts_of, policy_hash, separated, unsearched_note
 from components.core.scrub.cache import ScrubCache
 from components.core.scrub.pseudonyms import pseudonym
-from components.core.scrub.suppression import Guard
+from components.core.scrub.suppression import SuppressionFilter
 from components.core.scrub.work import ScrubWork
 from components.core.tables import streams
 from components.core.workers import open_workers
@@ -128,7 +128,7 @@ def read(params: Params, paths: Paths) -> Iterator[tuple[str, Iterator[RawDocume
             f"one of {', '.join(pin['name'] for pin in pins)}. Run `newsloop run`, or `python -m "
             "components.snapshot`, to take a new one."
         )
-    guard = Guard.load(paths, params.ingest.labels)
+    guard = SuppressionFilter.load(paths, params.ingest.labels)
     for source, pin in zip(params.ingest.sources, pins, strict=True):
         yield source.name, guard.admit_all(open_source(source, paths).read(pin))
     if guard.left_out:

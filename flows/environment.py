@@ -11,7 +11,7 @@ from components.core.params import Params
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
 from components.core.runtime.private import close_state, keep_private
-from flows import control_plane
+from flows import prefect_auth
 
 
 def server_url(params: Params) -> str:
@@ -57,9 +57,9 @@ def settle(params: Params, paths: Paths, make: bool = True) -> None:
         Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
     known = make or keys.has_prefect_password(paths.keys)
     if known and server_url(params) == local_url(params):
-        control_plane.reserve(local_url(params))
+        prefect_auth.reserve(local_url(params))
         # Ours, and no other: whatever a shell has is the password of another server.
-        os.environ[control_plane.CLIENT] = keys.prefect_password(paths.keys)
+        os.environ[prefect_auth.CLIENT] = keys.prefect_password(paths.keys)
 
 
 def _seconds(days: int) -> str:

@@ -38,7 +38,7 @@ from components.core.params import migration as params_migration
 from components.core.paths import Paths
 from components.core.progress import say
 from components.core.scrub.pseudonyms import redact
-from flows import control_plane, notify, rehearsal, retrain_requests
+from flows import notify, prefect_auth, rehearsal, retrain_requests
 from flows.dvc import pipeline, process, workspace
 from flows.dvc.pipeline import StageOutcome
 from flows.versions import repair
@@ -140,7 +140,7 @@ def learning(
     Raises:
         NewsloopError: a stage failed, or the gate refused every candidate.
     """
-    control_plane.reserve(os.environ.get("PREFECT_API_URL"))
+    prefect_auth.reserve(os.environ.get("PREFECT_API_URL"))
     paths = Paths(Path(root), Path(home))
     ledger = ledgers.opened(ledgers.url(paths.ledger))
     summary = Summary(flow_run=str(flow_run.get_id() or ""))

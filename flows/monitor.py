@@ -18,8 +18,8 @@ from components.core.ledger.verdicts import GovernorVerdict, RunOutcome
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import (
-    control_plane,
     notify,
+    prefect_auth,
     prefect_client,
     retrain_requests,
     write_operator_page,
@@ -54,7 +54,7 @@ def monitor(root: str, home: str) -> dict[str, Any]:
     Raises:
         NewsloopError: no champion, or the ledger cannot be reached.
     """
-    control_plane.reserve(os.environ.get("PREFECT_API_URL"))
+    prefect_auth.reserve(os.environ.get("PREFECT_API_URL"))
     paths = Paths(Path(root), Path(home))
     params = parameters.load(paths.params)
     now = datetime.now(UTC)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from components.core.runtime.private import keep_private
-from flows import control_plane
+from flows import prefect_auth
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -45,7 +45,7 @@ _UNFRAMED = [
 
 
 class Proof:
-    """ASGI app: answers the challenge of control_plane.proves; forwards all other requests.
+    """ASGI app: answers the challenge of prefect_auth.proves; forwards all other requests.
 
     Every HTTP response gets headers that forbid framing.
     """
@@ -61,7 +61,7 @@ class Proof:
 
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["path"] == control_plane.PROOF:
+        elif scope["path"] == prefect_auth.PROOF:
             await self._prove(scope, unframed)
         else:
             await self._app(scope, receive, unframed)
@@ -71,7 +71,7 @@ class Proof:
         if _NONCE.fullmatch(scope["query_string"]):
             host, port = scope["server"]
             nonce = scope["query_string"].decode().removeprefix("nonce=")
-            status, body = 200, control_plane.proof(
+            status, body = 200, prefect_auth.proof(
                 self._password, f"{host}:{port}", nonce
             ).encode()  # fmt: skip
         headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
@@ -91,10 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=4200)
     options = parser.parse_args(arguments)
-    password = os.environ.get(control_plane.SERVER)
+    password = os.environ.get(prefect_auth.SERVER)
     if not password:
         sys.stderr.write(
-            f"newsloop: Expected the password of the Prefect server in {control_plane.SERVER}, it "
+            f"newsloop: Expected the password of the Prefect server in {prefect_auth.SERVER}, it "
             "is not set. Set it to USER:PASSWORD; see docs/deploying.md.\n"
         )
         return 2
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log_level=get_current_settings().server.logging_level.lower(),
     )  # fmt: skip
     try:
-        listener = control_plane.bound(options.host, options.port, listens=True)
+        listener = prefect_auth.bound(options.host, options.port, listens=True)
     except OSError as error:
         sys.stderr.write(
             f"newsloop: Expected the port {options.port} of {options.host} to be free, got: "

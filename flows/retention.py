@@ -25,7 +25,7 @@ from components.core.ledger import Ledger
 from components.core.ledger import retention as ledger_retention
 from components.core.params import Params
 from components.core.paths import Paths
-from flows import control_plane, erasure
+from flows import erasure, prefect_auth
 from flows.dvc import lockfile, workspace
 from flows.dvc.stores import Library, open_stores, remove_tree
 
@@ -48,7 +48,7 @@ def retention(root: str, home: str) -> dict[str, Any]:
         Busy: a learning run holds the lock; the next day's run removes the data.
         NewsloopError: the ledger or a store cannot be reached.
     """
-    control_plane.reserve(os.environ.get("PREFECT_API_URL"))
+    prefect_auth.reserve(os.environ.get("PREFECT_API_URL"))
     paths = Paths(Path(root), Path(home))
     ledger = ledgers.opened(ledgers.url(paths.ledger))
     try:

@@ -26,7 +26,7 @@ from components.core.params import Params
 from components.core.paths import Paths
 from components.core.runtime import interrupts, limited, long_running
 from components.core.runtime.long_running import Process
-from flows import control_plane
+from flows import prefect_auth
 from flows.environment import local_url, server_url
 from serving import server as service_command
 from serving.client import Client
@@ -100,7 +100,7 @@ def ensure_server(params: Params, paths: Paths) -> str:
     password = keys.prefect_password(paths.keys)
     with _turn(paths):
         _wake(paths, SERVER)
-        if control_plane.proves(url, password):
+        if prefect_auth.proves(url, password):
             return url
         replaced = _end_open_server(paths, url, password)
         if find(paths, SERVER) is None:
@@ -108,9 +108,9 @@ def ensure_server(params: Params, paths: Paths) -> str:
             _need_server_port(params)
             command = [sys.executable, "-m", "flows.prefect_server",
                        "--port", str(params.flow.server_port)]  # fmt: skip
-            _start(paths, SERVER, command, {**os.environ, control_plane.SERVER: password}, url)
-        control_plane.reserve(url)  # an open server had the port
-        _wait(paths, SERVER, lambda: control_plane.proves(url, password))
+            _start(paths, SERVER, command, {**os.environ, prefect_auth.SERVER: password}, url)
+        prefect_auth.reserve(url)  # an open server had the port
+        _wait(paths, SERVER, lambda: prefect_auth.proves(url, password))
     if replaced and find(paths, RUNNER) is not None:
         start_runner(params, paths)
     return url
@@ -127,7 +127,7 @@ def _end_open_server(paths: Paths, url: str, password: str) -> bool:
     if server is None:
         return False
     _wait(paths, SERVER, lambda: server_answers(server.url))
-    if server.url == url and control_plane.proves(url, password):
+    if server.url == url and prefect_auth.proves(url, password):
         return False  # another command started it just now
     return stop(paths, SERVER)
 
@@ -138,10 +138,10 @@ def _need_named_server(url: str) -> None:
             f"Expected a Prefect server at PREFECT_API_URL={url}, none answers. Start it, or unset "
             "PREFECT_API_URL to use a local one."
         )
-    if not control_plane.lets_in(url, os.environ.get(control_plane.CLIENT)):
+    if not prefect_auth.lets_in(url, os.environ.get(prefect_auth.CLIENT)):
         raise StackError(
             f"Expected the Prefect server at PREFECT_API_URL={url} to take the password in "
-            f"{control_plane.CLIENT}, it refused. Set that variable to the server's USER:PASSWORD."
+            f"{prefect_auth.CLIENT}, it refused. Set that variable to the server's USER:PASSWORD."
         )
 
 
@@ -150,7 +150,7 @@ def server_is_ours(params: Params, paths: Paths) -> bool:
     url = server_url(params)
     if url == local_url(params):
         known = keys.has_prefect_password(paths.keys)
-        return known and control_plane.proves(url, keys.prefect_password(paths.keys))
+        return known and prefect_auth.proves(url, keys.prefect_password(paths.keys))
     return server_answers(url)
 
 
@@ -160,13 +160,13 @@ def start_runner(params: Params, paths: Paths) -> Process:
     Runs that outlived an earlier one are ended: nobody could cancel them any more. The next run
     goes on with the stages that they finished.
     """
-    password = os.environ.get(control_plane.CLIENT)
+    password = os.environ.get(prefect_auth.CLIENT)
     with _turn(paths):
         running = find(paths, RUNNER)
         if running is not None:
             _wake(paths, RUNNER)
             with contextlib.suppress(psutil.NoSuchProcess):
-                if psutil.Process(running.pid).environ().get(control_plane.CLIENT) == password:
+                if psutil.Process(running.pid).environ().get(prefect_auth.CLIENT) == password:
                     return running
         stop(paths, RUNNER)  # that of an earlier newsloop: the server refuses it
         command = [sys.executable, "-m", "flows.deployments"]
@@ -244,7 +244,7 @@ def _need_server_port(params: Params) -> None:
     """Needs a port that nobody listens on; processes of ours may have reserved it."""
     host, port = "127.0.0.1", params.flow.server_port
     try:
-        control_plane.bound(host, port, listens=True).close()
+        prefect_auth.bound(host, port, listens=True).close()
         with socket.socket() as probe:
             if probe.connect_ex((host, port)) == 0:
                 raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

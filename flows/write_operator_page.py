@@ -11,7 +11,7 @@ from components.core import tables
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
-from flows import control_plane, environment
+from flows import environment, prefect_auth
 from monitoring import operator_page
 
 
@@ -34,7 +34,7 @@ def write(params: Params, paths: Paths, ledger: Ledger, now: datetime) -> Path:
         (name, os.path.relpath(path, page.parent)) for name, path in candidates if path.exists()
     ]
     links.append(
-        (f"Prefect ({control_plane.HOW})", environment.server_url(params).removesuffix("/api"))
+        (f"Prefect ({prefect_auth.HOW})", environment.server_url(params).removesuffix("/api"))
     )
     masked: Counter[str] = Counter()
     report = page.with_name("privacy.json")  # counts of the last `newsloop run`

@@ -24,7 +24,7 @@ from components.core import tables
 from components.core.errors import UsageError
 from components.core.ledger import Ledger
 from components.core.ledger import decisions as ledger_decisions
-from components.core.ledger.verdicts import GovernorVerdict, Told
+from components.core.ledger.verdicts import AlertDelivery, GovernorVerdict
 from components.core.params import Alerts, Params
 from components.core.paths import Paths
 from monitoring.governor import Asker, GovernorRule, History, circuit_open
@@ -112,12 +112,12 @@ def tell(
         return new
     seqs = [row["seq"] for row in waiting]
     if not where:
-        ledger_decisions.mark_alerts(ledger, seqs, Told.NO_CHANNEL)
+        ledger_decisions.mark_alerts(ledger, seqs, AlertDelivery.NO_CHANNEL)
         return new
     title = f"newsloop: {', '.join(dict.fromkeys(row['kind'] for row in waiting))}"
     body = "\n\n".join(_paragraph(row, now) for row in waiting)
     if _within(settings.timeout_seconds, send or _apprise, where, title, body):
-        ledger_decisions.mark_alerts(ledger, seqs, Told.TOLD)
+        ledger_decisions.mark_alerts(ledger, seqs, AlertDelivery.TOLD)
     return new
 
 

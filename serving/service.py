@@ -192,7 +192,7 @@ class Newsloop:
         service: Any = Newsloop  # a ServiceBehindGateway, made by the decorator
         if service.gateway is not None:
             service.gateway.direct[classify_route.PATH] = classify_route.traced(
-                classify_route.Direct(self._answer, self._metrics), provider
+                classify_route.ClassifyApp(self._answer, self._metrics), provider
             )
 
     def _start_rollout(

@@ -19,7 +19,7 @@ from components.core import keys
 from components.core.params import edit
 from components.core.paths import Paths
 from components.core.runtime.offline import FOLDERS, SWITCHES
-from flows import control_plane
+from flows import prefect_auth
 from flows.stack import free_ports
 from tests import tiny
 
@@ -236,4 +236,4 @@ class Project:
     def prefect(self, method: str, route: str, body: Any = None) -> Any:
         """The answer of the project's Prefect server to a client that knows the password."""
         password = keys.prefect_password(Paths(self.root, self.home).keys)
-        return control_plane.ask(self.server, password, method, route, body)
+        return prefect_auth.ask(self.server, password, method, route, body)

@@ -38,7 +38,7 @@ from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
 from components.core.target import SingleLabel
 from components.core.training import energy
-from components.experiments import crossvalidate
+from components.core.training.loop import NullLogger
 from components.train import ensemble
 
 Sides = dict[str, pl.DataFrame]
@@ -106,7 +106,7 @@ def ours(
                 params,
                 sides["train"],
                 sides["validation"],
-                crossvalidate.Silent(),
+                NullLogger(),
                 cache_folder=kept,
             )
             seconds = time.perf_counter() - started

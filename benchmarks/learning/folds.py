@@ -41,6 +41,7 @@ from components.core.params.architectures import ARCHITECTURES, Single
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
 from components.core.target import SingleLabel
+from components.core.training.loop import NullLogger
 from components.experiments import crossvalidate
 from components.train import inference
 
@@ -102,7 +103,7 @@ def answers(
 ) -> tuple[Any, float]:
     """Trains an architecture as the pipeline does; returns (N, C) probabilities and its loss."""
     learn, stop = crossvalidate.learn_and_stop(learned, params)
-    silent = crossvalidate.Silent()
+    silent = NullLogger()
     model, encoder, facts = train.fit(name, params, learn, stop, silent, cache_folder=kept)
     found, _ = inference.outputs(name, model, encoder, params, asked, kept)
     return found[assembly.PROBABILITIES], facts["validation_loss"]

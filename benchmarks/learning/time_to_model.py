@@ -29,6 +29,7 @@ from components.core import tables
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
 from components.core.tokenizers import words as word_tokenizer
+from components.core.training.loop import NullLogger
 
 ACCURACY, AIM, TIMES = 0.97, 60.0, 10.0
 # Few epochs, with a cosine schedule of the learning rate.
@@ -69,7 +70,7 @@ def ours(name: str, folder: Path) -> None:
     paths = Paths.find(Path(__file__).parent)
     params = recipe(parameters.load(paths.params), name)
     sides = [paths.split / f"{side}.parquet" for side in ("train", "validation")]
-    model, encoder, facts = train.fit(name, params, *sides, train.NoMetrics())  # type: ignore[arg-type]
+    model, encoder, facts = train.fit(name, params, *sides, NullLogger())  # type: ignore[arg-type]
     features, _, _ = train.training_outputs(name, model, encoder, params, *sides, None)  # type: ignore[arg-type]
     centre, directions = train.principal_directions(features, params.train.feature_directions)
     bundle.save_model(folder, model, encoder, centre, directions)

@@ -32,6 +32,7 @@ from components.core import params as parameters
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
 from components.core.scrub import Scrubber
+from components.core.training.loop import NullLogger
 from components.experiments import crossvalidate
 from components.sources import open_source
 
@@ -85,7 +86,7 @@ def network(
 
     last, before = fold == FOLDS - 1, fold == FOLDS - 2
     model, encoder, _ = train.fit(
-        "textcnn", params, side(~last & ~before), side(before), crossvalidate.Silent()
+        "textcnn", params, side(~last & ~before), side(before), NullLogger()
     )
     found = {}
     for name, source in (("as scrubbed", texts), ("raw", raw)):

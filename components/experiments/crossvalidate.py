@@ -24,6 +24,7 @@ from components.core.networks import assembly
 from components.core.params import Params, Split
 from components.core.paths import Paths
 from components.core.runtime import imports
+from components.core.training.loop import NullLogger
 from components.train import inference
 
 if TYPE_CHECKING:
@@ -137,14 +138,6 @@ def corrected_t(differences: Sequence[float], tested: float) -> FoldComparison:
     return FoldComparison(mean, float(2 * t.sf(abs(statistic), len(differences) - 1)))
 
 
-class Silent:
-    """Replaces DVCLive and discards all metrics."""
-
-    def log_metric(self, name: str, value: float) -> None: ...
-
-    def next_step(self) -> None: ...
-
-
 def learn_and_stop(table: pl.DataFrame, params: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Splits `table` into training documents and a validation part for early stopping.
 
@@ -177,7 +170,7 @@ def answer(
         )
     imports.keras()  # the networks import Keras
     sides = learn_and_stop(training_documents, params)
-    model, encoder, _ = train.fit(name, params, *sides, Silent(), cache_folder=cache_folder)
+    model, encoder, _ = train.fit(name, params, *sides, NullLogger(), cache_folder=cache_folder)
     # The label is a placeholder: inference encodes labels, and this function ignores them.
     table = pl.DataFrame({"text": list(texts), "label": params.ingest.labels[0]})
     predictions, _ = inference.outputs(name, model, encoder, params, table, cache_folder)

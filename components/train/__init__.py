@@ -35,6 +35,7 @@ from components.core.training import (
 )
 from components.core.training.batches import EncodedSplit
 from components.core.training.checkpoints import Checkpoint
+from components.core.training.loop import NullLogger
 from components.train import ensemble, inference, linear_head
 
 if TYPE_CHECKING:
@@ -296,7 +297,7 @@ def run(params: Params, paths: Paths) -> None:
     name: Candidate = tables.read_json(paths.candidate)["architecture"]
     sides = paths.split / "train.parquet", paths.split / "validation.parquet"
     if not devices.is_chief(where):
-        fit(name, params, *sides, NoMetrics(), cache_folder=paths.vectors)
+        fit(name, params, *sides, NullLogger(), cache_folder=paths.vectors)
         say("train: done; the first worker writes the model")
         return
     checkpoint = None
@@ -330,11 +331,3 @@ def run(params: Params, paths: Paths) -> None:
         f"{calibration.temperature:.2f}, unsure below {calibration.abstain_below:.2f} "
         f"({1 - answered:.1%} of the validation side); {spent[0]}"
     )
-
-
-class NoMetrics:
-    """Discards metrics: replaces DVCLive in all workers but the first."""
-
-    def log_metric(self, name: str, value: float) -> None: ...
-
-    def next_step(self) -> None: ...

@@ -41,7 +41,7 @@ _SCALES = (0.1, 100.0)  # bounds of the search for the scale of the scores
 
 
 @dataclass(frozen=True)
-class Standard:
+class Standardizer:
     """Standardization of the body's features: (x - mean) * factor, (D,) each."""
 
     mean: Array
@@ -128,7 +128,7 @@ def fit(
     return state
 
 
-def standard(features: Array) -> Standard:
+def standard(features: Array) -> Standardizer:
     """Computes the standardization of the body's features (N, D) of the training side.
 
     The standardized features of a document have an expected squared norm of at most _BESIDE ** 2.
@@ -137,7 +137,7 @@ def standard(features: Array) -> Standard:
 
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     factor = np.where(deviation > _CONSTANT, 1 / np.maximum(deviation, _CONSTANT), 0)
-    return Standard(mean, factor * _BESIDE / np.sqrt(max(features.shape[1], 1)))
+    return Standardizer(mean, factor * _BESIDE / np.sqrt(max(features.shape[1], 1)))
 
 
 def solve(

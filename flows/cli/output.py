@@ -16,7 +16,7 @@ from components.core.ledger.verdicts import RunOutcome
 from components.core.ledger.windows import TextCounts
 from components.core.paths import Paths
 from flows import privacy_report
-from flows.control_plane import HOW
+from flows.prefect_auth import HOW
 
 _PIPE_WIDTH = 10_000  # columns, more than any row has; a table uses only the columns it needs
 _MASKED_SHOWN = 6  # entities in the table at the end of a run; the page lists all entities

@@ -40,7 +40,7 @@ from flows.dvc.stores import (
 )
 from flows.erasure import certificate, lineage
 from flows.erasure import plan as erasure_plan
-from flows.erasure.certificate import Deeds
+from flows.erasure.certificate import ErasureLog
 from flows.erasure.plan import Plan
 
 _DISTINCT = 8  # characters of an id or a name, from which a search has no false hits
@@ -88,7 +88,7 @@ def erase(
         need_delivered(paths)
         suppression.add(paths, subject, now)
         journal = erasure_plan.write_journal(paths, plan)
-        deeds = Deeds(journal.with_suffix(".done"))
+        deeds = ErasureLog(journal.with_suffix(".done"))
         _retire(paths, ledger, plan, replacement, now, deeds)
         for root in roots:
             for deed in lineage.clean_tree(root, plan.traces, plan.held, dry_run=False):
@@ -156,7 +156,7 @@ def _retire(
     plan: Plan,
     replacement: int | None,
     now: datetime,
-    deeds: Deeds,
+    deeds: ErasureLog,
 ) -> None:
     """Retires versions, deploys the replacement if there is one, and removes bundles."""
     rows = {row["version"]: row for row in ledger.versions()}
@@ -183,7 +183,7 @@ def retired_bundles(paths: Paths, ledger: Ledger) -> list[Path]:
     return [paths.bundles / name for name in sorted(retired) if (paths.bundles / name).exists()]
 
 
-def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: Deeds) -> None:
+def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: ErasureLog) -> None:
     """Erases the ledger's texts, cache entries, and copies that newsloop can make again."""
     if count := ledger_retention.forget(ledger, sorted(plan.predictions)):
         deeds.add("ledger", f"{count} texts emptied")
@@ -226,7 +226,7 @@ def _clean_scrub_cache(path: Path, texts: set[str]) -> str:
     return f"{count} rows deleted" if count else ""
 
 
-def _purge(plan: Plan, stores: list[DvcStore], deeds: Deeds) -> None:
+def _purge(plan: Plan, stores: list[DvcStore], deeds: ErasureLog) -> None:
     """Removes the objects from every store."""
     for store in stores:
         for id_ in sorted(plan.objects & store.ids()):

@@ -29,7 +29,7 @@ NOT_REACHED = [
 ]
 
 
-class Deeds:
+class ErasureLog:
     """Log of an erasure's deletions, one JSON line each; a killed erasure continues it.
 
     Args:

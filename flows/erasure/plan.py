@@ -20,7 +20,7 @@ from components.core.paths import Paths
 from components.core.progress import say
 from components.core.scrub import suppression
 from components.core.scrub.pseudonyms import emails, normal, plain_id, pseudonyms_of
-from components.core.scrub.suppression import Guard, Subject
+from components.core.scrub.suppression import Subject, SuppressionFilter
 from components.sources import open_source
 from flows.dvc import lockfile
 from flows.dvc.stores import Library, people_columns
@@ -126,7 +126,9 @@ def _first_traces(params: Params, paths: Paths, subject: Subject, plan: Plan) ->
         return
     # An address is masked in every stored text; only the sources show its documents.
     hash_ = subject.hash(keys.suppression_key(paths.keys))
-    guard = Guard([(subject.kind, hash_)], keys.suppression_key(paths.keys), secret, labels)
+    guard = SuppressionFilter(
+        [(subject.kind, hash_)], keys.suppression_key(paths.keys), secret, labels
+    )
     for source in params.ingest.sources:
         reader = open_source(source, paths)
         try:

@@ -23,7 +23,7 @@ from components.core.ledger import Ledger
 from components.core.params import Params, edit
 from components.core.paths import Paths
 from components.core.runtime import interrupts, long_running
-from flows import control_plane, stack
+from flows import prefect_auth, stack
 from serving.client import Client
 
 REQUEST = 8  # texts in one request
@@ -247,4 +247,4 @@ class Sandbox:
     def ask(self, route: str, body: dict[str, Any] | None = None, method: str = "POST") -> Any:
         """Calls Prefect's API and returns its answer."""
         password = keys.prefect_password(Paths(self.root, self.home).keys)
-        return control_plane.ask(self._server, password, method, route, body)
+        return prefect_auth.ask(self._server, password, method, route, body)

@@ -26,7 +26,7 @@ LOG = logging.getLogger("newsloop.serving")
 PATH = "/classify"
 
 
-class Direct:
+class ClassifyApp:
     """ASGI app for one path, whose body the gateway has read.
 
     Args:

@@ -30,7 +30,7 @@ from serving.http.auth import (
     route,
 )
 from serving.http.caller import CALLER
-from serving.http.limits import Places, Rates
+from serving.http.limits import CapacityLimit, RateLimiter
 from serving.http.shutdown import GracefulShutdown
 
 Message = MutableMapping[str, Any]
@@ -78,9 +78,9 @@ class Gateway:
     ) -> None:
         self._app, self._access, self._limits, self._static = app, access, limits, static
         self.direct: dict[str, App] = {}
-        self._rates = Rates(limits.key_requests_per_second, limits.key_burst)
-        self.requests = Places(limits.max_requests, "requests")
-        self._bytes = Places(limits.max_body_bytes_held, "bytes of requests")
+        self._rates = RateLimiter(limits.key_requests_per_second, limits.key_burst)
+        self.requests = CapacityLimit(limits.max_requests, "requests")
+        self._bytes = CapacityLimit(limits.max_body_bytes_held, "bytes of requests")
         self._refused: Counter[int] = Counter()
         self.shutdown = GracefulShutdown(limits.drain_seconds)
 
@@ -230,7 +230,7 @@ class Gateway:
 class _Held:
     """The bytes that one request holds."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: CapacityLimit) -> None:
         self._places, self.count = places, 0
 
     def take(self, count: int) -> None:

@@ -16,7 +16,7 @@ from serving.errors import later
 RETRY_SECONDS = 1  # after a refusal for load: a full queue empties in a few seconds
 
 
-class Places:
+class CapacityLimit:
     """A number of places, such as requests at once or bytes held.
 
     Args:
@@ -63,7 +63,7 @@ class Places:
             self.give()
 
 
-class Rates:
+class RateLimiter:
     """Requests a second of each key: a token bucket each.
 
     Args:

@@ -27,7 +27,7 @@ from websockets.typing import Subprotocol
 from components.core import keys
 from components.core.errors import NewsloopError
 from components.core.paths import Paths
-from flows import control_plane, stack
+from flows import prefect_auth, stack
 from tests.browser import chromium, needs_browser
 from tests.project import Project
 from tests.web import Asked, Web, serving
@@ -99,8 +99,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("control") / "project", per_class=3)
     open_server = (
         "import os, sys; from components.core import params; from components.core.paths import"
-        " Paths; from flows import control_plane, environment, stack; p = Paths.find();"
-        " s = params.load(p.params); environment.settle(s, p); control_plane._RESERVED.clear();"
+        " Paths; from flows import prefect_auth, environment, stack; p = Paths.find();"
+        " s = params.load(p.params); environment.settle(s, p); prefect_auth._RESERVED.clear();"
         " os.environ.pop('PREFECT_API_AUTH_STRING');"
         " url = environment.local_url(s); command = [sys.executable, '-m', 'prefect', 'server',"
         " 'start', '--host', '127.0.0.1', '--port', str(s.flow.server_port)];"
@@ -223,7 +223,7 @@ def test_a_preflight_allows_no_origin(project: Project, deployment: str, method:
 def test_with_the_password_a_foreign_host_or_a_forged_request_is_refused(
     project: Project, deployment: str, password: str
 ) -> None:
-    route, own = f"{project.server}/deployments/{deployment}", control_plane.authorization(password)
+    route, own = f"{project.server}/deployments/{deployment}", prefect_auth.authorization(password)
     for host in ("evil.example", "evil.example:4200", "127.0.0.1.evil.example", ""):
         answer = httpx.get(route, headers={**own, "Host": host}, trust_env=False)
         assert answer.status_code == 400
@@ -300,7 +300,7 @@ def test_a_stranger_at_the_port_gets_neither_our_runs_nor_the_password(tmp_path:
     assert f"the port {urlsplit(web.url).port}" in found.err
     assert web.asked
     assert [asked.headers for asked in web.asked if "authorization" in asked.headers] == []
-    assert {asked.path for asked in web.asked} == {control_plane.PROOF}
+    assert {asked.path for asked in web.asked} == {prefect_auth.PROOF}
 
 
 def _meets(web: Web, folder: Path) -> Any:
@@ -310,20 +310,20 @@ def _meets(web: Web, folder: Path) -> Any:
 
 
 def test_a_proof_is_of_one_server_and_one_question() -> None:
-    proof = control_plane.proof("newsloop:a", "127.0.0.1:4200", "0" * 64)
-    assert proof != control_plane.proof("newsloop:b", "127.0.0.1:4200", "0" * 64)
-    assert proof != control_plane.proof("newsloop:a", "127.0.0.1:4201", "0" * 64)
-    assert proof != control_plane.proof("newsloop:a", "127.0.0.1:4200", "1" * 64)
+    proof = prefect_auth.proof("newsloop:a", "127.0.0.1:4200", "0" * 64)
+    assert proof != prefect_auth.proof("newsloop:b", "127.0.0.1:4200", "0" * 64)
+    assert proof != prefect_auth.proof("newsloop:a", "127.0.0.1:4201", "0" * 64)
+    assert proof != prefect_auth.proof("newsloop:a", "127.0.0.1:4200", "1" * 64)
 
 
 def test_a_server_without_a_password_does_not_start() -> None:
-    env = {k: v for k, v in os.environ.items() if k != control_plane.SERVER}
+    env = {k: v for k, v in os.environ.items() if k != prefect_auth.SERVER}
     done = subprocess.run(
         [sys.executable, "-m", "flows.prefect_server"],
         env=env, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert control_plane.SERVER in done.stderr
+    assert prefect_auth.SERVER in done.stderr
 
 
 def test_what_an_upgrade_of_prefect_would_break() -> None:

@@ -17,7 +17,7 @@ from components.core import params as parameters
 from components.core import target as targets
 from components.core.networks import assembly, presets
 from components.core.params.architectures.pretrained import Pretrained
-from components.experiments.crossvalidate import Silent
+from components.core.training.loop import NullLogger
 from components.train import inference
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
@@ -84,7 +84,7 @@ def test_an_architecture_learns_what_is_easy(
     settings: parameters.Params, name: Any, tmp_path: Path
 ) -> None:
     learned, asked = easy(180, 1), easy(60, 2)
-    model, encoder, facts = train.fit(name, settings, learned, asked, Silent())
+    model, encoder, facts = train.fit(name, settings, learned, asked, NullLogger())
     assert facts["validation_accuracy"] >= 0.95
     assert facts["architecture"] == name
     ids = encoder([text.encode() for text in asked["text"]])[0]
@@ -134,7 +134,7 @@ def test_what_is_solved_is_what_the_network_says(
         for one in (easy(180, 1), easy(30, 2))
     )
     model, encoder, facts = train.fit(
-        "pretrained", params, learned, held, Silent(), cache_folder=tmp_path / "kept"
+        "pretrained", params, learned, held, NullLogger(), cache_folder=tmp_path / "kept"
     )
     ids = encoder([text.encode() for text in held["text"]])[0]
     said = model(ids)[assembly.PROBABILITIES]
@@ -154,7 +154,7 @@ def test_what_is_solved_is_what_the_network_says(
     assert actual.tolist() == labels.tolist()
 
     again, _, same = train.fit(
-        "pretrained", params, learned, held, Silent(), cache_folder=tmp_path / "kept"
+        "pretrained", params, learned, held, NullLogger(), cache_folder=tmp_path / "kept"
     )
     assert same == facts
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):

@@ -16,17 +16,10 @@ from components import train
 from components.core import bundle
 from components.core import params as parameters
 from components.core.networks import assembly
+from components.core.training.loop import NullLogger
 from tests.project import LABELS, articles
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
-
-
-class Silent:
-    def log_metric(self, name: str, value: float) -> None:
-        pass
-
-    def next_step(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +47,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> bundle.Model:
         }
     )
     learned = side(0, 80)
-    net, encoder, _ = train.fit("textcnn", settings, learned, side(80, 100), Silent())
+    net, encoder, _ = train.fit("textcnn", settings, learned, side(80, 100), NullLogger())
     ids = encoder(tf.constant(learned["text"].to_list()))[0]
     features = net.predict(ids, verbose=0)[assembly.FEATURES]
     folder = tmp_path_factory.mktemp("model")

@@ -17,7 +17,7 @@ from components import train
 from components.core import bundle
 from components.core import params as parameters
 from components.core.networks import assembly
-from components.experiments.crossvalidate import Silent
+from components.core.training.loop import NullLogger
 
 PROJECT = parameters.load(Path(__file__).parents[2] / "params.yaml")
 PHRASES = {  # who, when, did what
@@ -71,7 +71,7 @@ def test_chinese_is_learned_by_its_characters(
         }
     )
     learned, asked = sentences()
-    net, encoder, _ = train.fit("textcnn", settings, learned, asked, Silent())
+    net, encoder, _ = train.fit("textcnn", settings, learned, asked, NullLogger())
     size = net.output[assembly.FEATURES].shape[1]
     bundle.save_model(tmp_path, net, encoder, np.zeros(size), np.eye(size, 2))
     model = bundle.Model(tmp_path, list(PHRASES))

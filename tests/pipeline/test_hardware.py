@@ -18,6 +18,7 @@ import pytest
 from components import train
 from components.core import params as parameters
 from components.core.runtime.offline import SWITCHES
+from components.core.training.loop import NullLogger
 from flows.stack import free_ports
 from tests.project import ROOT
 
@@ -33,12 +34,6 @@ def texts(count: int, seed: int) -> pl.DataFrame:
         words = [*draw.choices(["the", "of", "and", "to"], k=6), own[label]]
         rows.append({"text": " ".join(words), "label": label})
     return pl.DataFrame(rows)
-
-
-class Unheard:
-    def log_metric(self, name: str, value: float) -> None: ...
-
-    def next_step(self) -> None: ...
 
 
 def learn(hardware: Any) -> dict[str, Any]:
@@ -59,7 +54,7 @@ def learn(hardware: Any) -> dict[str, Any]:
     settings = PROJECT.model_copy(
         update={"train": recipe, "text": parameters.Text(vocabulary=50, min_count=1)}
     )
-    model, _, facts = train.fit("textcnn", settings, texts(50, 1), texts(30, 2), Unheard())
+    model, _, facts = train.fit("textcnn", settings, texts(50, 1), texts(30, 2), NullLogger())
     sums = [float(abs(one).sum()) for one in model.get_weights() if one.dtype == "float32"]
     return {"device": facts["device"], "loss": facts["validation_loss"], "sums": sums}
 

@@ -19,11 +19,11 @@ from components.core.ledger.tables import (
     VERSIONS,
 )
 from components.core.ledger.verdicts import (
+    AlertDelivery,
     CircuitVerdict,
     DecisionKind,
     GovernorVerdict,
     RunOutcome,
-    Told,
 )
 
 FAILED = (RunOutcome.REFUSED, RunOutcome.FAILED, RunOutcome.CRASHED)
@@ -150,7 +150,7 @@ def add_details(ledger: Ledger, decision_id: str, more: dict[str, Any]) -> None:
 
 
 def add_alert(ledger: Ledger, kind: str, key: str, text: str, now: datetime) -> None:
-    row = {"time": now, "kind": kind, "key": key, "text": text, "told": Told.NOT_YET}
+    row = {"time": now, "kind": kind, "key": key, "text": text, "told": AlertDelivery.NOT_YET}
     ledger.insert(ALERTS, [row])
 
 
@@ -162,11 +162,11 @@ def alerts(ledger: Ledger, since: datetime | None = None, limit: int = 100) -> l
 
 def untold(ledger: Ledger, limit: int = 100) -> list[dict[str, Any]]:
     """The alerts that no channel took yet, however old, the oldest first."""
-    where = ALERTS.c.told == Told.NOT_YET
+    where = ALERTS.c.told == AlertDelivery.NOT_YET
     return ledger.query(sa.select(ALERTS).where(where).order_by(ALERTS.c.seq).limit(limit))
 
 
-def mark_alerts(ledger: Ledger, seqs: Sequence[int], told: Told) -> None:
+def mark_alerts(ledger: Ledger, seqs: Sequence[int], told: AlertDelivery) -> None:
     if seqs:
         where = ALERTS.c.seq.in_(list(seqs))
         ledger.execute(sa.update(ALERTS).where(where).values(told=told))

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from components.core.errors import LedgerError
 from components.core.ledger.verdicts import (
+    AlertDelivery,
     CircuitVerdict,
     DecisionKind,
     GateVerdict,
     GovernorVerdict,
     RunOutcome,
-    Told,
     TrialEvent,
     WindowFinding,
 )
@@ -42,7 +42,7 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Word(sa.types.TypeDecorator[StrEnum]):
+class EnumColumn(sa.types.TypeDecorator[StrEnum]):
     """A member of one of `kinds`, whose values are all different; written as its value."""
 
     impl = sa.String
@@ -168,9 +168,11 @@ DECISIONS = sa.Table(
     METADATA,
     _seq(),
     sa.Column("id", sa.String(32), nullable=False, unique=True),
-    sa.Column("kind", Word((DecisionKind,)), nullable=False),
+    sa.Column("kind", EnumColumn((DecisionKind,)), nullable=False),
     sa.Column("time", UtcTime, nullable=False),
-    sa.Column("verdict", Word((GateVerdict, GovernorVerdict, CircuitVerdict)), nullable=False),
+    sa.Column(
+        "verdict", EnumColumn((GateVerdict, GovernorVerdict, CircuitVerdict)), nullable=False
+    ),
     sa.Column("reasons", sa.JSON, nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
     sqlite_autoincrement=True,
@@ -193,7 +195,7 @@ OUTCOMES = sa.Table(
     sa.Column("flow_run", sa.String, nullable=False, unique=True),
     sa.Column("decision_id", sa.String(32), nullable=True),  # null: merged before it had one
     sa.Column("time", UtcTime, nullable=False),
-    sa.Column("outcome", Word((RunOutcome,)), nullable=False),
+    sa.Column("outcome", EnumColumn((RunOutcome,)), nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -206,7 +208,7 @@ ALERTS = sa.Table(
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("key", sa.String(64), nullable=False),  # what it is about: told once in a while
     sa.Column("text", sa.String, nullable=False),
-    sa.Column("told", Word((Told,)), nullable=False),
+    sa.Column("told", EnumColumn((AlertDelivery,)), nullable=False),
     sqlite_autoincrement=True,
 )
 # A stretch of predictions that monitoring judged together: seq in (after, until].
@@ -219,7 +221,7 @@ WINDOWS = sa.Table(
     sa.Column("after", _SEQ, nullable=False),
     sa.Column("until", _SEQ, nullable=False),
     sa.Column("rows", sa.Integer, nullable=False),
-    sa.Column("verdict", Word((WindowFinding,)), nullable=False),
+    sa.Column("verdict", EnumColumn((WindowFinding,)), nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -246,7 +248,7 @@ CHALLENGES = sa.Table(
     sa.Column("challenge", sa.String(32), nullable=False),
     sa.Column("number", sa.Integer, nullable=False),  # of the row in its challenge
     sa.Column("time", UtcTime, nullable=False),
-    sa.Column("event", Word((TrialEvent,)), nullable=False),
+    sa.Column("event", EnumColumn((TrialEvent,)), nullable=False),
     sa.Column("version", sa.Integer, sa.ForeignKey("versions.version"), nullable=False),
     sa.Column("bundle", sa.String(64), nullable=False),
     sa.Column("champion", sa.String(64), nullable=False),

@@ -66,7 +66,7 @@ class TrialEvent(StrEnum):
     STOPPED = "stopped"
 
 
-class Told(StrEnum):
+class AlertDelivery(StrEnum):
     """Of an alert."""
 
     NOT_YET = "not yet"

@@ -88,7 +88,7 @@ class Subject:
         return {self.hash(secret), pseudonyms.keyed(f"{self.kind}\0{value}", secret)}
 
 
-class Guard:
+class SuppressionFilter:
     """Filters documents of erased subjects, and pseudonymises ids and labels of the others.
 
     Args:
@@ -112,7 +112,7 @@ class Guard:
         self.left_out = 0
 
     @classmethod
-    def load(cls, paths: Paths, labels: Iterable[str]) -> Guard:
+    def load(cls, paths: Paths, labels: Iterable[str]) -> SuppressionFilter:
         """Loads the guard of this installation.
 
         Raises:

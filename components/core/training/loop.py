@@ -62,6 +62,14 @@ class TrainingConfig:
     target: Target
 
 
+class NullLogger:
+    """Takes the place of dvclive.Live where no curves are kept."""
+
+    def log_metric(self, name: str, value: float) -> None: ...
+
+    def next_step(self) -> None: ...
+
+
 def optimizer(config: TrainingConfig, steps: int, net: Any) -> Any:
     """Builds Adam (Kingma and Ba 2015) with the schedule and weight decay of `config`.
 

@@ -81,7 +81,7 @@ class DaskWorkers(Generic[R]):
 
     def submit(self, batch: Sequence[str]) -> Task[R]:
         # Without `pure` Dask would hash each batch to find equal ones.
-        future = self._client.submit(_guarded, self._work, Sealed(batch), pure=False)
+        future = self._client.submit(_guarded, self._work, RedactedBatch(batch), pure=False)
         return Task(batch, future)
 
     def result(self, task: Task[R]) -> list[R]:
@@ -143,7 +143,7 @@ def _has_certificate(security: Any) -> bool:
     return security.get_connection_args("client").get("ssl_context") is not None
 
 
-class Sealed:
+class RedactedBatch:
     """A batch whose repr shows no text, since Dask logs the arguments of a task."""
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -166,7 +166,7 @@ class Failure:
     message: str
 
 
-def _guarded(work: Work[R], sealed: Sealed) -> list[R] | Failure:
+def _guarded(work: Work[R], sealed: RedactedBatch) -> list[R] | Failure:
     """Runs a batch on a worker; checks the worker, which may have joined after the client."""
     from distributed import get_worker
 

@@ -11,12 +11,12 @@ from rich.table import Table
 
 from components.core import params as parameters
 from components.core.errors import UsageError
-from components.core.params import reference
+from components.core.params import documentation
 from flows.cli import common, output
 from flows.cli.common import Json, Project
 
 if TYPE_CHECKING:
-    from components.core.params.reference import Row
+    from components.core.params.documentation import Row
 
 _MARK = "*"
 
@@ -44,7 +44,7 @@ def add(app: typer.Typer, project: Project = common.read_project) -> None:
         settings, paths = project()
         rows = [
             row
-            for row in reference.in_effect(settings)
+            for row in documentation.in_effect(settings)
             if not section or f"{row.key}.".startswith(f"{section}.")
         ]
         if not rows:
@@ -74,11 +74,11 @@ def _print(rows: list[Row]) -> None:
     for name in ("", "setting", "value", "default", "unit or reason"):
         table.add_column(name, overflow="fold")
     for row in rows:
-        default = "required" if row.required else reference.shown(row.default)
+        default = "required" if row.required else documentation.shown(row.default)
         table.add_row(
             _MARK if row.changed else "",
             row.key,
-            escape(reference.shown(row.value)),
+            escape(documentation.shown(row.value)),
             escape(default) if row.changed else "",
             escape(row.reason or row.about),
         )

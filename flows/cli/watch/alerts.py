@@ -13,7 +13,7 @@ from components.core.errors import (
 )
 from components.core.ledger import Ledger
 from components.core.ledger import decisions as ledger_decisions
-from components.core.ledger.verdicts import Told
+from components.core.ledger.verdicts import AlertDelivery
 from components.core.params import Params
 from components.core.paths import Paths
 from flows.cli import common, output
@@ -74,7 +74,7 @@ def _test(params: Params, paths: Paths, ledger: Ledger, as_json: bool) -> None:
     alert = alerts.Alert("test", "A person tried whether alerts arrive.", now.isoformat())
     alerts.tell([alert], ledger, where, params.alerts, now)
     row = ledger_decisions.alerts(ledger, limit=1)[0]
-    if row["told"] != Told.TOLD:
+    if row["told"] != AlertDelivery.TOLD:
         raise StackError(
             f"Expected {len(where)} channels to take a message within "
             f"{params.alerts.timeout_seconds:g} s, not all did. See that each address is right "

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from components.core.errors import LedgerError
 from components.core.ledger import DECISIONS, WINDOWS, Ledger
 from components.core.ledger.verdicts import (
+    AlertDelivery,
     CircuitVerdict,
     DecisionKind,
     GateVerdict,
     GovernorVerdict,
     RunOutcome,
-    Told,
     TrialEvent,
     WindowFinding,
 )
@@ -41,7 +41,7 @@ WINDOW = {
             "released, kept, unchanged, refused, failed, crashed, merged, held back, interrupted",
         ),
         (TrialEvent, "start, step, passed, promoted, failed, stopped"),
-        (Told, "not yet, told, no channel"),
+        (AlertDelivery, "not yet, told, no channel"),
     ],
 )
 def test_the_words_that_releases_have_written(words: type[StrEnum], written: str) -> None:

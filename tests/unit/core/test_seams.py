@@ -22,18 +22,11 @@ from components.core.networks import parts
 from components.core.params.architectures import ARCHITECTURES, Network, architecture
 from components.core.params.train import section
 from components.core.training import batches
+from components.core.training.loop import NullLogger
 from components.gate import checks as gate_checks
 from tests.project import ROOT
 
 PROJECT = params.load(ROOT / "params.yaml")
-
-
-class Silent:
-    """Stands in for DVCLive."""
-
-    def log_metric(self, name: str, value: float) -> None: ...
-
-    def next_step(self) -> None: ...
 
 
 def easy(count: int) -> pl.DataFrame:
@@ -63,7 +56,7 @@ def test_an_architecture_is_its_settings_and_its_network(monkeypatch: pytest.Mon
     }  # fmt: skip
     text = PROJECT.text.model_copy(update={"min_count": 1})
     settings = PROJECT.model_copy(update={"train": section().model_validate(values), "text": text})
-    model, _, facts = train.fit("toy", settings, easy(20), easy(4), Silent())
+    model, _, facts = train.fit("toy", settings, easy(20), easy(4), NullLogger())
     assert (facts["architecture"], model.name) == ("toy", "toy")
     assert facts["validation_accuracy"] == 1.0
     assert set(settings.train.read_by("toy")) >= {"toy", "target"}

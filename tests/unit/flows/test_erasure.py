@@ -26,7 +26,7 @@ from flows.dvc.lockfile import Step
 from flows.dvc.stores import Library, open_stores
 from flows.erasure import certificate, lineage
 from flows.erasure import plan as erasure_plan
-from flows.erasure.certificate import Deeds
+from flows.erasure.certificate import ErasureLog
 from flows.erasure.lineage import Held, Traces
 from flows.erasure.plan import Plan
 
@@ -186,10 +186,10 @@ def test_a_tree_loses_rows_and_what_was_made_of_them(
 
 def test_deeds_survive_a_kill_in_the_middle_of_a_line(tmp_path: Path) -> None:
     path = tmp_path / "a.done"
-    Deeds(path).add("ledger", "v1 retired", "b1")
+    ErasureLog(path).add("ledger", "v1 retired", "b1")
     with path.open("a") as file:
         file.write('{"where": "led')
-    after = Deeds(path)
+    after = ErasureLog(path)
     after.add("cache", "object removed")
     assert [one["what"] for one in after.all] == ["v1 retired", "object removed"]
     assert after.new == 1
@@ -201,8 +201,8 @@ def test_deeds_survive_a_kill_in_the_middle_of_a_line(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_noted_is_not_noted_again(tmp_path: Path) -> None:
     path = tmp_path / "a.done"
-    Deeds(path).once("DVC cache", "object removed", "ab")
-    after = Deeds(path)
+    ErasureLog(path).once("DVC cache", "object removed", "ab")
+    after = ErasureLog(path)
     after.once("DVC cache", "object removed", "ab")
     after.once("DVC far", "object removed", "ab")
     assert [one["where"] for one in after.all] == ["DVC cache", "DVC far"]
@@ -284,7 +284,7 @@ def test_copies_and_unfinished_trainings_go_if_the_subject_was_found(
         paths.home / "drill" / "newsroom.parquet",
     ):
         tables.write_text("learned from somebody", file)
-    deeds = Deeds(tmp_path / "deeds")
+    deeds = ErasureLog(tmp_path / "deeds")
     plan = Plan("0123456789ab", "author", Traces(ids=ids))
     ledger = Ledger(ledgers.url(tmp_path / "ledger.sqlite"))
     erasure._forget(paths, ledger, plan, deeds)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from components.core.scrub import Finding, pseudonyms, replace
-from components.core.scrub.suppression import Guard, Subject
+from components.core.scrub.suppression import Subject, SuppressionFilter
 
 SECRET, OTHER = b"a secret", b"another secret"
 # One person each: case, spaces, invisible characters, full width, composition, look-alikes.
@@ -64,7 +64,7 @@ def test_what_0_1_0_wrote_is_found() -> None:
         label: str | None
         author: str | None
 
-    guard = Guard([("author", hash_)], SECRET, OTHER, ["sport"])
+    guard = SuppressionFilter([("author", hash_)], SECRET, OTHER, ["sport"])
     assert guard.admit(Raw("mine/1", "a text", "sport", name)) is None
     assert guard.admit(Raw("mine/1", "a text", "sport", "Bob")) is not None
 

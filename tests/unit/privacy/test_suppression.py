@@ -12,7 +12,7 @@ from components.core import keys, tables
 from components.core.errors import DataError, UsageError
 from components.core.paths import Paths
 from components.core.scrub import pseudonyms, suppression
-from components.core.scrub.suppression import Guard, Subject
+from components.core.scrub.suppression import Subject, SuppressionFilter
 from components.sources import RawDocument
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -97,7 +97,7 @@ def test_the_guard_leaves_out_whom_the_list_names(
 ) -> None:
     assert suppression.add(paths, subject, NOW)
     assert not suppression.add(paths, subject, NOW)
-    guard = Guard.load(paths, LABELS)
+    guard = SuppressionFilter.load(paths, LABELS)
     ids = [found.id for raw in ALL if (found := guard.admit(raw)) is not None]
     assert ["anon" if "anon-" in id_ else id_ for id_ in ids] == left
     assert guard.left_out == len(ALL) - len(left)
@@ -117,33 +117,36 @@ def test_a_clone_obeys_what_the_installation_knows_and_what_git_brings(paths: Pa
     clone = Paths(paths.home / "workspace", paths.home)
     tables.write_json(suppression.EMPTY, suppression.pinned_file(clone.root))
     suppression.add(paths, Subject("author", "Ann"), NOW)
-    guard = Guard.load(clone, LABELS)  # an old commit, whose own list is empty
+    guard = SuppressionFilter.load(clone, LABELS)  # an old commit, whose own list is empty
     assert guard.admit(RawDocument("s/1", "a text", author="ann")) is None
     assert suppression.pin(clone)  # so that DVC runs ingest anew
     assert not suppression.pin(clone)
     suppression.home_file(paths).unlink()  # the installation was reset, git still knows
-    assert Guard.load(clone, LABELS).admit(RawDocument("s/1", "a text", author="ann")) is None
+    assert (
+        SuppressionFilter.load(clone, LABELS).admit(RawDocument("s/1", "a text", author="ann"))
+        is None
+    )
 
 
 def test_with_another_key_nothing_is_taken_in(paths: Paths) -> None:
     suppression.add(paths, Subject("author", "Ann"), NOW)
     elsewhere = Paths(paths.root, paths.home.parent / "another home")
     with pytest.raises(DataError, match=r"suppression\.key"):
-        Guard.load(elsewhere, LABELS)
+        SuppressionFilter.load(elsewhere, LABELS)
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"subjects": [1], "rotations": 0}', "no JSON"])
 def test_a_broken_list_is_refused(paths: Paths, content: str) -> None:
     tables.write_text(content, suppression.pinned_file(paths.root))
     with pytest.raises(DataError):
-        Guard.load(paths, LABELS)
+        SuppressionFilter.load(paths, LABELS)
 
 
 def test_an_empty_list_changes_nothing(paths: Paths) -> None:
     tables.write_json(suppression.EMPTY, suppression.pinned_file(paths.root))
     assert not suppression.pin(paths)
     assert not suppression.home_file(paths).exists()
-    guard = Guard.load(paths, LABELS)
+    guard = SuppressionFilter.load(paths, LABELS)
     assert [guard.admit(raw) for raw in ALL[:3]] == ALL[:3]
 
 
@@ -174,5 +177,8 @@ def test_a_new_pseudonym_key_unlinks_and_makes_ingest_run_anew(paths: Paths) -> 
     assert len(after) == len(before) == 32
     assert pseudonyms.pseudonym("Ann", before) != pseudonyms.pseudonym("Ann", after)
     assert tables.read_json(suppression.pinned_file(paths.root))["rotations"] == 1
-    assert Guard.load(paths, LABELS).admit(RawDocument("s/1", "text", author="Ann")) is None
+    assert (
+        SuppressionFilter.load(paths, LABELS).admit(RawDocument("s/1", "text", author="Ann"))
+        is None
+    )
     assert (paths.keys / keys.PSEUDONYM).stat().st_mode & 0o777 == 0o600

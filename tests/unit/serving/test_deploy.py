@@ -10,7 +10,7 @@ import pytest
 import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
 
-from flows import control_plane, prefect_server
+from flows import prefect_auth, prefect_server
 from serving.http.shutdown import LAST_SECONDS
 from tests.served import PROJECT
 
@@ -81,7 +81,7 @@ def test_prefect_asks_for_a_password_that_only_the_worker_knows() -> None:
         for name, value in settings["environment"].items()
         if value == secret
     }
-    assert known == {("prefect", control_plane.SERVER), ("worker", control_plane.CLIENT)}
+    assert known == {("prefect", prefect_auth.SERVER), ("worker", prefect_auth.CLIENT)}
     assert services["prefect"]["command"][:3] == ["python", "-m", "flows.prefect_server"]
     assert "*" not in services["prefect"]["environment"][prefect_server.HOSTS]
     of_pods = {
@@ -92,7 +92,7 @@ def test_prefect_asks_for_a_password_that_only_the_worker_knows() -> None:
         if entry.get("valueFrom", {}).get("secretKeyRef", {}).get("name") == "newsloop-prefect"
     }
     assert of_pods == {
-        ("prefect", control_plane.SERVER), ("newsloop-worker", control_plane.CLIENT),
+        ("prefect", prefect_auth.SERVER), ("newsloop-worker", prefect_auth.CLIENT),
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from serving.http import api_keys
 from serving.http.api_keys import Keys
 from serving.http.auth import Access, Headers, is_local
 from serving.http.gateway import Gateway
-from serving.http.limits import Rates
+from serving.http.limits import RateLimiter
 
 TIME = datetime(2026, 1, 5, 3, tzinfo=UTC)
 PARAMS = Path(__file__).resolve().parents[3] / "params.yaml"
@@ -352,7 +352,7 @@ def test_each_key_has_its_rate(tmp_path: Path) -> None:
 
 def test_tokens_come_back_with_time() -> None:
     now = [0.0]
-    rates = Rates(2, 3, clock=lambda: now[0])
+    rates = RateLimiter(2, 3, clock=lambda: now[0])
     for _ in range(3):
         rates.take("a")
     for at, free in ((0.0, 0), (0.4, 0), (0.5, 1), (100.0, 3)):

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from serving.http.classify_route import Direct, traced
+from serving.http.classify_route import ClassifyApp, traced
 from serving.http.gateway import BEGUN
 from serving.metrics import Metrics
 from serving.models.batcher import Batcher
@@ -66,7 +66,7 @@ def ask(metrics: Metrics, provider: TracerProvider | None) -> list[dict[str, Any
             "query_string": b"", "scheme": "http", "server": ("127.0.0.1", 1),
             BEGUN: time.monotonic() - 0.01,
         }  # fmt: skip
-        await traced(Direct(answer, metrics), provider)(scope, receive, send)
+        await traced(ClassifyApp(answer, metrics), provider)(scope, receive, send)
         await batcher.close()
         return sent
 

@@ -17,7 +17,7 @@ from components.core.target import SingleLabel
 from components.core.tokenizers import words as word_tokenizer
 from components.core.training import batches
 from components.core.training import tfidf as tfidf_tables
-from components.experiments.crossvalidate import Silent
+from components.core.training.loop import NullLogger
 from components.train import linear_head
 from tests.project import LABELS, articles
 
@@ -103,7 +103,7 @@ def test_it_is_about_as_good_as_its_peer_on_real_news() -> None:
         )
         for name, span in rows.items()
     }
-    net, encoder, facts = train.fit("linear", PROJECT, sides["learn"], sides["stop"], Silent())
+    net, encoder, facts = train.fit("linear", PROJECT, sides["learn"], sides["stop"], NullLogger())
     texts, actual = sides["asked"]["text"].to_list(), sides["asked"]["label"].to_numpy()
     said = np.asarray(net(encoder([one.encode() for one in texts])[0])["probabilities"])
     errors = (np.array(PROJECT.ingest.labels)[said.argmax(axis=1)] != actual).sum()

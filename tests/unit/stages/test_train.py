@@ -46,7 +46,7 @@ def test_principal_directions_have_unit_spread_and_a_fixed_sign() -> None:
     assert (directions[abs(directions).argmax(axis=0), [0, 1]] > 0).all()
 
 
-class Silent:
+class RecordingLogger:
     """Stands in for DVCLive."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ def test_an_architecture_learns_what_is_easy(name: Any) -> None:
             "text": parameters.Text(vocabulary=100, min_count=1),
         }
     )
-    live = Silent()
+    live = RecordingLogger()
     model, encoder, facts = train.fit(name, settings, easy(240, 1), easy(60, 2), live)
     assert facts["validation_accuracy"] >= 0.95
     assert facts["architecture"] == name

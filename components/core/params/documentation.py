@@ -1,6 +1,6 @@
 """List of every key with default and unit or reason: docs/params.md, and `newsloop params`.
 
-python -m components.core.params.reference > docs/params.md
+python -m components.core.params.documentation > docs/params.md
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _HEAD = """# Settings
 default. `newsloop params` prints the values in effect in a project; `newsloop params --changed`
 prints only those that differ from the defaults.
 
-`python -m components.core.params.reference > docs/params.md` writes this page from the classes in
-`components/core/params/`; a test compares both.
+`python -m components.core.params.documentation > docs/params.md` writes this page from the classes
+in `components/core/params/`; a test compares both.
 """
 
 

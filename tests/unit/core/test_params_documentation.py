@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from components.core import params
 from components.core.errors import UsageError
-from components.core.params import reference
+from components.core.params import documentation
 from components.core.paths import Paths
 from flows.cli.administer import params as cli_params
 
@@ -35,11 +35,13 @@ TURNED = params.parse(
 
 def test_the_page_is_what_the_classes_say() -> None:
     page = (ROOT / "docs" / "params.md").read_text(encoding="utf-8")
-    assert page == reference.markdown(), "python -m components.core.params.reference makes it anew"
+    assert page == documentation.markdown(), (
+        "python -m components.core.params.documentation makes it anew"
+    )
 
 
 def test_every_key_has_a_unit_or_reason() -> None:
-    rows = reference.in_effect(params.load(ROOT / "params.yaml"))
+    rows = documentation.in_effect(params.load(ROOT / "params.yaml"))
     assert [row.key for row in rows if not (row.reason or row.about)] == []
     assert len(rows) > 250
 
@@ -47,7 +49,7 @@ def test_every_key_has_a_unit_or_reason() -> None:
 def test_the_file_that_people_edit_is_short_and_has_the_defaults() -> None:
     path = ROOT / "params.yaml"
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 120
-    changed = [row.key for row in reference.in_effect(params.load(path)) if row.changed]
+    changed = [row.key for row in documentation.in_effect(params.load(path)) if row.changed]
     assert changed == ["ingest.labels", "ingest.sources"]
 
 
