@@ -16,11 +16,12 @@ from tests import object_store, postgres, tiny
 _READABLE = 20  # bytes that still say something as a test's name
 # The files that take longest, the longest first. Each is one worker's, so none may begin late.
 _LONG = (
-    "test_drills.py", "test_loop.py", "test_erase.py", "test_privacy.py", "test_bad_input.py",
-    "test_bad_data.py", "test_service.py", "test_killed_training.py", "test_dask.py",
-    "test_architectures.py", "test_kills.py", "test_rollback.py", "test_swaps.py",
-    "test_service_attacks.py", "test_two_services.py", "test_verdicts.py", "test_remote_s3.py",
-    "test_hardware.py",
+    "test_lost_processes.py", "test_upgrade.py", "test_drills.py", "test_loop.py",
+    "test_erase.py", "test_privacy.py", "test_bad_input.py", "test_bad_data.py",
+    "test_service.py", "test_killed_training.py", "test_dask.py", "test_architectures.py",
+    "test_kills.py", "test_rollback.py", "test_swaps.py", "test_service_attacks.py",
+    "test_two_services.py", "test_verdicts.py", "test_remote_s3.py", "test_hardware.py",
+    "test_feedback_attacks.py", "test_state.py", "test_stalled_servers.py",
 )  # fmt: skip
 
 # Modules, tests and fixtures are no garbage; by default all of them are looked through each time
@@ -39,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Unit tests come first, then what takes long, then the rest in the order of the folders."""
 
     def place(item: pytest.Item) -> int:
-        if item.path.parent.name == "unit":
+        if "unit" in item.path.parts:
             return -1
         return _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG)
 

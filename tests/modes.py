@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_ENTER = stat.S_IXGRP | stat.S_IXOTH
 
 
 def readable_by_others(root: Path, home: Path) -> list[str]:
-    """Paths in the state, the data and DVC's cache on which group or others have any right.
+    """Paths in the state, the data and DVC's cache that group or others can get at.
 
-    All folders count. Of files, two kinds do not, whose folders are closed: DVC's objects, to which
-    DVC gives the mode 0444, and the code in a bento, which has the mode of the checkout.
+    What lies in a folder that they cannot enter does not count: DVC and git make files of the mode
+    0444, whatever the umask.
 
     Args:
         root, home: of a project.
     """
     folders = (home, root / "data", root / ".dvc" / "cache", root / ".dvc" / "tmp")
-    found = []
-    for folder in folders:
-        for path in (folder, *folder.rglob("*")):
-            mode = path.lstat().st_mode if path.exists() else 0
-            if not stat.S_ISDIR(mode) and ("md5" in path.parts or "bento" in path.parts):
-                continue
-            if not stat.S_ISLNK(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
-                found.append(f"{stat.filemode(mode)} {path}")
-    return found
+    return [found for folder in folders if folder.exists() for found in _open(folder)]
+
+
+def _open(path: Path) -> Iterator[str]:
+    mode = path.lstat().st_mode
+    if not stat.S_ISLNK(mode) and mode & _OTHERS:
+        yield f"{stat.filemode(mode)} {path}"
+    if stat.S_ISDIR(mode) and mode & _ENTER:
+        for entry in os.scandir(path):
+            yield from _open(Path(entry.path))

@@ -44,7 +44,8 @@ def _project(make: bool) -> tuple[Params, Paths]:
         environment.settle(params, paths, make)
     except OSError as error:
         raise NewsloopError(
-            f"Expected to write in {paths.home}, got: {cause_and_remedy(error)}"
+            f"Expected to write in {paths.home}, got: {cause_and_remedy(error)} Or set "
+            "NEWSLOOP_HOME to another folder."
         ) from error
     environment.quiet_console()
     return params, paths

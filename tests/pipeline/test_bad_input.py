@@ -78,7 +78,7 @@ def unreadable(project: Project) -> None:
 
 
 CASES: list[tuple[str, Callable[[Project], None], int, list[str]]] = [
-    ("unknown key", settings({"train.epoch": 3}), 2, ["train.epoch", "no key"]),
+    ("unknown key", settings({"train.epoch": 3}), 2, ["train.epoch", "unknown key"]),
     ("wrong type", settings({"train.epochs": "many"}), 2, ["train.epochs", "'many'"]),
     (
         "missing source",

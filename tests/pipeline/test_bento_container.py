@@ -28,7 +28,13 @@ IMPORTED = (
     "print(*{name.partition('.')[0] for name in sys.modules})"
 )
 
-OPTIONAL = ("h2", "hpack", "hyperframe", "sniffio")  # that httpx takes where it finds them
+OPTIONAL = (
+    "h2",
+    "hpack",
+    "hyperframe",
+    "sniffio",
+    "socksio",
+)  # that httpx takes where it finds them
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import marshal
+import re
 import struct
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from components.core.errors import BundleError
 _CACHE = "__pycache__"
 _ASSETS = "assets"  # of a SavedModel, which TensorFlow makes even where there are none
 _HEADER_BYTES = 16  # of a .pyc file (PEP 552)
+_UNFINISHED = re.compile(r"\.pyc\.\d+\Z")  # a .pyc file that Python is writing
 _32_BITS = 0xFFFFFFFF
 
 
@@ -113,15 +115,16 @@ def _is_compiled(cache: Path) -> bool:
     """Tests that a file of __pycache__ is what this Python makes of the source beside the folder.
 
     Python runs such a file in place of the source if only its time and size fit. It runs none whose
-    source is gone, or has another time or size: these pass.
+    source is gone, or has another time or size, and none that another Python or pytest wrote, or
+    that is being written: these pass.
     """
     name, _, end = cache.stem.partition(".")
     tag, _, level = end.partition(".opt-")
     source = cache.parent.parent / f"{name}.py"
     optimize = level or "0"
-    if tag != sys.implementation.cache_tag or cache.suffix != ".pyc" or not optimize.isdecimal():
-        return False
-    if not source.exists():
+    if cache.suffix != ".pyc":
+        return _UNFINISHED.search(cache.name) is not None
+    if tag != sys.implementation.cache_tag or not optimize.isdecimal() or not source.exists():
         return True
     header = cache.read_bytes()[:_HEADER_BYTES]
     state = source.stat()

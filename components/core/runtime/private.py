@@ -9,9 +9,11 @@ from pathlib import Path
 
 UMASK = 0o077  # new files 0600, new folders 0700
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-# What lies in the folder of the state. Where something else lies there too, that folder is not ours
-# alone, and keeps its rights.
+# What lies in the folder of the state. In a folder of another name than `.newsloop` something else
+# may lie there too: then that folder is not ours alone, and keeps its rights.
+_OWN_NAME = ".newsloop"
 _FOLDERS = [
+    "ahead",
     "bentoml",
     "bundles",
     "certificates",
@@ -41,10 +43,8 @@ _FOLDERS = [
     "workspace",
 ]
 _FILES = ["alerts.yaml", "learning.lock", "ledger-away.json", "release.json", "status.json"]
-_DATABASES = ["feeds.sqlite", "ledger.sqlite", "scrub-cache.sqlite"]
-STATE = frozenset(
-    [*_FOLDERS, *_FILES, *(name + end for name in _DATABASES for end in ("", "-wal", "-shm"))]
-)
+_DATABASES = ("feeds.sqlite", "ledger.sqlite", "scrub-cache.sqlite")  # and files named after them
+STATE = frozenset([*_FOLDERS, *_FILES])
 
 
 def keep_private() -> None:
@@ -61,12 +61,19 @@ def close_state(root: Path, home: Path) -> None:
         root: of the project, with its data and DVC's cache.
         home: the folder of the state.
     """
-    for name in STATE:
-        _close(home / name)
-    if home.is_dir() and STATE.issuperset(path.name for path in home.iterdir()):
-        _restrict(home)
+    if home.is_dir():
+        entries = list(home.iterdir())
+        own = entries if home.name == _OWN_NAME else [path for path in entries if _is_state(path)]
+        for path in own:
+            _close(path)
+        if len(own) == len(entries):
+            _restrict(home)
     for name in ("data", ".dvc/cache", ".dvc/tmp"):
         _close(root / name)
+
+
+def _is_state(path: Path) -> bool:
+    return path.name in STATE or path.name.startswith(_DATABASES)
 
 
 def _close(path: Path) -> None:
