@@ -165,9 +165,11 @@ class _Running:
             self._commands.write(json.dumps(arguments) + "\n")
             self._commands.flush()
         answer = b""
+        poll = select.poll()  # select() fails in a process with many open files
+        poll.register(self._stdout, select.POLLIN)
         while not (over := _STATUS.search(answer)):
-            # Not blocked for long: a signal's handler runs between two calls.
-            while not select.select([self._stdout], [], [], _POLL_SECONDS)[0]:
+            # Short waits, because Python runs signal handlers between two calls.
+            while not poll.poll(_POLL_SECONDS * 1000):
                 if time.monotonic() > deadline:
                     raise TimeoutError
             more = os.read(self._stdout.fileno(), _READ)

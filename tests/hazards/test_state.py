@@ -74,7 +74,7 @@ def metric(project: Project, name: str) -> int:
 
 def backup(project: Project) -> Path:
     """A copy of the ledger, as `sqlite3 .backup` makes one."""
-    copy = project.paths.home / "backup.sqlite"
+    copy = project.paths.root / "backup.sqlite"
     with (
         closing(sqlite3.connect(project.paths.ledger)) as source,
         closing(sqlite3.connect(copy)) as target,
@@ -125,7 +125,7 @@ def test_a_ledger_that_is_replaced_in_one_step_gets_what_comes_afterwards(
 
 
 def test_a_ledger_that_is_moved_away_and_back_loses_nothing(project: Project) -> None:
-    aside = project.paths.home / "aside.sqlite"
+    aside = project.paths.root / "aside.sqlite"
     project.paths.ledger.rename(aside)
     ids = classify(project)
     wait_for("notice", lambda: metric(project, "newsloop_ledger_away") == 1, NOTICED_SECONDS)
@@ -134,7 +134,7 @@ def test_a_ledger_that_is_moved_away_and_back_loses_nothing(project: Project) ->
 
 
 def test_an_empty_file_in_its_place_is_no_ledger(project: Project) -> None:
-    copy = shutil.copy(backup(project), project.paths.home / "kept.sqlite")
+    copy = shutil.copy(backup(project), project.paths.root / "kept.sqlite")
     project.paths.ledger.unlink()
     project.paths.ledger.touch()
     ids = classify(project)

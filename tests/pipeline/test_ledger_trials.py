@@ -94,6 +94,7 @@ def test_who_promote_at_once_promote_once(ledger: Ledger) -> None:
 
 _GOING_BACK = """
 import sys
+import time
 from datetime import UTC, datetime
 from components.core.errors import ChampionChanged, NoWayBack
 from components.core.ledger import Ledger, deployments
@@ -107,6 +108,7 @@ while True:
         champion, _ = deployments.way_back(ledger)
         deployments.roll_back(ledger, champion, datetime.now(UTC), "a test")
         steps += 1
+        time.sleep(0.005)  # the other process has its turn
     except ChampionChanged:
         continue
     except NoWayBack:
