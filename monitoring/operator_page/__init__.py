@@ -162,7 +162,7 @@ def _cards(
     labelled = [one for one in windows if one.accuracy]
     newest = windows[-1] if windows else None
     cards = [
-        _card("champion", champion.tag, f"since {_time(champion.time)}: {champion.reason}"),
+        _card("champion", champion.tag, f"since {_time(champion.time)}: {_brief(champion.reason)}"),
         _card("in a day", f"{sum(one.rows for one in day)} predictions", f"{len(day)} windows"),
     ]
     found = champion.metrics.get("accuracy")
@@ -186,6 +186,15 @@ def _held(ledger: Ledger) -> list[dict[str, str]]:
     count = len(labels.aside(ledger, "suspect"))
     more = "look at them by newsloop labels --suspects"
     return [_card("held back", f"{count} labels that look wrong", more)] if count else []
+
+
+def _brief(reason: str) -> str:
+    """Keeps what a reason begins with; the table of versions has all of it.
+
+    >>> _brief("2 of 9 signals drifted in 60 predictions: label (p = 0.01). There are 60 labels.")
+    '2 of 9 signals drifted in 60 predictions'
+    """
+    return reason.partition(": ")[0].partition(". ")[0]
 
 
 def _card(name: str, value: str, more: str) -> dict[str, str]:
