@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -148,7 +149,9 @@ def test_what_one_caller_says_of_a_worse_model_is_heard_from_the_second_on(
     champion = service.ledger.champion()
     assert champion is not None
     assert champion.bundle == good.bundle
-    assert f"returned by itself: {bad.tag}: accuracy 30 of 120 labelled texts" in champion.reason
+    # The second honest caller may suffice before the third one's labels arrive.
+    expected = rf"returned by itself: {bad.tag}: accuracy 30 of (90|120) labelled texts"
+    assert re.search(expected, champion.reason)
 
 
 def test_one_labeller_with_the_scope_label_suffices(
