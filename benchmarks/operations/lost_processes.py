@@ -148,7 +148,7 @@ def rows(ledger: Ledger, column: sa.Column[Any]) -> Counter[str]:
 
 
 def compared(traffic: Traffic, ours: Stack, kills: list[float]) -> dict[str, Any]:
-    """What was answered with 200, beside what the ledger holds."""
+    """Compares the answers with status 200 with the rows of the ledger."""
     ledger = Ledger(ledgers.url(ours.paths.ledger))
     try:
         predicted, labelled = rows(ledger, PREDICTIONS.c.id), rows(ledger, LABELS.c.prediction_id)

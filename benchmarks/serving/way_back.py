@@ -1,4 +1,4 @@
-"""How often a champion goes back because of labels: equal to the one before, better, and worse.
+"""Share of champions that go back because of labels: equal to the one before, better, and worse.
 
     python benchmarks/serving/way_back.py                  # half a minute
     python benchmarks/serving/way_back.py --runs 2000

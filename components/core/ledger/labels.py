@@ -1,4 +1,4 @@
-"""Who sent which labels, how many one caller may send, and which of them count no more.
+"""Labels by caller: list, rate, withdrawal and suspects.
 
 A label that is set aside moves from LABELS to SET_ASIDE, so that nothing that reads labels can
 forget to leave it out; `take_back` moves it back with the number that it had.
