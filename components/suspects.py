@@ -51,7 +51,7 @@ def hold(params: Params, paths: Paths, now: datetime) -> int:
 
 
 def suspects(known: pl.DataFrame, sent: list[tuple[str, str]], params: Params) -> list[int]:
-    """Which of the labelled texts that people sent look like another class.
+    """Selects the labelled texts that look like another class than their label.
 
     Args:
         known: validated documents of other sources, with text and label.

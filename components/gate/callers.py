@@ -1,4 +1,4 @@
-"""What the gate decides whichever caller's labels are left out; docs/feedback.md says why.
+"""Checks of the gate that stand whichever caller's labels are left out; see docs/feedback.md.
 
 The labels of one caller may be wrong on purpose. So a proof that the candidate is better has to
 hold without each of them, and what speaks against a candidate has to be found without each of them.

@@ -56,7 +56,7 @@ class Check:
 
 @dataclass(frozen=True)
 class GateEvidence:
-    """What is known of a candidate.
+    """Evidence on a candidate.
 
     Attributes:
         measured: metrics.json.

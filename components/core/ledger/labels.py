@@ -32,7 +32,7 @@ _TOGETHER = 400  # values in one statement; SQLite takes 999 at least
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sends labels.
+    """Caller of labels.
 
     Attributes:
         caller: the id of its API key, or LOOPBACK.
@@ -47,7 +47,7 @@ OPERATOR = Sender("operator", trusted=True)  # who types commands on this machin
 
 
 def sent(ledger: Ledger, caller: str, since: datetime) -> int:
-    """How many labels this caller has sent since then, those that were set aside included."""
+    """Counts the labels of this caller since then, with those that were set aside."""
     counts = [
         sa.select(sa.func.count()).where(table.c.caller == caller, table.c.time > since)
         for table in (LABELS, SET_ASIDE)
