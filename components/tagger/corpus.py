@@ -228,7 +228,7 @@ def sentences(count: int, chosen: Sequence[str], seed: int) -> Iterator[Piece]:
 
 
 def persons(texts: Sequence[str], model: str) -> list[list[tuple[int, int]]]:
-    """Where spaCy sees persons in `texts`, and where their names stand again unseen."""
+    """Returns spaCy's persons in `texts`, and the unmarked repetitions of their names."""
     import spacy
 
     nlp = spacy.load(model, exclude=["tagger", "parser", "lemmatizer", "attribute_ruler"])
