@@ -107,8 +107,9 @@ def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bo
     from flows.dvc.pipeline import StageOutcome
 
     links = {
+        "all pages": _file(paths.home_page),
         "Data Docs": _file(paths.data_docs / "index.html"),
-        "evaluation": _file(paths.evaluated / "report.html"),
+        "evaluation": _file(paths.home / "reports" / "evaluation.html"),
         "privacy": _file(Path(summary["privacy"]["page"])),
         **({"gate": page} if (page := _decision_page(summary, paths)) else {}),
         "Prefect run": f"{server.removesuffix('/api')}/runs/flow-run/{summary['flow_run']}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -10,13 +9,12 @@ import typer
 from components.core.runtime import interrupts
 from flows import environment, privacy_report
 from flows.cli import common, output
-from flows.cli.common import Json, OpenLedger, Project
+from flows.cli.common import Json, Project
 
 
 def add(
     app: typer.Typer,
     project: Project = common.project,
-    open_ledger: OpenLedger = common.open_ledger,
 ) -> None:
     """Registers the command."""
 
@@ -49,7 +47,5 @@ def add(
         from flows.learning import learning
 
         summary = learning(str(paths.root), str(paths.home), reason, in_place=True)
-        summary["privacy"] = privacy_report.write(
-            paths, privacy_report.collect(paths, open_ledger(paths)), datetime.now(UTC)
-        )
+        summary["privacy"] = privacy_report.read(paths)
         output.learning(summary, paths, environment.server_url(params), as_json)
