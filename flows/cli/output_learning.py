@@ -57,7 +57,7 @@ def show(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bool) 
 def links(summary: Mapping[str, Any], paths: Paths, server: str) -> dict[str, str]:
     """Addresses of the pages that exist, by name; those of the gate for each candidate."""
     pages = {
-        "home": paths.home / "home.html",
+        "home": paths.home_page,
         "Data Docs": paths.data_docs / "index.html",
         "evaluation": paths.evaluated / "report.html",
         "privacy": Path(summary["privacy"]["page"]),

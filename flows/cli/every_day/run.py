@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -51,7 +52,7 @@ def add(
 
         def end(summary: dict[str, Any]) -> None:
             summary["privacy"] = privacy_report.write(
-                paths, privacy_report.collect(paths, open_ledger(paths))
+                paths, privacy_report.collect(paths, open_ledger(paths)), datetime.now(UTC)
             )
             output_learning.show(summary, paths, environment.server_url(params), as_json)
 

@@ -55,7 +55,7 @@ def shown(
     as_json: bool = False,
 ) -> str:
     paths = Paths(folder, folder)
-    for page in (paths.home / "home.html", *(paths.decisions / f"{d['id']}.html"
+    for page in (paths.home_page, *(paths.decisions / f"{d['id']}.html"
                  for d in found["decisions"])):  # fmt: skip
         page.parent.mkdir(exist_ok=True)
         page.touch()
@@ -85,7 +85,7 @@ def test_a_refused_run_ends_with_all_that_a_person_needs(
         "            2. Add linear.",
         "`newsloop promote abcdefabcdef --because ...` releases textcnn anyway",
         "version     none (refused)",
-        f"home        {(tmp_path / 'home.html').as_uri()}",
+        f"home        {Paths(tmp_path, tmp_path).home_page.as_uri()}",
         f"gate, linear  {(tmp_path / 'decisions' / 'linear.html').as_uri()}",
         f"gate        {(tmp_path / 'decisions' / 'textcnn.html').as_uri()}",
     ):
