@@ -194,7 +194,7 @@ def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: S
     champion = None if in_place else ledger.champion()
     if champion:
         paths = workspace.prepare(paths, champion)
-    with process.kept(paths):
+    with process.shared(paths):
         if champion:
             pipeline.checkout(paths)
             pipeline.verify(paths)

@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from components.core import bundle, params, tables
+from components.core import bundle, pages, params, tables
 from components.core import target as targets
 from components.core.errors import DataError
 from components.core.ledger import Champion, Ledger, decisions
@@ -292,8 +292,9 @@ def record(decision: Decision, paths: Paths, ledger: Ledger, now: datetime) -> N
         return
     details = decision.as_dict()
     tables.write_json(details, paths.decisions / f"{decision.id}.json")
-    page = report.render(details, now)
-    tables.write_text(page, paths.decisions / f"{decision.id}.html")
+    page = paths.decisions / f"{decision.id}.html"
+    heading = pages.Heading.of(paths, page, f"candidate {decision.candidate[:12]}", now)
+    tables.write_text(report.render(details, heading), page)
     ledger.add_decision(
         {
             "id": decision.id,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from importlib.resources import files
 from typing import Any
 
+from components.core import pages
 from components.core.ledger.verdicts import GateVerdict
 from components.gate.checks import CheckKind
 
@@ -22,27 +21,25 @@ _ANSWERS = {
 }
 
 
-def render(decision: dict[str, Any], now: datetime) -> str:
+def render(decision: dict[str, Any], heading: pages.Heading) -> str:
     """The page.
 
     Args:
         decision: as `gate.Decision.as_dict` gives it.
-        now: UTC.
+        heading: of the page.
     """
-    from jinja2 import Environment, select_autoescape
-
-    source = files("components.gate").joinpath("report.html.j2").read_text("utf-8")
-    environment = Environment(autoescape=select_autoescape(default=True))
-    environment.filters["number"] = number
     groups = [
         (title, [check for check in decision["checks"] if check["kind"] == kind])
         for kind, title in _TITLES.items()
     ]
-    return environment.from_string(source).render(
+    return pages.render(
+        __package__,
+        "report.html.j2",
+        heading,
+        {"number": number},
         decision=decision,
         answer=_ANSWERS[decision["verdict"]],
         groups=[(title, checks) for title, checks in groups if checks],
-        time=now.strftime("%Y-%m-%d %H:%M"),
     )
 
 

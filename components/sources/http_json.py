@@ -17,7 +17,7 @@ from components.sources.http import Getter, HttpAnswer, getter, shown
 from components.sources.reader import Fingerprint, Pin, RawDocument, SourceReader, printable
 from components.sources.rows import document, faulty, needed
 
-_COLUMNS = ("text", "label", "id", "time", "author")
+_COLUMNS = ("text", "label", "id", "time", "author", "part")
 
 
 class HttpJsonReader(SourceReader):
@@ -86,7 +86,7 @@ class HttpJsonReader(SourceReader):
     def _document(self, item: Any, number: int) -> RawDocument:
         if not isinstance(item, dict):
             return faulty(str(number), "the item is no object", self.source)
-        names = {getattr(self.source, key) for key in _COLUMNS}
+        names = {name for key in _COLUMNS if (name := getattr(self.source, key))}
         return document({name: dig(item, name) for name in names}, number, self.source)
 
     def _watermark(self, item: Any) -> Any:

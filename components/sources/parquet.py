@@ -54,8 +54,8 @@ class ParquetReader(FileReader):
         for key in needed(source):
             if getattr(source, key) not in there:
                 raise self._without_column(key, there)
-        wanted = (source.text, source.label, source.id, source.time, source.author)
-        columns = [name for name in dict.fromkeys(wanted) if name in there]
+        wanted = (source.text, source.label, source.id, source.time, source.author, source.part)
+        columns = [name for name in dict.fromkeys(there) if name in wanted]
         for name in columns:
             # One row of a list may hold any number of values.
             if pa.types.is_nested(schema.field(name).type):

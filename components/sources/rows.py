@@ -10,12 +10,25 @@ from components.core.params import Source
 from components.sources.budget import MIB
 from components.sources.reader import RawDocument
 
+# Names of the sides of an official split, in any case -> side.
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "development": "validation",
+    "test": "test",
+    "testing": "test",
+}
 _LONGEST_NAME = 10_000  # characters of an id, label or author; thousands are kept at a time
 
 
 def needed(source: Source) -> tuple[str, ...]:
     """Returns the keys of `source` whose columns are required."""
-    return ("text",) if source.fixed_label is not None else ("text", "label")
+    keys = ("text",) if source.fixed_label is not None else ("text", "label")
+    return keys if source.part is None else (*keys, "part")
 
 
 def named_label(label: str | None, source: Source) -> str | None:
@@ -44,6 +57,7 @@ def document(row: Mapping[str, Any], number: int, source: Source, prefix: str = 
         label = None if source.fixed_label is not None else _scalar(row, source.label)
         author = _scalar(row, source.author)
         time = _time(row, source.time)
+        part = None if source.part is None else _part(row, source.part)
         text = row.get(source.text)
         if not isinstance(text, str):
             came = "none" if text is None else f"a value of type {type(text).__name__}"
@@ -55,7 +69,8 @@ def document(row: Mapping[str, Any], number: int, source: Source, prefix: str = 
         return faulty(name or f"{prefix}{number}", str(bad), source)
     if source.fixed_label is not None or source.label_names:
         label = named_label(label, source)
-    return RawDocument(f"{source.name}/{name or f'{prefix}{number}'}", text, label, time, author)
+    name = name or f"{prefix}{number}"
+    return RawDocument(f"{source.name}/{name}", text, label, time, author, part=part)
 
 
 def faulty(name: str, fault: str, source: Source) -> RawDocument:
@@ -102,6 +117,18 @@ def _scalar(row: Mapping[str, Any], column: str) -> str | None:
     if "\0" in value or not _encodable(value):
         raise _RowError(f"{column!r} is not valid UTF-8")
     return value
+
+
+def _part(row: Mapping[str, Any], column: str) -> str | None:
+    """Reads the side of an official split."""
+    value = _scalar(row, column)
+    part = PARTS.get((value or "").strip().casefold())
+    if value is not None and part is None:
+        raise _RowError(
+            f"{column!r}, the column of the key `part`, must be train, validation (valid, val, "
+            "dev) or test, got another text"
+        )
+    return part
 
 
 def _time(row: Mapping[str, Any], column: str) -> datetime | None:

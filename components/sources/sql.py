@@ -118,9 +118,9 @@ class SqlReader(SourceReader):
                     f"only {', '.join(printable(name) for name in there) or 'none'}",
                     f"Name the right column by `{key}:` in this source's entry in params.yaml.",
                 )
-        wanted = (source.text, source.label, source.id, source.time, source.author)
+        wanted = (source.text, source.label, source.id, source.time, source.author, source.part)
         columns: list[sa.ColumnElement[Any]] = [
-            sa.column(name) for name in dict.fromkeys(wanted) if name in there
+            sa.column(name) for name in dict.fromkeys(wanted) if name is not None and name in there
         ]
         ordering: list[sa.ColumnElement[Any]] = [
             sa.column(str(source.watermark)).label(_AT),

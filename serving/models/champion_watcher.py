@@ -117,7 +117,7 @@ class ChampionWatcher:
 
     @property
     def ledger_away(self) -> bool:
-        """Whether the ledger could not be read at the last look."""
+        """True if the last read of the ledger failed."""
         return self._reported is not None and self._reported.code is Code.LEDGER_AWAY
 
     def look(self) -> None:

@@ -254,10 +254,10 @@ class Validate(Settings):
 class Split(Settings):
     """`split`: assignment of documents to the training, validation and test side."""
 
-    by: Literal["content", "time"] = Field(
+    by: Literal["content", "time", "column"] = Field(
         "content",
         description="content: by a hash of the text; time: the newest documents become the test "
-        "side",
+        "side; column: the source names the side, by `part` or `fixed_part` under ingest.sources",
     )
     validation_share: Annotated[float, Field(gt=0, lt=0.5)] = Field(
         0.15, description="share of the documents for early stopping and calibration"

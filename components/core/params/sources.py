@@ -35,6 +35,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "feed": (("path", "url"),),
     "http_json": (("url",),),
 }
+_WITHOUT_COLUMNS = ("package", "folder", "feed", "feedback")
 _OWN = frozenset().union(*TAKES.values())
 
 
@@ -151,6 +152,16 @@ class Source(Settings):
     author: str = Field(
         "author", description="column, key or dotted path; may be absent in the data"
     )
+    part: str | None = Field(
+        None,
+        description="column, key or dotted path with the side of an official split: train, "
+        "validation (valid, val, dev) or test, in any case; for `split.by: column`",
+    )
+    fixed_part: Literal["train", "validation", "test"] | None = Field(
+        None,
+        description="side of all documents of this source, instead of a column, such as test for "
+        "test.csv; for `split.by: column`",
+    )
     fixed_label: str | None = Field(
         None, description="label of all documents of this source, instead of a column"
     )
@@ -191,6 +202,10 @@ class Source(Settings):
             if len(given) > 1:
                 raise ValueError(f"a source of kind {self.kind} takes one of {' and '.join(given)}")
         given_here = {key for key in _OWN if getattr(self, key) is not None}
+        if self.part is not None and self.fixed_part is not None:
+            raise ValueError("takes one of part and fixed_part")
+        if self.part is not None and self.kind in _WITHOUT_COLUMNS:
+            raise ValueError(f"a source of kind {self.kind} has no columns: use fixed_part")
         foreign = sorted(given_here - TAKES.get(self.kind, _OWN))
         if foreign:
             raise ValueError(f"a source of kind {self.kind} has no key {', '.join(foreign)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -49,6 +50,6 @@ def add(
 
         summary = learning(str(paths.root), str(paths.home), reason, in_place=True)
         summary["privacy"] = privacy_report.write(
-            paths, privacy_report.collect(paths, open_ledger(paths))
+            paths, privacy_report.collect(paths, open_ledger(paths)), datetime.now(UTC)
         )
         output.learning(summary, paths, environment.server_url(params), as_json)
