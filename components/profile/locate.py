@@ -40,7 +40,6 @@ _DOCUMENTS = ("readme", "license", "licence", "notes", "changelog")
 # Beginning of a file -> kind, or None and the name of a format that is no data of rows.
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"\xd0\xcf\x11\xe0", "excel"),
-    (b"From ", "mbox"),
 )  # fmt: skip
 _STRANGE = (
     (b"%PDF", "a PDF"), (b"\x89PNG", "an image"), (b"\xff\xd8\xff", "an image"),
@@ -148,6 +147,8 @@ def _suffix(name: str) -> str:
 
 def _kind_by_content(head: bytes, shown: str) -> str:
     """Returns the kind of a file whose suffix says nothing, by its first bytes."""
+    if head.startswith(b"From ") and b"\nSubject:" in head:
+        return "mbox"
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind

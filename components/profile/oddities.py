@@ -24,11 +24,13 @@ class Kind(StrEnum):
 
     FEW_DOCUMENTS = "few documents of a class"
     RARE = "classes left out"
+    DOUBT = "several columns fit"
     DOMINANT = "dominant class"
     SHORT = "short texts"
     REPEATED = "repeated texts"
     CONTRADICTING = "contradicting labels"
     LANGUAGES = "several languages"
+    DAMAGED = "wrong encoding"
     EMPTY = "empty texts"
     UNLABELLED = "no label"
     UNREADABLE = "unreadable rows"
@@ -156,6 +158,13 @@ def _of_texts(profile: Profile) -> Iterator[Oddity]:
             f"{summary.contradicting} repeated texts have another label than the first one: look "
             "at how they were labelled.",
         )
+    if profile.damaged:
+        yield Oddity(
+            Kind.DAMAGED,
+            f"{profile.damaged} of {len(summary.texts.items)} texts look as if they were decoded "
+            "with a wrong encoding: they go to quarantine. Save the data as UTF-8, or set "
+            "validate.damaged: mend.",
+        )
     minor = {code: share for code, share in profile.languages.items() if share >= _MINOR_LANGUAGE}
     if len(minor) > 1:
         listed = ", ".join(f"{code} {share:.0%}" for code, share in list(minor.items())[:_LISTED])
@@ -167,6 +176,13 @@ def _of_texts(profile: Profile) -> Iterator[Oddity]:
 
 def _of_sources(profile: Profile) -> Iterator[Oddity]:
     summary = profile.summary
+    for source in profile.sources:
+        for role, columns in source.roles.doubts.items():
+            yield Oddity(
+                Kind.DOUBT,
+                f"{source.entry['name']}: the columns {', '.join(columns)} may each be the {role}; "
+                f"{columns[0]} was taken. --{role} names another one.",
+            )
     if profile.faults:
         rows = sum(profile.faults.values())
         reasons = sorted(profile.faults.items(), key=lambda item: -item[1])[:_LISTED]

@@ -156,6 +156,7 @@ class Ingest(Settings):
 
 
 def is_class_name(label: str) -> bool:
+    """Tests if `label` may be a class: printable, no space at its ends, not too long."""
     # Joiners (Cf) stay: Persian and Hindi words, and some emoji, need them.
     broken = {"Cc", "Cs", "Zl", "Zp"} & {unicodedata.category(character) for character in label}
     return 0 < len(label) <= LONGEST_LABEL and label.strip() == label and not broken

@@ -14,7 +14,7 @@ from flows.cli import common, output_profile
 from flows.cli.common import Json, Project
 
 if TYPE_CHECKING:
-    from components.profile import Examined, Wishes
+    from components.profile.examine import Examined, Wishes
 
 
 def _terminal() -> bool:
@@ -97,16 +97,21 @@ def add(
         params, paths = project()
         from components import profile
         from components.core import params as parameters
-        from components.profile import findings, proposal
+        from components.profile import databases, examine, findings, proposal
         from components.profile.locate import locate, unique
         from components.profile.privacy import Privacy
 
         single = {"label": label, "id": id_, "time": time, "author": author, "part": part}
-        wishes = profile.wishes(text or (), single, kind, labels)
+        wishes = examine.Wishes.of(text or (), single, labels, watermark)
         privacy = Privacy(params.ingest.scrub)
-        entries = [entry for address in data for entry in locate(address, paths, kind)]
+        entries = [
+            complete
+            for address in data
+            for entry in locate(address, paths, kind)
+            for complete in databases.with_tables(entry, table, params, paths)
+        ]
         examined = [
-            profile.examine(entry, wishes, params, paths, privacy.are_persons)
+            examine.examine(entry, wishes, params, paths, privacy.are_persons)
             for entry in unique(entries)
         ]
         if ask:
@@ -128,14 +133,14 @@ def add(
 
 def _answered(examined: Examined, wishes: Wishes) -> Examined:
     """Asks which column has a role where several fit, or none."""
-    from components import profile
+    from components.profile.examine import chosen_again
     from components.profile.names import Role
 
     names = [column.name for column in examined.columns]
     doubts = dict(examined.roles.doubts)
-    if examined.tabular and not examined.roles.text:
+    if names and not examined.roles.text:
         doubts[Role.TEXT] = tuple(names)
-    if examined.tabular and examined.roles.label is None:
+    if names and examined.roles.label is None:
         doubts[Role.LABEL] = tuple(names)
     answers = dict(wishes.columns)
     for role, columns in doubts.items():
@@ -146,4 +151,4 @@ def _answered(examined: Examined, wishes: Wishes) -> Examined:
         while not 1 <= number <= len(columns):
             number = typer.prompt("Which one", 1, type=int, err=True)
         answers[role] = [columns[number - 1]]
-    return profile.chosen_again(examined, answers) if doubts else examined
+    return chosen_again(examined, answers) if doubts else examined
