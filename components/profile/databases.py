@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -72,7 +72,7 @@ def with_tables(entry: Entry, table: str, params: Params, paths: Paths) -> list[
     return [{**entry, "table": name} for name in tables]
 
 
-def watermark(columns: list[Column], key: str | None) -> str | None:
+def watermark(columns: Sequence[Column], key: str | None) -> str | None:
     """Chooses a column that only grows: the key if its values are numbers, or else a time."""
     named = {column.name: column for column in columns}
     if key in named and named[key].whole == 1:
