@@ -149,6 +149,15 @@ class TextCounts(NamedTuple):
 
 def text_counts(ledger: Ledger, since: datetime) -> TextCounts:
     """Counts the predictions since `since`, of all bundles, by what became of their texts."""
+    return _text_counts(ledger, PREDICTIONS.c.time > since)
+
+
+def unjudged(ledger: Ledger, bundle: str) -> TextCounts:
+    """Counts the predictions of `bundle` after its last judged window, likewise."""
+    return _text_counts(ledger, _new(bundle, judged_until(ledger, bundle), None))
+
+
+def _text_counts(ledger: Ledger, where: sa.ColumnElement[bool]) -> TextCounts:
     state = sa.case(
         (TEXTS.c.prediction_id.is_(None), "waiting"),
         (TEXTS.c.text.is_not(None), "kept"),
@@ -159,7 +168,7 @@ def text_counts(ledger: Ledger, since: datetime) -> TextCounts:
         sa.select(state, sa.func.count().label("n"))
         .select_from(PREDICTIONS)
         .join(TEXTS, TEXTS.c.prediction_id == PREDICTIONS.c.id, isouter=True)
-        .where(PREDICTIONS.c.time > since)
+        .where(where)
         .group_by(state)
     )
     return TextCounts(**dict.fromkeys(TextCounts._fields, 0) | {r["state"]: r["n"] for r in rows})
