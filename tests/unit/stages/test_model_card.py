@@ -82,7 +82,7 @@ def test_the_page_has_tables_and_runs_nothing() -> None:
     html = model_card.page(card() + "\n<script>alert(1)</script>\n")
     assert html.count("<table>") == 5
     assert "<script>" not in html
-    assert "http" not in html
+    assert "http:" not in html and "https:" not in html
 
 
 def test_what_a_training_cost_is_kept_by_the_models_bytes(tmp_path: Path) -> None:
