@@ -221,7 +221,7 @@ def sides(params: Params, paths: Paths) -> Sides:
     if params.tune.folds == 1:
         return [(training, validation)]
     table = pl.concat([training, validation]).sort("id")
-    group = crossvalidate.groups(table["text"].to_list(), params.split)
+    group = crossvalidate.groups(table["text"].to_list(), params.split, table["label"].to_list())
     fold = pl.Series(crossvalidate.assign(group, params.tune.folds, params.tune.seed))
     return [(table.filter(fold != i), table.filter(fold == i)) for i in range(params.tune.folds)]
 
