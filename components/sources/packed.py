@@ -87,6 +87,12 @@ class Zip:
         self._wanted = sorted(wanted, key=lambda info: info.filename)
         self._inside, self._suffixes = inside, suffixes
 
+    def names(self) -> list[str]:
+        """Names of the wanted files below `inside`, sorted."""
+        return [
+            str(wanted_name(info.filename, self._inside, self._suffixes)) for info in self._wanted
+        ]
+
     def __iter__(self) -> Iterator[tuple[str, int, IO[bytes]]]:
         """(name below `inside`, size, content) of each wanted file, sorted by name."""
         for info in self._wanted:

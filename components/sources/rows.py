@@ -14,6 +14,18 @@ from components.core.params.sources import AUTO, OPTIONAL, label_text
 from components.sources.budget import MIB
 from components.sources.reader import RawDocument
 
+# Names of the sides of an official split, in any case -> side.
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "development": "validation",
+    "test": "test",
+    "testing": "test",
+}
 _LONGEST_NAME = 10_000  # characters of an id, label or author; thousands are kept at a time
 _BETWEEN = "\n\n"  # joins the texts of several columns
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,7 +43,7 @@ class Columns(NamedTuple):
     Attributes:
         text: at least one.
         label: None where the source has a fixed label.
-        id, time, author: None where the column is not read.
+        id, time, author, part: None where the column is not read.
         lenient: those of them that nobody named: a value that does not fit is left out there.
         class_names: of labels that are numbers; position of each is its number.
     """
@@ -43,6 +55,7 @@ class Columns(NamedTuple):
     author: str | None
     lenient: frozenset[str]
     class_names: tuple[str, ...] = ()
+    part: str | None = None
 
     @classmethod
     def of(cls, source: Source, ignored: Collection[str] = ()) -> Columns:
@@ -50,18 +63,23 @@ class Columns(NamedTuple):
         names = [None if key in ignored else source.column(key) for key in OPTIONAL]
         label = None if source.fixed_label is not None else source.label
         lenient = frozenset(key for key in OPTIONAL if getattr(source, key) == AUTO)
-        return cls(source.text_columns, label, names[0], names[1], names[2], lenient)
+        return cls(
+            source.text_columns, label, names[0], names[1], names[2], lenient, part=source.part
+        )
 
     @property
     def needed(self) -> dict[str, str]:
         """Name of each required column -> the key that names it."""
         names = dict.fromkeys(self.text, "text")
-        return names | {self.label: "label"} if self.label is not None else names
+        for key in ("label", "part"):
+            if (name := getattr(self, key)) is not None:
+                names[name] = key
+        return names
 
     @property
     def all(self) -> tuple[str, ...]:
         """Names of all columns, each once."""
-        names = (*self.text, self.label, self.id, self.time, self.author)
+        names = (*self.text, self.label, self.id, self.time, self.author, self.part)
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
@@ -126,6 +144,7 @@ def document(
             label = _label(row, columns.label, source, columns.class_names)
         author = _optional(row, "author", columns, source)
         time = _optional(row, "time", columns, source)
+        part = None if columns.part is None else _part(row, columns.part)
         text = _text(row, columns.text)
         fault = _too_long(text, source) or text_fault(text)
         if fault:
@@ -134,7 +153,8 @@ def document(
         return faulty(name or f"{prefix}{number}", str(bad), source)
     if source.fixed_label is not None:
         label = source.fixed_label
-    return RawDocument(f"{source.name}/{name or f'{prefix}{number}'}", text, label, time, author)
+    name = name or f"{prefix}{number}"
+    return RawDocument(f"{source.name}/{name}", text, label, time, author, part=part)
 
 
 def faulty(name: str, fault: str, source: Source) -> RawDocument:
@@ -248,6 +268,18 @@ def read_name(value: Any, column: str) -> str | None:
     if "\0" in value or not _encodable(value):
         raise RowError(f"{column!r} is not valid UTF-8")
     return str(value)
+
+
+def _part(row: Mapping[str, Any], column: str) -> str | None:
+    """Reads the side of an official split."""
+    value = read_name(value_of(row, column), column)
+    part = PARTS.get((value or "").strip().casefold())
+    if value is not None and part is None:
+        raise RowError(
+            f"{column!r}, the column of the key `part`, must be train, validation (valid, val, "
+            "dev) or test, got another text"
+        )
+    return part
 
 
 def read_time(value: object, column: str, form: str | None = None) -> datetime | None:

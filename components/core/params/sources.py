@@ -42,6 +42,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "feed": (("path", "url"),),
     "http_json": (("url",),),
 }
+_WITHOUT_COLUMNS = ("package", "folder", "feed", "feedback")
 _OWN = frozenset().union(*TAKES.values())
 AUTO = "auto"  # the column of that name, if its values fit
 OPTIONAL = ("id", "time", "author")  # keys of columns that may be absent
@@ -201,6 +202,16 @@ class Source(Settings):
         'strptime such as "%d.%m.%Y"; null: ISO 8601, RFC 2822, or time since 1970 in a unit that '
         "the size of the number shows",
     )
+    part: str | None = Field(
+        None,
+        description="column, key or dotted path with the side of an official split: train, "
+        "validation (valid, val, dev) or test, in any case; for `split.by: column`",
+    )
+    fixed_part: Literal["train", "validation", "test"] | None = Field(
+        None,
+        description="side of all documents of this source, instead of a column, such as test for "
+        "test.csv; for `split.by: column`",
+    )
     fixed_label: str | None = Field(
         None, description="label of all documents of this source, instead of a column"
     )
@@ -275,6 +286,10 @@ class Source(Settings):
             if len(given) > 1:
                 raise ValueError(f"a source of kind {self.kind} takes one of {' and '.join(given)}")
         given_here = {key for key in _OWN if getattr(self, key) is not None}
+        if self.part is not None and self.fixed_part is not None:
+            raise ValueError("takes one of part and fixed_part")
+        if self.part is not None and self.kind in _WITHOUT_COLUMNS:
+            raise ValueError(f"a source of kind {self.kind} has no columns: use fixed_part")
         foreign = sorted(given_here - TAKES.get(self.kind, _OWN))
         if foreign:
             raise ValueError(f"a source of kind {self.kind} has no key {', '.join(foreign)}")

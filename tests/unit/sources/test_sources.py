@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from components import snapshot
 from components.core import ledger, tables
@@ -229,6 +232,7 @@ GOOD = {
             RawDocument("s/1", "t", "l", datetime(2024, 5, 1, tzinfo=UTC)),
         ),
         ({"text": "t", "label": "l", "time": "", "author": ""}, RawDocument("s/1", "t", "l")),
+        ({"text": "t", "label": "l", "part": "test"}, RawDocument("s/1", "t", "l")),
     ],
 )
 def test_a_row_becomes_a_document(
@@ -236,6 +240,49 @@ def test_a_row_becomes_a_document(
 ) -> None:
     line = json.dumps({"label": None, **row}).encode()
     assert rows_of(paths, "d.jsonl", line) == [expected]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet", "sql"])
+def test_a_column_names_the_side_of_an_official_split(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    sides = {"Train": "train", " VAL": "validation", "dev": "validation", "test": "test", "": None}
+    table = pl.DataFrame(
+        {"id": range(6), "text": ["t"] * 6, "label": ["l"] * 6, "split": [*sides, "Mrs Smith"]}
+    )
+    file = paths.root / "rows"
+    settings = {"path": "rows"}
+    if kind == "sql":
+        with closing(sqlite3.connect(file)) as database, database:
+            database.execute("CREATE TABLE rows (id, text, label, split)")
+            database.executemany("INSERT INTO rows VALUES (?, ?, ?, ?)", table.rows())
+        monkeypatch.setenv("ROWS", f"sqlite:///{file}")
+        settings = {"url_env": "ROWS", "table": "rows", "watermark": "id"}
+    else:
+        write = {
+            "jsonl": table.write_ndjson,
+            "csv": table.write_csv,
+            "parquet": table.write_parquet,
+        }
+        write[kind](file)
+    *good, bad = read(reader(paths, kind=kind, part="split", **settings))
+    assert [document.part for document in good] == list(sides.values())
+    assert bad.text == "" and "the column of the key `part`, must be train" in str(bad.fault)
+    assert "Smith" not in repr(bad)
+    with pytest.raises(SourceError, match="a column 'side'"):
+        read(reader(paths, kind=kind, part="side", **settings))
+
+
+def test_a_source_has_one_side(paths: Paths) -> None:
+    (paths.root / "f" / "tech").mkdir(parents=True)
+    (paths.root / "f" / "tech" / "a.txt").write_text("ay")
+    found = read(reader(paths, kind="folder", path="f", fixed_part="test"))
+    assert found == [RawDocument("s/tech/a.txt", "ay", "tech", part="test")]
+    for kind, part, said in (("folder", None, "no columns"), ("csv", "train", "one of part and")):
+        with pytest.raises(ValidationError, match=said):
+            reader(
+                paths, kind=kind, path="f", part="split", **({"fixed_part": part} if part else {})
+            )
 
 
 @pytest.mark.parametrize(
