@@ -70,7 +70,7 @@ class StoredReader(SourceReader):
     def _unreadable(self, error: object, where: str = "") -> SourceError:
         return self._error(
             f"a readable {self.source.kind} file at {self._shown}{where}",
-            f"{error}" or type(error).__name__,
+            " ".join(f"{error}".split()) or type(error).__name__,
             "Mend the file and run `newsloop run`.",
         )
 
@@ -444,5 +444,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _with_packed(suffixes: tuple[str, ...]) -> tuple[str, ...]:
-    names = [end + packed for end in suffixes for packed in ("", *PACKED)]
-    return tuple(dict.fromkeys([*names, *(name.upper() for name in names)]))
+    """Ends of the names of wanted files, plain and packed, in small and capital letters."""
+    plain = [end for suffix in suffixes for end in (suffix, suffix.upper())]
+    packed = ["", *PACKED, *(end.upper() for end in PACKED)]
+    return tuple(dict.fromkeys(end + pack for end in plain for pack in packed))

@@ -65,7 +65,8 @@ class ArrowReader(FileReader):
         if wanted is None:
             return [name for name in schema.names if arrow_schema.is_readable(schema, name)]
         paths = filter(None, (arrow_schema.column_of(schema, name) for name in wanted.all))
-        columns = list(dict.fromkeys(path.partition(".")[0] for path in paths))
+        names = (path if path in schema.names else path.partition(".")[0] for path in paths)
+        columns = list(dict.fromkeys(names))
         if bad := next((c for c in columns if not arrow_schema.is_readable(schema, c)), None):
             raise self._nested(bad)
         return columns
@@ -74,7 +75,6 @@ class ArrowReader(FileReader):
         self, batches: Iterator[Any], columns: list[str]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         import polars as pl
-        import pyarrow as pa
 
         number = 0
         try:
@@ -90,7 +90,7 @@ class ArrowReader(FileReader):
                     for row in frame.iter_rows(named=True):
                         number += 1
                         yield number, row
-        except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
+        except arrow_schema.errors() as error:
             raise self._damaged() from error
 
     def _check_sizes(self, file: IO[bytes], is_file: bool) -> None:

@@ -9,6 +9,15 @@ from typing import Any
 LIST_VALUES = 16  # of a list that are read; a label is a list of one
 
 
+def errors() -> tuple[type[BaseException], ...]:
+    """Returns what Arrow and Polars raise on damaged data; a panic is no Exception for Python."""
+    import polars as pl
+    import pyarrow as pa
+
+    polars = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+    return (pa.ArrowException, *polars, OSError, ValueError)
+
+
 def paths_in(schema: Any) -> list[str]:
     """Names of the columns, and dotted paths of the fields of structs."""
     return [path for field in schema for path, _ in _fields(field, "")]
@@ -59,12 +68,10 @@ def list_columns(schema: Any, columns: list[str]) -> set[str]:
 
 
 def cut_lists(batch: Any) -> Any:
-    """Cuts the lists in a `pyarrow.RecordBatch` to LIST_VALUES values each."""
+    """Cuts the lists in a `pyarrow.RecordBatch` to LIST_VALUES values each; drops its metadata."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not any(_is_list(field.type) for field in batch.schema):
-        return batch
     columns = [
         pc.list_slice(column, 0, LIST_VALUES, return_fixed_size_list=False)
         if _is_list(column.type)

@@ -43,6 +43,7 @@ class FileType(NamedTuple):
     kind: str | None
 
 
+_ARCHIVE = FileType("a zip archive", None)
 _ZIPS = (
     (b"xl/", FileType("a workbook of Excel", "excel")),
     (b"opendocument.spreadsheet", FileType("a workbook of LibreOffice", "excel")),
@@ -59,7 +60,7 @@ def file_type(head: bytes) -> FileType | None:
     """
     head = head[:_READ]
     if head.startswith(_ZIP):
-        return next((kind for mark, kind in _ZIPS if mark in head), FileType("a zip archive", None))
+        return next((kind for mark, kind in _ZIPS if mark in head), _ARCHIVE)
     for mark, description, kind in _SIGNATURES:
         if head.startswith(mark):
             return FileType(description, kind)
@@ -84,7 +85,7 @@ def other_type(head: bytes, kind: str) -> FileType | None:
     found = file_type(head)
     if found is None and kind in _BINARY and b"\0" not in head[:_READ]:
         return FileType("a text, perhaps CSV", "csv")
-    if found is None or found.kind == kind:
+    if found is None or found.kind == kind or (found is _ARCHIVE and kind == "excel"):
         return None
     # JSON and JSON Lines share their first bytes, unless there is an array.
     if {found.kind, kind} == {"json", "jsonl"} and found.description != _ARRAY:

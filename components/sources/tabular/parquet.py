@@ -59,7 +59,6 @@ class ParquetReader(FileReader):
         self, table: Any, columns: list[str], sizes: list[int]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         import polars as pl
-        import pyarrow as pa
 
         number = 0
         try:
@@ -70,7 +69,7 @@ class ParquetReader(FileReader):
                     for row in frame.iter_rows(named=True):
                         number += 1
                         yield number, row
-        except (pa.ArrowException, pl.exceptions.PolarsError, UnicodeError, DamagedPage) as error:
+        except arrow_schema.errors() as error:
             raise self._unreadable(error) from error
 
     def _wanted(self, schema: Any, wanted: Columns | None) -> list[str]:
