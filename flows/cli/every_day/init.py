@@ -96,7 +96,7 @@ def add(
             )
         params, paths = project()
         from components import profile
-        from components.core import params as parameters
+        from components.core.params import effective
         from components.profile import databases, examine, findings, proposal
         from components.profile.locate import locate, unique
         from components.profile.privacy import Privacy
@@ -117,7 +117,7 @@ def add(
         if ask:
             examined = [_answered(source, wishes) for source in examined]
         profiled = profile.count(examined, wishes, params, paths)
-        current = parameters.read(paths.params)
+        current = effective.plain(params)
         settings = proposal.propose(profiled, params, current["ingest"]["sources"])
         changes = proposal.changed(settings, current)
         shown = findings.describe(profiled, settings, changes, current, params, privacy, show_raw)
