@@ -69,6 +69,12 @@ def of_learning(outcome: RunOutcome, flow_run: str, error: BaseException) -> lis
         return [Alert(AlertKind.GATE_REFUSED, text, flow_run)]
     if outcome == RunOutcome.INTERRUPTED:
         return []
+    if outcome == RunOutcome.CANNOT_SAY:
+        text = (
+            "A candidate was trained, but its rehearsal had no result. The champion serves on. "
+            "`newsloop gate` has the reason; the next run only repeats the rehearsal."
+        )
+        return [Alert(AlertKind.REHEARSAL_UNDECIDED, text, flow_run)]
     text = (
         f"A retraining failed ({type(error).__name__}). The champion serves on. Prefect's run "
         f"{flow_run} has its log."

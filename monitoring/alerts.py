@@ -46,6 +46,7 @@ class AlertKind(StrEnum):
     MONITORING_FAILED = "monitoring failed"
     RETRAINING_FAILED = "retraining failed"
     GATE_REFUSED = "gate refused"
+    REHEARSAL_UNDECIDED = "rehearsal undecided"
     DEAD_RUN = "dead run"
     CIRCUIT_OPEN = "circuit open"
     ROLLBACK = "rollback"

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from components.core import tables
-from components.core.errors import GateRefused, NewsloopError, ReleaseError
+from components.core.errors import NewsloopError, NotReleased, ReleaseError
 from components.core.paths import Paths
 from flows.dvc import lockfile, process
 from flows.dvc.process import StageFailed
@@ -141,8 +141,8 @@ def earlier_data_kept(paths: Paths) -> Iterator[None]:
     before = {path: path.read_bytes() for path in pins if path.exists()}
     try:
         yield
-    except GateRefused:
-        raise  # keeps the refused candidate's report for a person
+    except NotReleased:
+        raise  # keeps the candidate's report for a person
     except BaseException as error:
         if pins[0] in before:
             _put_back(paths, before, data=isinstance(error, Exception))

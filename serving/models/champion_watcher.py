@@ -183,5 +183,6 @@ class ChampionWatcher:
             except Exception as error:  # noqa: BLE001 - the service must survive any error here
                 reason = f"looking for a new champion gave {type(error).__name__}: {error}"
                 message = f"The service goes on with {self._serving()}: {reason}"
-                self._tell_once(Status(Code.FAILED, reason), message)
+                code = Code.NO_MEMORY if isinstance(error, MemoryError) else Code.FAILED
+                self._tell_once(Status(code, reason), message)
             self._stop.wait(self._seconds)

@@ -26,7 +26,7 @@ from components.core.ledger.verdicts import (
     RunOutcome,
 )
 
-FAILED = (RunOutcome.REFUSED, RunOutcome.FAILED, RunOutcome.CRASHED)
+FAILED = (RunOutcome.REFUSED, RunOutcome.FAILED, RunOutcome.CRASHED, RunOutcome.CANNOT_SAY)
 GOOD = (RunOutcome.RELEASED, RunOutcome.KEPT, RunOutcome.UNCHANGED)
 MONTH = timedelta(days=30)
 _RECENT_WINDOWS = 50  # two days of hourly ones
