@@ -14,17 +14,26 @@ from flows.cli import common, output_profile
 from flows.cli.common import Json, Project
 
 if TYPE_CHECKING:
+    from components.core.params import Scrub
     from components.profile.examine import Examined, Wishes
+    from components.profile.privacy import Privacy
 
 
 def _terminal() -> bool:
     return sys.stdin.isatty()
 
 
+def _privacy(settings: Scrub) -> Privacy:
+    from components.profile.privacy import Privacy
+
+    return Privacy(settings)
+
+
 def add(
     app: typer.Typer,
     project: Project = common.read_project,
     terminal: Callable[[], bool] = _terminal,
+    open_privacy: Callable[[Scrub], Privacy] = _privacy,
 ) -> None:
     """Registers the command."""
 
@@ -99,11 +108,10 @@ def add(
         from components.core.params import effective
         from components.profile import databases, examine, findings, proposal
         from components.profile.locate import locate, unique
-        from components.profile.privacy import Privacy
 
         single = {"label": label, "id": id_, "time": time, "author": author, "part": part}
         wishes = examine.Wishes.of(text or (), single, labels, watermark)
-        privacy = Privacy(params.ingest.scrub)
+        privacy = open_privacy(params.ingest.scrub)
         entries = [
             complete
             for address in data

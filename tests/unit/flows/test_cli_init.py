@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,24 @@ from typer.testing import CliRunner, Result
 
 from components.core import params as parameters
 from components.core.errors import DataError, NewsloopError, UsageError
+from components.core.params import Scrub
 from components.core.paths import Paths
+from components.profile.privacy import Privacy
 from flows.cli.every_day import init
 from tests.project import ROOT
 
 PERSON = "Jane Roe"
 ADDRESS = "jane.roe@example.org"
+
+
+@cache
+def loaded() -> Privacy:
+    """Loads the scrubber once; every test has its settings."""
+    return Privacy(parameters.load(ROOT / "params.yaml").ingest.scrub)
+
+
+def privacy(settings: Scrub) -> Privacy:
+    return loaded()
 
 
 @pytest.fixture
@@ -28,7 +41,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     with (tmp_path / "tickets.csv").open("w", newline="") as file:
         lines = csv.writer(file)
-        lines.writerow(["body", "topic", "team"])
+        lines.writerow(["body", "area", "team"])
         for n in range(60):
             text = f"My order {n} never came. Regards, {PERSON} {ADDRESS}"
             lines.writerow([text, ("parcel", "Parcel", "bill")[n % 3], ("north", "south")[n % 2]])
@@ -42,6 +55,7 @@ def run(project: Path, *argv: str, answers: str | None = None) -> Result:
         app,
         lambda: (parameters.load(paths.params), paths),
         lambda: answers is not None,
+        privacy,
     )
     table = str(project / "tickets.csv")
     return CliRunner().invoke(
@@ -65,7 +79,7 @@ def test_yes_writes_what_was_found_and_shows_no_person(project: Path) -> None:
     assert written.ingest.labels == ["bill", "parcel"]
     assert sources(project) == [
         {"name": "tickets", "kind": "csv", "path": "tickets.csv", "text": "body",
-         "label": "topic", "label_names": {"Parcel": "parcel"}},
+         "label": "area", "label_names": {"Parcel": "parcel"}},
         {"name": "feedback", "kind": "feedback"},
     ]  # fmt: skip
     assert "# Where documents come from." in (project / "params.yaml").read_text()
@@ -81,7 +95,7 @@ def test_check_writes_nothing_and_json_gives_the_findings(project: Path) -> None
     assert found["written"] is False
     assert found["settings"]["ingest.labels"] == ["bill", "parcel"]
     assert {row["column"]: row["role"] for row in found["sources"][0]["columns"]} == {
-        "body": "text", "topic": "label",
+        "body": "text", "area": "label",
     }  # fmt: skip
     assert {odd["kind"] for odd in found["odd"]} >= {"several columns fit", "spellings of labels"}
     assert ADDRESS not in json.dumps(found)
@@ -98,7 +112,7 @@ def test_a_terminal_is_asked(project: Path) -> None:
     assert "columns that may be the label" in output
     assert parameters.load(project / "params.yaml").ingest.labels == ["north", "south"]
     before = (project / "params.yaml").read_text()
-    assert "was not changed" in run(project, "--label", "topic", answers="n\n").output
+    assert "was not changed" in run(project, "--label", "area", answers="n\n").output
     assert (project / "params.yaml").read_text() == before
 
 
@@ -108,7 +122,7 @@ def test_a_terminal_is_asked(project: Path) -> None:
         ((), UsageError, "--yes"),
         (("--yes", "--label", "subject"), UsageError, "a column 'subject', got none"),
         (("--yes", "--labels", "bill,tax"), UsageError, "got 'tax'"),
-        (("--yes", "--labels", "bill"), DataError, "two classes"),
+        (("--yes", "--labels", "bill"), DataError, "2 classes"),
         (("--yes", "--kind", "parquet"), NewsloopError, "parquet"),
         (("nowhere.csv", "--yes"), UsageError, "nowhere.csv"),
     ],
