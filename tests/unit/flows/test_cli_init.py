@@ -44,7 +44,13 @@ def project(tmp_path: Path) -> Path:
         lines.writerow(["body", "area", "team"])
         for n in range(60):
             text = f"My order {n} never came. Regards, {PERSON} {ADDRESS}"
-            lines.writerow([text, ("parcel", "Parcel", "bill")[n % 3], ("north", "south")[n % 2]])
+            lines.writerow(
+                [
+                    text,
+                    ("parcel", "Parcel", "bill")[n % 3],
+                    ("north", "south", "east", "west")[n % 4],
+                ]
+            )
     return tmp_path
 
 
@@ -110,7 +116,12 @@ def test_a_person_sees_raw_examples_by_wish(project: Path) -> None:
 def test_a_terminal_is_asked(project: Path) -> None:
     output = run(project, answers="9\n2\ny\n").output
     assert "columns that may be the label" in output
-    assert parameters.load(project / "params.yaml").ingest.labels == ["north", "south"]
+    assert parameters.load(project / "params.yaml").ingest.labels == [
+        "east",
+        "north",
+        "south",
+        "west",
+    ]
     before = (project / "params.yaml").read_text()
     assert "was not changed" in run(project, "--label", "area", answers="n\n").output
     assert (project / "params.yaml").read_text() == before
