@@ -31,7 +31,7 @@ from components.core.errors import DataError
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
-from components.near_duplicates import group, normalise, shingles, similar_pairs
+from components.near_duplicates import group, near_pairs, normalise
 from components.split import by_column, by_time
 
 SIDES = ("train", "validation", "test")
@@ -90,7 +90,7 @@ def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] =
     else:
         positions = [position_of(text, settings.seed) for text in first]
     groups = group(
-        similar_pairs([shingles(text, settings.shingle_words) for text in first], settings),
+        near_pairs(list(first), [table["label"][row] for row in rows], settings),
         [side_of(x, settings) for x in positions],
         may_lie,
     )

@@ -269,7 +269,8 @@ class Split(Settings):
     near_duplicate_similarity: Annotated[float, Field(gt=0, le=1)] = Field(
         0.5,
         description="Jaccard similarity of word shingles, from which two texts are near-"
-        "duplicates and stay on one side",
+        "duplicates and stay on one side; texts of 4 to 19 words also if they have the same label "
+        "and differ in one word or in numbers only",
     )
     shingle_words: Positive = Field(4, description="words of a shingle")
     permutations: Positive = Field(
