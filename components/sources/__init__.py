@@ -15,18 +15,24 @@ from components.sources.http_json import HttpJsonReader
 from components.sources.package import PackageReader
 from components.sources.reader import Pin, RawDocument, SourceReader
 from components.sources.sql import SqlReader
+from components.sources.tabular.arrow import ArrowReader
 from components.sources.tabular.csv_file import CsvReader
+from components.sources.tabular.excel import ExcelReader
+from components.sources.tabular.json_file import JsonReader
 from components.sources.tabular.jsonl import JsonlReader
 from components.sources.tabular.parquet import ParquetReader
 
 __all__ = ["READERS", "Pin", "RawDocument", "SourceReader", "open_source"]
 
 READERS: dict[str, type[SourceReader]] = {
+    "arrow": ArrowReader,
     "csv": CsvReader,
+    "excel": ExcelReader,
     "feed": FeedReader,
     "feedback": FeedbackReader,
     "folder": FolderReader,
     "http_json": HttpJsonReader,
+    "json": JsonReader,
     "jsonl": JsonlReader,
     "package": PackageReader,
     "parquet": ParquetReader,
