@@ -9,12 +9,14 @@ from components.core.errors import ParamsError
 from components.core.params import Source
 from components.core.paths import Paths
 from components.sources.csv_file import CsvReader
+from components.sources.documents.folder import FolderReader
+from components.sources.documents.mbox import MboxReader
+from components.sources.documents.package import PackageReader
 from components.sources.feed import FeedReader
 from components.sources.feedback import FeedbackReader
-from components.sources.folder import FolderReader
 from components.sources.http_json import HttpJsonReader
 from components.sources.jsonl import JsonlReader
-from components.sources.package import PackageReader
+from components.sources.lines import LinesReader
 from components.sources.parquet import ParquetReader
 from components.sources.reader import Pin, RawDocument, SourceReader
 from components.sources.sql import SqlReader
@@ -28,6 +30,8 @@ READERS: dict[str, type[SourceReader]] = {
     "folder": FolderReader,
     "http_json": HttpJsonReader,
     "jsonl": JsonlReader,
+    "lines": LinesReader,
+    "mbox": MboxReader,
     "package": PackageReader,
     "parquet": ParquetReader,
     "sql": SqlReader,

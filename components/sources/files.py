@@ -11,7 +11,7 @@ from typing import IO, Any, ClassVar
 
 from components.core.errors import SourceError
 from components.sources.budget import MIB, Budget, TooLarge
-from components.sources.packed import DAMAGED, Zip, gunzipped
+from components.sources.packed import DAMAGED, Zip, ending, gunzipped
 from components.sources.reader import Pin, RawDocument, SourceReader, fingerprint, printable
 from components.sources.stores import Store, open_store
 from components.sources.streams import drain, tapped
@@ -174,7 +174,9 @@ class FileReader(PinnedFile):
         source, name = self.source, self._store.name.lower()
         if name.endswith(".zip"):
             member = None
-            for member, _, content in Zip(file, source.inside or "", self.suffixes, self._budget):
+            for member, _, content in Zip(
+                file, source.inside or "", ending(self.suffixes), self._budget
+            ):
                 yield from self._rows(content, f"{member}/")
             if member is None:
                 raise self._nothing_inside(" or ".join(f"*{end}" for end in self.suffixes))

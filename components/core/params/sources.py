@@ -19,6 +19,8 @@ TAKES: dict[str, frozenset[str]] = {
     "csv": _FILE,
     "jsonl": _FILE,
     "parquet": _FILE,
+    "mbox": _FILE,
+    "lines": frozenset({"path", "labels_path"}),
     "feedback": frozenset(),
     "sql": frozenset({"url_env", "table", "query", "watermark"}),
     "feed": _CALL | {"path"},
@@ -31,6 +33,8 @@ _NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "csv": (("path",),),
     "jsonl": (("path",),),
     "parquet": (("path",),),
+    "mbox": (("path",),),
+    "lines": (("path",),),
     "sql": (("url_env",), ("watermark",), ("table", "query")),
     "feed": (("path", "url"),),
     "http_json": (("url",),),
@@ -46,6 +50,11 @@ class Limits(Settings):
 
     document_mib: Positive = Field(
         16, description="MiB of one text or line; a longer one is a bad row"
+    )
+    document_seconds: Rate = Field(
+        20,
+        description="seconds of processor time to read one e-mail, PDF, Word, OpenDocument or RTF "
+        "file; one that takes longer is a bad row",
     )
     unpacked_mib: Positive = Field(
         65536, description="MiB of all that one source holds, unpacked: 64 GiB"
@@ -111,7 +120,7 @@ class Source(Settings):
     )
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(
         description="connector of components/sources/: package, folder, csv, jsonl, parquet, sql, "
-        "feed, http_json or feedback"
+        "feed, http_json, mbox, lines or feedback"
     )
     path: str | None = Field(
         None,
@@ -120,6 +129,11 @@ class Source(Settings):
     )
     inside: str | None = Field(
         None, description="file or folder inside a zip or tar; null: all of it"
+    )
+    labels_path: str | None = Field(
+        None,
+        description="for `lines`: of a file with a label a line, for the texts in `path`; null: "
+        "each line of `path` begins with `__label__` and its label, as fastText has it",
     )
     package: str | None = Field(None, description="installed package, for `package`")
     url: str | None = Field(None, description="of the feed or API, http or https")
@@ -196,6 +210,14 @@ class Source(Settings):
             raise ValueError(f"a source of kind {self.kind} has no key {', '.join(foreign)}")
         if (self.header is None) != (self.header_env is None):
             raise ValueError("header and header_env belong together: its name, and where its value")
+        if self.fixed_label is not None and self.kind == "feedback":
+            raise ValueError("a source of kind feedback has no fixed_label: people gave the labels")
+        if self.fixed_label is not None and self.label_names:
+            raise ValueError(
+                "fixed_label and label_names exclude each other: all documents get one label"
+            )
+        if self.fixed_label is not None and self.labels_path is not None:
+            raise ValueError("takes one of labels_path and fixed_label")
         if self.url is not None:
             _check_url(self.url)
         return self
