@@ -18,7 +18,9 @@ _HIGH = re.compile(rb"[\x80-\x84\x86-\x90\x98-\x9f\xa1-\xff]+")
 _FEW = 4  # such bytes; fewer say nothing about a language
 _WESTERN = 0.03  # share of such bytes, below which Windows-1252 is assumed
 _OTHER_SCRIPT = 0.3  # share, from which the text is in another script than the Latin one
+_ENOUGH = 12  # such bytes of a text that also has many letters of ASCII
 _LATIN = ["cp1252", "cp1250", "iso8859_2", "cp1254"]
+_PREFERENCE = 0.05  # of coherence, 0 to 1, for Windows-1252
 _CENTRAL = ("cp1250", "iso8859_2")  # of Central Europe
 # Within a word, what other encodings have letters for: "zwi¹zek" is Polish, "z³ota" as well.
 _SYMBOL_IN_WORD = re.compile(r"[^\W\d_][¡¢£¥¦§©«¬®±²³¶·¹»¼½¾¿][^\W\d_]")
@@ -62,17 +64,15 @@ def _detected(content: bytes) -> str:
         return "cp1252"
     from charset_normalizer import from_bytes
 
-    if high >= _OTHER_SCRIPT * len(sample):
+    if high >= _OTHER_SCRIPT * len(sample) and (high >= _ENOUGH or high > len(sample) / 2):
         best = from_bytes(sample, cp_exclusion=["utf_16", "utf_32", "utf_7"]).best()
         if best is not None:
             return best.encoding
     matches = {
-        encoding: (match.chaos, -match.coherence)
+        encoding: match.coherence - match.chaos + (_PREFERENCE if encoding == "cp1252" else 0)
         for match in from_bytes(sample, cp_isolation=_LATIN, enable_fallback=False, threshold=1.0)
         for encoding in match.could_be_from_charset
     }
     if _SYMBOL_IN_WORD.search(sample.decode("cp1252", "ignore")):
         matches = {name: match for name, match in matches.items() if name in _CENTRAL}
-    # The first of _LATIN wins a tie.
-    fitting = [encoding for encoding in _LATIN if encoding in matches]
-    return min(fitting, key=lambda encoding: matches[encoding], default="cp1252")
+    return max(matches, key=lambda encoding: matches[encoding], default="cp1252")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from pypdf import PdfReader, apply_configuration
 
@@ -25,7 +26,7 @@ def pdf_text(content: bytes, characters: int, unpacked: int) -> str:
         TooLarge: it has more text.
     """
     longest = min(unpacked, _LONGEST_STREAM)
-    limits = {f"{name}_maximum_output_length": longest for name in _FILTERS}
+    limits: dict[str, Any] = {f"{name}_maximum_output_length": longest for name in _FILTERS}
     pages: list[str] = []
     try:
         # No other program is called for images.

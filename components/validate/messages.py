@@ -104,7 +104,7 @@ def _labels(documents: Batches, labels: Sequence[str], names: Mapping[str, str])
                 hidden["other values"] += n
     single = {label for label, n in counts.items() if n == 1}
     if single:
-        hidden["labels that occur once"] += len(single)
+        hidden[_PERSONAL] += len(single)
     frequent = [entry for entry in counts.most_common() if entry[0] not in single]
     shown = [f"{names.get(label, label)!r} {n}" for label, n in frequent[:_SHOWN_LABELS]]
     if rest := frequent[_SHOWN_LABELS:]:
