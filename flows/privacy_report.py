@@ -5,21 +5,18 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
-from components.core import tables
+from components.core import pages, tables
 from components.core.ledger import Ledger
 from components.core.ledger import retention as ledger_retention
+from components.core.pages import Heading
 from components.core.paths import Paths
 from components.core.scrub import separated, unsearched_note
 
 SERVICE = "service"  # source of requests, counted by the placeholders in stored texts
-_STYLE = (
-    "body{font:14px/1.5 sans-serif;max-width:900px;margin:24px auto;padding:0 16px}"
-    "td,th{padding:4px 16px 4px 0;text-align:right}th:first-child,td:first-child{text-align:left}"
-)
 
 
 def collect(paths: Paths, ledger: Ledger) -> dict[str, dict[str, int]]:
@@ -56,22 +53,28 @@ def unsearched(report: dict[str, dict[str, int]]) -> str:
     return unsearched_note(separated(counts)[1])
 
 
-def write(paths: Paths, report: dict[str, dict[str, int]]) -> dict[str, Any]:
+def read(paths: Paths) -> dict[str, Any]:
+    """Reads the page's path and the report that `write` wrote."""
+    folder = paths.home / "reports"
+    report = folder / "privacy.json"
+    masked = tables.read_json(report) if report.exists() else {}
+    return {"page": str(folder / "privacy.html"), "masked": masked}
+
+
+def write(paths: Paths, report: dict[str, dict[str, int]], now: datetime) -> dict[str, Any]:
     """Writes both files; returns the page's path and the report."""
     folder = paths.home / "reports"
     tables.write_json(report, folder / "privacy.json")
+    page = folder / "privacy.html"
     head, *body = rows(report)
-    lines = [f"<tr>{''.join(f'<th>{html.escape(cell)}</th>' for cell in head)}</tr>"]
-    lines += [
-        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in body
-    ]
-    note = f"<p>{html.escape(found)}</p>" if (found := unsearched(report)) else ""
-    page = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">"
-        f"<title>Privacy report</title><style>{_STYLE}</style></head><body>"
-        "<h1>Privacy report</h1><p>What was masked before anything was kept: counts by entity and "
-        f"source.</p><table>{''.join(lines)}</table>{note}</body></html>\n"
+    text = pages.render(
+        __package__,
+        "privacy_report.html.j2",
+        Heading.of(paths, page, "", now),
+        service=SERVICE,
+        head=head,
+        rows=body,
+        total=sum(int(row[-1]) for row in body),
+        note=unsearched(report),
     )
-    return {"page": str(tables.write_text(page, folder / "privacy.html")), "masked": report}
+    return {"page": str(tables.write_text(text, page)), "masked": report}

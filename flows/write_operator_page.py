@@ -9,6 +9,7 @@ from pathlib import Path
 
 from components.core import tables
 from components.core.ledger import Ledger
+from components.core.pages import Heading
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import environment, prefect_auth
@@ -41,5 +42,9 @@ def write(params: Params, paths: Paths, ledger: Ledger, now: datetime) -> Path:
     for counts in tables.read_json(report).values() if report.exists() else ():
         masked.update(counts)
     newest = os.path.relpath(pages[-1], page.parent) if pages else None
-    text = operator_page.render(params, ledger, champion, now, masked, links, newest)
+    spooled = sum(file.stat().st_size for file in paths.spool.glob("**/*") if file.is_file())
+    heading = Heading.of(paths, page, champion.tag, now)
+    text = operator_page.render(
+        params, ledger, champion, now, masked, links, newest, heading, spooled
+    )
     return tables.write_text(text, page)

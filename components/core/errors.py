@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 NO_ROOM = "The disk is full or damaged: make room on it, or have it checked."
 _RIGHTS = (
@@ -43,6 +44,10 @@ class UsageError(NewsloopError):
     exit_status = 2
 
 
+class MissingPackage(NewsloopError):
+    """A package that not everybody needs is not installed."""
+
+
 class SourceError(NewsloopError):
     """A source of documents is missing, unreadable, or not what the snapshot pinned."""
 
@@ -71,8 +76,22 @@ class ChampionChanged(LedgerError):
     """Another process changed the champion first."""
 
 
-class GateRefused(NewsloopError):
+class NotReleased(NewsloopError):
+    """A learning run ended without a release.
+
+    Attributes:
+        summary: what the run did, as flows.learning.Summary has it; None if it is unknown.
+    """
+
+    summary: dict[str, Any] | None = None
+
+
+class GateRefused(NotReleased):
     """No candidate passed the gate; the champion stays."""
+
+
+class RehearsalUndecided(NotReleased):
+    """The rehearsal had no result, for a reason other than the candidate."""
 
 
 class ReleaseError(NewsloopError):

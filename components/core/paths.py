@@ -55,6 +55,11 @@ class Paths:
         """What relative paths of sources start from: people's files lie beside their checkout."""
         return self.checkout or self.root
 
+    @property
+    def project(self) -> str:
+        """Name of the project: of the folder that holds its checkout."""
+        return self.sources.name
+
     # What a person writes, and what is pinned in git.
     @property
     def params(self) -> Path:
@@ -122,6 +127,10 @@ class Paths:
         return self.packaged / "bento"
 
     # State outside git and DVC.
+    @property
+    def home_page(self) -> Path:
+        return self.home / "home.html"
+
     @property
     def keys(self) -> Path:
         return self.home / "keys"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import re
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from components.core import pages
+from components.core.pages import figures
 from components.core.target import SingleLabel
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 _SHOWN_MISTAKES = 12  # the most confident mistakes, about one screen
 _EXCERPT = 260  # characters of a scrubbed text, enough for a person to judge a mistake
 _BINS = 10  # of the reliability diagram, equally many documents each
-_BLUE, _ORANGE, _GREY = "#2563a8", "#c2571a", "#8a8f98"
+_CELL = "#2563a8"  # of the confusion matrix; its opacity is the share, on a light or dark page
 
 
 @dataclass(frozen=True)
@@ -67,10 +66,6 @@ def render(
         documents: the test side, for excerpts (scrubbed) of the most confident mistakes.
         insight: words, suspected labels, behaviour.
     """
-    from jinja2 import Environment, select_autoescape
-
-    source = files("components.evaluate").joinpath("report.html.j2").read_text("utf-8")
-    template = Environment(autoescape=select_autoescape(default=True)).from_string(source)
     mistakes = (
         answers.filter(~pl.col("right"))
         .sort("confidence", "id", descending=[True, False])
@@ -81,59 +76,47 @@ def render(
     suspects = insight.suspects.head(_SHOWN_MISTAKES).with_columns(
         pl.col("text").str.slice(0, _EXCERPT)
     )
-    return template.render(
+    return pages.render(
+        __package__,
+        "report.html.j2",
+        pages.Heading(version=f"candidate {measured['architecture']}"),
         measured=measured,
         training=training,
         mistakes=mistakes.to_dicts(),
         insight=insight,
         suspects=suspects.to_dicts(),
-        confusion=_draw(lambda axes: _confusion(axes, measured, answers), (5.2, 4.6)),
-        classes=_draw(lambda axes: _classes(axes, measured), (5.2, 4.6)),
-        loss=_draw(lambda axes: _curve(axes, curves, training, "loss"), (5.2, 3.2)),
-        accuracy=_draw(lambda axes: _curve(axes, curves, training, "accuracy"), (5.2, 3.2)),
-        reliability=_draw(lambda axes: _reliability(axes, answers), (5.2, 3.6)),
-        confidence=_draw(lambda axes: _confidence(axes, answers), (5.2, 3.6)),
+        confusion=figures.draw(
+            lambda axes: _confusion(axes, measured, answers), "confusion", (5.2, 4.6)
+        ),
+        classes=figures.draw(lambda axes: _classes(axes, measured), "classes", (5.2, 4.6)),
+        loss=figures.draw(lambda axes: _curve(axes, curves, training, "loss"), "loss", (5.2, 3.2)),
+        accuracy=figures.draw(
+            lambda axes: _curve(axes, curves, training, "accuracy"), "accuracy", (5.2, 3.2)
+        ),
+        reliability=figures.draw(
+            lambda axes: _reliability(axes, answers), "reliability", (5.2, 3.6)
+        ),
+        confidence=figures.draw(lambda axes: _confidence(axes, answers), "confidence", (5.2, 3.6)),
     )
 
 
-def _draw(plot: Any, size: tuple[float, float]) -> str:
-    """Draws an SVG element, without a date and with a fixed salt, so that its bytes are stable."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    style: dict[Any, Any] = {
-        "svg.hashsalt": "newsloop",
-        "svg.fonttype": "none",
-        "font.family": "sans-serif",
-        "font.size": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": _GREY,
-        "axes.grid": False,
-    }
-    with mpl.rc_context(style):
-        figure = Figure(figsize=size, layout="constrained")
-        plot(figure.subplots())
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
-    return re.sub(r"^.*?(?=<svg)", "", svg, flags=re.DOTALL)
-
-
 def _confusion(axes: Axes, measured: dict[str, Any], answers: pl.DataFrame) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
+
     labels = list(measured["classes"])
     table = SingleLabel(labels).confusion(
         answers["actual"].to_list(), answers["predicted"].to_list()
     )
     shares = table / table.sum(axis=1, keepdims=True).clip(1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    colours = LinearSegmentedColormap.from_list("share", [f"{_CELL}00", _CELL])
+    axes.imshow(shares, cmap=colours, vmin=0, vmax=1)
     for row in range(len(labels)):
         for column in range(len(labels)):
             if table[row, column]:
                 dark = shares[row, column] > 0.5  # noqa: PLR2004 - half of the colour scale
                 axes.text(
                     column, row, str(table[row, column]),
-                    ha="center", va="center", color="white" if dark else "black",
+                    ha="center", va="center", color="white" if dark else figures.INK,
                 )  # fmt: skip
     axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
     axes.set_yticks(range(len(labels)), labels)
@@ -143,7 +126,7 @@ def _confusion(axes: Axes, measured: dict[str, Any], answers: pl.DataFrame) -> N
 def _classes(axes: Axes, measured: dict[str, Any]) -> None:
     labels = list(measured["classes"])
     for offset, (name, colour) in enumerate(
-        [("precision", _GREY), ("recall", _ORANGE), ("f1", _BLUE)]
+        [("precision", figures.FAINT), ("recall", figures.ORANGE), ("f1", figures.BLUE)]
     ):
         values = [measured["classes"][label][name] for label in labels]
         positions = [i + (offset - 1) * 0.22 for i in range(len(labels))]
@@ -151,7 +134,7 @@ def _classes(axes: Axes, measured: dict[str, Any]) -> None:
             values, positions, color=colour, label=name.replace("f1", "F1"), s=36, zorder=3
         )
     for row in range(len(labels)):
-        axes.axhline(row, color="#e5e7eb", zorder=0)
+        axes.axhline(row, color=figures.LINE, zorder=0)
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
     axes.set_xlim(right=1.005)
@@ -163,9 +146,9 @@ def _curve(axes: Axes, curves: pl.DataFrame, training: dict[str, Any], name: str
     from matplotlib.ticker import MaxNLocator
 
     steps = (curves["step"] + 1).to_list()
-    axes.plot(steps, curves[f"train_{name}"].to_list(), color=_GREY, label="train")
-    axes.plot(steps, curves[f"validation_{name}"].to_list(), color=_BLUE, label="validation")
-    axes.axvline(training["best_epoch"], color=_ORANGE, linestyle=":", label="epoch kept")
+    axes.plot(steps, curves[f"train_{name}"].to_list(), color=figures.FAINT, label="train")
+    axes.plot(steps, curves[f"validation_{name}"].to_list(), color=figures.BLUE, label="validation")
+    axes.axvline(training["best_epoch"], color=figures.ORANGE, linestyle=":", label="epoch kept")
     axes.set(title=name.capitalize(), xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
@@ -181,9 +164,9 @@ def _reliability(axes: Axes, answers: pl.DataFrame) -> None:
         .agg(pl.col("confidence").mean(), pl.col("right").mean(), pl.len())
         .sort("bin")
     )
-    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="as confident as right")
+    axes.plot([0, 1], [0, 1], color=figures.FAINT, linestyle=":", label="as confident as right")
     sizes = [12 + 120 * n / len(answers) for n in bins["len"]]
-    axes.scatter(bins["confidence"].to_list(), bins["right"].to_list(), s=sizes, color=_BLUE)
+    axes.scatter(bins["confidence"].to_list(), bins["right"].to_list(), s=sizes, color=figures.BLUE)
     axes.set(title="Reliability (size: documents)", xlabel="confidence", ylabel="share right")
     axes.legend(frameon=False)
 
@@ -193,7 +176,8 @@ def _confidence(axes: Axes, answers: pl.DataFrame) -> None:
     groups = [answers.filter(right)["confidence"], answers.filter(~right)["confidence"]]
     axes.hist(
         [group.to_list() for group in groups],
-        bins=20, range=(0, 1), stacked=True, color=[_BLUE, _ORANGE], label=["right", "wrong"],
+        bins=20, range=(0, 1), stacked=True, color=[figures.BLUE, figures.ORANGE],
+        label=["right", "wrong"],
     )  # fmt: skip
     axes.set_yscale("symlog", linthresh=10)
     axes.set(title="Confidence", xlabel="confidence", ylabel="documents")

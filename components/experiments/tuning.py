@@ -23,7 +23,7 @@ from typing import Any
 
 import polars as pl
 
-from components import train
+from components import folds, train
 from components.core import params as parameters
 from components.core.errors import ParamsError
 from components.core.params import Params
@@ -221,8 +221,8 @@ def sides(params: Params, paths: Paths) -> Sides:
     if params.tune.folds == 1:
         return [(training, validation)]
     table = pl.concat([training, validation]).sort("id")
-    group = crossvalidate.groups(table["text"].to_list(), params.split)
-    fold = pl.Series(crossvalidate.assign(group, params.tune.folds, params.tune.seed))
+    group = folds.groups(table["text"].to_list(), params.split, table["label"].to_list())
+    fold = pl.Series(folds.assign(group, params.tune.folds, params.tune.seed))
     return [(table.filter(fold != i), table.filter(fold == i)) for i in range(params.tune.folds)]
 
 

@@ -15,15 +15,11 @@ from typing import Any
 
 import polars as pl
 
+from components.core import pages
+from components.core.pages import Heading
 from components.core.params import Params
 
 _PLACEHOLDER = re.compile(r"<([A-Z][A-Z_]*[A-Z])(?:_[0-9a-f]+)?>")  # placeholders of core/scrub
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse;display:block;overflow-x:auto}"
-    "th,td{padding:.3rem .6rem;border-bottom:1px solid #8884;vertical-align:top}"
-    ":root{color-scheme:light dark}"
-)
 
 
 def markdown(
@@ -83,15 +79,17 @@ def markdown(
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def page(card: str) -> str:
+def page(card: str, heading: Heading | None = None) -> str:
     """Renders the card as an HTML page without external resources; escapes HTML in the card."""
     from markdown_it import MarkdownIt
+    from markupsafe import Markup
 
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(card)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Model card</title><style>{_STYLE}</style></head>\n<body>\n{body}</body></html>\n"
+    return pages.render(
+        __package__,
+        "model_card.html.j2",
+        heading or Heading(),
+        body=Markup(body),  # noqa: S704 - MarkdownIt escapes HTML
     )
 
 

@@ -13,6 +13,7 @@ from typing import IO, cast
 from components.sources.budget import MIB, Budget, limited
 
 TARS = (".tar", ".tar.gz", ".tgz")
+PACKED = (".gz",)  # ends of the names of files that are packed one by one
 SHADOWS = "__MACOSX"  # a folder that macOS adds, with a shadow of each file
 Wanted = Callable[[str], bool]  # tests the path of a file below the folder that is read
 # What damaged or strange archives raise, beside OSError. RuntimeError: encrypted;
@@ -34,6 +35,11 @@ _LONGEST_NAME = MIB  # bytes; tar holds names as large as it likes, and Python k
 def gunzipped(file: IO[bytes], budget: Budget) -> io.BufferedReader:
     """Opens the content of a gz file, with all its members."""
     return budget.stream(cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb")))
+
+
+def unpacked(file: IO[bytes], name: str, budget: Budget) -> IO[bytes]:
+    """Opens the content of a file that is packed alone; a plain file is returned as it is."""
+    return gunzipped(file, budget) if name.endswith(PACKED) else file
 
 
 def ending(suffixes: tuple[str, ...]) -> Wanted:
@@ -76,9 +82,9 @@ class Zip:
             with self._zip.open(info) as content:
                 yield name, info.file_size, limited(content, info.file_size)
 
-    def names(self) -> Iterator[str]:
-        """The names below `inside`."""
-        return (name for name, _ in self._wanted)
+    def names(self) -> list[str]:
+        """Names of the wanted files below `inside`, sorted."""
+        return [name for name, _ in self._wanted]
 
 
 def _entries(file: IO[bytes]) -> int:

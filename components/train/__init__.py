@@ -10,7 +10,6 @@ The validation side selects the epoch; the test side is never read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -258,7 +257,7 @@ def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) ->
         "text": params.text.model_dump(),
         "train": params.train.read_by(name),
         "labels": params.ingest.labels,
-        "versions": {package: version(package) for package in ("keras", "numpy", "tensorflow")},
+        "versions": imports.library_versions(),
         "device": devices.describe(where),
     }
     for settings in map(params.train.architecture, params.train.trained(name)):

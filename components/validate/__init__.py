@@ -23,6 +23,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from components.core import keys, schema, tables
 from components.core import params as parameters
 from components.core.baseline import Baseline
 from components.core.errors import DataError
+from components.core.pages import Heading
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say, track
@@ -276,8 +278,10 @@ def run(params: Params, paths: Paths) -> None:
     result = judge(
         documents, measurer, settings, ingest, baseline, Checker(), _unsearched(paths), names
     )
-    page = report.render(result.problems, result.summary, result.results)
-    shown = tables.write_text(page, paths.data_docs / "index.html")
+    shown = paths.data_docs / "index.html"
+    heading = Heading.of(paths, shown, "", datetime.now(UTC))
+    page = report.render(result.problems, result.summary, result.results, heading)
+    tables.write_text(page, shown)
     places = str(shown)
     if result.rows is not None:
         rows = quarantined(documents, measurer, result.rows.bad, names)

@@ -7,21 +7,27 @@ read without them. So its renderer makes the content, and a template of newsloop
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
+from components.core import pages
 
-def render(problems: Sequence[str], summary: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+
+def render(
+    problems: Sequence[str],
+    summary: Mapping[str, Any],
+    results: Mapping[str, Any],
+    heading: pages.Heading,
+) -> str:
     """Renders the page as HTML.
 
     Args:
         problems: reasons to refuse the table; empty if it is accepted.
         summary: the content of validation.json; empty where no row was measured.
         results: title -> result of Great Expectations.
+        heading: of the page.
     """
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view.view import DefaultJinjaSectionView
-    from jinja2 import Environment, select_autoescape
     from markupsafe import Markup
 
     page, section_view = ValidationResultsPageRenderer(), DefaultJinjaSectionView()
@@ -36,6 +42,7 @@ def render(problems: Sequence[str], summary: Mapping[str, Any], results: Mapping
         )
         counts = result.statistics
         parts.append((title, content, counts["successful_expectations"], len(result.results)))
-    source = files("components.validate").joinpath("report.html.j2").read_text("utf-8")
-    template = Environment(autoescape=select_autoescape(default=True)).from_string(source)
-    return template.render(problems=problems, summary=summary, parts=parts)
+    template = "report.html.j2"
+    return pages.render(
+        __package__, template, heading, problems=problems, summary=summary, parts=parts
+    )

@@ -1,29 +1,27 @@
-"""Operator page: champion, accuracy, drift and decisions at a glance.
-
-One file without foreign hosts or scripts, light and dark, on a phone and on paper.
-"""
+"""Operator page: champion, accuracy, drift, what waits, and decisions at a glance."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from importlib.resources import files
 from typing import Any
 
 import sqlalchemy as sa
 
-from components.core import metrics
+from components.core import metrics, pages
 from components.core.ledger import LABELS, PREDICTIONS, WINDOWS, Champion, Ledger, labels
 from components.core.ledger import decisions as ledger_decisions
+from components.core.ledger import gate as ledger_gate
 from components.core.ledger import windows as ledger_windows
 from components.core.ledger.tables import last_labels
-from components.core.ledger.verdicts import GovernorVerdict
+from components.core.ledger.verdicts import GovernorVerdict, WindowFinding
 from components.core.metrics import Interval
 from components.core.params import Params
 from components.core.scrub import separated, unsearched_note
 from components.core.training.energy import shown
 from monitoring import alerts as telling
+from monitoring import signal_names
 from monitoring.governor import History
 from monitoring.operator_page import charts
 from monitoring.operator_page.charts import Judged
@@ -31,6 +29,13 @@ from monitoring.operator_page.charts import Judged
 _WINDOWS, _DECISIONS, _VERSIONS, _ALERTS = 200, 200, 10, 8  # newest that are shown
 _ROWS = 15  # of decisions, equal ones in a row being one
 _MASKED = 8  # commonest entities
+_STATES = {
+    None: "is released; no traffic was judged yet",
+    WindowFinding.NONE: "serves",
+    WindowFinding.DRIFT: "serves, and its newest texts have drifted",
+    WindowFinding.CANNOT_SAY: "serves; its newest texts cannot be judged",
+    WindowFinding.BAD_DATA: "serves, and its newest texts are bad data",
+}
 _RECENT = timedelta(days=1)  # of the alerts that the page begins with, and of the lost texts
 
 
@@ -57,13 +62,23 @@ def _judged(row: dict[str, Any], answers: list[dict[str, Any]], confidence: floa
     estimate = row["details"].get("estimate")
     return Judged(
         time=row["time"],
-        signals={one["name"]: one["drifted"] for one in row["details"].get("signals", [])},
+        signals=_signals(row["details"].get("signals", [])),
         rows=row["rows"],
         accuracy=metrics.wilson(sum(right), len(right), confidence) if right else None,
         labelled=len(right),
         estimated=Interval(**estimate["accuracy"]) if estimate else None,
         trusted=bool(estimate and estimate["trusted"]),
+        finding=row["verdict"],
     )
+
+
+def _signals(signals: Sequence[Mapping[str, Any]]) -> dict[str, bool | None]:
+    """Names the signals for people; several of one name have drifted if any has."""
+    named: dict[str, bool | None] = {}
+    for signal in signals:
+        name, drifted = signal_names.title(signal["name"]), signal["drifted"]
+        named[name] = drifted or named.get(name, drifted)
+    return named
 
 
 def _labelled(ledger: Ledger, after: int) -> list[dict[str, Any]]:
@@ -91,22 +106,22 @@ def render(
     masked: Mapping[str, int],
     links: Sequence[tuple[str, str]],
     last_page: str | None,
+    heading: pages.Heading,
+    spooled: int = 0,
 ) -> str:
     """Renders the page as HTML.
 
     Args:
-        params: `evaluate.confidence`, `governor`.
+        params: `evaluate.confidence`, `monitor`, `governor`.
         ledger: open.
         champion: the version that serves.
         now: UTC.
         masked: entity -> number of masked values of all sources.
         links: (name, address) of related pages.
         last_page: address of the newest drift page; None if there is none.
+        heading: of the page.
+        spooled: bytes of predictions that wait for the ledger.
     """
-    from jinja2 import Environment, select_autoescape
-
-    source = files("monitoring.operator_page").joinpath("page.html.j2").read_text("utf-8")
-    template = Environment(autoescape=select_autoescape(default=True)).from_string(source)
     windows = judged(ledger, params.evaluate.confidence)
     deployments = ledger.deployments(limit=_VERSIONS)
     story = ledger_decisions.story(ledger, _DECISIONS)
@@ -116,19 +131,27 @@ def render(
     since = windows[0].time if windows else now
     released = [one.time for one in deployments if one.time >= since]
     tested = champion.metrics["accuracy"]["value"] if champion.metrics else None
+    finding = windows[-1].finding if windows else None
     # Without traffic there is no evidence that a service runs.
-    state = f"{champion.tag} " + ("serves" if windows else "is released; no traffic was judged yet")
+    state = f"{champion.tag} {_STATES[WindowFinding(finding) if finding else None]}"
+    if story and story[0]["verdict"] == GovernorVerdict.RETRAIN and not story[0]["outcome"]:
+        state += "; a retraining was requested"
     if opened:
         state += "; the circuit is open"
     elif recent:
         state += f"; {len(recent)} alert{'s' if len(recent) > 1 else ''} in a day"
-    cards = _cards(champion, windows, story, now) + _held(ledger)
+    cards = _cards(champion, windows, story, now)
+    cards += _waiting(params, ledger, champion, spooled) + _held(ledger)
     if kept := ledger_windows.text_counts(ledger, now - _RECENT).summary():
         cards.append(_card("texts in a day", kept.split(",")[0], kept.partition(", ")[2]))
-    return template.render(
+    moved = finding == WindowFinding.DRIFT
+    return pages.render(
+        __package__,
+        "page.html.j2",
+        heading,
+        {"in_words": signal_names.in_words},
         state=state,
-        troubled=opened or bool(recent),
-        now=_time(now),
+        colour="alarm" if opened or recent else "warn" if moved else "good",
         cards=cards,
         alerts=[{**row, "time": _time(row["time"])} for row in recent],
         windows=len(windows),
@@ -136,7 +159,8 @@ def render(
         drift=charts.drift(windows, released) if windows else "",
         accuracy=charts.accuracy(windows, tested, released) if windows else "",
         traffic=charts.traffic(windows, released) if windows else "",
-        sources=_sources(ledger),
+        moved=_newest(ledger).get("moved") if moved else None,
+        sources=_sources(_newest(ledger)),
         decisions=_decisions(story),
         versions=[_version(one) for one in deployments],
         masked=_masked(masked),
@@ -144,15 +168,23 @@ def render(
     )
 
 
-def _sources(ledger: Ledger) -> list[dict[str, Any]]:
-    """Reads the drift by source of the newest judged window."""
+def _newest(ledger: Ledger) -> dict[str, Any]:
+    """Reads the findings about the newest judged window."""
     details = ledger.query(
         sa.select(WINDOWS.c.details)
         .where(WINDOWS.c.until > WINDOWS.c.after)
         .order_by(WINDOWS.c.seq.desc())
         .limit(1)
     )
-    return list(details[0]["details"].get("by_source") or []) if details else []
+    return dict(details[0]["details"]) if details else {}
+
+
+def _sources(details: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Formats the drift by source of a window."""
+    return [
+        {**row, "signals": dict.fromkeys(signal_names.title(name) for name in row["signals"])}
+        for row in details.get("by_source") or []
+    ]
 
 
 def _cards(
@@ -175,9 +207,36 @@ def _cards(
         trust = "in the newest window" if newest.trusted else "not to be trusted: the texts moved"
         cards.append(_card("estimated accuracy", _told(newest.estimated), trust))
     if story:
-        cards.append(_card("decided", story[0]["verdict"], _time(story[0]["time"])))
+        newest_decision = f"{_time(story[0]['time'])}: {_brief(_why(story[0]))}"
+        cards.append(_card("decided", story[0]["verdict"], newest_decision))
     if energy := champion.metrics.get("energy"):
         cards.append(_card("energy of training", shown(energy.get("kwh", 0.0)), "estimated"))
+    return cards
+
+
+def _waiting(
+    params: Params, ledger: Ledger, champion: Champion, spooled: int
+) -> list[dict[str, str]]:
+    """Makes a card for each kind of thing that waits, with the reason."""
+    texts, needed = ledger_windows.unjudged(ledger, champion.bundle), params.monitor.min_rows
+    why = []
+    if texts.lost > params.monitor.max_lost_share * max(texts.lost + texts.kept, 1):
+        why.append(f"{texts.lost} texts were lost, more than a judged window may lack")
+    elif sum(texts) and texts.kept < needed:
+        why.append(f"a window needs {needed} texts, {needed - texts.kept} more")
+    elif texts.kept:
+        why.append("the next monitoring run judges them")
+    if texts.waiting:
+        why.append(f"{texts.waiting} are not scrubbed yet")
+    count = f"{sum(texts):,} predictions" if sum(texts) else "no prediction"
+    cards = [_card("waits to be judged", count, "; ".join(why) or "all were judged")]
+    after = champion.decision.get("feedback_watermark") or 0
+    if labelled := len(ledger_gate.labelled_since(ledger, after)):
+        reason = "sent after the champion's training; the next training uses them"
+        cards.append(_card("waits to be learned", f"{labelled:,} labels", reason))
+    if spooled:
+        size = f"{max(spooled / 1e6, 0.1):.1f} MB of predictions"
+        cards.append(_card("waits in the spool", size, "the service could not reach the ledger"))
     return cards
 
 
@@ -218,21 +277,22 @@ def _decisions(story: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for _, group in itertools.islice(grouped, _ROWS):
         same = list(group)
         newest = same[0]
-        why = (
-            newest["reasons"][-1]
-            if newest["verdict"] == GovernorVerdict.WAIT
-            else " ".join(newest["reasons"])
-        )
         rows.append(
             {
                 "time": _time(newest["time"]),
                 "verdict": newest["verdict"],
                 "times": len(same),
-                "why": why,
+                "why": _why(newest),
                 "became": became(newest),
             }
         )
     return rows
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    """Formats the reasons of a decision; the last reason to wait includes the others."""
+    waits = row["verdict"] == GovernorVerdict.WAIT
+    return str(row["reasons"][-1]) if waits else " ".join(row["reasons"])
 
 
 def became(row: Mapping[str, Any]) -> str:

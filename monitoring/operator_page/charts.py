@@ -1,25 +1,20 @@
-"""Operator charts: Matplotlib SVG with the colours of the page.
-
-Matplotlib writes fixed colours, but the page has a light and a dark style. So each colour is drawn
-as a placeholder, which is replaced by a CSS variable of the page.
-"""
+"""Charts of the operator's page."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from components.core.ledger.verdicts import WindowFinding
 from components.core.metrics import Interval
+from components.core.pages import figures
+from components.core.pages.figures import ALARM, BLUE, FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, FAINT, BLUE, ALARM = "#010101", "#020202", "#030303", "#040404"
-_VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", BLUE: "var(--blue)", ALARM: "var(--alarm)"}
 _ROOM = 0.03  # of accuracy, above and below what is shown
 _WIDTH, _ROW = 7.0, 0.24  # inches; the page scales them
 
@@ -30,12 +25,13 @@ class Judged:
 
     Attributes:
         time: when it was judged, UTC.
-        signals: name -> drifted; None for "cannot say".
+        signals: name for people -> drifted; None for "cannot say".
         rows: predictions in it.
         accuracy: of those that people labelled, with its interval; None without labels.
         labelled: number of labelled predictions.
         estimated: accuracy without labels, with its interval; None where nobody can know.
         trusted: False for an estimate without trust.
+        finding: of the window.
     """
 
     time: datetime
@@ -45,6 +41,7 @@ class Judged:
     labelled: int
     estimated: Interval | None = None
     trusted: bool = False
+    finding: WindowFinding = WindowFinding.NONE
 
 
 def drift(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:
@@ -151,35 +148,20 @@ def _legend(axes: Axes) -> None:
 
 
 def _draw(plot: Callable[[Axes], None], name: str, windows: Sequence[Judged], height: float) -> str:
-    """Draws an SVG element with identifiers that are unique on the page."""
-    import matplotlib as mpl
+    """Draws a chart over the time of `windows`."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-    from matplotlib.figure import Figure
 
-    style: dict[Any, Any] = {
-        "svg.hashsalt": name, "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9,
-        "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": FAINT,
-        "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
-        "timezone": "UTC",
-    }  # fmt: skip
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-        figure.patch.set_alpha(0)
-        axes = figure.subplots()
-        axes.patch.set_alpha(0)
+    def over_time(axes: Axes) -> None:
         plot(axes)
-        if windows:
-            locator = AutoDateLocator(minticks=3, maxticks=8, tz=UTC)  # type: ignore[no-untyped-call]
-            axes.xaxis.set_major_locator(locator)
-            formatter = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]
-            axes.xaxis.set_major_formatter(formatter)
-            # All charts share one time axis, so that people can compare them.
-            first, last = _day(windows[0].time), _day(windows[-1].time)
-            margin = (last - first) / 50 + 1 / 1440  # a minute, where there is one window
-            axes.set_xlim(first - margin, last + margin)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    svg = re.sub(r"^.*?(?=<svg)", "", buffer.getvalue(), flags=re.DOTALL)
-    for stand_in, variable in _VARIABLES.items():
-        svg = svg.replace(stand_in, variable)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1)
+        if not windows:
+            return
+        locator = AutoDateLocator(minticks=3, maxticks=8, tz=UTC)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        formatter = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(formatter)
+        # All charts share one time axis, so that people can compare them.
+        first, last = _day(windows[0].time), _day(windows[-1].time)
+        margin = (last - first) / 50 + 1 / 1440  # a minute, where there is one window
+        axes.set_xlim(first - margin, last + margin)
+
+    return figures.draw(over_time, name, (_WIDTH, height))

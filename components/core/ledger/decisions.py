@@ -1,4 +1,4 @@
-"""What the governor, the alerts and the operator's page read from the ledger, and write there."""
+"""Queries and records of the governor, the alerts and the operator's page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from components.core.ledger.verdicts import (
     RunOutcome,
 )
 
-FAILED = (RunOutcome.REFUSED, RunOutcome.FAILED, RunOutcome.CRASHED)
+FAILED = (RunOutcome.REFUSED, RunOutcome.FAILED, RunOutcome.CRASHED, RunOutcome.CANNOT_SAY)
 GOOD = (RunOutcome.RELEASED, RunOutcome.KEPT, RunOutcome.UNCHANGED)
 MONTH = timedelta(days=30)
 _RECENT_WINDOWS = 50  # two days of hourly ones
@@ -34,7 +34,7 @@ _RECENT_OUTCOMES = 500
 
 
 def asked(ledger: Ledger, now: datetime) -> list[dict[str, Any]]:
-    """Decisions to retrain of the last 30 days, and of times ahead; the newest first."""
+    """Lists the decisions to retrain of the last 30 days, and of future times; the newest first."""
     return ledger.query(
         sa.select(DECISIONS)
         .where(DECISIONS.c.kind == DecisionKind.GOVERNOR)
@@ -47,7 +47,7 @@ def asked(ledger: Ledger, now: datetime) -> list[dict[str, Any]]:
 def open_request(
     ledger: Ledger, requests: Sequence[dict[str, Any]], bundle: str
 ) -> dict[str, Any] | None:
-    """The newest of `requests`, if no run took it up. One about another bundle is overtaken."""
+    """Returns the newest of `requests` if no run claimed it and it concerns `bundle`."""
     if not requests or requests[0]["details"].get("bundle", bundle) != bundle:
         return None
     taken = sa.select(RUNS.c.seq).where(RUNS.c.decision_id == requests[0]["id"])
@@ -55,9 +55,9 @@ def open_request(
 
 
 def moved(ledger: Ledger, bundle: str, limit: int) -> tuple[bool, ...]:
-    """Whether the world had moved in the newest windows of `bundle` that could be judged.
+    """Returns for each of the newest judged windows of `bundle` whether its inputs had moved.
 
-    Of windows that are long past nothing is asked any more.
+    Only recent windows are read.
     """
     rows = ledger.query(
         sa.select(DECISIONS.c.details)
@@ -66,23 +66,23 @@ def moved(ledger: Ledger, bundle: str, limit: int) -> tuple[bool, ...]:
         .order_by(DECISIONS.c.seq.desc())
         .limit(_RECENT_WINDOWS)
     )
-    found = [row["details"].get("world_moved") for row in rows]
-    return tuple([one for one in found if one is not None][:limit])
+    flags = [row["details"].get("world_moved") for row in rows]
+    return tuple([flag for flag in flags if flag is not None][:limit])
 
 
 def failures(ledger: Ledger) -> tuple[datetime, ...]:
-    """When the retrainings failed since the last good one or a closed circuit, newest first."""
+    """Returns the times of failures since the last good run or closed circuit, newest first."""
     closed = ledger.decisions(DecisionKind.CIRCUIT, CircuitVerdict.CLOSED)
     ended = sa.select(OUTCOMES.c.time, OUTCOMES.c.outcome).order_by(OUTCOMES.c.seq.desc())
     if closed:
         ended = ended.where(OUTCOMES.c.time > closed[0]["time"])
-    found: list[datetime] = []
+    times: list[datetime] = []
     for row in ledger.query(ended.limit(_RECENT_OUTCOMES)):
         if row["outcome"] in GOOD:
             break
         if row["outcome"] in FAILED:
-            found.append(row["time"])
-    return tuple(found)
+            times.append(row["time"])
+    return tuple(times)
 
 
 def end(
@@ -103,28 +103,28 @@ def end(
 
 
 def unfinished(ledger: Ledger) -> list[dict[str, Any]]:
-    """Runs that took up a decision and have no outcome: at work, or dead."""
+    """Lists the runs with a decision and without an outcome: at work, or dead."""
     ended = sa.select(OUTCOMES.c.flow_run)
     return ledger.query(sa.select(RUNS).where(RUNS.c.flow_run.not_in(ended)))
 
 
 def last_taken_up(ledger: Ledger) -> datetime | None:
-    """When a run last took up a decision, UTC."""
+    """Returns the time at which a run last claimed a decision, UTC."""
     rows = ledger.query(sa.select(RUNS.c.time).order_by(RUNS.c.seq.desc()).limit(1))
     return rows[0]["time"] if rows else None
 
 
 def decision(ledger: Ledger, decision_id: str) -> dict[str, Any] | None:
-    """The row of one decision, of whatever kind; None if there is none."""
+    """Returns the row of one decision of any kind; None if there is none."""
     rows = ledger.query(sa.select(DECISIONS).where(DECISIONS.c.id == decision_id))
     return rows[0] if rows else None
 
 
 def story(ledger: Ledger, limit: int) -> list[dict[str, Any]]:
-    """The newest decisions of governor and circuit, the newest first, with what became of each.
+    """Lists the newest decisions of governor and circuit, the newest first, with their outcomes.
 
     Returns:
-        Rows of DECISIONS with `outcome` (of the run that took it up, or None) and `flow_run`.
+        Rows of DECISIONS with `outcome` (of the run that claimed it, or None) and `flow_run`.
     """
     return ledger.query(
         sa.select(DECISIONS, RUNS.c.flow_run, OUTCOMES.c.outcome)
@@ -138,7 +138,7 @@ def story(ledger: Ledger, limit: int) -> list[dict[str, Any]]:
 
 
 def add_details(ledger: Ledger, decision_id: str, more: dict[str, Any]) -> None:
-    """Adds to a decision's details what was learned later; nothing of it is taken away."""
+    """Adds later facts to a decision's details; the earlier ones stay."""
     row = decision(ledger, decision_id)
     if row is not None:
         changed = {**row["details"], **more}
@@ -155,25 +155,25 @@ def add_alert(ledger: Ledger, kind: str, key: str, text: str, now: datetime) -> 
 
 
 def alerts(ledger: Ledger, since: datetime | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """The newest alerts, the newest first."""
+    """Lists the newest alerts, the newest first."""
     statement = sa.select(ALERTS).order_by(ALERTS.c.seq.desc()).limit(limit)
     return ledger.query(statement.where(ALERTS.c.time > since) if since else statement)
 
 
 def untold(ledger: Ledger, limit: int = 100) -> list[dict[str, Any]]:
-    """The alerts that no channel took yet, however old, the oldest first."""
+    """Lists the alerts that no channel has accepted, the oldest first."""
     where = ALERTS.c.told == AlertDelivery.NOT_YET
     return ledger.query(sa.select(ALERTS).where(where).order_by(ALERTS.c.seq).limit(limit))
 
 
-def mark_alerts(ledger: Ledger, seqs: Sequence[int], told: AlertDelivery) -> None:
+def mark_alerts(ledger: Ledger, seqs: Sequence[int], delivery: AlertDelivery) -> None:
     if seqs:
         where = ALERTS.c.seq.in_(list(seqs))
-        ledger.execute(sa.update(ALERTS).where(where).values(told=told))
+        ledger.execute(sa.update(ALERTS).where(where).values(told=delivery))
 
 
 def setbacks(ledger: Ledger, since: datetime) -> list[dict[str, Any]]:
-    """Deployments since then that brought an earlier version back: seq, version, before, time."""
+    """Lists the rollbacks since then: seq, version, before, time, tag."""
     rows = ledger.query(
         sa.select(DEPLOYMENTS.c.seq, DEPLOYMENTS.c.version, DEPLOYMENTS.c.time, VERSIONS.c.tag)
         .join(VERSIONS, VERSIONS.c.version == DEPLOYMENTS.c.version)

@@ -1,9 +1,9 @@
-"""Who served when, the way back, and what a prediction was made by.
+"""Deployment history, rollback, and the version behind a prediction.
 
-Deployments are a pile that is never taken apart: a release or a promotion lays a row on it, a way
-back lays a row that names, by `returns_to`, an earlier one that stands again. What is below that
-one is where the next way back leads, so ways back never run in a circle, and a version that was
-left does not return by itself.
+Deployments are a stack to which rows are only added. A release or a promotion adds a row. A
+rollback adds a row that names, by `returns_to`, the earlier deployment that it restores. The next
+rollback starts below that deployment. So rollbacks never run in a circle, and never restore a
+version that a rollback has left.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _HISTORY = (
 
 
 def history(ledger: Ledger) -> list[dict[str, Any]]:
-    """Every deployment, the oldest first: seq, version, time, reason, returns_to, tag, bundle."""
+    """Lists all deployments, oldest first: seq, version, time, reason, returns_to, tag, bundle."""
     return ledger.query(_HISTORY)
 
 
 def at(ledger: Ledger, time: datetime) -> dict[str, Any] | None:
-    """The deployment that served at `time` (aware), as `history`; None before the first."""
+    """Returns the deployment that served at `time` (aware), as `history`; None before the first."""
     return next((row for row in reversed(history(ledger)) if row["time"] <= time), None)
 
 
 def served(rows: list[dict[str, Any]], version: int) -> list[dict[str, Any]]:
-    """When a version served: `from`, `until` (None: still) and `reason`, the oldest first.
+    """Lists the periods of a version: `from`, `until` (None: still), `reason`; the oldest first.
 
     Args:
         rows: as `history` gives them.
@@ -49,7 +49,7 @@ def served(rows: list[dict[str, Any]], version: int) -> list[dict[str, Any]]:
 
 
 def earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The deployments that ways back lead to from the last one, the nearest first.
+    """Lists the deployments that rollbacks from the last one restore, the nearest first.
 
     Args:
         rows: as `history` gives them; not empty.
@@ -57,30 +57,30 @@ def earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     by_seq = {row["seq"]: row for row in rows}
     stands = {row["seq"]: row["returns_to"] or row["seq"] for row in rows}
     before = dict(zip(list(stands)[1:], stands.values(), strict=False))
-    found = []
-    place: int | None = stands[rows[-1]["seq"]]
-    while place := before.get(place):  # what stood when that one was laid
-        found.append(by_seq[place])
-    return found
+    deployments = []
+    seq: int | None = stands[rows[-1]["seq"]]
+    while seq := before.get(seq):  # what stood when that one was laid
+        deployments.append(by_seq[seq])
+    return deployments
 
 
 def roll_back(
     ledger: Ledger, champion: Champion, now: datetime, reason: str, version: int | None = None
 ) -> dict[str, Any]:
-    """Makes the version serve again that served before `champion`, in one row.
+    """Restores the version that served before `champion`, in one row.
 
     Args:
-        champion: who serves, as the caller decided to leave it.
+        champion: the version that the caller decided to leave.
         now: UTC.
         reason: for people.
-        version: go back to the last time that this one served; None: one step.
+        version: restore the last deployment of this version; None: one step.
 
     Returns:
-        The deployment that stands again, as `history`.
+        The restored deployment, as `history`.
 
     Raises:
-        NoWayBack: no earlier version may serve again.
-        ChampionChanged: `champion` serves no more.
+        NoWayBack: no earlier version may serve.
+        ChampionChanged: `champion` is no longer the champion.
     """
     with ledger.sole_writer(DEPLOYMENTS) as connection:
         rows = [dict(row) for row in connection.execute(_HISTORY).mappings()]
@@ -115,10 +115,10 @@ def _way_back(rows: list[dict[str, Any]], retired: set[int], version: int | None
     choices = [row for row in earlier(rows) if row["version"] not in gone]
     fitting = [row for row in choices if version in (None, row["version"])]
     if not fitting:
-        wanted = "a version" if version is None else f"v{version}"
+        expected = "a version" if version is None else f"v{version}"
         known = version_names.listed(dict.fromkeys(row["version"] for row in choices))
         raise NoWayBack(
-            f"Expected {wanted} before {rows[-1]['tag']} to go back to, there is "
+            f"Expected {expected} before {rows[-1]['tag']} to go back to, there is "
             f"{'only ' + known if choices else 'none'}. `newsloop models` lists what was "
             "released; `newsloop promote` makes any of them the champion."
         )
@@ -126,13 +126,13 @@ def _way_back(rows: list[dict[str, Any]], retired: set[int], version: int | None
 
 
 def prediction(ledger: Ledger, prediction_id: str) -> dict[str, Any] | None:
-    """An answer of the service by its id, without its text; None if there is none."""
-    found = ledger.query(sa.select(PREDICTIONS).where(PREDICTIONS.c.id == prediction_id))
-    return found[0] if found else None
+    """Returns a prediction of the service by its id, without its text; None if there is none."""
+    rows = ledger.query(sa.select(PREDICTIONS).where(PREDICTIONS.c.id == prediction_id))
+    return rows[0] if rows else None
 
 
 def released(ledger: Ledger, name: str) -> dict[str, Any]:
-    """The row of the released version that a person names, such as v3.
+    """Returns the row of the released version that a person names, such as v3.
 
     Raises:
         UsageError: there is none.
@@ -148,6 +148,6 @@ def released(ledger: Ledger, name: str) -> dict[str, Any]:
 
 
 def version_of(ledger: Ledger, bundle: str) -> dict[str, Any] | None:
-    """The version that released this bundle; None if none did."""
-    found = ledger.query(sa.select(VERSIONS).where(VERSIONS.c.bundle == bundle))
-    return found[0] if found else None
+    """Returns the version that released this bundle; None if none did."""
+    rows = ledger.query(sa.select(VERSIONS).where(VERSIONS.c.bundle == bundle))
+    return rows[0] if rows else None

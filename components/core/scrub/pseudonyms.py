@@ -116,7 +116,7 @@ def is_hashed(label: str) -> bool:
     return _HASHED.fullmatch(label) is not None
 
 
-def plain_id(id_: str, secret: bytes, known: frozenset[str] = frozenset()) -> str:
+def plain_id(document_id: str, secret: bytes, known: frozenset[str] = frozenset()) -> str:
     """`id_` itself if every part of it is plain, else its source and a keyed hash of it.
 
     Args:
@@ -129,12 +129,12 @@ def plain_id(id_: str, secret: bytes, known: frozenset[str] = frozenset()) -> st
     >>> plain_id("mine/ann@example.org", b"key").startswith("mine/anon-")
     True
     """
-    if _PLAIN_ID.fullmatch(id_):
-        return id_
-    source, _, name = id_.partition("/")
+    if _PLAIN_ID.fullmatch(document_id):
+        return document_id
+    source, _, name = document_id.partition("/")
     if all(part in known or is_plain(part) for part in name.split("/")):
-        return id_
-    return f"{source}/anon-{keyed(id_, secret)[:_LENGTH]}"
+        return document_id
+    return f"{source}/anon-{keyed(document_id, secret)[:_LENGTH]}"
 
 
 def plain_label(label: str | None, secret: bytes, known: frozenset[str]) -> str | None:

@@ -80,6 +80,7 @@ class DocumentFiles(StoredReader):
             time=datetime.fromisoformat(file.time) if file.time else None,
             author=file.author,
             fault=fault,
+            part=place.part,
         )
 
     def _text(self, name: str, content: bytes) -> FileText:

@@ -8,7 +8,7 @@ folders, are left alone and counted. Hidden files are no documents.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
 
 from components.core.scrub.pseudonyms import is_plain
@@ -139,7 +139,7 @@ class _Archive(DocumentFiles, PinnedFile):
                 raise self._no_documents()
             self._report()
 
-    def _names(self, file: IO[bytes]) -> Iterator[str]:
+    def _names(self, file: IO[bytes]) -> Iterable[str]:
         members = self._members(file, Budget(self.source.limits, packed=self._store.size()))
         return members.names() if isinstance(members, Zip) else (name for name, _, _ in members)
 

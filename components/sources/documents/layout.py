@@ -13,18 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# Names of the sides of an official split, in any case -> side.
-PARTS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "development": "validation",
-    "test": "test",
-    "testing": "test",
-}
+from components.sources.rows import PARTS
+
 _UNLABELLED = frozenset({"unlabeled", "unlabelled", "unsup"})
 _LAST_WORD = re.compile(r"[^-_. ]+$")
 

@@ -90,13 +90,13 @@ class MboxReader(DocumentFiles, PinnedFile):
                 fault=f"the text is longer than {self._longest:,} bytes",
             )
         header = _HEADER if source.label == "label" else source.label
-        headers: list[str] = [header, source.id]
+        id_header = source.column("id") or ""
         most = Budget(source.limits, packed=len(message)).most
-        mail = self._converter.convert(message, "mail", most, headers)
+        mail = self._converter.convert(message, "mail", most, [header, id_header])
         values = mail.headers or {}
         fault = mail.fault or text_fault(mail.text)
         return RawDocument(
-            id=self._id(values.get(source.id, name)),
+            id=self._id(values.get(id_header, name)),
             text="" if fault else mail.text,
             label=named_label(_label(values.get(header), known), source),
             time=datetime.fromisoformat(mail.time) if mail.time else None,

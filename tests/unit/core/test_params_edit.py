@@ -12,6 +12,7 @@ import yaml
 from components.core import params
 from components.core.errors import ParamsError
 from components.core.params import edit
+from tests.unit.core.test_params_migration import OF_0_2_0
 
 PROJECT = Path(__file__).parents[3] / "params.yaml"
 FULL = Path(__file__).parents[2] / "fixtures" / "params_0_2_0.yaml"
@@ -81,7 +82,7 @@ def test_only_the_lines_of_a_key_change(values: dict[str, Any], lines: list[str]
 
 
 def test_settings_of_both_forms_of_the_file_can_be_set(tmp_path: Path) -> None:
-    values = {
+    values = OF_0_2_0 | {
         "train.candidates": ["bilstm", "linear"],
         "train.bilstm.units": 64,
         "ingest.sources": [{"name": "mine", "kind": "folder", "path": "texts"}],
@@ -114,3 +115,13 @@ def test_what_cannot_be_changed_is_said(text: str, words: str) -> None:
 
 def test_an_empty_file_gets_its_first_section() -> None:
     assert edit.with_values("", {"a.b": 1}, "here") == "a:\n  b: 1\n"
+
+
+def test_keys_are_quoted_and_a_long_list_has_a_line_for_each_item() -> None:
+    labels = [f"a class with the number {number}" for number in range(9)]
+    values = {"ingest.labels": labels, "ingest.sources": [{"names": {"no": "a", "1": "b"}}]}
+    text = edit.with_values(SHORT, values, "here")
+    assert "    - a class with the number 8\n" in text
+    written = yaml.safe_load(text)["ingest"]
+    assert written["labels"] == labels
+    assert written["sources"] == [{"names": {"no": "a", "1": "b"}}]

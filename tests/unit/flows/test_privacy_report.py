@@ -8,6 +8,7 @@ from components.core import tables
 from components.core.ledger import TEXTS, Ledger
 from components.core.paths import Paths
 from flows import privacy_report
+from tests import tiny
 
 REPORT = {"desk": {"PERSON": 2, "EMAIL_ADDRESS": 5}, "service": {"PERSON": 4}}
 
@@ -30,7 +31,7 @@ def test_sources_and_service_come_together(tmp_path: Path) -> None:
     found = privacy_report.collect(paths, ledger)
     ledger.close()
     assert found == {"desk": {"SECRET": 1}, "service": {"PERSON": 2}}
-    written = privacy_report.write(paths, {**found, "<b>": {}})
+    written = privacy_report.write(paths, {**found, "<b>": {}}, tiny.NOW)
     page = Path(written["page"]).read_text()
     assert "<td>SECRET</td>" in page
     assert "&lt;b&gt;" in page and "<b>" not in page
@@ -44,6 +45,8 @@ def test_documents_without_a_search_for_names_are_told_in_words(tmp_path: Path) 
         ["SECRET", "1", "0", "1"],
     ]
     assert "texts in de (7)" in privacy_report.unsearched(report)
-    page = Path(privacy_report.write(Paths(tmp_path, tmp_path), report)["page"]).read_text()
+    page = Path(
+        privacy_report.write(Paths(tmp_path, tmp_path), report, tiny.NOW)["page"]
+    ).read_text()
     assert "texts in de (7)" in page
     assert privacy_report.unsearched({"a": {"SECRET": 1}}) == ""

@@ -153,7 +153,10 @@ def test_fasttext_lines_begin_with_their_label(paths: Paths) -> None:
     ("settings", "words"),
     [
         ({"kind": "feedback", "fixed_label": "a"}, "feedback has no fixed_label"),
-        ({"kind": "csv", "path": "x", "fixed_label": "a", "label_names": {"b": "a"}}, "exclude"),
+        (
+            {"kind": "csv", "path": "x", "fixed_label": "a", "label_names": {"b": "a"}},
+            "takes one of",
+        ),
         ({"kind": "lines", "path": "x", "fixed_label": "a", "labels_path": "y"}, "takes one of"),
         ({"kind": "csv", "path": "x", "labels_path": "y"}, "no key labels_path"),
     ],
