@@ -103,7 +103,7 @@ def columns(batch: Batch, scrubbed: Sequence[Scrubbed], secret: bytes) -> dict[s
     raws = batch.raws
     if any(clean.dropped for clean in scrubbed):
         raws = [raw for raw, clean in zip(raws, scrubbed, strict=True) if not clean.dropped]
-    ids, _, labels, times, authors, _ = zip(*raws, strict=True) if raws else [()] * _FIELDS
+    ids, _, labels, times, authors, _, parts = zip(*raws, strict=True) if raws else [()] * _FIELDS
     return {
         "id": ids,
         "text": [clean.text for clean in scrubbed if not clean.dropped],
@@ -111,6 +111,7 @@ def columns(batch: Batch, scrubbed: Sequence[Scrubbed], secret: bytes) -> dict[s
         "source": [batch.source] * len(ids),
         "time": times,
         "author": [pseudonym(author, secret) for author in authors],
+        "part": parts,
     }
 
 

@@ -107,16 +107,21 @@ def jaccard(a: Shingles, b: Shingles) -> float:
     return shared / (len(a) + len(b) - shared)
 
 
-def group(pairs: dict[int, list[int]], sides: Sequence[str]) -> list[int | None]:
+def group(
+    pairs: dict[int, list[int]],
+    sides: Sequence[str],
+    may_lie: Sequence[Sequence[str]] | None = None,
+) -> list[int | None]:
     """Groups near duplicates; the index of its first text names a group.
 
     Args:
         pairs: text -> its near duplicates among the earlier texts, from `similar_pairs`.
         sides: side of each text without grouping.
+        may_lie: sides that each text may lie on; None for all.
 
     Returns:
         The group of each text; the group lies on the side of its first text. None for a text with
-        near duplicates on different sides, which must be dropped.
+        near duplicates on different sides, or on a side where it may not lie: it must be dropped.
     """
     parent: list[int | None] = list(range(len(sides)))
 
@@ -128,7 +133,8 @@ def group(pairs: dict[int, list[int]], sides: Sequence[str]) -> list[int | None]
 
     for k in sorted(pairs):
         roots = {root(j) for j in pairs[k] if parent[j] is not None}
-        if len({sides[r] for r in roots}) > 1:
+        sides_of_roots = {sides[r] for r in roots}
+        if len(sides_of_roots) > 1 or (may_lie and not sides_of_roots <= set(may_lie[k])):
             parent[k] = None
         elif roots:
             for r in (*roots, k):

@@ -8,6 +8,8 @@
    through DVC; then the rehearsal and the gate. The first candidate that passes is released. If a
    candidate is sound but not proven better, the champion stays. Later candidates are not trained.
 5. If the gate refuses all candidates, the run fails with the reasons, and the champion stays.
+6. If a rehearsal has no result, the run fails with its reason, and no other candidate is trained.
+   The next run repeats the rehearsal.
 """
 
 from __future__ import annotations
@@ -30,7 +32,13 @@ from components import gate, release, snapshot
 from components.core import bundle, tables
 from components.core import ledger as ledgers
 from components.core import params as parameters
-from components.core.errors import Busy, GateRefused, SourceError
+from components.core.errors import (
+    Busy,
+    GateRefused,
+    NotReleased,
+    RehearsalUndecided,
+    SourceError,
+)
 from components.core.ledger import Champion, Ledger
 from components.core.ledger import decisions as ledger_decisions
 from components.core.ledger.verdicts import GateVerdict, RunOutcome
@@ -55,7 +63,8 @@ class Summary:
         stages: (stage, outcome, seconds) in the order of execution.
         outcome: outcome of the run.
         version: tag of the champion after the run.
-        decision: the gate's decision as a dictionary.
+        decision: the gate's last decision as a dictionary.
+        decisions: the decisions about each candidate of this run.
         metrics: metrics of the last candidate.
         flow_run: Prefect's id of this run.
     """
@@ -64,6 +73,7 @@ class Summary:
     outcome: RunOutcome = RunOutcome.UNCHANGED
     version: str | None = None
     decision: dict[str, Any] | None = None
+    decisions: list[dict[str, Any]] = field(default_factory=list)
     metrics: dict[str, Any] | None = None
     flow_run: str = ""
 
@@ -97,7 +107,9 @@ def rehearse(params: Params, paths: Paths) -> StageOutcome:
     if not params.gate.rehearse or gate.stood(params, paths, name):
         return StageOutcome.UNCHANGED
     result = rehearsal.run(params, paths, name)
-    get_run_logger().info("rehearsal: %s", result.problem or result)
+    if reason := result.problem or result.undecided:
+        say(f"rehearse: {reason}")
+    get_run_logger().info("rehearsal: %s", reason or result)
     return StageOutcome.RAN
 
 
@@ -139,7 +151,8 @@ def learning(
         A `Summary` as a dictionary.
 
     Raises:
-        NewsloopError: a stage failed, or the gate refused every candidate.
+        NotReleased: the gate refused every candidate, or a rehearsal had no result.
+        NewsloopError: a stage failed.
     """
     prefect_auth.reserve(os.environ.get("PREFECT_API_URL"))
     paths = Paths(Path(root), Path(home))
@@ -161,6 +174,9 @@ def learning(
         ledger_decisions.end(
             ledger, summary.flow_run, decision_id, RunOutcome.MERGED, datetime.now(UTC)
         )
+    except NotReleased as error:
+        error.summary = asdict(summary)  # for the table at the end of the command
+        raise
     finally:
         home_page.after_run(paths, ledger, asdict(summary), reason, sys.exception())
         ledger.close()
@@ -196,7 +212,7 @@ def _learn(paths: Paths, ledger: Ledger, reason: str, in_place: bool, summary: S
     champion = None if in_place else ledger.champion()
     if champion:
         paths = workspace.prepare(paths, champion)
-    with process.kept(paths):
+    with process.shared(paths):
         if champion:
             pipeline.checkout(paths)
             pipeline.verify(paths)
@@ -260,27 +276,37 @@ def in_turn(
 
     Raises:
         GateRefused: the gate refused every candidate.
+        RehearsalUndecided: a rehearsal had no result.
     """
     refused: list[gate.Decision] = []
+    effect = f"The champion {champion.tag} stays. " if champion else "Nothing was released. "
+    tag = champion.tag if champion else None
     for candidate in candidates:
         decision = attempt(candidate)
         if decision is None:
             return
         summary.decision = decision.as_dict()
+        summary.decisions.append(summary.decision)
         if decision.released:
             summary.version, summary.outcome = publish_(decision), RunOutcome.RELEASED
             return
         if decision.verdict == GateVerdict.KEEP and champion:
             summary.version, summary.outcome = champion.tag, RunOutcome.KEPT
             return
+        if decision.verdict == GateVerdict.CANNOT_SAY:
+            summary.version, summary.outcome = tag, RunOutcome.CANNOT_SAY
+            raise RehearsalUndecided(
+                f"Expected the rehearsal of {decision.architecture} to have a result, it has none. "
+                f"{' '.join(decision.reasons)} This says nothing about the candidate. "
+                f"{effect}`newsloop run` trains nothing and repeats the rehearsal."
+            )
         refused.append(decision)
-    summary.outcome = RunOutcome.REFUSED
+    summary.version, summary.outcome = tag, RunOutcome.REFUSED
     reasons = "; ".join(f"{each.architecture}: {', '.join(each.reasons)}" for each in refused)
     raise GateRefused(
         f"Expected one of {', '.join(candidates)} to pass the gate, none did. {reasons}. "
-        + (f"The champion {champion.tag} stays. " if champion else "Nothing was released. ")
-        + "`newsloop gate` shows each check; bring more or better data, or change train or gate in "
-        "params.yaml."
+        f"{effect}`newsloop gate` shows each check; bring more or better data, or change train or "
+        "gate in params.yaml."
     )
 
 

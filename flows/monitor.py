@@ -27,7 +27,7 @@ from flows import (
 )
 from monitoring import alerts, retraining_effect
 from monitoring import monitor as monitoring
-from monitoring.alerts import Alert
+from monitoring.alerts import Alert, AlertKind
 from monitoring.retraining_effect import Effect
 
 _LOOKED_BACK = timedelta(days=1)  # for runs that Prefect cancelled because another run was active
@@ -71,13 +71,13 @@ def monitor(root: str, home: str) -> dict[str, Any]:
         found += alerts.of_outcome(outcome)
         compared = retraining_effect.run(params, paths, ledger)
         if compared and compared["answer"] == Effect.WORSE:
-            found.append(Alert("worse model", compared["text"], compared["after"]))
+            found.append(Alert(AlertKind.WORSE_MODEL, compared["text"], compared["after"]))
         page = write_operator_page.write(params, paths, ledger, now)
         home_page.write(paths, ledger, now, prefect=True)
     except NewsloopError as error:
         kind = type(error).__name__
         text = f"Monitoring failed ({kind}). The champion serves on, unwatched. See Prefect's log."
-        found.append(Alert("monitoring failed", text, kind))
+        found.append(Alert(AlertKind.MONITORING_FAILED, text, kind))
         raise
     finally:
         notify.tell(found, params, paths, ledger, now)
@@ -103,4 +103,6 @@ def reconcile(paths: Paths, ledger: Ledger, now: datetime) -> list[Alert]:
     for flow_run in prefect_client.doubled(now - _LOOKED_BACK):
         ledger_decisions.end(ledger, flow_run, None, RunOutcome.MERGED, now)
     text = "A retraining died at work. The champion serves on, and the next request trains again."
-    return [Alert("dead run", f"{text} Run {row['flow_run']}.", row["flow_run"]) for row in dead]
+    return [
+        Alert(AlertKind.DEAD_RUN, f"{text} Run {row['flow_run']}.", row["flow_run"]) for row in dead
+    ]

@@ -13,7 +13,7 @@ from components.core.ledger.verdicts import RunOutcome
 from components.core.params import Params
 from components.core.paths import Paths
 from monitoring import alerts
-from monitoring.alerts import Alert
+from monitoring.alerts import Alert, AlertKind
 from monitoring.governor import History
 
 _AWAY = "ledger-away.json"
@@ -52,7 +52,7 @@ def ledger_away(params: Params, paths: Paths, now: datetime) -> None:
     )
     try:
         alerts.tell_once(
-            Alert("ledger away", text),
+            Alert(AlertKind.LEDGER_AWAY, text),
             paths.home / _AWAY,
             alerts.channels(paths),
             params.alerts,
@@ -66,11 +66,17 @@ def of_learning(outcome: RunOutcome, flow_run: str, error: BaseException) -> lis
     """Builds the alert for a failed retraining; none for an interrupted one."""
     if outcome == RunOutcome.REFUSED:
         text = "No candidate passed the gate. The champion serves on. See `newsloop decisions`."
-        return [Alert("gate refused", text, flow_run)]
+        return [Alert(AlertKind.GATE_REFUSED, text, flow_run)]
     if outcome == RunOutcome.INTERRUPTED:
         return []
+    if outcome == RunOutcome.CANNOT_SAY:
+        text = (
+            "A candidate was trained, but its rehearsal had no result. The champion serves on. "
+            "`newsloop gate` has the reason; the next run only repeats the rehearsal."
+        )
+        return [Alert(AlertKind.REHEARSAL_UNDECIDED, text, flow_run)]
     text = (
         f"A retraining failed ({type(error).__name__}). The champion serves on. Prefect's run "
         f"{flow_run} has its log."
     )
-    return [Alert("retraining failed", text, flow_run)]
+    return [Alert(AlertKind.RETRAINING_FAILED, text, flow_run)]

@@ -1,7 +1,8 @@
 """Rehearsal: the real service loads the candidate in a separate process and answers requests.
 
 The process has a free loopback port, a temporary ledger and bundle store, and the code and settings
-of the real service. The gate reads the results.
+of the real service. The gate reads the results. A rehearsal that the machine prevents (a time-out,
+a taken port, no memory) has no result: it says nothing about the candidate, and is repeated.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import yaml
 from components import release
 from components.core import keys, tables
 from components.core import params as parameters
-from components.core.errors import BundleError, DataError, StackError
+from components.core.errors import BundleError, DataError, StackError, cause_and_remedy
 from components.core.ledger import Ledger
 from components.core.params import Params
 from components.core.paths import Paths
@@ -46,11 +47,12 @@ _REFUSALS = range(400, 500)
 
 @dataclass(frozen=True)
 class Found:
-    """Results of a rehearsal. Without a problem, no number is None.
+    """Results of a rehearsal. Without a problem, and if it is decided, no number is None.
 
     Attributes:
         bundle: name of the candidate's bundle.
-        problem: obstacle to serving it; None without one.
+        problem: fault of the candidate, which cannot be served; None without one.
+        undecided: why the rehearsal has no result; None if it has one.
         seconds: seconds from the start of the process until it is ready.
         texts: golden texts, one per request.
         equal: share of them with the evaluation's answer, in [0, 1].
@@ -62,6 +64,7 @@ class Found:
 
     bundle: str
     problem: str | None = None
+    undecided: str | None = None
     seconds: float | None = None
     texts: int = 0
     equal: float | None = None
@@ -92,26 +95,36 @@ def hostile(params: Params) -> list[tuple[str, str, dict[str, str], bytes]]:
     ]
 
 
-def run(params: Params, paths: Paths, name: str) -> Found:
+def run(
+    params: Params, paths: Paths, name: str, rehearse: Callable[..., Found] | None = None
+) -> Found:
     """Rehearses the candidate `name` of data/06_packaged, and writes the results.
 
     Args:
         params: settings; the rehearsal replaces host, port, keys and drain of `serve`.
         paths: paths of the workspace that made the candidate.
-
-    Raises:
-        StackError: the service does not start, for a reason other than the candidate.
+        rehearse: replaces the real service, in tests.
     """
     golden = _golden(params, paths)
+    try:
+        result = (rehearse or _rehearse)(params, paths, name, golden)
+    except MemoryError:
+        result = Found(name, undecided="this machine has no memory left for the rehearsal")
+    except OSError as error:
+        result = Found(name, undecided=cause_and_remedy(error))
+    except StackError as error:
+        result = Found(name, undecided=str(error))
+    tables.write_json(asdict(result), paths.rehearsals / f"{name}.json")
+    return result
+
+
+def _rehearse(params: Params, paths: Paths, name: str, golden: list[dict[str, Any]]) -> Found:
     with _stage(params, paths) as (settings, scene):
         try:
             release.store(paths.bundle, scene.bundles / name, scene.keys)
         except BundleError as error:
-            result = Found(name, str(error))
-        else:
-            result = _play(settings, scene, name, golden)
-    tables.write_json(asdict(result), paths.rehearsals / f"{name}.json")
-    return result
+            return Found(name, str(error))
+        return _play(settings, scene, name, golden)
 
 
 def sweep(paths: Paths) -> None:
@@ -162,7 +175,7 @@ def _play(params: Params, scene: Paths, name: str, golden: list[dict[str, Any]])
     process = stack.launch_service(params, scene, own)
     url = process.url
     with httpx.Client(base_url=url, timeout=params.serve.deadline_seconds, trust_env=False) as http:
-        problem = _wait(scene, http, params.gate.rehearsal_seconds)
+        problem = wait(scene, http, params.gate.rehearsal_seconds)
         if problem:
             return Found(name, problem)
         seconds = time.monotonic() - started
@@ -170,7 +183,12 @@ def _play(params: Params, scene: Paths, name: str, golden: list[dict[str, Any]])
             result = ask(params, http, golden, Found(name, seconds=round(seconds, 1)))
             return replace(result, memory_mib=_memory(process))
         except (httpx.HTTPError, psutil.NoSuchProcess) as error:
-            return Found(name, f"it stopped answering in the rehearsal: {type(error).__name__}")
+            seconds = params.serve.deadline_seconds
+            raise StackError(
+                f"Expected answers from the service of the rehearsal, got {type(error).__name__}: "
+                f"it was ended, had no memory, or took longer than {seconds:g} s "
+                "(serve.deadline_seconds)."
+            ) from error
 
 
 def _enter(ledger: Ledger, name: str) -> None:
@@ -184,19 +202,24 @@ def _status_file(scene: Paths) -> Path:
     return scene.home / "status.json"
 
 
-def _wait(scene: Paths, http: httpx.Client, patience: float) -> str | None:
-    """Waits until the service is ready; returns the obstacle if it cannot serve the candidate."""
+def wait(scene: Paths, http: httpx.Client, patience: float) -> str | None:
+    """Waits until the service is ready; returns the fault of a candidate that cannot be served.
+
+    Raises:
+        StackError: the service ended, or is not ready after `patience` seconds.
+    """
     log = scene.logs / f"{stack.SERVICE}.log"
     deadline = time.monotonic() + patience
     while True:
         state = status.read(_status_file(scene))
         if state is not None and state.code in _CANNOT_SERVE:
             return state.reason
+        if state is not None and state.code == status.Code.NO_MEMORY:
+            raise StackError(state.reason)
         if stack.find(scene, stack.SERVICE) is None:
             end_of_log = " ".join(log.read_text(errors="replace").split())[-_SHOWN:]
             raise StackError(
-                f"Expected the service to start for the rehearsal, it ended: {end_of_log} Fix "
-                "that, and run again."
+                f"Expected the service of the rehearsal to run, it ended: {end_of_log}"
             )
         try:
             if http.get("/readyz", timeout=2).is_success:
@@ -204,7 +227,10 @@ def _wait(scene: Paths, http: httpx.Client, patience: float) -> str | None:
         except httpx.HTTPError:
             pass  # the service still starts
         if time.monotonic() > deadline:
-            return f"the service had not loaded it after {patience:g} s (gate.rehearsal_seconds)"
+            raise StackError(
+                f"Expected the service to load the candidate within {patience:g} s "
+                "(gate.rehearsal_seconds), it was not ready by then."
+            )
         time.sleep(_LOOK_EVERY)
 
 

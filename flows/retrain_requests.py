@@ -12,7 +12,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from components.core.errors import Busy, GateRefused, LedgerError
+from components.core.errors import Busy, GateRefused, LedgerError, RehearsalUndecided
 from components.core.ledger import Champion, Ledger
 from components.core.ledger import decisions as ledger_decisions
 from components.core.ledger.verdicts import (
@@ -99,7 +99,11 @@ def failure(error: BaseException) -> tuple[RunOutcome, dict[str, Any]]:
     """Returns outcome and details of a failed run, without the message, which may quote data."""
     if not isinstance(error, Exception):
         return RunOutcome.INTERRUPTED, {"error": type(error).__name__}
-    outcome = RunOutcome.REFUSED if isinstance(error, GateRefused) else RunOutcome.FAILED
+    outcome = RunOutcome.FAILED
+    if isinstance(error, GateRefused):
+        outcome = RunOutcome.REFUSED
+    elif isinstance(error, RehearsalUndecided):
+        outcome = RunOutcome.CANNOT_SAY
     return outcome, {"error": type(error).__name__}
 
 

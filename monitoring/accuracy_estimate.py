@@ -264,8 +264,8 @@ def reweighed(reference: pl.DataFrame, target: SingleLabel, shares: Array, seed:
     counts = np.bincount(actual, minlength=classes)
     rows = min(len(actual), float(((counts + 1) / np.maximum(shares, _TINY)).min()))
     mixed = np.random.default_rng(seed).permutation(len(actual))
-    wanted = np.rint(rows * shares).astype(int)
-    sample = [mixed[actual[mixed] == i][: wanted[i]] for i in range(classes)]
+    rows_by_class = np.rint(rows * shares).astype(int)
+    sample = [mixed[actual[mixed] == i][: rows_by_class[i]] for i in range(classes)]
     return reference[np.sort(np.concatenate(sample))]
 
 
@@ -360,14 +360,14 @@ def decay_without_each(
     """
     labels = Counter(caller for _, _, caller in rows if caller is not None)
     callers: list[str | None] = [caller for caller, _ in labels.most_common(_LEFT_OUT)]
-    found = []
+    decays = []
     for left_out in callers or [None]:
         part = [
             (time, right) for time, right, caller in rows if caller is None or caller != left_out
         ]
-        found.append(decay(part, delta))
-    falls = [fall for fall in found if fall is not None]
-    return max(falls, key=lambda fall: fall.after) if len(falls) == len(found) else None
+        decays.append(decay(part, delta))
+    falls = [fall for fall in decays if fall is not None]
+    return max(falls, key=lambda fall: fall.after) if len(falls) == len(decays) else None
 
 
 def _softmax(logs: Array) -> Array:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +36,36 @@ FILE = "alerts.yaml"
 Send = Callable[[Sequence[str], str, str], bool]
 
 
+class AlertKind(StrEnum):
+    """Kinds of alerts, as the ledger stores them and a message's first line names them."""
+
+    DRIFT = "drift"
+    BAD_DATA = "bad data"
+    CANNOT_SAY = "cannot say"
+    WORSE_MODEL = "worse model"
+    MONITORING_FAILED = "monitoring failed"
+    RETRAINING_FAILED = "retraining failed"
+    GATE_REFUSED = "gate refused"
+    REHEARSAL_UNDECIDED = "rehearsal undecided"
+    DEAD_RUN = "dead run"
+    CIRCUIT_OPEN = "circuit open"
+    ROLLBACK = "rollback"
+    LEDGER_AWAY = "ledger away"
+    DISK = "disk"
+    TEST = "test"
+
+
 @dataclass(frozen=True)
 class Alert:
     """Event that people should know.
 
     Attributes:
-        kind: in two or three words; the first line of the message names it.
+        kind: what happened.
         text: a sentence or two, without anything that users wrote.
         key: subject of the alert: equal kind and key are sent once in `alerts.repeat_hours`.
     """
 
-    kind: str
+    kind: AlertKind
     text: str
     key: str = ""
 
@@ -67,15 +87,15 @@ def channels(paths: Paths) -> list[str]:
             f"addresses hold passwords. Run `chmod 600 {path}`."
         )
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        addresses = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError):
-        found = None
-    if not (isinstance(found, list) and all(isinstance(one, str) for one in found)):
+        addresses = None
+    if not (isinstance(addresses, list) and all(isinstance(address, str) for address in addresses)):
         raise UsageError(
             f"Expected {path} to be a YAML list of addresses such as - mailto://..., it is not. "
             "docs/deciding.md shows one."
         )
-    return found
+    return addresses
 
 
 def tell(
@@ -103,10 +123,10 @@ def tell(
     since = now - timedelta(hours=settings.repeat_hours)
     recent = ledger_decisions.alerts(ledger, since)
     known = {(row["kind"], row["key"]) for row in recent}
-    fresh = list({(one.kind, one.key): one for one in alerts}.items())
-    new = [one for pair, one in fresh if pair not in known]
-    for one in new:
-        ledger_decisions.add_alert(ledger, one.kind, one.key, one.text, now)
+    fresh = list({(alert.kind, alert.key): alert for alert in alerts}.items())
+    new = [alert for pair, alert in fresh if pair not in known]
+    for alert in new:
+        ledger_decisions.add_alert(ledger, alert.kind, alert.key, alert.text, now)
     waiting = ledger_decisions.untold(ledger)
     if not waiting:
         return new
@@ -185,18 +205,20 @@ def of_outcome(outcome: Outcome) -> list[Alert]:
     """Builds the alert of a run, without the verdict's reasons, which may quote texts."""
     decision, tag = outcome.decision, outcome.tag
     if decision.verdict == GovernorVerdict.RETRAIN:
-        text = f"{tag}: the world has moved, and a retraining is asked for. {decision.reasons[-1]}"
-        return [Alert("drift", text, f"{tag} retrain")]
+        text = (
+            f"{tag}: its inputs have drifted, and a retraining is requested. {decision.reasons[-1]}"
+        )
+        return [Alert(AlertKind.DRIFT, text, f"{tag} retrain")]
     if (
         decision.verdict != GovernorVerdict.ALERT or decision.rule == GovernorRule.CIRCUIT
     ):  # see of_circuit
         return []
     finding = outcome.drift.verdict.finding
-    kinds: dict[GovernorRule | Asker, str] = {
-        GovernorRule.BAD_DATA: "bad data",
-        GovernorRule.CANNOT_SAY: "cannot say",
+    kinds: dict[GovernorRule | Asker, AlertKind] = {
+        GovernorRule.BAD_DATA: AlertKind.BAD_DATA,
+        GovernorRule.CANNOT_SAY: AlertKind.CANNOT_SAY,
     }
-    kind = kinds.get(decision.rule, "drift")
+    kind = kinds.get(decision.rule, AlertKind.DRIFT)
     text = f"{tag}: {finding} in {outcome.window.rows} predictions. {decision.reasons[-1]}"
     return [Alert(kind, text, f"{tag} {decision.rule}")]
 
@@ -210,14 +232,18 @@ def of_circuit(history: History, params: Params, now: datetime) -> list[Alert]:
         f"{params.governor.circuit_hours:g} hours. The champion serves on. See `newsloop decisions`"
         " and Prefect; `newsloop decisions --close-circuit` closes it."
     )
-    return [Alert("circuit open", text, history.failures[-1].isoformat())]
+    return [Alert(AlertKind.CIRCUIT_OPEN, text, history.failures[-1].isoformat())]
 
 
 def of_setbacks(ledger: Ledger, settings: Alerts, now: datetime) -> list[Alert]:
     """Builds an alert for each recent rollback, manual or automatic."""
     since = now - timedelta(hours=settings.repeat_hours)
     return [
-        Alert("rollback", f"{row['tag']} serves again instead of {row['before']}.", f"{row['seq']}")
+        Alert(
+            AlertKind.ROLLBACK,
+            f"{row['tag']} serves again instead of {row['before']}.",
+            f"{row['seq']}",
+        )
         for row in ledger_decisions.setbacks(ledger, since)
     ]
 
@@ -233,4 +259,4 @@ def of_disk(paths: Paths, settings: Alerts) -> list[Alert]:
         f"disk; less than {settings.min_free_disk:.0%} is told. `newsloop retain` removes what is "
         "old."
     )
-    return [Alert("disk", text)]
+    return [Alert(AlertKind.DISK, text)]

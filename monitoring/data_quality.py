@@ -31,20 +31,20 @@ def faults(
         settings.max_characters,
         settings.damage_marks,
     )
-    wanted = {*settings.languages, SHORT}
+    valid = {*settings.languages, SHORT}
     rules: dict[str, Callable[[str, str], bool]] = {
         "damaged by a wrong decoding": lambda text, _: damage(text) >= marks,
         f"not in {', '.join(settings.languages)}": lambda _, language: (
-            bool(settings.languages) and language not in wanted
+            bool(settings.languages) and language not in valid
         ),
         f"shorter than {shortest} characters": lambda text, _: len(text.strip()) < shortest,
         f"longer than {longest} characters": lambda text, _: len(text) > longest,
     }
-    found = {
+    rows_by_fault = {
         name: [i for i, pair in enumerate(zip(texts, languages, strict=True)) if rule(*pair)]
         for name, rule in rules.items()
     }
-    return {name: rows for name, rows in found.items() if rows}
+    return {name: rows for name, rows in rows_by_fault.items() if rows}
 
 
 def flood(window: Window, usual: Mapping[str, int], settings: Monitor) -> list[str]:
@@ -89,17 +89,17 @@ def judge(
         usual: as in `flood`.
         validate, settings: bounds.
     """
-    found = faults(window.texts, languages, validate)
-    bad = len({row for rows in found.values() for row in rows})
+    rows_by_fault = faults(window.texts, languages, validate)
+    bad = len({row for rows in rows_by_fault.values() for row in rows})
     reasons = flood(window, usual, settings)
     if bad / window.rows > settings.max_bad_share:
-        shown = ", ".join(f"{len(rows)} {name}" for name, rows in found.items())
+        shown = ", ".join(f"{len(rows)} {name}" for name, rows in rows_by_fault.items())
         reasons.insert(
             0,
             f"{bad} of {window.rows} texts are bad, and at most {settings.max_bad_share:.0%} may "
             f"be: {shown}",
         )
-    counts = {name: len(rows) for name, rows in found.items()}
+    counts = {name: len(rows) for name, rows in rows_by_fault.items()}
     if not reasons:
         return None, counts
     fix = "Fix the source of the texts; nothing is learned from this window."

@@ -132,9 +132,9 @@ def facts(outcome: Outcome) -> dict[str, Any]:
         "separability": seen.drift.separability,
         "faults": dict(seen.faults),
         "moved": seen.moved.as_dict(),
-        "by_source": [one.as_dict() for one in seen.sources],
+        "by_source": [source.as_dict() for source in seen.sources],
         "estimate": seen.estimate.as_dict() if seen.estimate else None,
-        "accuracy": [one.as_dict() for one in outcome.accuracy],
+        "accuracy": [measured.as_dict() for measured in outcome.accuracy],
         "decay": outcome.decay.as_dict() if outcome.decay else None,
         "report": str(outcome.page) if outcome.page else None,
     }
@@ -180,21 +180,21 @@ def run(
         if unready
         else _look(params, paths, ledger, champion, reference, window, allowed, load, draw)
     )
-    found = seen.drift
+    shift = seen.drift
     truths = ledger_windows.truths(
         ledger, champion.bundle, now - timedelta(days=settings.accuracy_days)
     )
     state = window.state(settings.min_rows, settings.max_lost_share)
     decay = accuracy_estimate.decay_without_each(truths, settings.decay_delta)
     answers = [(time, right) for time, right, _ in truths]
-    verdict = with_accuracy(found.verdict, seen, decay, champion)
+    verdict = with_accuracy(shift.verdict, seen, decay, champion)
     verdict = replace(verdict, enough=state not in (WindowState.EMPTY, WindowState.INCOMPLETE))
     past = governor_inputs.gather(ledger, champion, params.governor, now, at_work=at_work)
     decision = governor.decide(verdict, past.history, params.governor, now)
     decision_id = uuid.uuid4().hex
     folder = paths.monitoring_reports
     name = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{decision_id[:8]}"
-    page = folder / f"{name}.html" if found.page else None
+    page = folder / f"{name}.html" if shift.page else None
     outcome = Outcome(
         decision_id=decision_id,
         decision=decision,
@@ -207,21 +207,21 @@ def run(
         page=page,
         reconcile=past.lost(now, params.governor),
     )
-    if page and found.page:
+    if page and shift.page:
         title = f"Drift of {champion.tag}, {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         html = report.page(
-            found.page,
+            shift.page,
             title,
             Heading.of(paths, page, champion.tag, now),
-            " ".join(found.verdict.reasons),
+            " ".join(shift.verdict.reasons),
             outcome.sentences(),
-            found.signals,
+            shift.signals,
             seen.moved,
             seen.examples,
         )
         evidently_page.share(folder)
         tables.write_text(html, page)
-        written = {**outcome.as_dict(), "time": now.isoformat(), "evidently": found.evidently}
+        written = {**outcome.as_dict(), "time": now.isoformat(), "evidently": shift.evidently}
         tables.write_json(written, folder / f"{name}.json")
     _record(ledger, outcome, now, consumed=window.rows >= params.monitor.min_rows)
     _prune(folder, params.monitor.keep_pages)

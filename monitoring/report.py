@@ -55,11 +55,11 @@ def table(signals: Sequence[Signal]) -> list[str]:
 def by_source(sources: Sequence[SourceDrift]) -> list[str]:
     """Formats a line for each source."""
     lines = []
-    for one in sources:
-        verdict = _BY_SOURCE.get(one.finding, "cannot be judged")
-        signals = f": {', '.join(one.signals)}" if one.signals else ""
-        p_value = "" if one.p_value is None else f" (p = {one.p_value:.2g})"
-        lines.append(f"Source {one.name}, {one.rows} texts, {verdict}{signals}{p_value}.")
+    for source in sources:
+        verdict = _BY_SOURCE.get(source.finding, "cannot be judged")
+        signals = f": {', '.join(source.signals)}" if source.signals else ""
+        p_value = "" if source.p_value is None else f" (p = {source.p_value:.2g})"
+        lines.append(f"Source {source.name}, {source.rows} texts, {verdict}{signals}{p_value}.")
     return lines
 
 
@@ -69,7 +69,7 @@ def quality(
     """Formats estimated and measured accuracy as lines."""
     lines = []
     if estimate:
-        found, drop = estimate.accuracy, estimate.drop
+        accuracy_now, drop = estimate.accuracy, estimate.drop
         trust = (
             ""
             if estimate.trusted
@@ -77,17 +77,18 @@ def quality(
             "it knows too few of a class that has grown."
         )
         lines.append(
-            f"Estimated accuracy, without labels: {found.value:.3f} "
-            f"[{found.low:.3f}, {found.high:.3f}]."
+            f"Estimated accuracy, without labels: {accuracy_now.value:.3f} "
+            f"[{accuracy_now.low:.3f}, {accuracy_now.high:.3f}]."
         )
         lines.append(
             f"Expected change of the accuracy, from the held-back texts to such as these: "
             f"{-drop.value:+.3f} [{-drop.high:+.3f}, {-drop.low:+.3f}].{trust}"
         )
-    for one in accuracy[-_WINDOWS_SHOWN:]:
+    for period in accuracy[-_WINDOWS_SHOWN:]:
         lines.append(
-            f"Accuracy of {one.labelled} labelled answers from {one.start:%Y-%m-%d %H:%M} UTC: "
-            f"{one.accuracy.value:.3f} [{one.accuracy.low:.3f}, {one.accuracy.high:.3f}]."
+            f"Accuracy of {period.labelled} labelled answers from "
+            f"{period.start:%Y-%m-%d %H:%M} UTC: {period.accuracy.value:.3f} "
+            f"[{period.accuracy.low:.3f}, {period.accuracy.high:.3f}]."
         )
     if decay:
         lines.append(

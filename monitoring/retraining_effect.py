@@ -73,7 +73,7 @@ def run(
     known = answers["actual"].drop_nulls().len()
     if (old.get("windows"), old.get("labelled")) == (len(windows), known) or answers.is_empty():
         return None
-    found: dict[str, Any] = {
+    effect: dict[str, Any] = {
         "before": before.tag,
         "after": after.tag,
         "windows": len(windows),
@@ -83,17 +83,17 @@ def run(
     try:
         model = load(paths.bundles / before.bundle, paths.keys)
     except BundleError:
-        found |= {
+        effect |= {
             "answer": Effect.CANNOT_SAY,
             "text": f"{before.tag} is gone from the bundle store.",
         }
     else:
         earlier = model.predict(answers["text"].to_list())
-        found |= compare(
+        effect |= compare(
             answers.with_columns(before=pl.Series(earlier.labels)), targets.of(params), params.gate
         )
-    ledger_decisions.add_details(ledger, row["id"], {"effect": found})
-    return found
+    ledger_decisions.add_details(ledger, row["id"], {"effect": effect})
+    return effect
 
 
 def compare(answers: pl.DataFrame, target: Target, settings: Gate) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def compare(answers: pl.DataFrame, target: Target, settings: Gate) -> dict[str, 
         sentence.
     """
     labelled = answers.filter(pl.col("actual").is_not_null())
-    found: dict[str, Any] = {
+    agreement: dict[str, Any] = {
         "texts": len(answers),
         "same": int(target.right(answers["before"], answers["label"]).sum()) / max(len(answers), 1),
         "labelled": len(labelled),
@@ -118,9 +118,9 @@ def compare(answers: pl.DataFrame, target: Target, settings: Gate) -> dict[str, 
     if len(labelled) < FEWEST:
         text = (
             f"{len(labelled)} of {len(answers)} texts are labelled, {FEWEST} are needed; both "
-            f"models say the same of {found['same']:.0%}."
+            f"models say the same of {agreement['same']:.0%}."
         )
-        return {**found, "answer": Effect.CANNOT_SAY, "text": text}
+        return {**agreement, "answer": Effect.CANNOT_SAY, "text": text}
     right = {
         name: target.right(labelled["actual"], labelled[column]).to_numpy()
         for name, column in (("before", "before"), ("after", "label"))
@@ -139,7 +139,7 @@ def compare(answers: pl.DataFrame, target: Target, settings: Gate) -> dict[str, 
         f"the one after {counts['right_after']}: {gap.value:+.3f}, between {gap.low:+.3f} and "
         f"{gap.high:+.3f}."
     )
-    return {**found, **counts, "low": gap.low, "high": gap.high, "answer": answer, "text": text}
+    return {**agreement, **counts, "low": gap.low, "high": gap.high, "answer": answer, "text": text}
 
 
 def _decision(ledger: Ledger, champion: Champion) -> dict[str, Any] | None:
@@ -158,13 +158,13 @@ def _decision(ledger: Ledger, champion: Champion) -> dict[str, Any] | None:
 def _answers(ledger: Ledger, name: str, after: int, until: int) -> pl.DataFrame:
     """Reads the columns text (scrubbed), label (predicted) and actual (people's label, or null)."""
     last = last_labels()
-    said = LABELS.alias()
+    labels = LABELS.alias()
     rows = ledger.query(
-        sa.select(TEXTS.c.text, PREDICTIONS.c.label, said.c.label.label("actual"))
+        sa.select(TEXTS.c.text, PREDICTIONS.c.label, labels.c.label.label("actual"))
         .select_from(PREDICTIONS)
         .join(TEXTS, TEXTS.c.prediction_id == PREDICTIONS.c.id)
         .join(last, last.c.prediction_id == PREDICTIONS.c.id, isouter=True)
-        .join(said, said.c.seq == last.c.seq, isouter=True)
+        .join(labels, labels.c.seq == last.c.seq, isouter=True)
         .where(PREDICTIONS.c.bundle == name, TEXTS.c.text.is_not(None))
         .where(PREDICTIONS.c.seq > after, PREDICTIONS.c.seq <= until)
         .order_by(PREDICTIONS.c.seq)

@@ -166,8 +166,8 @@ def judge(
     table = now.table.select(known.columns)
     older = before.table.tail(quiet).select(known.columns) if before and quiet else None
     first = early.select(known.columns) if early is not None else None
-    found = drift.judge(known, table, settings, older, allowed, early=first, draw=draw)
-    back = found.rows - table.height
+    shift = drift.judge(known, table, settings, older, allowed, early=first, draw=draw)
+    back = shift.rows - table.height
     shown = _joined(before, now, back)
     # More predictions before the window would estimate the past, not the present.
     recent = max(reference.height - now.window.rows, 0)
@@ -176,12 +176,12 @@ def judge(
     shown_table = shown.table.select(known.columns)
     estimator = estimator_of(reference, target, settings)
     return Seen(
-        found,
+        shift,
         faults,
         _moved(known, words, shown_table, texts),
-        estimate(estimator, reference, shown, every, found, settings) if estimator else None,
-        tuple(dict.fromkeys(texts[i] for i in found.unlike))[:_EXAMPLES],
-        found.rows if back > 0 else 0,
+        estimate(estimator, reference, shown, every, shift, settings) if estimator else None,
+        tuple(dict.fromkeys(texts[i] for i in shift.unlike))[:_EXAMPLES],
+        shift.rows if back > 0 else 0,
         by_source.judge(known, table, now.window.sources, settings),
     )
 
@@ -227,17 +227,17 @@ def estimate(
     reference: pl.DataFrame,
     shown: Answered,
     every: Answered,
-    found: Drift,
+    shift: Drift,
     settings: Monitor,
 ) -> Estimate:
-    """Estimates the accuracy of the answers in which `found` is the drift.
+    """Estimates the accuracy of the answers in which `shift` is the drift.
 
     Args:
         estimator: fitted to this reference.
         reference: all columns of the bundle's reference.
         shown: predictions with the clearest drift; without drift, the window.
         every: these and earlier predictions.
-        found: the drift.
+        shift: the drift.
         settings: `confidence`, and those of `drift.judge`.
     """
 
@@ -248,10 +248,10 @@ def estimate(
     own = accuracy(shown)
     together = accuracy(every) if every.window.rows > shown.window.rows else own
     agree = own.drop.low <= together.drop.value <= own.drop.high
-    trusted = found.verdict.finding == WindowFinding.NONE
-    if found.verdict.finding == WindowFinding.DRIFT:
+    trusted = shift.verdict.finding == WindowFinding.NONE
+    if shift.verdict.finding == WindowFinding.DRIFT:
         trusted = not _little_known(reference, classes, own.shares) and not _moved_otherwise(
-            reference, shown.table, estimator.target, own.shares, found.level, settings
+            reference, shown.table, estimator.target, own.shares, shift.level, settings
         )
     return Estimate(
         own.window,
@@ -279,8 +279,8 @@ def _moved_otherwise(
     The reference is reweighed to the window's class shares, so that only other drift remains.
     """
     same = accuracy_estimate.reweighed(reference, target, shares, settings.seed).drop(ACTUAL)
-    found = drift.judge(same, shown.select(same.columns), settings, level=allowed, draw=False)
+    remaining = drift.judge(same, shown.select(same.columns), settings, level=allowed, draw=False)
     of_classes = {"label", PROBABILITIES}
     return same.height < settings.min_rows or any(
-        signal.drifted for signal in found.signals if signal.name not in of_classes
+        signal.drifted for signal in remaining.signals if signal.name not in of_classes
     )

@@ -24,6 +24,7 @@ class Code(StrEnum):
     NO_VERSION = "no version"  # before the first release
     REFUSED = "refused"  # the bundle cannot be loaded; only another file or bundle helps
     LEDGER_AWAY = "ledger away"  # the champion is unknown
+    NO_MEMORY = "no memory"  # of the machine, for the bundle
     FAILED = "failed"  # an unexpected error
 
 

@@ -155,7 +155,7 @@ def run(root: Path) -> None:
         for line in repair.run(paths, ledger, now):
             print(f"repair: {line}")
         workspace.settle(paths)
-        with process.kept(paths), pipeline.earlier_data_kept(paths):
+        with process.shared(paths), pipeline.earlier_data_kept(paths):
             changed = pipeline.changed_stages(paths)
             for name in NAMES:
                 if name in changed:

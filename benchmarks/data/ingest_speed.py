@@ -104,8 +104,10 @@ def main() -> None:
     if arguments.one:
         # One core for all threads: those of Polars and Arrow too.
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        found = peer() if arguments.one == PEER else ours(arguments.scrubber, arguments.compression)
-        print(*found, TABLE.stat().st_size if TABLE.exists() else 0)
+        result = (
+            peer() if arguments.one == PEER else ours(arguments.scrubber, arguments.compression)
+        )
+        print(*result, TABLE.stat().st_size if TABLE.exists() else 0)
         return
     count = arguments.documents or DOCUMENTS[arguments.scrubber]
     before = many_documents.machine()
@@ -122,10 +124,10 @@ def main() -> None:
                 taken.append(clock)
     finally:
         shutil.rmtree(FOLDER)
-    found = {}
+    result = {}
     print(f"{count} documents, {megabytes:.0f} MB, one core, median of {ROUNDS} rounds\n")
-    for place, which in enumerate(("wall", "processor")):
-        each = {name: [1e6 * r[place] / count for r in taken] for name, taken in rounds.items()}
+    for i, which in enumerate(("wall", "processor")):
+        each = {name: [1e6 * r[i] / count for r in taken] for name, taken in rounds.items()}
         median = {name: statistics.median(taken) for name, taken in each.items()}
         ratios = [a / b for a, b in zip(each[PEER], each[OURS], strict=True)]
         ratio = median[PEER] / median[OURS]
@@ -133,20 +135,20 @@ def main() -> None:
             f"{which:<10}peer {median[PEER]:6.1f}, ours {median[OURS]:6.1f} us a document; speed "
             f"{ratio:.3f} of the peer's (rounds {min(ratios):.3f} to {max(ratios):.3f})"
         )
-        found[which] = {
+        result[which] = {
             "microseconds_a_document": {name: round(value, 2) for name, value in median.items()},
             "ratio": round(ratio, 3),
             "ratio_by_round": [round(value, 3) for value in ratios],
         }
     print(f"table      {size / count:.0f} bytes a document")
-    print(f"\ngoal {GOAL}: {'reached' if found['wall']['ratio'] >= GOAL else 'not reached'}")
+    print(f"\ngoal {GOAL}: {'reached' if result['wall']['ratio'] >= GOAL else 'not reached'}")
     results = tables.read_json(RESULTS) if RESULTS.exists() else {}
     results[f"{arguments.scrubber}, {arguments.compression}"] = {
         "machine": before | {"busy": arguments.busy},
         "documents": count,
         "megabytes": round(megabytes, 1),
         "table_bytes_a_document": round(size / count),
-        **found,
+        **result,
         "goal": GOAL,
     }
     RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")

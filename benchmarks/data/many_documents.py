@@ -64,8 +64,8 @@ def settings(path: Path, **changes: object) -> parameters.Params:
     scrub: dict[str, object] = {"entities": project.ingest.scrub.entities | {"PERSON": "keep"}}
     stream: dict[str, object] = {}
     for name, value in changes.items():
-        place = stream if name in parameters.Stream.model_fields else scrub
-        place[name] = value
+        section = stream if name in parameters.Stream.model_fields else scrub
+        section[name] = value
     source = parameters.Source(name="many", kind="jsonl", path=str(path))
     changed = project.ingest.model_copy(
         update={

@@ -154,7 +154,7 @@ def main() -> None:
     if given.one:
         print(json.dumps(read(given.one)))
         return
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    measured: dict[str, dict[str, dict[str, float]]] = {}
     for count in (given.documents // 10, given.documents):
         shutil.rmtree(PLACE, ignore_errors=True)
         PLACE.mkdir(parents=True)
@@ -163,13 +163,13 @@ def main() -> None:
             for name in CASES:
                 command = [sys.executable, __file__, "--one", name]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
-                found.setdefault(name, {})[str(count)] = json.loads(done.stdout)
+                measured.setdefault(name, {})[str(count)] = json.loads(done.stdout)
                 print(f"{name:16}", done.stdout.strip(), flush=True)
         finally:
             shutil.rmtree(PLACE, ignore_errors=True)
     load = [round(value, 1) for value in os.getloadavg()]
     busy = max(load) > (os.cpu_count() or 1)  # then the seconds say little, the memory as much
-    out = {"busy_machine": busy, "cores": os.cpu_count(), "load_average": load, "kinds": found}
+    out = {"busy_machine": busy, "cores": os.cpu_count(), "load_average": load, "kinds": measured}
     path = Path(__file__).with_suffix(".json")
     path.write_text(json.dumps(out, indent=2) + "\n", encoding="utf-8")
 

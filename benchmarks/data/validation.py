@@ -69,7 +69,7 @@ def language(texts: list[str]) -> list[dict[str, Any]]:
         others += [" ".join(faker.text(1500).split()) for _ in range(40)]
     rows = []
     for length in LENGTHS:
-        found = [
+        detected = [
             [
                 detect(text[start : start + length])
                 for text in kind
@@ -81,8 +81,8 @@ def language(texts: list[str]) -> list[dict[str, Any]]:
             {
                 "characters": length,
                 "score": score,
-                "false": sum(la != "en" and s >= score for la, s in found[0]) / len(found[0]),
-                "missed": sum(la == "en" or s < score for la, s in found[1]) / len(found[1]),
+                "false": sum(la != "en" and s >= score for la, s in detected[0]) / len(detected[0]),
+                "missed": sum(la == "en" or s < score for la, s in detected[1]) / len(detected[1]),
             }
             for score in SCORES
         ]
@@ -95,7 +95,7 @@ def noise(documents: list[tuple[str, str]]) -> list[dict[str, Any]]:
     rows = []
     for size in SIZES:
         for share in SHARES:
-            found = []
+            shares = []
             started = time.perf_counter()
             for draw in range(DRAWS):
                 chosen = random.Random(draw)
@@ -104,10 +104,10 @@ def noise(documents: list[tuple[str, str]]) -> list[dict[str, Any]]:
                 for i in chosen.sample(range(size), round(share * size)):
                     given[i] = chosen.choice([label for label in labels if label != given[i]])
                 texts = [text for text, _ in sample]
-                found.append(label_noise.estimate(texts, given, [content(t) for t in texts]).share)
+                shares.append(label_noise.estimate(texts, given, [content(t) for t in texts]).share)
             seconds = (time.perf_counter() - started) / DRAWS
             rows.append(
-                {"documents": size, "turned": share, "least": min(found), "most": max(found),
+                {"documents": size, "turned": share, "least": min(shares), "most": max(shares),
                  "seconds": seconds}
             )  # fmt: skip
     return rows

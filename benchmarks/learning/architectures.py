@@ -27,15 +27,13 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.learning import peers
+from benchmarks.learning import peers, project
 from components import svm_baseline as simple
 from components import train
 from components.core import bundle, metrics, tables
 from components.core import params as parameters
 from components.core.networks import assembly
 from components.core.params.architectures import candidates
-from components.core.paths import Paths
-from components.core.runtime.offline import stay_home
 from components.core.target import SingleLabel
 from components.core.training import energy
 from components.core.training.loop import NullLogger
@@ -48,16 +46,16 @@ ASKED = ("validation", "test")
 
 def row(name: str, peer: peers.Peer, sides: Sides, labels: list[str]) -> dict[str, Any]:
     """Makes one row of the table."""
-    found: dict[str, Any] = {
+    scores: dict[str, Any] = {
         "name": name, "seconds": peer.seconds, "megabytes": peer.megabytes,
         "milliseconds": peer.milliseconds, "co2_grams": peer.grams, "settings": peer.settings,
     }  # fmt: skip
-    for side, said in (("validation", peer.validation), ("test", peer.said)):
-        counts = SingleLabel(labels).confusion(sides[side]["label"].to_list(), said)
+    for side, predicted in (("validation", peer.validation), ("test", peer.predicted)):
+        counts = SingleLabel(labels).confusion(sides[side]["label"].to_list(), predicted)
         hits = int(counts.trace())
-        found[side] = metrics.wilson(hits, len(said), 0.95).rounded()
-        found[side] |= {"macro_f1": float(metrics.by_class(counts)[:, 2].mean()), "hits": hits}
-    return found
+        scores[side] = metrics.wilson(hits, len(predicted), 0.95).rounded()
+        scores[side] |= {"macro_f1": float(metrics.by_class(counts)[:, 2].mean()), "hits": hits}
+    return scores
 
 
 def served(
@@ -69,12 +67,12 @@ def served(
     model, encoder, facts = trained
     ids = encoder(tf.constant(sides["train"]["text"].to_list()[:500]))[0]
     features = model.predict(ids, batch_size=64, verbose=0)[assembly.FEATURES]
-    kept = train.principal_directions(features, params.train.feature_directions)
+    projection = train.principal_directions(features, params.train.feature_directions)
     with tempfile.TemporaryDirectory() as folder:
-        bundle.save_model(Path(folder), model, encoder, *kept)
+        bundle.save_model(Path(folder), model, encoder, *projection)
         megabytes = sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file()) / 1e6
         loaded = bundle.Model(Path(folder), params.ingest.labels)
-        said = {side: loaded.predict(sides[side]["text"].to_list()).labels for side in ASKED}
+        predicted = {side: loaded.predict(sides[side]["text"].to_list()).labels for side in ASKED}
         waits = []
         for text in sides["test"]["text"].to_list()[:50]:
             begun = time.perf_counter()
@@ -83,21 +81,27 @@ def served(
     epochs = f"{facts['best_epoch']} of {facts['epochs']} {facts['tried']}"
     milliseconds = float(np.median(waits))
     return peers.Peer(
-        epochs, cost[0], said["validation"], said["test"], megabytes, milliseconds, cost[1]
+        epochs,
+        cost[0],
+        predicted["validation"],
+        predicted["test"],
+        megabytes,
+        milliseconds,
+        cost[1],
     )
 
 
 def ours(
-    names: list[str], params: parameters.Params, sides: Sides, kept: Path
+    names: list[str], params: parameters.Params, sides: Sides, cache_folder: Path
 ) -> dict[str, peers.Peer]:
     """Trains each architecture; the ensemble reuses the members that were trained for their rows.
 
-    `kept`: empty folder for document vectors, so that the first reader of a document computes them.
+    `cache_folder`: empty folder for document vectors, so that their first reader computes them.
     """
     trained: dict[str, Trained] = {}
     costs: dict[str, tuple[float, float]] = {}
     rows = {}
-    parts = [one for name in names for one in params.train.trained(name)]  # type: ignore[arg-type]
+    parts = [part for name in names for part in params.train.trained(name)]  # type: ignore[arg-type]
     for name in dict.fromkeys(parts):
         with energy.measured(params.train.country_iso_code) as spent:
             started = time.perf_counter()
@@ -107,7 +111,7 @@ def ours(
                 sides["train"],
                 sides["validation"],
                 NullLogger(),
-                cache_folder=kept,
+                cache_folder=cache_folder,
             )
             seconds = time.perf_counter() - started
         costs[name] = seconds, spent[0].co2_grams
@@ -116,7 +120,7 @@ def ours(
     if "ensemble" in names:
         of = params.train.ensemble.of
         joined = ensemble.combine(
-            {name: trained[name] for name in of}, params, sides["validation"], kept
+            {name: trained[name] for name in of}, params, sides["validation"], cache_folder
         )
         seconds, grams = (sum(parts) for parts in zip(*(costs[name] for name in of), strict=True))
         rows["ensemble"] = served(joined, (seconds, grams), params, sides)
@@ -140,12 +144,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     chosen = arguments()
-    stay_home()
-    paths = Paths.find(Path(__file__).parent)
-    params = parameters.load(paths.params)
-    if chosen.epochs:
-        fewer = params.train.model_copy(update={"epochs": chosen.epochs})
-        params = params.model_copy(update={"train": fewer})
+    paths, params = project.load(chosen.epochs)
     sides = {
         side: tables.read_table(paths.split / f"{side}.parquet")
         for side in ("train", "validation", "test")
@@ -153,25 +152,26 @@ def main() -> None:
     if chosen.documents:
         sides = {name: side.sample(chosen.documents, seed=1) for name, side in sides.items()}
     learn, stop, asked = sides["train"], sides["validation"], sides["test"]["text"].to_list()
-    with tempfile.TemporaryDirectory() as kept:
-        found = ours(chosen.only, params, sides, Path(kept))
-    found[simple.NAME] = peers.svm(learn, stop, asked, refit=False)
+    with tempfile.TemporaryDirectory() as folder:
+        results = ours(chosen.only, params, sides, Path(folder))
+    results[simple.NAME] = peers.svm(learn, stop, asked, refit=False)
     if chosen.fasttext:
-        found["fastText"] = peers.fasttext(chosen.fasttext, learn, stop, asked)
-    rows = [row(name, peer, sides, params.ingest.labels) for name, peer in found.items()]
+        results["fastText"] = peers.fasttext(chosen.fasttext, learn, stop, asked)
+    rows = [row(name, peer, sides, params.ingest.labels) for name, peer in results.items()]
     print(
         f"{'':<20}{'validation':>11}{'test':>8}  {'95 % interval':<18}{'macro F1':>9}"
         f"{'seconds':>9}{'MB':>7}{'ms':>7}{'g CO2':>7}  chosen by validation"
     )
-    for one in rows:
-        test = one["test"]
+    for result in rows:
+        test = result["test"]
         print(
-            f"{one['name']:<20}{one['validation']['value']:>11.4f}{test['value']:>8.4f}  "
+            f"{result['name']:<20}{result['validation']['value']:>11.4f}{test['value']:>8.4f}  "
             f"[{test['low']:.4f}, {test['high']:.4f}]  {test['macro_f1']:>9.4f}"
-            f"{one['seconds']:>9.1f}{shown(one['megabytes'], 1)}{shown(one['milliseconds'], 1)}"
-            f"{shown(one['co2_grams'], 2)}  {one['settings']}"
+            f"{result['seconds']:>9.1f}{shown(result['megabytes'], 1)}"
+            f"{shown(result['milliseconds'], 1)}{shown(result['co2_grams'], 2)}  "
+            f"{result['settings']}"
         )
-    best = max(rows, key=lambda one: one["validation"]["value"])
+    best = max(rows, key=lambda result: result["validation"]["value"])
     print(f"Best on the validation side: {best['name']}.")
     machine = {"cores": os.cpu_count(), "machine": platform.machine()}
     path = Path(__file__).with_suffix(".json")

@@ -83,19 +83,20 @@ def stock(
     index = {word: row for row, word in enumerate(words, word_tokenizer.FIRST_WORD)}
     rows = {
         side: [
-            [index.get(word, word_tokenizer.UNKNOWN) for word in word_tokenizer.split(one)]
-            for one in found
+            [index.get(word, word_tokenizer.UNKNOWN) for word in word_tokenizer.split(text)]
+            for text in documents
         ]
-        for side, found in texts.items()
+        for side, documents in texts.items()
     }
-    longest = max(len(one) for found in rows.values() for one in found)
+    longest = max(len(document) for numbers in rows.values() for document in numbers)
     ids = {
-        side: keras.utils.pad_sequences(found, maxlen=longest, padding="post")
-        for side, found in rows.items()
+        side: keras.utils.pad_sequences(documents, maxlen=longest, padding="post")
+        for side, documents in rows.items()
     }
     classes = {label: i for i, label in enumerate(params.ingest.labels)}
     actual = {
-        side: np.array([classes[one] for one in table["label"]]) for side, table in sides.items()
+        side: np.array([classes[label] for label in table["label"]])
+        for side, table in sides.items()
     }
     table, _ = train.embedding(words, params.train.embedding, params.train.seed)
     settings = params.train.bilstm
@@ -156,12 +157,12 @@ def main() -> None:
     ratio = slow["seconds"] / fast["seconds"]
     bound = "at least " if slow["accuracy"] < options.accuracy else ""
     print(f"ours is {bound}{ratio:.1f} times as fast; aim {AIM:.0f}")
-    found = {
+    result = {
         "accuracy": options.accuracy, "documents": len(sides["train"]), "ours": fast,
         "stock": slow, "ratio": round(ratio, 2), "lower_bound": bool(bound),
         "cores": os.cpu_count(),
     }  # fmt: skip
-    Path(__file__).with_suffix(".json").write_text(json.dumps(found, indent=2) + "\n")
+    Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -87,11 +87,11 @@ def main() -> None:
     rows = []
     for name in options.architectures:
         for variant in options.variants:
-            found = measure(name, VARIANTS[variant], params, options.epochs, sides)
-            rows.append({"architecture": name, "variant": variant, **found})
+            measured = measure(name, VARIANTS[variant], params, options.epochs, sides)
+            rows.append({"architecture": name, "variant": variant, **measured})
             print(
-                f"{name:<10}{variant:<24}{found['first']:>10.1f} s{found['later']:>6.1f} s"
-                f"{found['accuracy']:>12.4f}"
+                f"{name:<10}{variant:<24}{measured['first']:>10.1f} s{measured['later']:>6.1f} s"
+                f"{measured['accuracy']:>12.4f}"
             )
     row = {"epochs": options.epochs, "cores": os.cpu_count(), "rows": rows}
     Path(__file__).with_suffix(".json").write_text(json.dumps(row, indent=2) + "\n")

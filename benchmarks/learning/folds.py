@@ -32,20 +32,19 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.learning import peers
+from benchmarks.learning import peers, project
 from components import train
 from components.core import metrics
 from components.core import params as parameters
 from components.core.networks import assembly
 from components.core.params.architectures import ARCHITECTURES, Single
 from components.core.paths import Paths
-from components.core.runtime.offline import stay_home
 from components.core.target import SingleLabel
 from components.core.training.loop import NullLogger
 from components.experiments import crossvalidate
 from components.train import inference
 
-KEPT = Path(__file__).with_suffix(".jsonl")
+RESULTS = Path(__file__).with_suffix(".jsonl")
 PEER = crossvalidate.BASELINE
 Halves = tuple[pl.DataFrame, pl.DataFrame]
 
@@ -86,46 +85,55 @@ def folds(
     for repeat in range(repeats):
         fold = crossvalidate.assign(group, count, params.split.seed + repeat)
         for number in range(count):
-            held = pl.Series(fold == number)
-            yield f"{repeat + 1}.{number + 1}", table.filter(~held), table.filter(held)
+            in_test = pl.Series(fold == number)
+            yield f"{repeat + 1}.{number + 1}", table.filter(~in_test), table.filter(in_test)
 
 
-def score(said: list[str], asked: pl.DataFrame, labels: list[str]) -> dict[str, float]:
-    counts = SingleLabel(labels).confusion(asked["label"].to_list(), said)
+def score(predicted: list[str], asked: pl.DataFrame, labels: list[str]) -> dict[str, float]:
+    counts = SingleLabel(labels).confusion(asked["label"].to_list(), predicted)
     return {
-        "errors": len(said) - int(counts.trace()),
+        "errors": len(predicted) - int(counts.trace()),
         "macro_f1": float(metrics.by_class(counts)[:, 2].mean()),
     }
 
 
 def answers(
-    name: Single, params: parameters.Params, learned: pl.DataFrame, asked: pl.DataFrame, kept: Path
+    name: Single,
+    params: parameters.Params,
+    learned: pl.DataFrame,
+    asked: pl.DataFrame,
+    cache_folder: Path,
 ) -> tuple[Any, float]:
     """Trains an architecture as the pipeline does; returns (N, C) probabilities and its loss."""
     learn, stop = crossvalidate.learn_and_stop(learned, params)
     silent = NullLogger()
-    model, encoder, facts = train.fit(name, params, learn, stop, silent, cache_folder=kept)
-    found, _ = inference.outputs(name, model, encoder, params, asked, kept)
-    return found[assembly.PROBABILITIES], facts["validation_loss"]
+    model, encoder, facts = train.fit(name, params, learn, stop, silent, cache_folder=cache_folder)
+    outputs, _ = inference.outputs(name, model, encoder, params, asked, cache_folder)
+    return outputs[assembly.PROBABILITIES], facts["validation_loss"]
 
 
-class Kept:
+class FoldResults:
     """Store of results by fold, candidate, and all inputs of the result."""
 
     def __init__(self, params: parameters.Params, corpus: dict[str, Any], folder: Path) -> None:
         self._params, self._corpus, self._folder = params, corpus, folder
         self._vectors = Paths.find(Path(__file__).parent).vectors
-        lines = KEPT.read_text().splitlines() if KEPT.exists() else []
+        lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
         self._rows = {(row["key"], row["fold"]): row for row in map(json.loads, lines)}
 
     def key(self, name: str) -> str:
         """Hashes the documents and the settings that this candidate depends on."""
-        train_ = self._params.train.model_dump()
-        common = {one: train_[one] for one in ("embedding", "seed", "label_smoothing", "fitting")}
-        common |= {one: train_[one] for one in ("epochs", "patience")}
-        settings = {"own": train_[name], **common} if name in train_ else {}
-        if name in train_ and not self._params.train.architecture(name).has_closed_form:  # type: ignore[arg-type]
-            settings["fitting"] = {k: v for k, v in train_["fitting"].items() if k != "strengths"}
+        settings_of = self._params.train.model_dump()
+        common = {
+            name_of: settings_of[name_of]
+            for name_of in ("embedding", "seed", "label_smoothing", "fitting")
+        }
+        common |= {name_of: settings_of[name_of] for name_of in ("epochs", "patience")}
+        settings = {"own": settings_of[name], **common} if name in settings_of else {}
+        if name in settings_of and not self._params.train.architecture(name).has_closed_form:  # type: ignore[arg-type]
+            settings["fitting"] = {
+                k: v for k, v in settings_of["fitting"].items() if k != "strengths"
+            }
         about = {"name": name, "text": self._params.text.model_dump(), **settings, **self._corpus}
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -143,16 +151,19 @@ class Kept:
         labels, more = self._params.ingest.labels, dict[str, float]()
         if name == PEER:
             sides = crossvalidate.learn_and_stop(learned, self._params)
-            said = peers.svm(*sides, asked["text"].to_list(), refit=True).said
+            predicted = peers.svm(*sides, asked["text"].to_list(), refit=True).predicted
         else:
-            found, loss = answers(name, self._params, learned, asked, self._vectors)
-            said, more = [labels[i] for i in found.argmax(axis=1)], {"validation_loss": loss}
+            probabilities, loss = answers(name, self._params, learned, asked, self._vectors)
+            predicted, more = (
+                [labels[i] for i in probabilities.argmax(axis=1)],
+                {"validation_loss": loss},
+            )
             self._folder.mkdir(parents=True, exist_ok=True)
-            np.save(self._file(name, fold), found.astype(np.float32))
+            np.save(self._file(name, fold), probabilities.astype(np.float32))
         row = {"corpus": self._corpus["corpus"], "fold": fold, "name": name, "key": self.key(name)}
-        row |= {"documents": len(asked)} | score(said, asked, labels) | more
+        row |= {"documents": len(asked)} | score(predicted, asked, labels) | more
         self._rows[row["key"], fold] = row
-        with KEPT.open("a") as file:
+        with RESULTS.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
     def _file(self, name: str, fold: str) -> Path:
@@ -160,28 +171,28 @@ class Kept:
 
 
 def fold_of(
-    kept: Kept, names: list[Single], fold: str, asked: pl.DataFrame, labels: list[str]
+    store: FoldResults, names: list[Single], fold: str, asked: pl.DataFrame, labels: list[str]
 ) -> dict[str, dict[str, float]]:
     """Scores each architecture, the best by validation loss, their mean, and the SVM."""
-    found: dict[str, Any] = {name: kept.row(name, fold) for name in names}
-    found["best single"] = found[min(names, key=lambda name: found[name]["validation_loss"])]
+    scores: dict[str, Any] = {name: store.row(name, fold) for name in names}
+    scores["best single"] = scores[min(names, key=lambda name: scores[name]["validation_loss"])]
     if len(names) > 1:
-        mean = np.mean([kept.probabilities(name, fold) for name in names], axis=0)
-        found["ensemble"] = score([labels[i] for i in mean.argmax(axis=1)], asked, labels)
-    return found | {PEER: kept.row(PEER, fold)}
+        mean = np.mean([store.probabilities(name, fold) for name in names], axis=0)
+        scores["ensemble"] = score([labels[i] for i in mean.argmax(axis=1)], asked, labels)
+    return scores | {PEER: store.row(PEER, fold)}
 
 
 def report(rows: list[dict[str, Any]], tested: float) -> None:
     """Prints the table over all finished folds."""
     documents = sum(row["documents"] for row in rows)
-    peer = sum(row["found"][PEER]["errors"] for row in rows)
+    peer = sum(row["scores"][PEER]["errors"] for row in rows)
     print(f"{len(rows)} folds, {documents} answers")
     print(f"{'':<14}{'errors':>7}{'accuracy':>10}{'macro F1':>10}{'of the SVM':>12}{'p':>8}")
-    for name in rows[0]["found"]:
-        errors = sum(row["found"][name]["errors"] for row in rows)
-        f1 = sum(row["found"][name]["macro_f1"] for row in rows) / len(rows)
+    for name in rows[0]["scores"]:
+        errors = sum(row["scores"][name]["errors"] for row in rows)
+        f1 = sum(row["scores"][name]["macro_f1"] for row in rows) / len(rows)
         gaps = [
-            (row["found"][PEER]["errors"] - row["found"][name]["errors"]) / row["documents"]
+            (row["scores"][PEER]["errors"] - row["scores"][name]["errors"]) / row["documents"]
             for row in rows
         ]
         many = len(rows) > 1
@@ -210,12 +221,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     chosen = arguments()
-    stay_home()
-    paths = Paths.find(Path(__file__).parent)
-    params = parameters.load(paths.params)
-    if chosen.epochs:
-        fewer = params.train.model_copy(update={"epochs": chosen.epochs})
-        params = params.model_copy(update={"train": fewer})
+    paths, params = project.load(chosen.epochs)
     if chosen.corpus == "newsgroups":
         learned, asked = newsgroups(chosen.path, chosen.documents)
         labels = sorted(set(learned["label"]))
@@ -227,19 +233,19 @@ def main() -> None:
         if chosen.documents:
             table = table.sample(chosen.documents, seed=1)
         parts = folds(table, params, chosen.folds, chosen.repeats)
-    corpus = {one: getattr(chosen, one) for one in ("corpus", "folds", "documents")}
-    kept = Kept(params, corpus, paths.home / "benchmarks" / "folds")
+    corpus = {option: getattr(chosen, option) for option in ("corpus", "folds", "documents")}
+    store = FoldResults(params, corpus, paths.home / "benchmarks" / "folds")
     rows, new = list[dict[str, Any]](), 0
     for fold, learned, asked in parts:
-        missing = [name for name in [PEER, *chosen.candidates] if not kept.has(name, fold)]
+        missing = [name for name in [PEER, *chosen.candidates] if not store.has(name, fold)]
         if missing and new == chosen.new:
             break
         new += bool(missing)
         for name in missing:
-            kept.do(name, fold, learned, asked)
-        found = fold_of(kept, chosen.candidates, fold, asked, params.ingest.labels)
-        rows.append({"documents": len(asked), "found": found})
-        errors = {one: int(score["errors"]) for one, score in found.items()}
+            store.do(name, fold, learned, asked)
+        scores = fold_of(store, chosen.candidates, fold, asked, params.ingest.labels)
+        rows.append({"documents": len(asked), "scores": scores})
+        errors = {candidate: int(score["errors"]) for candidate, score in scores.items()}
         print(f"fold {fold}: {len(asked)} documents, errors {errors}", flush=True)
     report(rows, 1 / (chosen.folds - 1))
 

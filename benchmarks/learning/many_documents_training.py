@@ -42,13 +42,13 @@ def write(path: Path, start: int, stop: int) -> None:
     """Writes short documents number `start` to `stop` - 1 as a Parquet table."""
     with streams.TableWriter(path, {"text": pl.String(), "label": pl.String()}) as writer:
         for first in range(start, stop, _AT_ONCE):
-            found: dict[str, list[str]] = {"text": [], "label": []}
-            for one in many_documents.documents(first, min(first + _AT_ONCE, stop)):
-                draw, words = random.Random(int(one["id"])), one["text"].split(" ")
+            columns: dict[str, list[str]] = {"text": [], "label": []}
+            for document in many_documents.documents(first, min(first + _AT_ONCE, stop)):
+                draw, words = random.Random(int(document["id"])), document["text"].split(" ")
                 begin = draw.randrange(max(len(words) - 40, 1))
-                found["text"].append(" ".join(words[begin : begin + draw.randrange(10, 41)]))
-                found["label"].append(one["label"])
-            writer.write(found)
+                columns["text"].append(" ".join(words[begin : begin + draw.randrange(10, 41)]))
+                columns["label"].append(document["label"])
+            writer.write(columns)
 
 
 def project(root: Path, documents: int, architecture: str) -> None:
@@ -58,9 +58,9 @@ def project(root: Path, documents: int, architecture: str) -> None:
     edit.set_values(root / "params.yaml", settings)
     (root / "dvc.yaml").write_text("stages: {}\n")
     tables.write_json({"architecture": architecture}, root / "data" / "candidate.json")
-    held = max(documents // 20, 100)
-    write(root / "data" / "03_split" / "train.parquet", 0, documents - held)
-    write(root / "data" / "03_split" / "validation.parquet", documents - held, documents)
+    validation = max(documents // 20, 100)
+    write(root / "data" / "03_split" / "train.parquet", 0, documents - validation)
+    write(root / "data" / "03_split" / "validation.parquet", documents - validation, documents)
 
 
 def train(root: Path) -> tuple[float, float]:
@@ -89,7 +89,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         project(root, documents, chosen.architecture)
-        size = sum(one.stat().st_size for one in (root / "data" / "03_split").iterdir()) / 2**20
+        size = sum(path.stat().st_size for path in (root / "data" / "03_split").iterdir()) / 2**20
         seconds, peak = train(root)
         facts = json.loads((root / "data" / "04_trained" / "training.json").read_text())
     print(

@@ -33,7 +33,7 @@ def learn(texts, labels, rate, phrase, epoch):
     return fasttext.train_supervised(
         path, lr=rate, wordNgrams=phrase, epoch=epoch, minCount=2, bucket=200000,
         thread=given["threads"], seed=7, verbose=0)
-def say(model, texts):
+def predict(model, texts):
     # Its own wrapper of several texts at once fails with NumPy 2.
     return [model.f.predict(text + "\\n", 1, 0.0, "strict")[0][1][9:] for text in texts]
 best = None
@@ -41,8 +41,8 @@ for rate in rates:
     for phrase in phrases:
         for epoch in epochs:
             model = learn(given["learn"], given["learn_labels"], rate, phrase, epoch)
-            said = say(model, given["stop"])
-            share = sum(a == b for a, b in zip(said, given["stop_labels"])) / len(said)
+            predicted = predict(model, given["stop"])
+            share = sum(a == b for a, b in zip(predicted, given["stop_labels"])) / len(predicted)
             if best is None or share > best[0]:
                 best = share, (rate, phrase, epoch)
 started = time.perf_counter()
@@ -53,11 +53,11 @@ seconds = time.perf_counter() - started
 waits = []
 for text in given["asked"][:50]:
     begun = time.perf_counter()
-    say(model, [text])
+    predict(model, [text])
     waits.append(1000 * (time.perf_counter() - begun))
 print(json.dumps({"settings": best[1], "seconds": seconds, "bytes": os.path.getsize(path),
-    "milliseconds": sorted(waits)[len(waits) // 2], "validation": say(model, given["stop"]),
-    "said": say(model, given["asked"])}))
+    "milliseconds": sorted(waits)[len(waits) // 2], "validation": predict(model, given["stop"]),
+    "predicted": predict(model, given["asked"])}))
 """
 
 
@@ -68,7 +68,7 @@ class Peer:
     Attributes:
         settings: settings chosen on the validation side.
         seconds: seconds of one training with these settings.
-        validation, said: predicted labels of the validation side and of the asked texts.
+        validation, predicted: predicted labels of the validation side and of the asked texts.
         megabytes: size of the model file; None if not measured.
         milliseconds: time of one prediction; None if not measured.
         grams: grams of CO2 of one training, estimated by CodeCarbon; None if not measured.
@@ -77,7 +77,7 @@ class Peer:
     settings: str
     seconds: float
     validation: list[str]
-    said: list[str]
+    predicted: list[str]
     megabytes: float | None
     milliseconds: float | None
     grams: float | None = None
@@ -113,9 +113,9 @@ def svm(learn: pl.DataFrame, stop: pl.DataFrame, asked: Sequence[str], *, refit:
         begun = time.perf_counter()
         model.predict([text])
         waits.append(1000 * (time.perf_counter() - begun))
-    said = model.predict(list(asked)).tolist()
-    found = f"C={best[0]}, n-grams {best[1]}"
-    return Peer(found, seconds, chosen_by, said, None, float(np.median(waits)))
+    predicted = model.predict(list(asked)).tolist()
+    settings = f"C={best[0]}, n-grams {best[1]}"
+    return Peer(settings, seconds, chosen_by, predicted, None, float(np.median(waits)))
 
 
 def fasttext(
@@ -133,7 +133,7 @@ def fasttext(
     from components.core.tokenizers import words as word_tokenizer
 
     def plain(texts: Sequence[str]) -> list[str]:
-        return [" ".join(word_tokenizer.split(one)) for one in texts]
+        return [" ".join(word_tokenizer.split(text)) for text in texts]
 
     with tempfile.TemporaryDirectory() as folder:
         given = {
@@ -147,10 +147,10 @@ def fasttext(
         )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"Expected an environment with fasttext-wheel, got: {done.stderr[-500:]}")
-    found = json.loads(done.stdout)
-    rate, phrase, epochs = found["settings"]
+    result = json.loads(done.stdout)
+    rate, phrase, epochs = result["settings"]
     settings = f"lr={rate}, n-grams {phrase}, {epochs} epochs"
     return Peer(
-        settings, found["seconds"], found["validation"], found["said"], found["bytes"] / 1e6,
-        found["milliseconds"],
+        settings, result["seconds"], result["validation"], result["predicted"],
+        result["bytes"] / 1e6, result["milliseconds"],
     )  # fmt: skip

@@ -79,8 +79,10 @@ def ours(name: str, folder: Path) -> None:
     shares = {}
     for side in ("validation", "test"):
         table = tables.read_table(paths.split / f"{side}.parquet")
-        said = known.predict(table["text"].to_list()).labels
-        shares[side] = sum(a == b for a, b in zip(said, table["label"], strict=True)) / len(said)
+        predicted = known.predict(table["text"].to_list()).labels
+        shares[side] = sum(a == b for a, b in zip(predicted, table["label"], strict=True)) / len(
+            predicted
+        )
     print(json.dumps({"saved": saved, "epochs": facts["epochs"], **shares}))
 
 
@@ -90,8 +92,8 @@ def timed(name: str) -> dict[str, Any]:
         command = [sys.executable, __file__, "--inside", folder, "--architectures", name]
         started = time.time()
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    return {"name": name, "seconds": found.pop("saved") - started, **found}
+    result = json.loads(done.stdout.splitlines()[-1])
+    return {"name": name, "seconds": result.pop("saved") - started, **result}
 
 
 def fasttext(python: str) -> dict[str, Any]:
@@ -102,8 +104,8 @@ def fasttext(python: str) -> dict[str, Any]:
         for side in ("train", "validation", "test"):
             table = tables.read_table(paths.split / f"{side}.parquet")
             lines = [
-                f"__label__{label} {' '.join(word_tokenizer.split(one))}\n"
-                for one, label in table.select("text", "label").iter_rows()
+                f"__label__{label} {' '.join(word_tokenizer.split(text))}\n"
+                for text, label in table.select("text", "label").iter_rows()
             ]
             files.append(Path(folder) / f"{side}.txt")
             files[-1].write_text("".join(lines), "utf-8")
@@ -111,8 +113,8 @@ def fasttext(python: str) -> dict[str, Any]:
         model = str(Path(folder) / "model.bin")
         command = [python, "-c", FASTTEXT, str(files[0]), model, *map(str, files[1:])]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    return {"name": "fastText", "epochs": 25, **found, "seconds": found["seconds"] + written}
+    result = json.loads(done.stdout.splitlines()[-1])
+    return {"name": "fastText", "epochs": 25, **result, "seconds": result["seconds"] + written}
 
 
 def main() -> None:
@@ -146,8 +148,8 @@ def main() -> None:
         if options.fasttext:
             ratio = best["seconds"] / rows[-1]["seconds"]
             print(f"{ratio:.1f} times as long as fastText; aim at most {TIMES:.0f}")
-    found = {"rows": rows, "cores": os.cpu_count()}
-    Path(__file__).with_suffix(".json").write_text(json.dumps(found, indent=2) + "\n")
+    result = {"rows": rows, "cores": os.cpu_count()}
+    Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -58,10 +58,10 @@ def ours(world: World, rows: int, older: int, params: Params, rng: np.random.Gen
     early = None
     if older:
         early = news_worlds.signals(world.window("classes", 0.0, reference.height, rng))
-    found = drift.judge(
+    judged = drift.judge(
         news_worlds.signals(reference), window, settings, before, early=early, draw=False
     )
-    return found.verdict.finding == "drift"
+    return judged.verdict.finding == "drift"
 
 
 def evidently_area(reference: pl.DataFrame, window: pl.DataFrame) -> float:
@@ -78,11 +78,11 @@ def evidently(world: World, rows: int, rng: np.random.Generator) -> bool:
     return area > EVIDENTLY_THRESHOLD
 
 
-def counted(name: str, rows: int, windows: int, one: Any, older: int = 0) -> dict[str, Any]:
-    """Counts, prints and returns the alarms of `one(rng)` in `windows` windows."""
+def counted(name: str, rows: int, windows: int, alarm_of: Any, older: int = 0) -> dict[str, Any]:
+    """Counts, prints and returns the alarms of `alarm_of(rng)` in `windows` windows."""
     rng = np.random.default_rng([SEED, rows, older])
     start = time.perf_counter()
-    alarms = sum(one(rng) for _ in range(windows))
+    alarms = sum(alarm_of(rng) for _ in range(windows))
     share = metrics.wilson(alarms, windows, 0.95)
     seconds = (time.perf_counter() - start) / windows
     print(
@@ -90,17 +90,17 @@ def counted(name: str, rows: int, windows: int, one: Any, older: int = 0) -> dic
         f"[{share.low:.2%}, {share.high:.2%}]{seconds:>10.2f}",
         flush=True,
     )
-    found = {"alarms": share.rounded(), "windows": windows, "seconds_each": round(seconds, 3)}
-    return {"method": name, "rows": rows, "older": older, **found}
+    result = {"alarms": share.rounded(), "windows": windows, "seconds_each": round(seconds, 3)}
+    return {"method": name, "rows": rows, "older": older, **result}
 
 
-def keep(found: dict[str, Any]) -> None:
+def keep(result: dict[str, Any]) -> None:
     """Writes a result into the file; it replaces an older one of the same kind."""
     path = Path(__file__).with_suffix(".json")
     before = json.loads(path.read_text()) if path.exists() else []
     same = ("method", "rows", "older", "windows")
-    rows = [one for one in before if any(one[name] != found[name] for name in same)]
-    path.write_text(json.dumps([*rows, found], indent=2) + "\n")
+    rows = [earlier for earlier in before if any(earlier[name] != result[name] for name in same)]
+    path.write_text(json.dumps([*rows, result], indent=2) + "\n")
 
 
 def raw(paths: Paths, params: Params, windows: int) -> None:
@@ -118,12 +118,12 @@ def raw(paths: Paths, params: Params, windows: int) -> None:
     ):
         table = model.predict(chosen).signals()
 
-        def one(rng: np.random.Generator, table: pl.DataFrame = table) -> bool:
+        def alarm_of(rng: np.random.Generator, table: pl.DataFrame = table) -> bool:
             window = table[rng.integers(0, table.height, 100)]
             judged = drift.judge(reference, window, params.monitor, draw=False)
             return judged.verdict.finding == "drift"
 
-        keep(counted(f"ours, {form}", 100, windows, one))
+        keep(counted(f"ours, {form}", 100, windows, alarm_of))
 
 
 def main() -> None:
@@ -146,11 +146,11 @@ def main() -> None:
     )
     for size, older in product(arguments.sizes, arguments.older):
         if not older or size == SMALL:
-            one = partial(ours, world, size, older, params)
-            keep(counted("ours", size, arguments.windows, one, older))
+            alarm_of = partial(ours, world, size, older, params)
+            keep(counted("ours", size, arguments.windows, alarm_of, older))
     for size in arguments.peer_sizes if arguments.peer_windows else []:
-        one = partial(evidently, world, size)
-        keep(counted("Evidently's default", size, arguments.peer_windows, one))
+        alarm_of = partial(evidently, world, size)
+        keep(counted("Evidently's default", size, arguments.peer_windows, alarm_of))
     raw(paths, params, min(arguments.windows, 40))
 
 

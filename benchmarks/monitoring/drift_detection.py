@@ -61,7 +61,7 @@ warnings.filterwarnings("ignore")
 import numpy as np
 from alibi_detect.cd import MMDDrift
 given = np.load(sys.argv[1])
-found = []
+rows = []
 for reference, windows in zip(given["references"], given["windows"]):
     detector = MMDDrift(reference, backend="pytorch", n_permutations=int(sys.argv[3]))
     p_values = np.full(len(windows), np.nan)
@@ -69,8 +69,8 @@ for reference, windows in zip(given["references"], given["windows"]):
         p_values[i] = detector.predict(window)["data"]["p_val"]
         if p_values[i] <= float(sys.argv[4]):
             break
-    found.append(p_values)
-np.save(sys.argv[2], np.array(found))
+    rows.append(p_values)
+np.save(sys.argv[2], np.array(rows))
 """
 Sequence = tuple[pl.DataFrame, list[pl.DataFrame]]
 
@@ -97,10 +97,10 @@ def ours(sequence: Sequence, params: Params, level: float, early: int) -> list[b
     for window in windows:
         older = pl.concat(tables) if tables else None
         tables.append(news_worlds.signals(window))
-        found = drift.judge(
+        judged = drift.judge(
             known, tables[-1], params.monitor, older, level, early=first_traffic, draw=False
         )
-        alarms.append(found.verdict.finding == "drift")
+        alarms.append(judged.verdict.finding == "drift")
         if alarms[-1]:
             break
     return alarms
@@ -120,13 +120,13 @@ def mmd(peer: str, given: list[Sequence], folder: Path, level: float) -> np.ndar
     )
     asked_for = map(str, (there, back, PERMUTATIONS, level))
     subprocess.run([peer, "-c", MMD, *asked_for], check=True)
-    found: np.ndarray[Any, Any] = np.load(back)
+    p_values: np.ndarray[Any, Any] = np.load(back)
     there.unlink()
     back.unlink()
-    return found
+    return p_values
 
 
-def told(world: World, kind: str, share: float, level: float, longest: int, texts: int) -> float:
+def oracle(world: World, kind: str, share: float, level: float, longest: int, texts: int) -> float:
     """Simulates a test that knows each text's kind; returns its mean windows to the first alarm."""
     from scipy.stats import hypergeom
 
@@ -156,10 +156,12 @@ def about(row: dict[str, Any]) -> tuple[int, int, int, float, int]:
 
 def before(path: Path, head: dict[str, Any], row: dict[str, Any]) -> dict[str, Any] | None:
     """Finds the file's row of the same sequences."""
-    found = json.loads(path.read_text()) if path.exists() else {"table": []}
-    if any(found.get(name) != value for name, value in head.items()):
+    stored = json.loads(path.read_text()) if path.exists() else {"table": []}
+    if any(stored.get(name) != value for name, value in head.items()):
         return None
-    return next((one for one in found["table"] if about(one) == about(row)), None)
+    return next(
+        (stored_row for stored_row in stored["table"] if about(stored_row) == about(row)), None
+    )
 
 
 def keep(row: dict[str, Any], path: Path, head: dict[str, Any]) -> None:
@@ -168,7 +170,7 @@ def keep(row: dict[str, Any], path: Path, head: dict[str, Any]) -> None:
     What was left out in this run stays as it was measured before, on the same sequences.
     """
     rows = json.loads(path.read_text())["table"] if path.exists() else []
-    table = {about(one): one for one in rows}
+    table = {about(stored_row): stored_row for stored_row in rows}
     measured = {name: value for name, value in row.items() if value is not None}
     table[about(row)] = {**row, **table.get(about(row), {}), **measured}
     ordered = [table[key] for key in sorted(table)]
@@ -222,15 +224,15 @@ def main() -> None:
         bar = None
         if not (arguments.ours or arguments.no_evidently):
             still = sequences(world, kind, 0.0, arguments.null, 1, texts)
-            areas = [evidently_area(one[0], one[1][0]) for one in still]
+            areas = [evidently_area(sequence[0], sequence[1][0]) for sequence in still]
             bar = float(np.quantile(areas, 1 - level))
         for share in arguments.shares:
             given = sequences(world, kind, share, arguments.sequences, longest, texts)
             row: dict[str, Any] = {"moved": kind, "share": share}
             row |= {"reference": arguments.reference, "early": early}
             row |= {"sequences": arguments.sequences, "evidently_threshold": bar}
-            found = [first(ours(one, params, level, early), longest) for one in given]
-            row["ours"] = float(np.mean(found))
+            waits = [first(ours(sequence, params, level, early), longest) for sequence in given]
+            row["ours"] = float(np.mean(waits))
             if arguments.ours:
                 known = before(target, head, row)
                 if known is None:
@@ -246,7 +248,7 @@ def main() -> None:
                     for reference, windows in given
                 ]
                 row["evidently"] = float(np.mean(peers))
-            row["told"] = told(world, kind, share, level, longest, texts)
+            row["told"] = oracle(world, kind, share, level, longest, texts)
             row["mmd"] = None
             if arguments.peer:
                 p_values = mmd(arguments.peer, given, work, level)

@@ -59,7 +59,7 @@ import sys, warnings, json
 warnings.filterwarnings("ignore")
 import pandas as pd, nannyml as nml
 folder, rows, splits, classes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-found = []
+accuracies = []
 for split in range(splits):
     reference, windows = (pd.read_parquet(f"{folder}/cbpe-{name}-{split}.parquet")
         for name in ("reference", "windows"))
@@ -67,9 +67,9 @@ for split in range(splits):
         y_pred="predicted", y_pred_proba={f"c{i}": f"p_{i}" for i in range(classes)},
         metrics=["accuracy"], chunk_size=rows)
     estimator.fit(reference)
-    said = estimator.estimate(windows.drop(columns="actual")).filter(period="analysis").to_df()
-    found += said[("accuracy", "value")].tolist()
-print(json.dumps(found))
+    estimates = estimator.estimate(windows.drop(columns="actual")).filter(period="analysis").to_df()
+    accuracies += estimates[("accuracy", "value")].tolist()
+print(json.dumps(accuracies))
 """
 
 
@@ -107,17 +107,19 @@ def posts(path: Path) -> Corpus:
     words = TfidfVectorizer(min_df=3, sublinear_tf=True, max_features=30_000)
     features = words.fit_transform(older["text"].to_list()).astype(np.float32)
     model = LogisticRegression(C=5, max_iter=60).fit(features, older["label"].to_list())
-    said = model.predict_proba(words.transform(newer["text"].to_list()))
+    probabilities = model.predict_proba(words.transform(newer["text"].to_list()))
     index = {label: i for i, label in enumerate(model.classes_)}
-    return Corpus("20 Newsgroups", said, np.array([index[label] for label in newer["label"]]))
+    return Corpus(
+        "20 Newsgroups", probabilities, np.array([index[label] for label in newer["label"]])
+    )
 
 
 def peer_table(corpus: Corpus, rows: Any) -> pl.DataFrame:
     """Makes the input table of CBPE."""
-    said = corpus.probabilities[rows]
-    columns: dict[str, Any] = {f"p_{i}": said[:, i] for i in range(said.shape[1])}
+    probabilities = corpus.probabilities[rows]
+    columns: dict[str, Any] = {f"p_{i}": probabilities[:, i] for i in range(probabilities.shape[1])}
     columns["actual"] = [f"c{i}" for i in corpus.actual[rows]]
-    columns["predicted"] = [f"c{i}" for i in said.argmax(axis=1)]
+    columns["predicted"] = [f"c{i}" for i in probabilities.argmax(axis=1)]
     return pl.DataFrame(columns)
 
 
@@ -125,16 +127,16 @@ def cbpe(peer: str, folder: Path, rows: int, splits: int, classes: int) -> Any:
     """Computes (W,) estimates of NannyML."""
     given = [str(folder), *map(str, (rows, splits, classes))]
     home = {**os.environ, "NML_DISABLE_USAGE_LOGGING": "1"}  # it tells its makers what it does
-    said = subprocess.run(
+    output = subprocess.run(
         [peer, "-c", CBPE, *given], check=True, env=home, stdout=subprocess.PIPE, text=True
     ).stdout
-    return np.array(json.loads(said.splitlines()[-1]))
+    return np.array(json.loads(output.splitlines()[-1]))
 
 
 def ours(estimator: accuracy_estimate.Estimator, window: pl.DataFrame, monitor: Any) -> Any:
     """Computes our interval for a window."""
-    said = np.array(window["probabilities"].to_list())
-    return estimator(said, window["text"].to_list(), monitor.confidence).window
+    probabilities = np.array(window["probabilities"].to_list())
+    return estimator(probabilities, window["text"].to_list(), monitor.confidence).window
 
 
 def estimator_of(corpus: Corpus, reference: Any) -> accuracy_estimate.Estimator:
@@ -151,13 +153,13 @@ def estimator_of(corpus: Corpus, reference: Any) -> accuracy_estimate.Estimator:
 
 def informed_of(corpus: Corpus, reference: Any, chosen: Any) -> float:
     """Computes our estimate for a window with known class shares."""
-    said, classes = corpus.probabilities[chosen], corpus.probabilities.shape[1]
+    probabilities, classes = corpus.probabilities[chosen], corpus.probabilities.shape[1]
     known, actual = corpus.probabilities[reference], corpus.actual[reference]
     shares = np.bincount(corpus.actual[chosen], minlength=classes) / len(chosen)
-    told, more = accuracy_estimate.sureness(
-        accuracy_estimate.fit(known, actual), said, known, actual, np.maximum(shares, 1e-9)
+    p_correct, more = accuracy_estimate.sureness(
+        accuracy_estimate.fit(known, actual), probabilities, known, actual, np.maximum(shares, 1e-9)
     )
-    return float(told.mean()) + more
+    return float(p_correct.mean()) + more
 
 
 def errors(
@@ -173,7 +175,9 @@ def errors(
     """
     classes = corpus.probabilities.shape[1]
     right = corpus.probabilities.argmax(axis=1) == corpus.actual
-    said: dict[str, list[float]] = {name: [] for name in ("truth", "ours", "told", "mean", "best")}
+    estimates: dict[str, list[float]] = {
+        name: [] for name in ("truth", "ours", "told", "mean", "best")
+    }
     for split in range(splits):
         rng = np.random.default_rng([SEED, split])
         order = rng.permutation(len(right))
@@ -186,30 +190,32 @@ def errors(
             chosen = rng.choice(rest, rows, p=weight / weight.sum())
             taken.append(chosen)
             mine = estimator(corpus.probabilities[chosen], [str(i) for i in chosen], 0.95)
-            said["truth"].append(right[chosen].mean())
-            said["ours"].append(mine.window.value)
-            said["told"].append(informed_of(corpus, reference, chosen))
-            said["mean"].append(corpus.probabilities[chosen].max(axis=1).mean())
-            said["best"].append(shares @ by_class)
+            estimates["truth"].append(right[chosen].mean())
+            estimates["ours"].append(mine.window.value)
+            estimates["told"].append(informed_of(corpus, reference, chosen))
+            estimates["mean"].append(corpus.probabilities[chosen].max(axis=1).mean())
+            estimates["best"].append(shares @ by_class)
         if peer:
             for name, of in (("reference", reference), ("windows", np.concatenate(taken))):
                 peer_table(corpus, of).write_parquet(work / f"cbpe-{name}-{split}.parquet")
     if peer:
-        said["cbpe"] = cbpe(peer, work, rows, splits, classes).tolist()
-    truth = np.array(said.pop("truth"))
-    found = {name: float(np.abs(np.array(values) - truth).mean()) for name, values in said.items()}
+        estimates["cbpe"] = cbpe(peer, work, rows, splits, classes).tolist()
+    truth = np.array(estimates.pop("truth"))
+    mean_errors = {
+        name: float(np.abs(np.array(values) - truth).mean()) for name, values in estimates.items()
+    }
     return {
         "corpus": corpus.name, "reference": known, "rows": rows, "windows": splits * windows,
         "accuracy": round(float(right.mean()), 4),
-        **{name: round(value, 4) for name, value in found.items()},
+        **{name: round(value, 4) for name, value in mean_errors.items()},
         **{
-            f"{name}_of_cbpe": round(found[name] / found["cbpe"], 2)
+            f"{name}_of_cbpe": round(mean_errors[name] / mean_errors["cbpe"], 2)
             for name in ("ours", "told", "best") if peer
         },
     }  # fmt: skip
 
 
-def held(world: World, validation: int, windows: int, monitor: Any) -> dict[str, float]:
+def coverage(world: World, validation: int, windows: int, monitor: Any) -> dict[str, float]:
     """Measures the coverage of intervals: for windows of the test side, and for fresh ones."""
     reference, test = world.still[:validation], world.still[validation:]
     actual = np.array([world.labels.index(name) for name in test["actual"]])
@@ -221,13 +227,13 @@ def held(world: World, validation: int, windows: int, monitor: Any) -> dict[str,
         shares = rng.dirichlet(np.ones(len(world.labels)))
         weight = (shares / np.bincount(actual))[actual]
         window = test[rng.choice(len(actual), ROWS[0], p=weight / weight.sum())]
-        found = ours(estimator, window, monitor)
-        inside += found.low <= (window["label"] == window["actual"]).mean() <= found.high
-    fresh = held_by_fresh(world, validation, windows, monitor)
+        interval = ours(estimator, window, monitor)
+        inside += interval.low <= (window["label"] == window["actual"]).mean() <= interval.high
+    fresh = coverage_of_fresh(world, validation, windows, monitor)
     return {"inside": inside / windows, "inside_fresh": fresh}
 
 
-def held_by_fresh(world: World, rows: int, windows: int, monitor: Any) -> float:
+def coverage_of_fresh(world: World, rows: int, windows: int, monitor: Any) -> float:
     """Measures the coverage of intervals for windows without repeated articles."""
     rng, inside = np.random.default_rng(SEED), 0
     for _ in range(windows):
@@ -242,15 +248,15 @@ def held_by_fresh(world: World, rows: int, windows: int, monitor: Any) -> float:
         estimator = accuracy_estimate.Estimator(
             reference, SingleLabel(world.labels), monitor.resamples, monitor.seed
         )
-        found = ours(estimator, window, monitor)
-        inside += found.low <= truth <= found.high
+        interval = ours(estimator, window, monitor)
+        inside += interval.low <= truth <= interval.high
     return inside / windows
 
 
 def keep(row: dict[str, Any], path: Path, *key: str) -> None:
     """Writes a row at once; it replaces an older one of the same `key`."""
     before = json.loads(path.read_text()) if path.exists() else []
-    others = [one for one in before if any(one.get(name) != row.get(name) for name in key)]
+    others = [stored for stored in before if any(stored.get(name) != row.get(name) for name in key)]
     path.write_text(json.dumps([*others, row], indent=2) + "\n")
     print(row, flush=True)
 
@@ -274,7 +280,7 @@ def main() -> None:
         corpus, world = bbc(paths, params, words)
         if asked.intervals:
             row = {"corpus": corpus.name, "reference": validation}
-            row |= held(world, validation, 500, params.monitor)
+            row |= coverage(world, validation, 500, params.monitor)
             keep(row, target, "corpus", "reference", "rows")
             continue
         for rows in ROWS:

@@ -72,22 +72,26 @@ def fill(project: Paths, home: Path, predictions: int) -> None:
             PREDICTIONS,
             [
                 {
-                    "id": id_, "time": time_, "bundle": name, "label": row["label"],
+                    "id": prediction_id, "time": time_of, "bundle": name, "label": row["label"],
                     "confidence": row["confidence"], "words": row["words"],
                     "probabilities": dict(zip(world.labels, row["probabilities"], strict=True)),
                     "unknown_share": row["unknown_share"], "features": [row["feature_0"]],
                 }
-                for id_, row, time_ in chosen
+                for prediction_id, row, time_of in chosen
             ],
         )  # fmt: skip
         ledger.insert(
-            TEXTS, [{"prediction_id": id_, "text": row["text"]} for id_, row, _ in chosen]
+            TEXTS,
+            [
+                {"prediction_id": prediction_id, "text": row["text"]}
+                for prediction_id, row, _ in chosen
+            ],
         )
         ledger.insert(
             LABELS,
             [
-                {"prediction_id": id_, "label": row["actual"], "time": NOW}
-                for id_, row, _ in chosen[::10]
+                {"prediction_id": prediction_id, "label": row["actual"], "time": NOW}
+                for prediction_id, row, _ in chosen[::10]
             ],
         )
     ledger.close()
@@ -112,7 +116,7 @@ def measure(project: Paths, home: Path) -> dict[str, Any]:
         "judged": outcome.window.rows,
         "skipped": outcome.window.skipped,
         "finding": outcome.drift.verdict.finding,
-        "labelled": sum(one.labelled for one in outcome.accuracy),
+        "labelled": sum(measured.labelled for measured in outcome.accuracy),
     }
 
 
@@ -130,11 +134,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=project.home, prefix="scale-") as folder:
         fill(project, Path(folder), arguments.predictions)
         command = [sys.executable, __file__, "--home", folder]
-        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    found = {"predictions": arguments.predictions, **json.loads(said.splitlines()[-1])}
-    kept = found["seconds"] <= MOST_SECONDS and found["gib"] <= MOST_GIB
-    print(f"{found}\nat most {MOST_SECONDS} s and {MOST_GIB} GiB: {'kept' if kept else 'MISSED'}")
-    Path(__file__).with_suffix(".json").write_text(json.dumps(found, indent=2) + "\n")
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    result = {"predictions": arguments.predictions, **json.loads(output.splitlines()[-1])}
+    within_goal = result["seconds"] <= MOST_SECONDS and result["gib"] <= MOST_GIB
+    goal = "kept" if within_goal else "MISSED"
+    print(f"{result}\nat most {MOST_SECONDS} s and {MOST_GIB} GiB: {goal}")
+    Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -94,8 +94,8 @@ def load(paths: Paths, params: Params, words: int | None = None) -> World:
 
 
 def _answered(model: Any, texts: list[str], actual: list[str]) -> pl.DataFrame:
-    found = model.predict(texts)
-    table = references.table(found, texts, lambda _: SHORT)
+    predictions = model.predict(texts)
+    table = references.table(predictions, texts, lambda _: SHORT)
     return references.with_truth(table, actual).with_columns(text=pl.Series(texts))
 
 

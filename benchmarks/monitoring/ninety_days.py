@@ -144,19 +144,19 @@ class Life:
             ledger_windows.spent(ledger, now - timedelta(days=1)), params.monitor
         )
         if self.world == "broken" and BROKEN[0] <= hour / HOURS < BROKEN[1]:
-            found, estimate = Drift(WindowVerdict("bad data")), None
+            shift, estimate = Drift(WindowVerdict("bad data")), None
         else:
-            found, estimate = simulated.judge(self.world, self.run, hour, model, begun, loud, level)
-        seen = Seen(found, {}, estimate=estimate)
-        verdict = monitor.with_accuracy(found.verdict, seen, None, champion)
+            shift, estimate = simulated.judge(self.world, self.run, hour, model, begun, loud, level)
+        seen = Seen(shift, {}, estimate=estimate)
+        verdict = monitor.with_accuracy(shift.verdict, seen, None, champion)
         past = governor_inputs.gather(ledger, champion, params.governor, now, at_work=False)
         decision = governor.decide(verdict, past.history, params.governor, now)
-        record(ledger, champion.bundle, now, hour, found, decision)
+        record(ledger, champion.bundle, now, hour, shift, decision)
         rows = [{"prediction_id": uuid.uuid4().hex, "label": RARE, "time": now}] * LABELS_AN_HOUR
         ledger.insert(LABELS, rows)
         self._labels += len(rows)
         self.verdicts.append(decision.verdict)
-        self.drifted += found.verdict.finding == "drift"
+        self.drifted += shift.verdict.finding == "drift"
         if decision.verdict == "retrain":
             self.asked.append(hour)
             tested = simulated.tested(whole(share), self.run)
@@ -165,17 +165,17 @@ class Life:
 
 
 def record(
-    ledger: Ledger, bundle: str, now: datetime, hour: int, found: Drift, decision: Any
+    ledger: Ledger, bundle: str, now: datetime, hour: int, shift: Drift, decision: Any
 ) -> None:
     details = {"bundle": bundle, "world_moved": decision.moved, "rule": decision.rule}
     window = {"time": now, "bundle": bundle, "after": hour * ROWS, "until": (hour + 1) * ROWS}
-    window |= {"rows": ROWS, "verdict": found.verdict.finding, "details": {"level": found.level}}
+    window |= {"rows": ROWS, "verdict": shift.verdict.finding, "details": {"level": shift.level}}
     ledger.insert(WINDOWS, [window])
     row = {"id": uuid.uuid4().hex, "kind": "governor", "time": now, "verdict": decision.verdict}
     ledger.add_decision({**row, "reasons": decision.reasons, "details": details})
 
 
-def kept(world: str, life: Life) -> bool:
+def meets_goals(world: str, life: Life) -> bool:
     """Returns True if a run met its goals."""
     low, high = ALLOWED[world]
     good = low <= len(life.asked) <= high
@@ -194,7 +194,7 @@ def row(life: Life, again: Life) -> dict[str, Any]:
     """
     return {
         "run": life.run,
-        "kept": kept(life.world, life),
+        "kept": meets_goals(life.world, life),
         "asked_at_hour": life.asked,
         "greatest_gap": round(life.gap, 4),
         "windows_with_drift": life.drifted,
@@ -246,13 +246,13 @@ def bound(simulated: Simulated, retrainings: int) -> tuple[float, list[int]]:
 
 def merged(results: dict[str, Any], path: Path) -> None:
     """Merges the rows of another file."""
-    for world, found in json.loads(path.read_text()).items():
+    for world, stored in json.loads(path.read_text()).items():
         if world not in ALLOWED:
-            results[world] = found
+            results[world] = stored
             continue
-        had = {one["run"] for one in results.get(world, [])}
-        rows = [*results.get(world, []), *(one for one in found if one["run"] not in had)]
-        results[world] = sorted(rows, key=lambda one: one["run"])
+        had = {result["run"] for result in results.get(world, [])}
+        rows = [*results.get(world, []), *(result for result in stored if result["run"] not in had)]
+        results[world] = sorted(rows, key=lambda result: result["run"])
 
 
 def main() -> None:
@@ -275,13 +275,13 @@ def main() -> None:
                 missing = [
                     world
                     for world in asked.worlds
-                    if all(one["run"] != run for one in results.get(world, []))
+                    if all(result["run"] != run for result in results.get(world, []))
                 ]
-                for world, found in lived(simulated, Path(folder), run, missing):
-                    rows = [*results.get(world, []), found]
-                    results[world] = sorted(rows, key=lambda one: one["run"])
+                for world, result in lived(simulated, Path(folder), run, missing):
+                    rows = [*results.get(world, []), result]
+                    results[world] = sorted(rows, key=lambda stored: stored["run"])
                     target.write_text(json.dumps(results, indent=2) + "\n")
-                    print(f"{world:<8}{found}", flush=True)
+                    print(f"{world:<8}{result}", flush=True)
         least, days = bound(simulated, ALLOWED["slide"][1])
         results["bound"] = {"greatest_gap": round(least, 4), "days": days}
     target.write_text(json.dumps(results, indent=2) + "\n")
@@ -289,12 +289,12 @@ def main() -> None:
     for world in ALLOWED:
         if not (runs := results.get(world, [])):
             continue
-        counts = [len(one["asked_at_hour"]) for one in runs]
+        counts = [len(result["asked_at_hour"]) for result in runs]
         print(
-            f"{world:<8} kept in {sum(one['kept'] for one in runs)} of {len(runs)} runs; "
+            f"{world:<8} kept in {sum(result['kept'] for result in runs)} of {len(runs)} runs; "
             f"retrainings {min(counts)} to {max(counts)}; greatest gap "
-            f"{max(one['greatest_gap'] for one in runs):.3f}; the same after a restart in "
-            f"{sum(one['same_after_restart'] for one in runs)}"
+            f"{max(result['greatest_gap'] for result in runs):.3f}; the same after a restart in "
+            f"{sum(result['same_after_restart'] for result in runs)}"
         )
 
 

@@ -102,19 +102,19 @@ class Model:
         features = words.fit_transform(chosen["text"])
         model = LogisticRegression(C=10, max_iter=500).fit(features, chosen["label"])
         self.classes = model.classes_.tolist()
-        found = words.transform(world["text"])
-        self.probabilities = model.predict_proba(found)
+        counts = words.transform(world["text"])
+        self.probabilities = model.predict_proba(counts)
         columns: dict[str, Any] = {
             "label": [self.classes[i] for i in self.probabilities.argmax(axis=1)],
             "confidence": self.probabilities.max(axis=1),
-            "words": [len(one) for one in split],
+            "words": [len(text_words) for text_words in split],
             "unknown_share": [
-                sum(word not in words.vocabulary_ for word in one) / max(len(one), 1)
-                for one in split
+                sum(word not in words.vocabulary_ for word in text_words) / max(len(text_words), 1)
+                for text_words in split
             ],
         }
-        kept = TruncatedSVD(DIRECTIONS, random_state=SEED).fit(features).transform(found)
-        columns |= {f"feature_{i}": kept[:, i] for i in range(DIRECTIONS)}
+        projected = TruncatedSVD(DIRECTIONS, random_state=SEED).fit(features).transform(counts)
+        columns |= {f"feature_{i}": projected[:, i] for i in range(DIRECTIONS)}
         columns |= {"actual": world["label"], "probabilities": self.probabilities.tolist()}
         self.table = pl.DataFrame(columns)
 
@@ -146,7 +146,7 @@ class Simulated:
                 self.params.monitor,
             )
         )
-        self._said: dict[tuple[Any, ...], tuple[Drift, Estimate | None]] = {}
+        self._judgements: dict[tuple[Any, ...], tuple[Drift, Estimate | None]] = {}
 
     def drawn(self, share: float, rows: int, *seed: int) -> Any:
         """Draws (rows,) numbers of articles."""
@@ -165,7 +165,7 @@ class Simulated:
 
     def _reference(self, share: float, run: int) -> pl.DataFrame:
         """Makes the reference: test side, which measured the accuracy, and validation side."""
-        sides = [self.drawn(share, SIDE_ROWS, run, DAYS * HOURS + one) for one in range(2)]
+        sides = [self.drawn(share, SIDE_ROWS, run, DAYS * HOURS + side) for side in range(2)]
         return self.model(share).table[np.concatenate(sides)]
 
     def gap(self, world: str, hour: int, model: float) -> float:
@@ -188,19 +188,21 @@ class Simulated:
         known = world if hour >= BEGINS[world] * HOURS else "still"  # until then all are the same
         back = drift.look_back(REFERENCE_ROWS, ROWS)
         most = min(back, self.params.monitor.max_rows - ROWS) // ROWS
-        quiet = max([begun, *(one + 1 for one in loud)])
+        quiet = max([begun, *(loud_hour + 1 for loud_hour in loud)])
         since = max(quiet, hour - most)
-        calm = (one for one in range(begun, since) if one not in loud)
+        calm = (calm_hour for calm_hour in range(begun, since) if calm_hour not in loud)
         early = tuple(islice(calm, REFERENCE_ROWS // ROWS)) if since < hour else ()
         key = (known, run, hour, share, begun, since, early, level)
-        if key not in self._said:
+        if key not in self._judgements:
             first = max(begun, hour - most)
-            self._said[key] = self._judged(world, run, hour, share, early, first, since, level)
-        return self._said[key]
+            self._judgements[key] = self._judged(
+                world, run, hour, share, early, first, since, level
+            )
+        return self._judgements[key]
 
     def forget(self) -> None:
         """Clears the cache of a finished run."""
-        self._said.clear()
+        self._judgements.clear()
         self._estimator.cache_clear()
 
     def _judged(
@@ -210,24 +212,26 @@ class Simulated:
         model = self.model(share)
         reference = self._reference(share, run)
         signals = model.table.drop(ACTUAL)
-        every = np.concatenate([self.window(world, run, one) for one in range(first, hour + 1)])
+        every = np.concatenate(
+            [self.window(world, run, hour_before) for hour_before in range(first, hour + 1)]
+        )
         rows = every[(since - first) * ROWS :]
-        long_ago = [self.window(world, run, one) for one in early]
-        found = drift.judge(
+        long_ago = [self.window(world, run, hour_before) for hour_before in early]
+        judged = drift.judge(
             reference.drop(ACTUAL), signals[rows[-ROWS:]], self.params.monitor,
             signals[rows[:-ROWS]] if since < hour else None, level, draw=False,
             early=signals[np.concatenate(long_ago)] if early else None,
         )  # fmt: skip
-        if found.verdict.finding != "drift":
-            return found, None
+        if judged.verdict.finding != "drift":
+            return judged, None
 
         def answered(some: Any) -> Answered:
             window = Window("", 0, 0, [str(row) for row in some])
             return Answered(window, model.probabilities[some], signals[some])
 
-        shown, all_ = answered(rows[-found.rows :]), answered(every[-REFERENCE_ROWS:])
+        shown, all_rows = answered(rows[-judged.rows :]), answered(every[-REFERENCE_ROWS:])
         estimator = self._estimator(share, run)
         assert estimator is not None
-        return found, window_evaluation.estimate(
-            estimator, reference, shown, all_, found, self.params.monitor
+        return judged, window_evaluation.estimate(
+            estimator, reference, shown, all_rows, judged, self.params.monitor
         )

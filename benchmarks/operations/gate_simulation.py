@@ -56,13 +56,13 @@ def answers(
     actual = generator.integers(CLASSES, size=size)
     shifts = generator.integers(1, CLASSES, size=(2, size))
     shifts[0] = np.where(generator.random(size) < SAME_MISTAKE, shifts[1], shifts[0])
-    said = (actual + wrong * shifts) % CLASSES
+    predicted = (actual + wrong * shifts) % CLASSES
     newest = generator.random(size) < generator.choice(NEWEST)
     return pl.DataFrame(
         {
             "actual": actual.astype(str),
-            "candidate": said[0].astype(str),
-            "champion": said[1].astype(str),
+            "candidate": predicted[0].astype(str),
+            "champion": predicted[1].astype(str),
             "recent": newest,
             "source": np.where(newest, "feedback", "archive"),
             "length": generator.integers(100, 5000, size=size),
@@ -92,11 +92,13 @@ def tries(
     return verdicts
 
 
-def show(title: str, found: Counter[str]) -> None:
-    count = found.total()
-    bound = wilson(found[GateVerdict.RELEASE], count, 0.95)
-    told = ", ".join(f"{name} {found[name] / count:.1%}" for name in ("release", "keep", "refuse"))
-    print(f"{title:<52} {told:<44} released: {bound.low:.1%} to {bound.high:.1%}")
+def show(title: str, verdicts: Counter[str]) -> None:
+    count = verdicts.total()
+    bound = wilson(verdicts[GateVerdict.RELEASE], count, 0.95)
+    shares = ", ".join(
+        f"{name} {verdicts[name] / count:.1%}" for name in ("release", "keep", "refuse")
+    )
+    print(f"{title:<52} {shares:<44} released: {bound.low:.1%} to {bound.high:.1%}")
 
 
 def main() -> None:
@@ -116,14 +118,14 @@ def main() -> None:
         tries(better, asked.tries, SIZES, (-0.03, 0.0), asked.seed),
     )
     for size in SIZES:
-        found = tries(better, asked.tries, (size,), (0.0, 0.0), asked.seed + size)
-        show(f"exactly equal, {size} texts", found)
+        verdicts = tries(better, asked.tries, (size,), (0.0, 0.0), asked.seed + size)
+        show(f"exactly equal, {size} texts", verdicts)
     for size in SIZES:
-        found = tries(better, asked.tries, (size,), (0.03, 0.03), asked.seed + size)
-        show(f"3 points better, {size} texts", found)
+        verdicts = tries(better, asked.tries, (size,), (0.03, 0.03), asked.seed + size)
+        show(f"3 points better, {size} texts", verdicts)
     for size in SIZES:
-        found = tries(lenient, asked.tries, (size,), (-0.03, 0.0), asked.seed + size)
-        show(f"rule not_worse: up to 3 points worse, {size} texts", found)
+        verdicts = tries(lenient, asked.tries, (size,), (-0.03, 0.0), asked.seed + size)
+        show(f"rule not_worse: up to 3 points worse, {size} texts", verdicts)
     print(f"\n{time.monotonic() - started:.0f} s")
 
 

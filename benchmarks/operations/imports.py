@@ -39,8 +39,8 @@ WAYS = {
 }
 _COST = """
 import resource
-found = resource.getrusage(resource.RUSAGE_SELF)
-print(found.ru_utime + found.ru_stime)
+usage = resource.getrusage(resource.RUSAGE_SELF)
+print(usage.ru_utime + usage.ru_stime)
 """
 
 
@@ -56,18 +56,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=5)
     times = parser.parse_args().times
-    found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in WAYS}
+    times_by_library: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in WAYS}
     for _ in range(times):
         for name, (plain, ours) in WAYS.items():
-            found[name][0].append(seconds(plain))
-            found[name][1].append(seconds(ours))
+            times_by_library[name][0].append(seconds(plain))
+            times_by_library[name][1].append(seconds(ours))
     rows = []
-    for name, both in found.items():
-        plain, ours = (statistics.median(one) for one in both)
+    for name, both in times_by_library.items():
+        plain, ours = (statistics.median(series) for series in both)
         rows.append({"library": name, "plain": round(plain, 2), "ours": round(ours, 2)})
         print(f"{name:32} {plain:6.2f} s {ours:6.2f} s  {ours / plain:.0%}")
-    told = {"machine": platform.processor() or platform.machine(), "times": times, "rows": rows}
-    Path(__file__).with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n")
+    result = {"machine": platform.processor() or platform.machine(), "times": times, "rows": rows}
+    Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -100,13 +100,13 @@ def main() -> int:
             ):
                 kills += 1
                 print(f"kill {kills}: after {after:.1f} s", flush=True)
-            found = learn(project)
+            bundle = learn(project)
             left = stale_processes.find([project.root, project.home / "workspace"])
-            said = project.newsloop("status", "--json").json["disagreements"]
-            wrong += found != expected or bool(left or said)
+            disagreements = project.newsloop("status", "--json").json["disagreements"]
+            wrong += bundle != expected or bool(left or disagreements)
             print(
-                f"round {rounds}: same bundle: {found == expected}, processes left: {len(left)}, "
-                f"disagreements: {said or 'none'}",
+                f"round {rounds}: same bundle: {bundle == expected}, processes left: {len(left)}, "
+                f"disagreements: {disagreements or 'none'}",
                 flush=True,
             )
     print(f"{kills} kills in {rounds} rounds; rounds that did not end well: {wrong}")

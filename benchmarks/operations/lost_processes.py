@@ -103,10 +103,10 @@ def _name(victim: str) -> str:
 
 def victims(ours: Stack) -> dict[str, psutil.Process]:
     service = long_running.members(ours.paths.processes, stack.SERVICE)
-    found = dict(zip(("service", "worker", "scrubber"), service, strict=False))
+    processes = dict(zip(("service", "worker", "scrubber"), service, strict=False))
     for name in (stack.SERVER, stack.RUNNER):
-        found[name] = long_running.members(ours.paths.processes, name)[0]
-    return found
+        processes[name] = long_running.members(ours.paths.processes, name)[0]
+    return processes
 
 
 def hit(ours: Stack, chance: random.Random, stop: bool, order: list[str]) -> dict[str, Any]:
@@ -123,9 +123,9 @@ def hit(ours: Stack, chance: random.Random, stop: bool, order: list[str]) -> dic
     dead = time.monotonic()
     step = chance.choice(STEPS)
     words = expected(ours, victim, stop)
-    said = ours.status(step)
-    others = {name: word for name, word in said.items() if name != _name(victim)}
-    true = said[_name(victim)] in words and others == {n: RUNS[n] for n in others}
+    status = ours.status(step)
+    others = {name: word for name, word in status.items() if name != _name(victim)}
+    true = status[_name(victim)] in words and others == {n: RUNS[n] for n in others}
     commands = 0
     until = begun + (BY_ITSELF if victim in ("worker", "scrubber") and not stop else 0)
     while (state := ours.status()) != RUNS and time.monotonic() < until:
@@ -138,7 +138,7 @@ def hit(ours: Stack, chance: random.Random, stop: bool, order: list[str]) -> dic
         state = ours.status()
     return {
         "victim": victim, "signal": "SIGSTOP" if stop else "SIGKILL", "clock_step": step,
-        "dead": dead, "status": said, "true": true, "commands": commands, "back": state == RUNS,
+        "dead": dead, "status": status, "true": true, "commands": commands, "back": state == RUNS,
         "seconds": round(time.monotonic() - begun, 1),
     }  # fmt: skip
 
@@ -156,17 +156,22 @@ def compared(traffic: Traffic, ours: Stack, kills: list[float]) -> dict[str, Any
         empty = len(ledger.query(sa.select(TEXTS.c.prediction_id).where(TEXTS.c.text.is_(None))))
     finally:
         ledger.close()
-    lost = [(id_, when) for id_, when in traffic.predictions if not predicted[id_]]
+    lost = [
+        (prediction_id, when)
+        for prediction_id, when in traffic.predictions
+        if not predicted[prediction_id]
+    ]
     ages = [min((k - when for k in kills if k >= when), default=0.0) for _, when in lost]
     return {
         "predictions_answered": len(traffic.predictions), "predictions_lost": len(lost),
         "oldest_lost_seconds_before_the_kill": round(max(ages, default=0.0), 2),
         "predictions_doubled": sum(n - 1 for n in predicted.values()),
         "labels_accepted": len(traffic.labels),
-        "labels_lost": sum(not labelled[id_] for id_ in traffic.labels),
+        "labels_lost": sum(not labelled[prediction_id] for prediction_id in traffic.labels),
         "labels_doubled": sum(n - 1 for n in labelled.values()),
         "labels_for_a_lost_prediction": traffic.unknown,
-        "predictions_without_text": sum(not texts[id_] for id_ in predicted), "empty_texts": empty,
+        "predictions_without_text": sum(not texts[prediction_id] for prediction_id in predicted),
+        "empty_texts": empty,
         "requests_failed": traffic.failed,
     }  # fmt: skip
 
@@ -200,24 +205,24 @@ def main() -> int:
             time.sleep(1)
             traffic.end()
             time.sleep(SETTLED)
-            found = compared(traffic, ours, [one.pop("dead") for one in hits])
+            comparison = compared(traffic, ours, [hit_row.pop("dead") for hit_row in hits])
         finally:
             project.newsloop("down")
-    seconds = [one["seconds"] for one in hits]
+    seconds = [hit_row["seconds"] for hit_row in hits]
     result = {
         "cores": os.cpu_count(), "seed": arguments.seed, "kills": arguments.kills,
-        "stops": arguments.stops, "status_true": sum(one["true"] for one in hits),
-        "back": sum(one["back"] for one in hits),
-        "most_commands": max(one["commands"] for one in hits),
+        "stops": arguments.stops, "status_true": sum(hit_row["true"] for hit_row in hits),
+        "back": sum(hit_row["back"] for hit_row in hits),
+        "most_commands": max(hit_row["commands"] for hit_row in hits),
         "seconds_to_recover": {"median": statistics.median(seconds), "most": max(seconds)},
-        **found, "hits": hits,
+        **comparison, "hits": hits,
     }  # fmt: skip
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps({key: value for key, value in result.items() if key != "hits"}, indent=1))
     right = result["status_true"] == result["back"] == len(hits)
-    kept = not any(found[f"{what}_{how}"] for what in ("predictions", "labels")
+    nothing_lost = not any(comparison[f"{what}_{how}"] for what in ("predictions", "labels")
                    for how in ("lost", "doubled"))  # fmt: skip
-    return int(not (right and kept and max(seconds) <= RECOVERED_WITHIN))
+    return int(not (right and nothing_lost and max(seconds) <= RECOVERED_WITHIN))
 
 
 if __name__ == "__main__":

@@ -70,15 +70,15 @@ def measure(work: Work[Scrubbed], count: int) -> dict[str, object]:
         size = sum(path.stat().st_size for path in FOLDER.iterdir())
     finally:
         shutil.rmtree(FOLDER)
-    found: dict[str, object] = {"documents": count, "bytes_a_document": round(size / count)}
-    for place, which in enumerate(("wall", "processor")):
-        found[which] = {
+    result: dict[str, object] = {"documents": count, "bytes_a_document": round(size / count)}
+    for i, which in enumerate(("wall", "processor")):
+        result[which] = {
             "microseconds_a_document": {
-                name: round(1e6 * clock[place] / count, 1) for name, clock in taken.items()
+                name: round(1e6 * clock[i] / count, 1) for name, clock in taken.items()
             },
-            "share_of_second_run": round(taken["1 % new"][place] / taken["all new"][place], 4),
+            "share_of_second_run": round(taken["1 % new"][i] / taken["all new"][i], 4),
         }
-    return found
+    return result
 
 
 def main() -> None:
@@ -96,8 +96,8 @@ def main() -> None:
         "nothing": (many_documents.identity, FREE_DOCUMENTS * arguments.documents),
     }
     for name, (work, count) in works.items():
-        results[name] = found = measure(work, count)
-        print(name, json.dumps(found), flush=True)
+        results[name] = result = measure(work, count)
+        print(name, json.dumps(result), flush=True)
     Path(__file__).with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n")
 
 

@@ -63,8 +63,8 @@ def linear(texts: list[str], labels: np.ndarray, fold: np.ndarray) -> float:
     hits = []
     for test in range(FOLDS):
         learned, asked = fold != test, fold == test
-        said = simple.predict(words[learned], labels[learned], words[asked])
-        hits.append((np.array(said) == labels[asked]).mean())
+        predicted = simple.predict(words[learned], labels[learned], words[asked])
+        hits.append((np.array(predicted) == labels[asked]).mean())
     return float(np.mean(hits))
 
 
@@ -79,22 +79,25 @@ def network(
     import tensorflow as tf
 
     def side(chosen: np.ndarray) -> pl.DataFrame:
-        kept = np.flatnonzero(chosen)
+        chosen_rows = np.flatnonzero(chosen)
         return pl.DataFrame(
-            {"text": [texts[i] for i in kept], "label": [str(labels[i]) for i in kept]}
+            {
+                "text": [texts[i] for i in chosen_rows],
+                "label": [str(labels[i]) for i in chosen_rows],
+            }
         )
 
     last, before = fold == FOLDS - 1, fold == FOLDS - 2
     model, encoder, _ = train.fit(
         "textcnn", params, side(~last & ~before), side(before), NullLogger()
     )
-    found = {}
+    accuracies = {}
     for name, source in (("as scrubbed", texts), ("raw", raw)):
         asked = [source[i] for i in np.flatnonzero(last)]
-        said = model.predict(encoder(tf.constant(asked))[0], verbose=0)["probabilities"]
-        classes = np.array(params.ingest.labels)[said.argmax(axis=1)]
-        found[name] = float((classes == labels[last]).mean())
-    return found
+        probabilities = model.predict(encoder(tf.constant(asked))[0], verbose=0)["probabilities"]
+        classes = np.array(params.ingest.labels)[probabilities.argmax(axis=1)]
+        accuracies[name] = float((classes == labels[last]).mean())
+    return accuracies
 
 
 def main() -> None:

@@ -88,7 +88,7 @@ def scrubber(name: str) -> Scrubber:
     return Scrubber(settings.model_copy(update={"entities": entities}))
 
 
-def found(name: str, texts: list[str]) -> list[Spans]:
+def masked_spans(name: str, texts: list[str]) -> list[Spans]:
     """Returns the masked spans of each of `texts`."""
     if name == PEER:
         return [
@@ -99,14 +99,14 @@ def found(name: str, texts: list[str]) -> list[Spans]:
             ]
             for t in texts
         ]
-    return [[(f.start, f.end) for f in one] for one in scrubber(name).find_many(texts)]
+    return [[(f.start, f.end) for f in findings] for findings in scrubber(name).find_many(texts)]
 
 
 def seconds(name: str, texts: list[str]) -> float:
     """Measures the seconds on one core for `texts`."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     search: Callable[[list[str]], Any] = (
-        (lambda batch: found(PEER, batch)) if name == PEER else scrubber(name).scrub_many
+        (lambda batch: masked_spans(PEER, batch)) if name == PEER else scrubber(name).scrub_many
     )
     search(texts[:5])
     started = time.perf_counter()
@@ -123,7 +123,7 @@ def personal(case: dict[str, Any]) -> Spans:
     spans = sorted(
         (s["start_position"], s["end_position"], s["entity_type"]) for s in case["spans"]
     )
-    kept = [(a, b) for a, b, kind in spans if kind in CORE]
+    core_spans = [(a, b) for a, b, kind in spans if kind in CORE]
     streets = [(a, b) for a, b, kind in spans if kind == "ADDRESS"]
     grown = True
     while grown:
@@ -132,15 +132,15 @@ def personal(case: dict[str, Any]) -> Spans:
             near = any(a - NEAR <= end and start <= b + NEAR for start, end in streets)
             if kind == "LOCATION" and near and (a, b) not in streets:
                 streets.append((a, b))
-                kept.append((a, b))
+                core_spans.append((a, b))
                 grown = True
-    return kept
+    return core_spans
 
 
 def judge(cases: list[dict[str, Any]], masked: list[Spans]) -> dict[str, Any]:
     """Computes recall of spans by entity, and precision by characters."""
     hits, totals = Counter[str](), Counter[str]()
-    good = strict = said = 0
+    good = strict = masked_characters = 0
     missed: list[tuple[str, str, str]] = []
     wrong: list[tuple[str, str]] = []
     for case, spans in zip(cases, masked, strict=True):
@@ -148,23 +148,23 @@ def judge(cases: list[dict[str, Any]], masked: list[Spans]) -> dict[str, Any]:
         covered = letters(text, spans)
         marked = [s for s in case["spans"] if s["entity_type"] in CORE]
         for span in marked:
-            kind, place = span["entity_type"], (span["start_position"], span["end_position"])
+            kind, position = span["entity_type"], (span["start_position"], span["end_position"])
             totals[kind] += 1
-            if letters(text, [place]) <= covered:
+            if letters(text, [position]) <= covered:
                 hits[kind] += 1
             else:
-                missed.append((kind, text[slice(*place)], text))
+                missed.append((kind, text[slice(*position)], text))
         right = letters(text, personal(case))
         good += len(covered & right)
         strict += len(
             covered & letters(text, [(s["start_position"], s["end_position"]) for s in marked])
         )
-        said += len(covered)
+        masked_characters += len(covered)
         wrong += [(text[a:b], text) for a, b in spans if not letters(text, [(a, b)]) & right]
     return {
         "recall": sum(hits.values()) / sum(totals.values()),
-        "precision": good / max(said, 1),
-        "precision_without_places": strict / max(said, 1),
+        "precision": good / max(masked_characters, 1),
+        "precision_without_places": strict / max(masked_characters, 1),
         "by_entity": {k: [hits[k], totals[k]] for k in sorted(totals)},
         "missed": missed,
         "wrong": wrong,
@@ -194,7 +194,7 @@ def main() -> None:
     cases = [case for case in everything if tuning(case) == chosen.tuning]
     texts = [case["full_text"] for case in cases]
     if chosen.tuning:
-        result = judge(cases, found(OURS, texts))
+        result = judge(cases, masked_spans(OURS, texts))
         for kind, value, text in result["missed"][:: max(1, len(result["missed"]) // 60)]:
             print("missed", kind, repr(value), "in", repr(text[:160]))
         for value, text in result["wrong"][:: max(1, len(result["wrong"]) // 40)]:
@@ -204,7 +204,7 @@ def main() -> None:
     results = {
         name: {
             k: v
-            for k, v in judge(cases, found(name, texts)).items()
+            for k, v in judge(cases, masked_spans(name, texts)).items()
             if k not in ("missed", "wrong")
         }
         for name in (PEER, OURS)
@@ -212,9 +212,9 @@ def main() -> None:
     templates = len({case["template_id"] for case in cases})
     print(f"{len(cases)} sentences of {templates} templates never tuned on\n")
     print(f"{'':<26}{'recall':>8}{'precision':>11}")
-    for name, one in results.items():
-        print(f"{name:<26}{one['recall']:>8.3f}{one['precision']:>11.3f}")
-        for kind, (hit, total) in one["by_entity"].items():
+    for name, scores in results.items():
+        print(f"{name:<26}{scores['recall']:>8.3f}{scores['precision']:>11.3f}")
+        for kind, (hit, total) in scores["by_entity"].items():
             print(f"    {kind:<22}{hit / total:>8.3f}  ({hit} of {total})")
     context = multiprocessing.get_context("spawn")
     news = articles()

@@ -44,12 +44,12 @@ def measure(folder: Path, texts: list[str]) -> dict[str, object]:
         why = model.explain([text])[0]
         moved = math.log(why.confidence / why.baseline)
         off.append(abs(sum(why.weights.values()) - moved) / max(abs(moved), 0.1))
-    one, all_ = statistics.median(predicted), statistics.median(explained)
+    predict_seconds, explain_seconds = statistics.median(predicted), statistics.median(explained)
     return {
         "architecture": facts["architecture"],
-        "prediction_ms": round(1000 * one, 2),
-        "explanation_ms": round(1000 * all_, 2),
-        "ratio": round(all_ / one, 1),
+        "prediction_ms": round(1000 * predict_seconds, 2),
+        "explanation_ms": round(1000 * explain_seconds, 2),
+        "ratio": round(explain_seconds / predict_seconds, 1),
         "sum_off_by_share": {"mean": round(statistics.mean(off), 4), "most": round(max(off), 4)},
         "texts": len(texts),
     }

@@ -147,8 +147,8 @@ def phase(port: int, worker: psutil.Process, seconds: float, beside: list[str]) 
         "slowest_ms": max(waits.milliseconds), "more_mib": (most - before) / MIB,
     }  # fmt: skip
     if process is not None:
-        said, _ = process.communicate(timeout=120)
-        row |= json.loads(said)
+        output, _ = process.communicate(timeout=120)
+        row |= json.loads(output)
     return row
 
 
@@ -212,9 +212,9 @@ def main() -> None:
             rows += [{"version": version, "round": number, **row} for row in measured]
         loads.append(service.machine())
     show(rows)
-    found = {"machine": loads[0], "load_averages": [one["load_average"] for one in loads],
+    result = {"machine": loads[0], "load_averages": [load_of["load_average"] for load_of in loads],
              "attackers": ATTACKERS, "rows": rows}  # fmt: skip
-    tables.write_json(found, Path(__file__).with_suffix(".json"))
+    tables.write_json(result, Path(__file__).with_suffix(".json"))
     shutil.rmtree(PLACE)
 
 

@@ -75,8 +75,8 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._got += data
         if not self._length:
-            head, found, _ = self._got.partition(b"\r\n\r\n")
-            if not found:
+            head, separator, _ = self._got.partition(b"\r\n\r\n")
+            if not separator:
                 return
             value = head.lower().split(b"content-length:")[1].split(b"\r\n")[0]
             self._head, self._length = len(head) + 4, len(head) + 4 + int(value)

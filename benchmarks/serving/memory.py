@@ -40,10 +40,10 @@ PAST = datetime(2020, 1, 1, tzinfo=UTC)  # deployed then, no version is on proba
 MIB = 2**20
 
 
-def measure(place: Path, names: list[str], port: int, requests: int, swaps: int) -> dict[str, Any]:
+def measure(folder: Path, names: list[str], port: int, requests: int, swaps: int) -> dict[str, Any]:
     """Measures one service from start to end; memory in MiB."""
     with (
-        service.two_versions(place, names, port, keep_seconds=0) as (ledger, pid, url),
+        service.two_versions(folder, names, port, keep_seconds=0) as (ledger, pid, url),
         Client(url) as client,
     ):
         asked = load.Endless(port, CLIENTS, load.articles(), lambda *_: None)
@@ -63,8 +63,8 @@ def measure(place: Path, names: list[str], port: int, requests: int, swaps: int)
     return {
         "requests": asked.done, "swaps": swapped, "failed": failed,
         "requests_per_second": asked.done / seconds,
-        "growth_answers": growth([one[1] for one in samples]),
-        "growth_all": growth([one[2] for one in samples]),
+        "growth_answers": growth([sample[1] for sample in samples]),
+        "growth_all": growth([sample[2] for sample in samples]),
         "samples": [[done, round(a, 1), round(b, 1)] for done, a, b in samples],
     }  # fmt: skip
 
@@ -84,22 +84,22 @@ def _swap(ledger: Ledger, client: Client, version: int) -> None:
 def _resident(pid: int) -> tuple[float, float]:
     """Returns the MiB of the serving process, which is the largest, and of the whole tree."""
     tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    each = [one.memory_info().rss / MIB for one in tree]
+    each = [process.memory_info().rss / MIB for process in tree]
     return max(each), sum(each)
 
 
-def plot(found: dict[str, Any], file: Path) -> None:
+def plot(result: dict[str, Any], file: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7, 3))
-    done, answers, everything = zip(*found["samples"], strict=True)
+    done, answers, everything = zip(*result["samples"], strict=True)
     axes.plot(done, answers, label="the process that answers")
     axes.plot(done, everything, label="all processes")
     axes.set(xlabel="requests", ylabel="resident MiB", ylim=(0, None))
-    axes.set_title(f"{found['swaps']} swaps meanwhile", fontsize=10)
+    axes.set_title(f"{result['swaps']} swaps meanwhile", fontsize=10)
     axes.legend()
     figure.tight_layout()
     figure.savefig(file)
@@ -112,13 +112,15 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=3909)
     chosen = parser.parse_args()
     names = service.two_bundles(PLACE)
-    found = measure(PLACE / "service", names, chosen.port, chosen.requests, chosen.swaps)
-    for key, value in found.items():
+    result = measure(PLACE / "service", names, chosen.port, chosen.requests, chosen.swaps)
+    for key, value in result.items():
         if key != "samples":
             print(f"{key}: {value:.4g}")
-    print(f"asked: growth below {ASKED}; all: {'met' if found['growth_all'] < ASKED else 'missed'}")
-    tables.write_json({"machine": service.machine(), **found}, Path(__file__).with_suffix(".json"))
-    plot(found, Path(__file__).with_suffix(".svg"))
+    print(
+        f"asked: growth below {ASKED}; all: {'met' if result['growth_all'] < ASKED else 'missed'}"
+    )
+    tables.write_json({"machine": service.machine(), **result}, Path(__file__).with_suffix(".json"))
+    plot(result, Path(__file__).with_suffix(".svg"))
     shutil.rmtree(PLACE)
 
 

@@ -31,12 +31,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--documents", type=int, default=20_000)
     chosen = parser.parse_args()
-    place = service.ROOT / ".newsloop" / "benchmarks"
-    place.mkdir(parents=True, exist_ok=True)
+    parent = service.ROOT / ".newsloop" / "benchmarks"
+    parent.mkdir(parents=True, exist_ok=True)
     articles = service.articles()
     texts = [articles[i % len(articles)] for i in range(chosen.documents)]
     rows = []
-    with tempfile.TemporaryDirectory(dir=place) as name:
+    with tempfile.TemporaryDirectory(dir=parent) as name:
         folder = Path(name)
         service.make_bundle(folder / "bundle", folder / "keys")
         bundle = bundles.load(folder / "bundle", folder / "keys")
@@ -67,8 +67,8 @@ def main() -> None:
         "cores": os.cpu_count(), "python": platform.python_version(),
         "load_average": os.getloadavg()[0],
     }  # fmt: skip
-    found = {"machine": machine, "documents": len(texts), "bare_per_second": bare, "rows": rows}
-    tables.write_json(found, Path(__file__).with_suffix(".json"))
+    result = {"machine": machine, "documents": len(texts), "bare_per_second": bare, "rows": rows}
+    tables.write_json(result, Path(__file__).with_suffix(".json"))
 
 
 if __name__ == "__main__":

@@ -86,31 +86,31 @@ def make_bundle(folder: Path, key_folder: Path, seed: int = 0) -> str:
     return bundles.write(folder, facts, reference, key_folder)
 
 
-def two_bundles(place: Path) -> list[str]:
-    """Recreates the folder `place` with two bundles of different weights; returns their names.
+def two_bundles(folder: Path) -> list[str]:
+    """Recreates `folder` with two bundles of different weights; returns their names.
 
     All later files of this module are written there.
     """
     global PLACE  # noqa: PLW0603
-    PLACE = place
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
+    PLACE = folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     names = []
     for seed in (0, 1):
-        draft = place / "draft"
-        names.append(make_bundle(draft, place / "keys", seed))
-        draft.rename(place / names[-1])
+        draft = folder / "draft"
+        names.append(make_bundle(draft, folder / "keys", seed))
+        draft.rename(folder / names[-1])
     return names
 
 
 @contextlib.contextmanager
 def two_versions(
-    place: Path, names: list[str], port: int, keep_seconds: float
+    folder: Path, names: list[str], port: int, keep_seconds: float
 ) -> Iterator[tuple[Ledger, int, str]]:
     """Runs a service whose ledger has both bundles as versions; the first one serves.
 
     Args:
-        place: folder of the service.
+        folder: folder of the service.
         names: names from `two_bundles`.
         keep_seconds: seconds that a replaced version stays in memory.
 
@@ -118,12 +118,12 @@ def two_versions(
         The ledger, the service's process id and its address.
     """
     argv, environment = service_peers.ours(
-        ROOT, place, PLACE / names[0], PLACE / "keys", names[0], port
+        ROOT, folder, PLACE / names[0], PLACE / "keys", names[0], port
     )
-    shutil.copytree(PLACE / names[1], place / "home" / "bundles" / names[1])
+    shutil.copytree(PLACE / names[1], folder / "home" / "bundles" / names[1])
     times = {"serve.keep_seconds": keep_seconds, "serve.follow_seconds": 0.1}
-    edit.set_values(place / "params.yaml", times)
-    ledger = Ledger(ledgers.url(Paths(place, place / "home").ledger))
+    edit.set_values(folder / "params.yaml", times)
+    ledger = Ledger(ledgers.url(Paths(folder, folder / "home").ledger))
     row = {**ledger.versions()[0], "version": 2, "bundle": names[1], "tag": "newsloop@v2.0.0"}
     ledger.add_version(row, "a benchmark")
     try:
@@ -160,7 +160,7 @@ def machine() -> dict[str, Any]:
 def cpu_seconds(process: psutil.Process) -> float:
     """Returns the processor seconds of a process and its children."""
     tree = [process, *process.children(recursive=True)]
-    return sum(sum(one.cpu_times()[:2]) for one in tree)
+    return sum(sum(member.cpu_times()[:2]) for member in tree)
 
 
 def measure(
@@ -174,16 +174,16 @@ def measure(
     rows = []
     with running(name, *started, port) as service:
         process = psutil.Process(service.pid)
-        said = labels(port)
-        agreement = sum(a == b for a, b in zip(said, right, strict=True)) / len(right)
+        predicted = labels(port)
+        agreement = sum(a == b for a, b in zip(predicted, right, strict=True)) / len(right)
         for clients in SLOW.get(name, CLIENTS):
             before, kept_before = cpu_seconds(process), texts_kept(port)
             command = [sys.executable, load.__file__, str(port), str(clients), str(seconds)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             # The warm-up counts on both sides.
             used = (cpu_seconds(process) - before) * seconds / (seconds + load.WARM_UP_SECONDS)
-            found = json.loads(done.stdout)
-            waits = np.array(found["waits"])
+            result = json.loads(done.stdout)
+            waits = np.array(result["waits"])
             rows.append(
                 {
                     "service": name, "clients": clients, "requests": len(waits),
@@ -191,8 +191,8 @@ def measure(
                     "p50_ms": float(np.percentile(waits, 50)),
                     "p99_ms": float(np.percentile(waits, 99)),
                     "cpu_ms_a_request": 1000 * used / len(waits),
-                    "client_cpu_ms_a_request": found["cpu_ms"],
-                    "failed": found["failed"], "same_labels": agreement,
+                    "client_cpu_ms_a_request": result["cpu_ms"],
+                    "failed": result["failed"], "same_labels": agreement,
                     "texts_kept_per_second": kept_per_second(kept_before, port, seconds),
                 }
             )  # fmt: skip
@@ -219,15 +219,15 @@ def kept_per_second(before: int | None, port: int, seconds: float) -> float | No
 def labels(port: int) -> list[int]:
     """Returns the index of the service's label for each of AGREEMENT articles."""
     known = parameters.load(ROOT / "params.yaml").ingest.labels
-    texts, said = articles(AGREEMENT), []
+    texts, predicted = articles(AGREEMENT), []
     with httpx.Client(trust_env=False, timeout=60) as client:
         for i in range(0, len(texts), TOGETHER):
             body = {"texts": texts[i : i + TOGETHER]}
             answer = client.post(f"http://127.0.0.1:{port}/classify", json=body).raise_for_status()
-            found = answer.json()
-            rows = found["predictions"] if isinstance(found, dict) else found
-            said += [row["label"] for row in rows]
-    return [label if isinstance(label, int) else known.index(label) for label in said]
+            body_of = answer.json()
+            rows = body_of["predictions"] if isinstance(body_of, dict) else body_of
+            predicted += [row["label"] for row in rows]
+    return [label if isinstance(label, int) else known.index(label) for label in predicted]
 
 
 def bare(folder: Path) -> dict[str, Any]:
@@ -241,8 +241,8 @@ def bare(folder: Path) -> dict[str, Any]:
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def bare_here(folder: str) -> dict[str, Any]:
@@ -255,9 +255,9 @@ def bare_here(folder: str) -> dict[str, Any]:
     def plain(texts: list[str]) -> Any:
         return signature(texts=tf.constant(texts))["probabilities"].numpy()
 
-    texts, said = articles(AGREEMENT), []
+    texts, predicted = articles(AGREEMENT), []
     for i in range(0, len(texts), TOGETHER):
-        said += plain(texts[i : i + TOGETHER]).argmax(axis=1).tolist()
+        predicted += plain(texts[i : i + TOGETHER]).argmax(axis=1).tolist()
     times: dict[str, list[float]] = {"bundle": [], "signature": []}
     for article in [*texts[:20], *texts[:BARE]]:  # the first ones warm up
         for name, predict in (("bundle", model.predict), ("signature", plain)):
@@ -265,7 +265,7 @@ def bare_here(folder: str) -> dict[str, Any]:
             predict([article])
             times[name].append(1000 * (time.perf_counter() - started))
     return {
-        "labels": said,
+        "labels": predicted,
         **{f"{name}_p50_ms": float(np.median(waits[20:])) for name, waits in times.items()},
     }
 
@@ -276,20 +276,20 @@ def best(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     Every round must be within WITHIN_MS; a service that never is has no such rate.
     `unbounded_per_second` is the highest rate at any waiting time.
     """
-    found: dict[str, dict[str, Any]] = {}
+    best_by_service: dict[str, dict[str, Any]] = {}
     for service in dict.fromkeys(row["service"] for row in rows):
-        one: dict[str, Any] = {"clients": None, "per_second": 0.0, "unbounded_per_second": 0.0}
+        rates: dict[str, Any] = {"clients": None, "per_second": 0.0, "unbounded_per_second": 0.0}
         for clients in CLIENTS:
             same = [r for r in rows if (r["service"], r["clients"]) == (service, clients)]
             if not same:
                 continue
             rate = float(np.mean([row["per_second"] for row in same]))
             worst = max(row["p99_ms"] for row in same)
-            one["unbounded_per_second"] = max(rate, one["unbounded_per_second"])
-            if worst <= WITHIN_MS and rate > one["per_second"]:
-                one |= {"clients": clients, "per_second": rate, "p99_ms": worst}
-        found[service] = one
-    return found
+            rates["unbounded_per_second"] = max(rate, rates["unbounded_per_second"])
+            if worst <= WITHIN_MS and rate > rates["per_second"]:
+                rates |= {"clients": clients, "per_second": rate, "p99_ms": worst}
+        best_by_service[service] = rates
+    return best_by_service
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
@@ -308,12 +308,12 @@ def _number(value: float | None) -> str:
     return f"{'-' if value is None else round(value):>8}"
 
 
-def show(found: dict[str, Any]) -> None:
+def show(result: dict[str, Any]) -> None:
     print(
         f"{'service':<26}{'clients':>8}{'req/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'cpu ms':>8}"
         f"{'client':>8}{'same':>7}{'kept/s':>8}  failed"
     )
-    for row in found["rows"]:
+    for row in result["rows"]:
         print(
             f"{row['service']:<26}{row['clients']:>8}{row['per_second']:>8.0f}{row['p50_ms']:>8.1f}"
             f"{row['p99_ms']:>8.1f}{row['cpu_ms_a_request']:>8.2f}"
@@ -321,13 +321,13 @@ def show(found: dict[str, Any]) -> None:
             f"{_number(row['texts_kept_per_second'])}  {row['failed'] or 0}"
         )
     print(f"\nmost requests a second with p99 at most {WITHIN_MS} ms")
-    for service, one in found["best"].items():
-        clients = f"with {one['clients']} clients" if one["clients"] else "never within it"
+    for service, rates in result["best"].items():
+        clients = f"with {rates['clients']} clients" if rates["clients"] else "never within it"
         print(
-            f"{service:<26}{one['per_second']:>8.0f}  {clients}; "
-            f"{one['unbounded_per_second']:.0f} however long it takes"
+            f"{service:<26}{rates['per_second']:>8.0f}  {clients}; "
+            f"{rates['unbounded_per_second']:.0f} however long it takes"
         )
-    print("alone, ms:", {key: round(value, 2) for key, value in found["alone"].items()})
+    print("alone, ms:", {key: round(value, 2) for key, value in result["alone"].items()})
 
 
 def main() -> None:
@@ -352,8 +352,8 @@ def main() -> None:
     if chosen.other is not None:
         mine = {"newsloop, other checkout": chosen.other.resolve(), **mine}
     for title, code in mine.items():
-        place = PLACE / title.replace(" ", "-")
-        services[title] = service_peers.ours(code, place, bundle, key_folder, name, port)
+        folder = PLACE / title.replace(" ", "-")
+        services[title] = service_peers.ours(code, folder, bundle, key_folder, name, port)
     rows, alone = [], []
     for number in range(chosen.rounds):
         alone.append(bare(bundle))
@@ -363,17 +363,17 @@ def main() -> None:
             fastest = max(row["per_second"] for row in measured)
             print(f"round {number}, {service}: {fastest:.0f} requests a second", flush=True)
     ours = [r["p50_ms"] for r in rows if (r["service"], r["clients"]) == ("newsloop", 1)]
-    own = [one["bundle_p50_ms"] for one in alone]
-    found = {
+    own = [run["bundle_p50_ms"] for run in alone]
+    result = {
         "machine": machine(), "rows": rows, "best": best(rows),
         "alone": {
             "service_p50_ms": float(np.mean(ours)), "bundle_p50_ms": float(np.mean(own)),
-            "signature_p50_ms": float(np.mean([one["signature_p50_ms"] for one in alone])),
+            "signature_p50_ms": float(np.mean([run["signature_p50_ms"] for run in alone])),
             "asked_at_most_ms": 1.5 * float(np.mean(own)) + 1,
         },
     }  # fmt: skip
-    show(found)
-    tables.write_json(found, Path(__file__).with_suffix(".json"))
+    show(result)
+    tables.write_json(result, Path(__file__).with_suffix(".json"))
     shutil.rmtree(PLACE)
 
 

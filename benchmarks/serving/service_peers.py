@@ -32,8 +32,8 @@ class Plain:
     @bentoml.api(batchable=True, max_batch_size=64, max_latency_ms=1000)
     def classify(self, texts: list[str]) -> list[dict]:
         import tensorflow as tf
-        found = self.predict(texts=tf.constant(texts))["probabilities"].numpy()
-        return [{"label": int(row.argmax()), "probabilities": row.tolist()} for row in found]
+        rows = self.predict(texts=tf.constant(texts))["probabilities"].numpy()
+        return [{"label": int(row.argmax()), "probabilities": row.tolist()} for row in rows]
 """
 SIGNATURE = """
 module = tf.saved_model.load(MODEL)
@@ -69,42 +69,42 @@ def readyz() -> str:
 
 @app.post("/classify")
 def classify(body: Body) -> list[dict]:
-    found = probabilities(body.texts)
-    return [{"label": int(row.argmax()), "probabilities": row.tolist()} for row in found]
+    rows = probabilities(body.texts)
+    return [{"label": int(row.argmax()), "probabilities": row.tolist()} for row in rows]
 """
 
 
-def plain(place: Path, model: Path, port: int) -> Started:
+def plain(folder: Path, model: Path, port: int) -> Started:
     """Writes a `batchable` API of BentoML; returns its command line and environment."""
-    place.mkdir()
-    (place / "plain.py").write_text(PLAIN.replace("MODEL", repr(str(model))), encoding="utf-8")
+    folder.mkdir()
+    (folder / "plain.py").write_text(PLAIN.replace("MODEL", repr(str(model))), encoding="utf-8")
     argv = [
         sys.executable, "-m", "bentoml", "serve", "plain:Plain", "--port", str(port),
-        "--working-dir", str(place),
+        "--working-dir", str(folder),
     ]  # fmt: skip
-    home = str(place / "bentoml")
+    home = str(folder / "bentoml")
     return argv, os.environ | {"BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "True"}
 
 
-def fastapi(place: Path, model: Path, port: int, probabilities: str = SIGNATURE) -> Started:
+def fastapi(folder: Path, model: Path, port: int, probabilities: str = SIGNATURE) -> Started:
     """Writes a FastAPI app without batching; `probabilities` is SIGNATURE or PREDICT."""
-    place.mkdir()
+    folder.mkdir()
     code = FASTAPI.replace("PROBABILITIES", probabilities).replace("MODEL", repr(str(model)))
-    (place / "peer.py").write_text(code, encoding="utf-8")
+    (folder / "peer.py").write_text(code, encoding="utf-8")
     argv = [
-        sys.executable, "-m", "uvicorn", "peer:app", "--port", str(port), "--app-dir", str(place),
+        sys.executable, "-m", "uvicorn", "peer:app", "--port", str(port), "--app-dir", str(folder),
         "--log-level", "warning",
     ]  # fmt: skip
     return argv, dict(os.environ)
 
 
-def ours(code: Path, place: Path, bundle: Path, key_folder: Path, name: str, port: int) -> Started:
+def ours(code: Path, folder: Path, bundle: Path, key_folder: Path, name: str, port: int) -> Started:
     """Makes a project with the champion `bundle` for the service of the checkout at `code`."""
-    paths = Paths(place, place / "home")
-    place.mkdir()
-    shutil.copy(code / "params.yaml", place)
-    edit.set_values(place / "params.yaml", {"serve.port": port})
-    (place / "dvc.yaml").write_text("stages: {}\n", encoding="utf-8")
+    paths = Paths(folder, folder / "home")
+    folder.mkdir()
+    shutil.copy(code / "params.yaml", folder)
+    edit.set_values(folder / "params.yaml", {"serve.port": port})
+    (folder / "dvc.yaml").write_text("stages: {}\n", encoding="utf-8")
     ledger = Ledger(ledgers.url(paths.ledger))  # none is made beside bundles
     shutil.copytree(bundle, paths.bundles / name)
     shutil.copytree(key_folder, paths.keys)
@@ -123,7 +123,7 @@ def ours(code: Path, place: Path, bundle: Path, key_folder: Path, name: str, por
     )
     env = os.environ | {"PYTHONPATH": str(code)}
     done = subprocess.run(
-        [sys.executable, "-c", script, str(place)],
+        [sys.executable, "-c", script, str(folder)],
         cwd=code, env=env, capture_output=True, text=True, check=True,
     )  # fmt: skip
     argv, environment = json.loads(done.stdout)

@@ -45,14 +45,14 @@ class Load(load.Endless):
         super().__init__(port, CLIENTS, load.articles()[:1], self._keep)
 
     def _keep(self, body: bytes, waited: float) -> None:
-        found = json.loads(body)
-        self.answers.append((found["model"], found["predictions"][0]["confidence"], waited))
+        answer = json.loads(body)
+        self.answers.append((answer["model"], answer["predictions"][0]["confidence"], waited))
 
 
-def measure(place: Path, names: list[str], port: int, swaps: int, seconds: float, keep: float) \
+def measure(folder: Path, names: list[str], port: int, swaps: int, seconds: float, keep: float) \
         -> dict[str, Any]:  # fmt: skip
     """Measures one service under load, without swaps and with them."""
-    with service.two_versions(place, names, port, keep) as (ledger, pid, _):
+    with service.two_versions(folder, names, port, keep) as (ledger, pid, _):
         calm = Load(port)
         time.sleep(seconds)
         failed = sum(calm.stop().values())
@@ -67,11 +67,13 @@ def measure(place: Path, names: list[str], port: int, swaps: int, seconds: float
             took.append(time.perf_counter() - started)
             memory.append(worker.memory_info().rss / 2**20)
         failed += sum(busy.stop().values())
-    said = {model: {c for m, c, _ in busy.answers if m == model} for model, _, _ in busy.answers}
+    confidences = {
+        model: {c for m, c, _ in busy.answers if m == model} for model, _, _ in busy.answers
+    }
     return {
         "keep_seconds": keep, "swaps": swaps, "answers": len(busy.answers),
-        "failed": failed, "models": len(said),
-        "mixed": sum(max(values) - min(values) > SAME for values in said.values()),
+        "failed": failed, "models": len(confidences),
+        "mixed": sum(max(values) - min(values) > SAME for values in confidences.values()),
         "p99_ms_without": _p99(calm), "p99_ms_with": _p99(busy),
         "swap_seconds_median": float(np.median(took)),
         "memory_mib_early": memory[len(memory) // 10], "memory_mib_end": memory[-1],

@@ -65,15 +65,15 @@ def when_back(
         lead: accuracy of the model before less the champion's.
     """
     rng = np.random.default_rng([SEED, int(1000 * discordance), int(1000 * (lead + 1))])
-    found = []
+    labels_needed = []
     for start in range(0, runs, TOGETHER):
         drawn = rng.random((min(TOGETHER, runs - start), LABELS))
         lost = np.cumsum(drawn < (discordance + lead) / 2, axis=1)
         won = np.cumsum(drawn > 1 - (discordance - lead) / 2, axis=1)
         back = evidence()[lost, won] >= -np.log(settings.level)
         back[:, : settings.min_labels - 1] = False
-        found.append(np.where(back.any(axis=1), back.argmax(axis=1) + 1, LABELS + 1))
-    return np.concatenate(found)
+        labels_needed.append(np.where(back.any(axis=1), back.argmax(axis=1) + 1, LABELS + 1))
+    return np.concatenate(labels_needed)
 
 
 def best(discordance: float, lead: float, labels: int, level: float) -> float:
@@ -97,7 +97,7 @@ def by_callers(
     Each of SOON counts the honest labels; the liar sends as many as all others together.
     """
     rng = np.random.default_rng([SEED, int(1000 * discordance), int(1000 * lead), int(liar)])
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "discordance": discordance, "worse_by": lead, "runs": runs, "callers": 3, "liar": liar,
     }  # fmt: skip
     back = np.full(runs, LABELS)
@@ -117,8 +117,8 @@ def by_callers(
                 break
     for labels in SOON:
         share = wilson(int((back <= labels).sum()), runs, 0.95)
-        found[f"back_within_{labels}"] = share.rounded()
-    return found
+        result[f"back_within_{labels}"] = share.rounded()
+    return result
 
 
 def exactly(level: float) -> float:
@@ -135,13 +135,13 @@ def exactly(level: float) -> float:
 
 def row(discordance: float, lead: float, runs: int, settings: Challenger) -> dict[str, Any]:
     back = when_back(discordance, lead, runs, settings)
-    found: dict[str, Any] = {"discordance": discordance, "worse_by": lead, "runs": runs}
+    result: dict[str, Any] = {"discordance": discordance, "worse_by": lead, "runs": runs}
     for labels in (*SOON, LABELS):
         share = wilson(int((back <= labels).sum()), runs, 0.95)
-        found[f"back_within_{labels}"] = share.rounded()
+        result[f"back_within_{labels}"] = share.rounded()
     if lead > 0:
-        found["best_of_100"] = round(best(discordance, lead, SOON[0], settings.level), 3)
-    return found
+        result["best_of_100"] = round(best(discordance, lead, SOON[0], settings.level), 3)
+    return result
 
 
 def main() -> None:
@@ -155,17 +155,17 @@ def main() -> None:
     rows = []
     print(f"{'worse by':>9}{'discordance':>13}" + "".join(f"{n:>8}" for n in (*SOON, LABELS)))
     for discordance, lead in cases:
-        found = row(discordance, lead, asked.runs, settings)
-        rows.append(found)
-        shares = [found[f"back_within_{n}"]["value"] for n in (*SOON, LABELS)]
-        told = f"   best of 100: {found['best_of_100']:.1%}" if lead > 0 else ""
-        print(f"{lead:>9.2f}{discordance:>13.2f}" + "".join(f"{s:>8.1%}" for s in shares) + told)
+        case = row(discordance, lead, asked.runs, settings)
+        rows.append(case)
+        shares = [case[f"back_within_{n}"]["value"] for n in (*SOON, LABELS)]
+        note = f"   best of 100: {case['best_of_100']:.1%}" if lead > 0 else ""
+        print(f"{lead:>9.2f}{discordance:>13.2f}" + "".join(f"{s:>8.1%}" for s in shares) + note)
     for discordance, lead, liar in CALLERS:
-        found = by_callers(discordance, lead, asked.runs // 40, settings, liar)
-        rows.append(found)
-        shares = [found[f"back_within_{n}"]["value"] for n in SOON]
-        told = "three callers" + (" and a liar" if liar else "")
-        print(f"{lead:>9.2f}{discordance:>13.2f}" + "".join(f"{s:>8.1%}" for s in shares), told)
+        case = by_callers(discordance, lead, asked.runs // 40, settings, liar)
+        rows.append(case)
+        shares = [case[f"back_within_{n}"]["value"] for n in SOON]
+        note = "three callers" + (" and a liar" if liar else "")
+        print(f"{lead:>9.2f}{discordance:>13.2f}" + "".join(f"{s:>8.1%}" for s in shares), note)
     exact = exactly(settings.level)
     print(f"equal models, exactly, {LABELS} discordant pairs: {exact:.2%}")
     result = {

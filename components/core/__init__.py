@@ -1,1 +1,1 @@
-"""What all parts share: small, typed, without side effects on import."""
+"""Shared code of all parts: small, typed, without side effects on import."""

@@ -1,4 +1,4 @@
-"""What new data are compared with: the last snapshot and the last release, pinned in git.
+"""Baselines of new data: the last snapshot and the last release, pinned in git.
 
 `data/baseline.json` is written when a new snapshot is taken, and never by a stage, so that `dvc
 repro` compares the same data with the same numbers again, on any machine. It holds counts and
@@ -65,7 +65,7 @@ class Baseline:
 def counts(
     validation: Mapping[str, Any], sources: Sequence[str], eras: Sequence[Mapping[str, str]] = ()
 ) -> dict[str, Any]:
-    """What is kept of a data set.
+    """Selects the counts of a data set that a baseline holds.
 
     Args:
         validation: data/02_validated/validation.json.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 NO_ROOM = "The disk is full or damaged: make room on it, or have it checked."
 _RIGHTS = (
@@ -71,8 +72,22 @@ class ChampionChanged(LedgerError):
     """Another process changed the champion first."""
 
 
-class GateRefused(NewsloopError):
+class NotReleased(NewsloopError):
+    """A learning run ended without a release.
+
+    Attributes:
+        summary: what the run did, as flows.learning.Summary has it; None if it is unknown.
+    """
+
+    summary: dict[str, Any] | None = None
+
+
+class GateRefused(NotReleased):
     """No candidate passed the gate; the champion stays."""
+
+
+class RehearsalUndecided(NotReleased):
+    """The rehearsal had no result, for a reason other than the candidate."""
 
 
 class ReleaseError(NewsloopError):

@@ -38,9 +38,9 @@ def run(
     """
     code, output, errors = _completed(root, arguments, env or {}, seconds)
     if code:
-        said = " ".join(errors.split()) or f"exit status {code}"
+        cause = " ".join(errors.split()) or f"exit status {code}"
         raise GitError(
-            f"Expected `git {' '.join(arguments)}` to work in {root}, got: {said}. The champion "
+            f"Expected `git {' '.join(arguments)}` to work in {root}, got: {cause}. The champion "
             "stays; fix that and run again, nothing has to be trained anew."
         )
     return output.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+_IMBALANCE = 3  # times: from there on a model may ignore the rarest class and look accurate
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,21 @@ def wilson(hits: int, total: int, confidence: float) -> Interval:
     half = z / (1 + z * z / total) * (share * (1 - share) / total + z * z / (4 * total**2)) ** 0.5
     # Rounding must not put the share outside of its own interval.
     return Interval(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))
+
+
+def imbalanced(documents: Iterable[int]) -> bool:
+    """True if the largest class has more than three times the documents of the smallest one.
+
+    Then accuracy says little of the rare classes, and macro F1 is the number to look at.
+
+    Args:
+        documents: of each class; classes without documents are left out.
+
+    >>> imbalanced([30, 10, 0]), imbalanced([31, 10]), imbalanced([])
+    (False, True, False)
+    """
+    counts = [count for count in documents if count]
+    return bool(counts) and max(counts) > _IMBALANCE * min(counts)
 
 
 def by_class(table: Array) -> Array:

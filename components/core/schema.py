@@ -13,6 +13,7 @@ DOCUMENT: dict[str, pl.DataType] = {
     "source": pl.String(),  # name of the source in params.yaml
     "time": pl.Datetime("us", "UTC"),  # when it was published; null where unknown
     "author": pl.String(),  # keyed pseudonym; null where unknown
+    "part": pl.String(),  # train, validation or test, as the source says; null where it does not
 }
 
 

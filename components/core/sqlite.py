@@ -1,4 +1,4 @@
-"""What our SQLite files have in common."""
+"""Shared code for our SQLite files."""
 
 from __future__ import annotations
 

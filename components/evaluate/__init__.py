@@ -2,7 +2,8 @@
 
 03_split, 04_trained -> data/05_evaluated/metrics.json         for the gate
                         data/05_evaluated/summary.json         for `dvc metrics` and `dvc exp show`
-                        data/05_evaluated/predictions.parquet  one row for each test document
+                        data/05_evaluated/predictions.parquet  one row for each test document:
+                                                               candidate and simplest models
                         data/05_evaluated/confusion.csv        for `dvc plots`
                         data/05_evaluated/reference.parquet    signals of validation and test side
                         data/05_evaluated/suspects.parquet     documents with suspected labels
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from components import slices, svm_baseline
+from components import slices
 from components.core import (
     metrics,
     tables,
@@ -30,7 +31,7 @@ from components.core.params import Evaluate, Params
 from components.core.paths import Paths
 from components.core.progress import say
 from components.core.target import Target, calibration
-from components.evaluate import behaviour, report
+from components.evaluate import baselines, behaviour, report
 from components.evaluate import insight as evaluation_insight
 
 if TYPE_CHECKING:
@@ -49,18 +50,20 @@ def trust(rows: pl.DataFrame, settings: Evaluate) -> dict[str, Any]:
         settings: confidence level of the interval, bins of the calibration error.
 
     Returns:
-        calibration_error in [0, 1]; answered: share of the documents without abstention, and
-        their accuracy (value, low, high: Wilson interval), None if the model always abstains.
+        calibration_error and calibration_noise (see core/target/calibration.py) in [0, 1];
+        answered: share of the documents without abstention, and their accuracy (value, low, high:
+        Wilson interval), None if the model always abstains.
     """
     right = rows["right"]
     answered = ~rows["abstained"]
     hits, count = int((right & answered).sum()), int(answered.sum())
-    error = calibration.expected_calibration_error(
-        rows["confidence"].to_numpy(), right.to_numpy(), settings.calibration_bins
-    )
+    confidence, bins = rows["confidence"].to_numpy(), settings.calibration_bins
+    error = calibration.expected_calibration_error(confidence, right.to_numpy(), bins)
+    noise = calibration.calibration_noise(confidence, bins, settings.seed)
     accuracy = metrics.wilson(hits, count, settings.confidence).rounded() if count else None
     return {
         "calibration_error": round(error, _DIGITS),
+        "calibration_noise": round(noise, _DIGITS),
         "answered": {"share": round(count / max(len(rows), 1), _DIGITS), "accuracy": accuracy},
     }
 
@@ -135,13 +138,10 @@ def run(params: Params, paths: Paths) -> None:
     measured = target.score(actual, predicted, params.evaluate)
     measured |= trust(rows, params.evaluate) | {"architecture": training["architecture"]}
     train = tables.read_table(paths.split / "train.parquet")
-    baseline_labels = svm_baseline.predict(
-        train["text"].to_list(), train["label"].to_list(), test["text"].to_list()
-    )
-    baseline_scores = target.score(actual, baseline_labels, params.evaluate)
-    measured["baseline"] = {"name": svm_baseline.NAME} | {
-        key: baseline_scores[key] for key in ("accuracy", "macro_f1", "errors")
-    }
+    simple_answers, problem = baselines.predict(train, test)
+    rows = pl.concat([rows, simple_answers], how="horizontal")
+    measured |= baselines.measure(rows, problem, target, params.evaluate)
+    measured["imbalanced"] = metrics.imbalanced(train["label"].value_counts()["count"])
     measured["slices"] = slices.accuracy(
         rows, slices.assign(test, params.evaluate.length_bounds), params.evaluate.confidence
     )
@@ -181,7 +181,13 @@ def run(params: Params, paths: Paths) -> None:
         f"{accuracy['high']:.4f}), macro F1 {f1['value']:.4f} ({f1['low']:.4f} to "
         f"{f1['high']:.4f}) on {measured['documents']} test documents; calibration error "
         f"{measured['calibration_error']:.4f}, {measured['answered']['share']:.1%} answered; "
-        f"{svm_baseline.NAME} {baseline_scores['accuracy']['value']:.4f}; behaviour "
+        f"{_baseline(measured['baseline'])}; behaviour "
         f"{behaviour_results.get('passed', 0)} of {behaviour_results.get('of', 0)}; "
         f"{len(suspects)} labels look wrong"
     )
+
+
+def _baseline(baseline: Mapping[str, Any]) -> str:
+    if baseline["problem"]:
+        return f"{baseline['name']} could not be trained"
+    return f"{baseline['name']} {baseline['accuracy']['value']:.4f}"

@@ -1,18 +1,22 @@
 """Decides, in writing, whether a candidate may be released. docs/release.md has the rule in words.
 
-Absolute floors on metrics.json, the leak test and the bundle's size; then what the rehearsal found;
-then the champion on the same documents. The answer is one of four:
+Floors that a person set, the leak test and the bundle's size; then the rehearsal; then the champion
+on the same documents, or the simplest models where no champion can be compared. The answer is one
+of five:
 
-    release    every check passed
-    keep       nothing bad was found, but the candidate is not proven better: the champion stays
-    refuse     a floor or the rehearsal failed, or the candidate is proven worse
-    unchanged  the candidate is the champion
+    release     every check passed
+    keep        nothing bad was found, but the candidate is not proven better: the champion stays
+    refuse      a check failed, or the candidate is proven worse; or a proof is missing where no
+                champion is compared
+    cannot say  only the rehearsal had no result
+    unchanged   the candidate is the champion
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,8 +28,11 @@ from components.core.errors import DataError
 from components.core.ledger import Champion, Ledger, decisions
 from components.core.ledger import gate as ledger_gate
 from components.core.ledger.verdicts import DecisionKind, GateVerdict
+from components.core.metrics import Interval
 from components.core.paths import Paths
-from components.gate import callers, comparison, report
+from components.gate import advice, baselines, callers, comparison, report
+from components.gate.advice import Step
+from components.gate.baselines import Baseline, Metric, Sample, Simple
 from components.gate.checks import (
     Check,
     GateEvidence,
@@ -44,13 +51,18 @@ class Decision:
 
     Attributes:
         id: the same for the same candidate, champion, test side, settings and outcome.
-        verdict: release, keep, refuse or unchanged.
+        verdict: see the module.
         candidate: name of the candidate's bundle.
         champion: name of the champion's bundle; None before the first release.
         architecture: of the candidate.
         checks: each condition with its numbers.
         reasons: why it was not released, or what could not be compared; a sentence each.
         comparison: with the champion; None where there is none, or it cannot be compared.
+        baselines: comparisons with the simplest models; they decide only where `comparison` is
+            None.
+        sample: how much the test documents prove; None if evaluate did not say.
+        remarks: the reasons that are no failed check.
+        steps: what to do next, the largest gain first; empty for a release.
     """
 
     id: str
@@ -61,6 +73,10 @@ class Decision:
     checks: list[Check]
     reasons: list[str]
     comparison: Comparison | None
+    baselines: list[Baseline] = field(default_factory=list)
+    sample: Sample | None = None
+    remarks: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
     @property
     def released(self) -> bool:
@@ -84,12 +100,12 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
     bundle.verify(paths.bento / "src", paths.keys)
     measured = tables.read_json(paths.evaluated / "metrics.json")
     if champion is not None and champion.bundle == candidate:
-        return _decide(params_, paths, candidate, champion, measured, [], [], None)
+        return _decide(params_, paths, candidate, champion, measured, [], [], None, [])
     size = sum(file.stat().st_size for file in paths.bundle.rglob("*") if file.is_file())
     leaks, rehearsal = _leaks(paths), _rehearsal(paths, candidate)
     reasons: list[str] = []
-    if settings.rehearse and rehearsal and rehearsal["problem"]:
-        reasons.append(rehearsal["problem"])
+    if settings.rehearse and rehearsal:
+        reasons += filter(None, (rehearsal["problem"], rehearsal.get("undecided")))
     if not settings.rehearse:
         reasons.append("it was not rehearsed, because gate.rehearse is false")
     said_by = _callers(params_, ledger)
@@ -97,16 +113,47 @@ def judge(params_: params.Params, paths: Paths, ledger: Ledger) -> Decision:
     if champion is not None:
         compared_, remarks = _against(params_, paths, ledger, champion, said_by)
         reasons += remarks
+    simple, remarks = _baselines(params_, paths, measured, said_by)
+    # The champion's comparison rules; without one, that with the simplest models does.
+    decides = settings.baselines and not compared_
+    if decides:
+        reasons += remarks
     # Each without the labels of another caller.
+    pairs: list[tuple[Comparison | None, Sequence[Baseline]]] = [
+        (comparison_, ()) for comparison_ in compared_
+    ] or [(None, part if decides else ()) for part in simple or ([],)]
     evidence = [
-        GateEvidence(one, leaks, size / _MIB, rehearsal, comparison_)
+        GateEvidence(one, leaks, size / _MIB, rehearsal, comparison_, simple_)
         for one in _measured(params_, paths, measured, said_by)
-        for comparison_ in (compared_ or (None,))
+        for comparison_, simple_ in pairs
     ]
     every = callers.standing([examine(one, settings) for one in evidence])
     # The weakest comparison is the one that is shown.
     found = max(compared_, key=lambda one: one.better, default=None)
-    return _decide(params_, paths, candidate, champion, measured, every, reasons, found)
+    shown = max(simple, key=lambda part: max((one.better for one in part), default=0), default=[])
+    return _decide(
+        params_, paths, candidate, champion, measured, every, reasons, found, list(shown)
+    )
+
+
+def _baselines(
+    params_: params.Params, paths: Paths, measured: dict[str, Any], said_by: dict[str, str]
+) -> tuple[list[list[Baseline]], list[str]]:
+    """The comparisons with the simplest models, without each caller in turn; why one is missing."""
+    rows = _answered(paths).unique("text", keep="first", maintain_order=True)
+    if Simple.MAJORITY not in rows.columns:
+        return [], [
+            "the simplest models cannot be compared: another newsloop made the evaluation, and it "
+            "has no answers of theirs"
+        ]
+    parts = callers.without_each(
+        rows.select("candidate", *Simple, actual="label", caller=_caller(said_by))
+    )
+    metric = Metric.MACRO_F1 if measured.get("imbalanced") else Metric.ACCURACY
+    compared_ = baselines.compare(parts, targets.of(params_), params_.gate, metric)
+    problem = measured["baseline"].get("problem")
+    remarks = [f"whether it is worse than the linear baseline cannot be said: {problem}"]
+    return compared_, remarks if problem else []
 
 
 def _against(
@@ -122,7 +169,7 @@ def _against(
         said_by: document -> the caller whose label it has, where that may not decide alone.
     """
     if champion.version in ledger.retired():
-        return [], [f"{champion.tag} is retired and must go: only the floors count"]
+        return [], [f"{champion.tag} is retired and must go, so that it is not compared"]
     model = bundle.load(paths.bundles / champion.bundle, paths.keys)
     if set(model.labels) != set(params_.ingest.labels):
         return [], [f"{champion.tag} sorts into other classes and cannot be compared"]
@@ -205,7 +252,7 @@ def compared(
 
 
 def _answered(paths: Paths) -> pl.DataFrame:
-    """The test side, with the candidate's answers as `candidate`."""
+    """The test side, with the answers of the candidate; and of the simplest models, if any."""
     answers = tables.read_table(paths.evaluated / "predictions.parquet")
     test = tables.read_table(paths.split / "test.parquet")
     if answers["id"].to_list() != test["id"].to_list():
@@ -213,7 +260,8 @@ def _answered(paths: Paths) -> pl.DataFrame:
             f"Expected an answer of the candidate to each document of {paths.split}, got others. "
             "Run `dvc repro evaluate`."
         )
-    return test.with_columns(candidate=answers["predicted"])
+    simple = [answers[model] for model in Simple if model in answers.columns]
+    return test.with_columns(answers["predicted"].alias("candidate"), *simple)
 
 
 def _caller(said_by: dict[str, str]) -> pl.Expr:
@@ -253,11 +301,15 @@ def _decide(
     checks: list[Check],
     reasons: list[str],
     found: Comparison | None,
+    simple: list[Baseline],
 ) -> Decision:
     said = verdict(checks) if checks else GateVerdict.UNCHANGED
-    failed = [check.told() for check in checks if not check.passed]
-    if found is not None and said == GateVerdict.KEEP:
-        failed.insert(0, _cannot_say(found.sides))
+    failed = [check.told() for check in checks if not check.passed and not check.undecided]
+    unproven = []
+    if said == GateVerdict.KEEP and found is not None:
+        unproven = [_cannot_say(found.sides)]
+    elif said == GateVerdict.KEEP:
+        said = GateVerdict.REFUSE  # no champion serves, or it cannot serve on
     basis = [
         candidate,
         champion.bundle if champion else "",
@@ -265,7 +317,10 @@ def _decide(
         params_.gate.model_dump_json(),
         said,
         *(check.name for check in checks if not check.passed),
+        *(reasons if said == GateVerdict.CANNOT_SAY else ()),
     ]
+    sample = _sample(measured, found, simple, params_.gate)
+    ended = said in (GateVerdict.RELEASE, GateVerdict.UNCHANGED)
     return Decision(
         id=hashlib.sha256("\n".join(basis).encode()).hexdigest()[:32],
         verdict=said,
@@ -273,9 +328,48 @@ def _decide(
         champion=champion.bundle if champion else None,
         architecture=measured["architecture"],
         checks=checks,
-        reasons=failed + reasons,
+        reasons=unproven + failed + reasons,
         comparison=found,
+        baselines=simple,
+        sample=sample,
+        remarks=unproven + reasons,
+        steps=[] if ended else _steps(params_, paths, measured, checks, sample),
     )
+
+
+def _sample(
+    measured: dict[str, Any],
+    found: Comparison | None,
+    simple: Sequence[Baseline],
+    settings: params.Gate,
+) -> Sample | None:
+    if "documents" not in measured:
+        return None
+    disagreement = simple[-1].disagreement if simple else settings.margin
+    if found is not None:
+        side = found.sides[0]
+        disagreement = (side.gained + side.lost + 1) / (side.documents + 2)
+    accuracy = Interval(**measured["accuracy"])
+    return baselines.sample(accuracy, measured["documents"], disagreement, settings)
+
+
+def _steps(
+    params_: params.Params,
+    paths: Paths,
+    measured: dict[str, Any],
+    checks: list[Check],
+    sample: Sample | None,
+) -> list[Step]:
+    file = paths.split / "split.json"
+    split = tables.read_json(file) if file.exists() else {}
+    findings = advice.Findings(
+        measured=measured,
+        answers=_answered(paths).select(actual="label", predicted="candidate"),
+        train_documents=split.get("sides", {}).get("train", {}).get("by_class", {}),
+        checks=checks,
+        sample=sample,
+    )
+    return advice.steps(findings, params_)
 
 
 def _cannot_say(sides: list[Part]) -> str:

@@ -5,7 +5,7 @@ A new one is a function here, registered by `check`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -13,16 +13,18 @@ from typing import Any
 from components.core import params
 from components.core.errors import ParamsError
 from components.core.ledger.verdicts import GateVerdict
+from components.gate.baselines import NAMES, Baseline, Simple
 from components.gate.comparison import Comparison
 
 
 class CheckKind(StrEnum):
     FLOOR = "floor"
     REHEARSAL = "rehearsal"
+    BASELINE = "baseline"  # the comparison with the simplest models
     CHAMPION = "champion"  # the comparison with it
 
 
-FLOOR, REHEARSAL, CHAMPION = CheckKind
+FLOOR, REHEARSAL, BASELINE, CHAMPION = CheckKind
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Check:
 
     Attributes:
         proof: a failure says that something is not proven, not that something is bad.
+        undecided: a failure says nothing about the candidate, because nothing was measured.
+        setting: key of `gate` in params.yaml that holds the limit; empty if none does.
     """
 
     name: str
@@ -39,6 +43,8 @@ class Check:
     kind: CheckKind = FLOOR
     ceiling: bool = False
     proof: bool = False
+    undecided: bool = False
+    setting: str = ""
 
     @property
     def passed(self) -> bool:
@@ -64,6 +70,7 @@ class GateEvidence:
         mebibytes: size of the bundle.
         rehearsal: what the rehearsal found; None if there was none of this candidate.
         comparison: with the champion; None where there is none, or it cannot be compared.
+        baselines: comparisons with the simplest models; empty where the champion is compared.
     """
 
     measured: dict[str, Any]
@@ -71,6 +78,7 @@ class GateEvidence:
     mebibytes: float
     rehearsal: dict[str, Any] | None = None
     comparison: Comparison | None = None
+    baselines: Sequence[Baseline] = ()
 
 
 Value = Callable[[GateEvidence], float | None]
@@ -116,6 +124,7 @@ def examine(evidence: GateEvidence, settings: params.Gate) -> list[Check]:
         *floors(evidence.measured, evidence.leaks, evidence.mebibytes, settings),
         *own,
         *rehearsed(evidence.rehearsal, settings),
+        *against_baselines(evidence.baselines, settings),
         *against,
     ]
 
@@ -123,30 +132,44 @@ def examine(evidence: GateEvidence, settings: params.Gate) -> list[Check]:
 def floors(
     measured: dict[str, Any], leaks: int, mebibytes: float, settings: params.Gate
 ) -> list[Check]:
-    """The absolute conditions.
+    """The absolute conditions; a limit of null is none.
 
     Args:
         measured: metrics.json.
         leaks: documents with personal data that were learned from all the same.
         mebibytes: size of the bundle.
     """
-    checks = [
-        Check("accuracy", measured["accuracy"]["value"], settings.min_accuracy),
-        Check("macro F1", measured["macro_f1"]["value"], settings.min_macro_f1),
-    ]
-    checks += [
-        Check(f"recall of {label}", row["recall"], settings.min_class_recall)
-        for label, row in measured["classes"].items()
-    ]
-    error = measured["calibration_error"]
-    checks.append(Check("calibration error", error, settings.max_calibration_error, ceiling=True))
-    if behaviour := measured.get("behaviour"):
-        checks.append(Check("behaviour tests", behaviour["value"], settings.min_behaviour))
+    checks = []
+    for name, key, setting in (
+        ("accuracy", "accuracy", "min_accuracy"),
+        ("macro F1", "macro_f1", "min_macro_f1"),
+    ):
+        if (floor := getattr(settings, setting)) is not None:
+            checks.append(Check(name, measured[key]["value"], floor, setting=setting))
+    if settings.min_class_recall is not None:
+        checks += [
+            Check(
+                f"recall of {label}", row["recall"], settings.min_class_recall,
+                setting="min_class_recall",
+            )
+            for label, row in measured["classes"].items()
+        ]  # fmt: skip
+    if settings.max_calibration_error is not None:
+        limit = max(settings.max_calibration_error, measured.get("calibration_noise", 0.0))
+        error, setting = measured["calibration_error"], "max_calibration_error"
+        checks.append(Check("calibration error", error, limit, ceiling=True, setting=setting))
+    if settings.min_behaviour is not None and (behaviour := measured.get("behaviour")):
+        floor, setting = settings.min_behaviour, "min_behaviour"
+        checks.append(Check("behaviour tests", behaviour["value"], floor, setting=setting))
+    size = round(mebibytes, 2)
     return [
         *checks,
-        Check("documents that leak personal data", leaks, settings.max_leaks, ceiling=True),
-        Check("size in MiB", round(mebibytes, 2), settings.max_bundle_mib, ceiling=True),
-    ]
+        Check(
+            "documents that leak personal data", leaks, settings.max_leaks, ceiling=True,
+            setting="max_leaks",
+        ),
+        Check("size in MiB", size, settings.max_bundle_mib, ceiling=True, setting="max_bundle_mib"),
+    ]  # fmt: skip
 
 
 def rehearsed(found: dict[str, Any] | None, settings: params.Gate) -> list[Check]:
@@ -157,17 +180,55 @@ def rehearsed(found: dict[str, Any] | None, settings: params.Gate) -> list[Check
     """
     if not settings.rehearse:
         return []
-    served = found is not None and found["problem"] is None
-    checks = [Check("the service serves it (1: yes)", float(served), 1.0, REHEARSAL)]
+    undecided = found is not None and bool(found.get("undecided"))
+    served = found is not None and found["problem"] is None and not undecided
+    name = "the service serves it (1: yes)"
+    checks = [Check(name, float(served), 1.0, REHEARSAL, undecided=undecided)]
     if found is None or not served:
         return checks
+    latency, memory = settings.max_latency_ms, settings.max_memory_mib
     return [
         *checks,
         Check("answers equal to evaluate's", found["equal"], 1.0, REHEARSAL),
         Check("hostile requests refused by 4xx", found["refused"], 1.0, REHEARSAL),
-        Check("ms for one text (95 %)", found["p95_ms"], settings.max_latency_ms, REHEARSAL, True),
-        Check("MiB of memory", found["memory_mib"], settings.max_memory_mib, REHEARSAL, True),
-    ]
+        Check(
+            "ms for one text (95 %)", found["p95_ms"], latency, REHEARSAL, True,
+            setting="max_latency_ms",
+        ),
+        Check(
+            "MiB of memory", found["memory_mib"], memory, REHEARSAL, True,
+            setting="max_memory_mib",
+        ),
+    ]  # fmt: skip
+
+
+def against_baselines(baselines: Sequence[Baseline], settings: params.Gate) -> list[Check]:
+    """The conditions on the comparison with the simplest models.
+
+    Better than the majority class is always proven. Not worse than the linear baseline is proven
+    where the test side can prove it; elsewhere the candidate must only not be proven worse.
+    """
+    luck = round(1 - settings.level, 6)
+    checks = []
+    for baseline in baselines:
+        name = NAMES[baseline.model]
+        if baseline.model == Simple.MAJORITY:
+            check = Check(
+                f"chance that the lead over {name} is luck", round(baseline.better, 6), luck,
+                BASELINE, ceiling=True, proof=True,
+            )  # fmt: skip
+        elif baseline.provable:
+            check = Check(
+                f"{baseline.metric} less {name}'s, lower bound", round(baseline.low, 6),
+                -settings.margin, BASELINE, proof=True, setting="margin",
+            )  # fmt: skip
+        else:
+            check = Check(
+                f"chance that the deficit to {name} is luck", round(baseline.worse, 6), luck,
+                BASELINE,
+            )  # fmt: skip
+        checks.append(check)
+    return checks
 
 
 def against_champion(found: Comparison, settings: params.Gate) -> list[Check]:
@@ -213,9 +274,14 @@ def against_champion(found: Comparison, settings: params.Gate) -> list[Check]:
 
 
 def verdict(checks: Collection[Check]) -> GateVerdict:
-    """RELEASE, KEEP or REFUSE."""
+    """RELEASE, KEEP, REFUSE or CANNOT_SAY.
+
+    A fault of the candidate counts before a missing proof, and that before a rehearsal without a
+    result: a candidate that is not released anyway need not be rehearsed again.
+    """
     failed = [check for check in checks if not check.passed]
     if not failed:
         return GateVerdict.RELEASE
-    unproven = all(check.proof for check in failed)
-    return GateVerdict.KEEP if unproven else GateVerdict.REFUSE
+    if not all(check.proof or check.undecided for check in failed):
+        return GateVerdict.REFUSE
+    return GateVerdict.KEEP if any(check.proof for check in failed) else GateVerdict.CANNOT_SAY

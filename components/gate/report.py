@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from components.core import pages
 from components.core.ledger.verdicts import GateVerdict
+from components.gate.baselines import NAMES
 from components.gate.checks import CheckKind
 
 _TITLES = {
-    CheckKind.FLOOR: "What every model must reach",
+    CheckKind.FLOOR: "What every model must keep",
     CheckKind.REHEARSAL: "The rehearsal: the real service, in a process of its own",
+    CheckKind.BASELINE: "Against the simplest models, on the same texts",
     CheckKind.CHAMPION: "Against the champion, on the same texts",
 }
 _ANSWERS = {
     GateVerdict.RELEASE: "Released",
     GateVerdict.KEEP: "Not released: the champion stays",
     GateVerdict.REFUSE: "Refused",
+    GateVerdict.CANNOT_SAY: "Not decided: the rehearsal had no result",
     GateVerdict.UNCHANGED: "Unchanged: the candidate is the champion",
 }
 
@@ -36,11 +40,29 @@ def render(decision: dict[str, Any], heading: pages.Heading) -> str:
         __package__,
         "report.html.j2",
         heading,
-        {"number": number},
+        {"number": number, "evidence": evidence},
         decision=decision,
+        simple_names=NAMES,
         answer=_ANSWERS[decision["verdict"]],
         groups=[(title, checks) for title, checks in groups if checks],
     )
+
+
+def evidence(sample: Mapping[str, Any]) -> str:
+    """What the test documents prove, in a sentence or two.
+
+    Args:
+        sample: baselines.Sample as a dictionary.
+
+    >>> interval = {"value": 1.0, "low": 0.851, "high": 1.0}
+    >>> evidence({"documents": 22, "accuracy": interval, "lead": 0.02, "needed": 924})
+    '22 test documents: accuracy between 0.85 and 1.00. About 924 would prove a lead of 0.02.'
+    """
+    low, high = sample["accuracy"]["low"], sample["accuracy"]["high"]
+    told = f"{sample['documents']:,} test documents: accuracy between {low:.2f} and {high:.2f}."
+    if sample["documents"] >= sample["needed"]:
+        return told
+    return f"{told} About {sample['needed']:,} would prove a lead of {sample['lead']:g}."
 
 
 def number(value: float) -> str:

@@ -13,6 +13,7 @@ from typing import IO, cast
 from components.sources.budget import MIB, Budget, limited
 
 TARS = (".tar", ".tar.gz", ".tgz")
+PACKED = (".gz",)  # ends of the names of files that are packed one by one
 # What damaged or strange archives raise, beside OSError. RuntimeError: encrypted;
 # NotImplementedError: packed by a method that Python does not know.
 DAMAGED = (
@@ -32,6 +33,11 @@ _LONGEST_NAME = MIB  # bytes; tar holds names as large as it likes, and Python k
 def gunzipped(file: IO[bytes], budget: Budget) -> io.BufferedReader:
     """Opens the content of a gz file, with all its members."""
     return budget.stream(cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb")))
+
+
+def unpacked(file: IO[bytes], name: str, budget: Budget) -> IO[bytes]:
+    """Opens the content of a file that is packed alone; a plain file is returned as it is."""
+    return gunzipped(file, budget) if name.endswith(PACKED) else file
 
 
 class Zip:
@@ -66,6 +72,12 @@ class Zip:
         budget.layer().take(sum(info.file_size for info in wanted))
         self._wanted = sorted(wanted, key=lambda info: info.filename)
         self._inside, self._suffixes = inside, suffixes
+
+    def names(self) -> list[str]:
+        """Names of the wanted files below `inside`, sorted."""
+        return [
+            str(wanted_name(info.filename, self._inside, self._suffixes)) for info in self._wanted
+        ]
 
     def __iter__(self) -> Iterator[tuple[str, int, IO[bytes]]]:
         """(name below `inside`, size, content) of each wanted file, sorted by name."""

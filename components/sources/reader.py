@@ -31,6 +31,8 @@ class RawDocument(NamedTuple):
         time: of publication, UTC; None where unknown.
         author: as the source names them; None where unknown.
         fault: why this row could not be read, without any of its content; None for a good row.
+        part: side of an official split, one of components.sources.rows.PARTS' values; None where
+            the source has none.
     """
 
     id: str
@@ -39,6 +41,7 @@ class RawDocument(NamedTuple):
     time: datetime | None = None
     author: str | None = None
     fault: str | None = None
+    part: str | None = None
 
 
 class SourceReader(ABC):
@@ -92,8 +95,33 @@ class SourceReader(ABC):
                 raise self._not_as_pinned(f"{key} {getattr(self.source, key)}", pin.get(key))
         self._budget = Budget(self.source.limits)
         with self._within_limits():
+            fixed = self.source.fixed_part
             for document in self._documents(pin):
-                yield self._counted(document)
+                yield self._counted(document if fixed is None else document._replace(part=fixed))
+
+    def records(self, limit: int | None = None) -> Iterator[Mapping[str, Any]]:
+        """Yields the rows as the source has them, before any of them becomes a document.
+
+        Needs no settings of columns or labels. Rows that cannot be read are left out.
+
+        Args:
+            limit: number of rows; None for all.
+
+        Returns:
+            Column -> value. Objects and lists of JSON, Parquet and Arrow stay nested:
+            `components.sources.rows.at_path(row, "data.text")` looks into them. A file without a
+            header has the columns `column_1`, `column_2`, ... Of a column whose name stands
+            several times in a header, each has its number as name, too. A source without columns
+            gives the fields of its documents.
+
+        Raises:
+            SourceError: missing, unreadable, or more than its limits allow.
+        """
+        documents = self.read(self.pin())
+        for place, raw in enumerate(raw for raw in documents if raw.fault is None):
+            if place == limit:
+                return
+            yield raw._asdict()
 
     @abstractmethod
     def _state(self) -> Pin:
@@ -105,7 +133,7 @@ class SourceReader(ABC):
 
     def _counted(self, document: RawDocument) -> RawDocument:
         """Adds `document` to the budget, and returns it."""
-        _, text, label, _, author, _ = document
+        _, text, label, _, author, *_ = document
         self._budget.document(len(text) + len(label or "") + len(author or ""))
         return document
 
@@ -144,7 +172,9 @@ class Fingerprint:
     def add(self, document: RawDocument) -> RawDocument:
         """Adds `document` to the hash and returns it."""
         time = document.time.isoformat() if document.time else None
-        parts = (document.id, document.text, document.label, time, document.author, document.fault)
+        parts = [document.id, document.text, document.label, time, document.author, document.fault]
+        if document.part is not None:  # an addition must not change the pins of older versions
+            parts.append(document.part)
         # The lengths distinguish ("ab", "c") from ("a", "bc"), and null from an empty text.
         for part in parts:
             content = b"" if part is None else part.encode("utf-8", "surrogatepass")

@@ -1,15 +1,17 @@
-"""Splits documents by content or time into train, validation and test, near duplicates together.
+"""Splits documents into train, validation and test by content, time or a column of the source.
 
     data/02_validated/documents.parquet, data/baseline.json
         -> data/03_split/{train,validation,test}.parquet  (core/schema.py DOCUMENT), in ingest order
            data/03_split/split.json                       counts, duplicates, hash of the test side
 
-The side of a text depends on the text alone, or on the first text of its group of near duplicates.
-So documents that are added later never move an earlier one, with one exception: a class without a
-group on a side borrows one from another side, until it has a group there.
+Near duplicates lie together. The side of a text depends on the text alone, or on the first text of
+its group of near duplicates. So documents that are added later never move an earlier one, with one
+exception: a class without a group on a side borrows one from another side, until it has a group
+there.
 
 Split by content, a keyed hash of the text chooses the side. Split by time, the newest documents go
-to the test side; by_time.py keeps documents on their side when newer ones come.
+to the test side; by_time.py keeps documents on their side when newer ones come. Split by column,
+the source names the sides; see by_column.py.
 """
 
 from __future__ import annotations
@@ -30,10 +32,9 @@ from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
 from components.near_duplicates import group, normalise, shingles, similar_pairs
-from components.split import by_time
+from components.split import by_column, by_time
 
 SIDES = ("train", "validation", "test")
-_MIN_GROUPS = 3  # of a class: one for each side
 
 
 @dataclass(frozen=True)
@@ -49,26 +50,39 @@ def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] =
 
     Of exact repeats with the same label, the first stays. A text with several labels is dropped,
     since the right label is unknown. A near duplicate of texts on different sides is dropped too,
-    since it would leak content from one side to the other.
+    since it would leak content from one side to the other. Split by column, the copy on the test
+    side stays, else the copy on the validation side.
 
     Args:
         table: documents, in ingest order; all labelled.
-        settings: shares, similarity, seed, and the order (content or time).
+        settings: shares, similarity, seed, and the order (content, time or column).
         eras: of the last release, where that was split by time.
 
     Raises:
         DataError: a class has fewer than three groups of different texts; or split.by is "time" and
-            no document has a time.
+            no document has a time; or split.by is "column" and no document has the part train.
     """
     normal = [normalise(text) for text in table["text"]]
     first: dict[str, int] = {}  # normalised text -> its first row
     labels: dict[str, set[str]] = defaultdict(set)
-    for i, (text, label) in enumerate(zip(normal, table["label"], strict=True)):
-        first.setdefault(text, i)
-        labels[text].add(label)
+    official = settings.by == "column"
+    parts: list[str | None] = table["part"].to_list() if official else [None] * table.height
+    for i in sorted(range(table.height), key=lambda i: by_column.RANK[parts[i]]):
+        if parts[first.setdefault(normal[i], i)] == parts[i]:
+            labels[normal[i]].add(table["label"][i])
     rows = list(first.values())
     counts: dict[str, Any] = {"by": settings.by}
-    if settings.by == "time":
+    may_lie: list[tuple[str, ...]] = [SIDES] * len(rows)
+    filled: tuple[str, ...] = SIDES
+    if official:
+        sides_by_part = by_column.sides_of_parts(parts)
+        may_lie, filled = [sides_by_part[parts[row]] for row in rows], sides_by_part["train"]
+        positions = [
+            by_column.position_on(position_of(text, settings.seed), sides, settings)
+            for text, sides in zip(first, may_lie, strict=True)
+        ]
+        counts["parts"] = {part or "none": parts.count(part) for part in by_column.RANK}
+    elif settings.by == "time":
         times = [table["time"][row] for row in rows]
         eras = by_time.extended(eras, times, settings)
         positions = [by_time.position_of(time, eras, settings) for time in times]
@@ -78,28 +92,31 @@ def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] =
     groups = group(
         similar_pairs([shingles(text, settings.shingle_words) for text in first], settings),
         [side_of(x, settings) for x in positions],
+        may_lie,
     )
     # Texts with conflicting labels take part in the grouping, so that a new conflict moves no other
     # text.
     valid = [k for k, text in enumerate(first) if groups[k] is not None and len(labels[text]) == 1]
     classes = [table["label"][row] for row in rows]
     side, moved = fill_sides(
-        {k: g for k in valid if (g := groups[k]) is not None}, classes, positions, settings
+        {k: g for k in valid if (g := groups[k]) is not None}, classes, positions, settings, filled
     )
     by_side = {name: table[sorted(rows[k] for k in valid if side[k] == name)] for name in SIDES}
     sizes = Counter(groups[k] for k in valid)
     conflicting = {text for text, names in labels.items() if len(names) > 1}
+    # Copies of a text in another part than the copy that stays.
+    leaking = sum(parts[first[text]] != part for text, part in zip(normal, parts, strict=True))
     counts |= {
         "sides": {name: _describe(documents) for name, documents in by_side.items()},
         "near_duplicate_groups": sum(1 for n in sizes.values() if n > 1),
         "near_duplicate_documents": sum(n for n in sizes.values() if n > 1),
         "dropped": {
             "exact_duplicates": sum(text not in conflicting for text in normal)
-            - sum(text not in conflicting for text in first),
+            - sum(text not in conflicting for text in first)
+            - leaking,
             "conflicting_labels": sum(text in conflicting for text in normal),
-            "between_sides": sum(
-                groups[k] is None and text not in conflicting for k, text in enumerate(first)
-            ),
+            "between_sides": leaking
+            + sum(groups[k] is None and text not in conflicting for k, text in enumerate(first)),
         },
         "borrowed_groups": moved,
         "test_hash": content_hash(by_side["test"]),
@@ -128,14 +145,16 @@ def fill_sides(
     classes: Sequence[str],
     positions: Sequence[float],
     settings: parameters.Split,
+    filled: Sequence[str] = SIDES,
 ) -> tuple[dict[int, str], int]:
-    """Assigns groups to sides so that every side has every class.
+    """Assigns groups to sides so that every side of `filled` has every class.
 
     Args:
         groups: index of a text -> index of the first text of its group.
         classes: of each text.
         positions: of each text, in [0, 1).
         settings: the shares of the sides.
+        filled: sides between which groups may move.
 
     Returns:
         Index of a text -> side; the number of groups that moved to fill a side.
@@ -156,29 +175,34 @@ def fill_sides(
         return max(low - positions[g], positions[g] - high, 0.0), g
 
     names = sorted(set(classes))
-    few = {n: sum(n in labels for labels in holds.values()) for n in names}
-    few = {label: n for label, n in few.items() if n < _MIN_GROUPS}
+
+    def count(label: str) -> int:
+        return sum(len(having(label, name)) for name in filled)
+
+    few = {label: n for label in names if (n := count(label)) < len(filled)}
     moved = 0
     for label in names if not few else []:
-        for name in SIDES:
+        for name in filled:
             if having(label, name):
                 continue
             # A group may move where its side has another group of each of its classes.
             free = [
                 g
                 for g in side
-                if label in holds[g] and all(len(having(c, side[g])) > 1 for c in holds[g])
+                if side[g] in filled
+                and label in holds[g]
+                and all(len(having(c, side[g])) > 1 for c in holds[g])
             ]
             if not free:
-                few[label] = sum(label in labels for labels in holds.values())
+                few[label] = count(label)
                 break
             side[min(free, key=lambda g: distance(g, name))] = name
             moved += 1
     if few:
         numbers = ", ".join(f"{n} of {label}" for label, n in few.items())
         raise DataError(
-            f"Expected at least {_MIN_GROUPS} documents of each class, not (almost) the "
-            f"same, one for each of {', '.join(SIDES)}, got {numbers}. Add documents of these "
+            f"Expected at least {len(filled)} documents of each class, not (almost) the "
+            f"same, one for each of {', '.join(filled)}, got {numbers}. Add documents of these "
             "classes, or take the classes out of ingest.labels."
         )
     return {k: side[g] for k, g in groups.items()}, moved

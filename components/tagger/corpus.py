@@ -228,11 +228,11 @@ def sentences(count: int, chosen: Sequence[str], seed: int) -> Iterator[Piece]:
 
 
 def persons(texts: Sequence[str], model: str) -> list[list[tuple[int, int]]]:
-    """Where spaCy sees persons in `texts`, and where their names stand again unseen."""
+    """Returns spaCy's persons in `texts`, and the unmarked repetitions of their names."""
     import spacy
 
     nlp = spacy.load(model, exclude=["tagger", "parser", "lemmatizer", "attribute_ruler"])
-    found = []
+    spans_by_text = []
     for document in nlp.pipe(texts, batch_size=32):
         spans = [
             (e.start_char, e.start_char + len(name))
@@ -241,8 +241,8 @@ def persons(texts: Sequence[str], model: str) -> list[list[tuple[int, int]]]:
             and (name := re.sub(r"['’]s?$", "", e.text)) not in templates.NO_PERSONS
             and re.fullmatch(r"[^\W\d_][\w.'’ -]*", name)
         ]
-        found.append(_everywhere(document.text, spans))
-    return found
+        spans_by_text.append(_everywhere(document.text, spans))
+    return spans_by_text
 
 
 def _everywhere(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

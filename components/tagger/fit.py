@@ -59,15 +59,15 @@ def articles() -> list[str]:
 def news(texts: list[str], rounds: int) -> tuple[list[corpus.Piece], list[corpus.Piece]]:
     """(To train on, held out): each article as it is and `rounds` times with other names."""
     maker = corpus.Maker(SEED)
-    learned, held = [], []
+    learned, held_out = [], []
     persons = corpus.persons(texts, SPACY)
     for number, (text, spans) in enumerate(zip(texts, persons, strict=True)):
         others = [corpus.renamed(text, spans, maker) for _ in range(rounds)]
         if number % HELD_OUT == 0:
-            held += others[:1]
+            held_out += others[:1]
         else:
             learned += [(text, [(a, b, "PERSON") for a, b in spans]), *others]
-    return learned, held
+    return learned, held_out
 
 
 def stream(pieces: Iterable[corpus.Piece], features: tagger.Features) -> tuple[Array, Array]:
@@ -148,24 +148,24 @@ def export(model: Any, path: Path) -> None:
 
 def recall(pieces: list[corpus.Piece], weights: Path, threshold: float = 0.5) -> dict[str, float]:
     """Characters of the marked spans that are found, and found characters that were marked."""
-    network_ = tagger.Tagger(weights)
-    hit, gold, said = Counter[str](), Counter[str](), Counter[str]()
+    loaded = tagger.Tagger(weights)
+    hit, gold, predicted = Counter[str](), Counter[str](), Counter[str]()
     for text, spans in pieces:
         marked = {i: k for a, b, k in spans for i in range(a, b) if text[i].isalnum()}
-        found = {
+        kinds_found = {
             i: m.kind
-            for m in network_.mark([text], threshold)[0]
+            for m in loaded.mark([text], threshold)[0]
             for i in range(m.start, m.end)
             if text[i].isalnum()
         }
         for kind in tagger.KINDS[1:]:
             gold[kind] += sum(k == kind for k in marked.values())
-            said[kind] += sum(k == kind for k in found.values())
-            hit[kind] += sum(marked.get(i) == kind == k for i, k in found.items())
+            predicted[kind] += sum(k == kind for k in kinds_found.values())
+            hit[kind] += sum(marked.get(i) == kind == k for i, k in kinds_found.items())
     return {
         f"{kind.lower()}_{name}": round(hit[kind] / max(total[kind], 1), 4)
         for kind in tagger.KINDS[1:]
-        for name, total in (("recall", gold), ("precision", said))
+        for name, total in (("recall", gold), ("precision", predicted))
     }
 
 
@@ -176,13 +176,13 @@ def main() -> int:
 
     tf.config.experimental.enable_op_determinism()
     chosen = [t for i, t in enumerate(templates.TEMPLATES) if i % HELD_OUT]
-    held = [t for i, t in enumerate(templates.TEMPLATES) if i % HELD_OUT == 0]
+    held_out = [t for i, t in enumerate(templates.TEMPLATES) if i % HELD_OUT == 0]
     say("tagger: making the texts; spaCy reads BBC News first")
     learned_news, held_news = news(articles(), rounds=2)
     sentences = list(
         track(corpus.sentences(SENTENCES, chosen, SEED), "tagger: sentences", SENTENCES)
     )
-    held_sentences = list(corpus.sentences(2000, held, SEED + 1))
+    held_sentences = list(corpus.sentences(2000, held_out, SEED + 1))
     features = tagger.Features()
     ids, kinds = stream([*sentences, *learned_news], features)
     say(f"tagger: {len(ids):,} tokens, {(kinds > 0).mean():.1%} of them personal")
@@ -195,17 +195,17 @@ def main() -> int:
     draw = np.random.default_rng(SEED)
     for epoch in range(EPOCHS):
         losses = [
-            float(model.train_on_batch(batch, said, sample_weight=weight))
-            for batch, said, weight in windows(ids, kinds, draw)
+            float(model.train_on_batch(batch, kinds_of, sample_weight=weight))
+            for batch, kinds_of, weight in windows(ids, kinds, draw)
         ]
         say(f"tagger: epoch {epoch + 1}/{EPOCHS}, loss {np.mean(losses[-200:]):.4f}")
     export(model, tagger.WEIGHTS)
-    found = {
+    result = {
         "templates": recall(held_sentences, tagger.WEIGHTS),
         "news": recall(held_news, tagger.WEIGHTS),
     }
-    say(f"tagger: held out: {found}")
-    REPORT.write_text(json.dumps(found, indent=2) + "\n")
+    say(f"tagger: held out: {result}")
+    REPORT.write_text(json.dumps(result, indent=2) + "\n")
     return 0
 
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.core.ledger.verdicts import RunOutcome
 from components.core.ledger.windows import TextCounts
-from components.core.paths import Paths
-from flows import privacy_report
 from flows.prefect_auth import HOW
 
 _PIPE_WIDTH = 10_000  # columns, more than any row has; a table uses only the columns it needs
-_MASKED_SHOWN = 6  # entities in the table at the end of a run; the page lists all entities
 
 
 def console() -> Console:
@@ -102,59 +97,6 @@ def crossvalidation(summary: dict[str, Any], json_wanted: bool) -> None:
     show(compared)
 
 
-def learning(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bool) -> None:
-    """Prints the table at the end of a learning run, and links to its pages."""
-    from flows.dvc.pipeline import StageOutcome
-
-    links = {
-        "all pages": _file(paths.home_page),
-        "Data Docs": _file(paths.data_docs / "index.html"),
-        "evaluation": _file(paths.home / "reports" / "evaluation.html"),
-        "privacy": _file(Path(summary["privacy"]["page"])),
-        **({"gate": page} if (page := _decision_page(summary, paths)) else {}),
-        "Prefect run": f"{server.removesuffix('/api')}/runs/flow-run/{summary['flow_run']}",
-    }
-    if json_wanted:
-        as_json({**summary, "links": links})
-        return
-    out = console()
-    stages = table("stage", "", "seconds", right=("seconds",))
-    for stage, outcome, seconds in summary["stages"]:
-        took = f"{seconds:.1f}" if outcome != StageOutcome.UNCHANGED else ""
-        stages.add_row(stage, outcome, took)
-    out.print()
-    show(stages)
-    metrics, decision = summary["metrics"], summary["decision"]
-    if metrics:
-        for key, name in (("accuracy", "accuracy"), ("macro_f1", "macro F1")):
-            value, low, high = (metrics[key][part] for part in ("value", "low", "high"))
-            out.print(f"{name:<12}{value:.4f}  ({low:.4f} to {high:.4f})", markup=False)
-        out.print(f"candidate   {metrics['architecture']}")
-    if decision:
-        passed = sum(check["passed"] for check in decision["checks"])
-        out.print(f"gate        {passed} of {len(decision['checks'])} checks passed")
-        if summary["outcome"] == RunOutcome.KEPT:
-            for reason in decision["reasons"]:
-                out.print(f"            {escape(reason)}")
-            promote = f"`newsloop promote {decision['candidate'][:12]} --because ...`"
-            out.print(f"            {promote} releases it anyway")
-    out.print(f"version     {plain(summary['version'])} ({summary['outcome']})")
-    masked = privacy_report.rows(summary["privacy"]["masked"])
-    if len(masked) > 1:
-        out.print()
-        entities = table(*masked[0], right=masked[0][1:])
-        for row in masked[1 : _MASKED_SHOWN + 1]:
-            entities.add_row(*row)
-        show(entities)
-    if note := privacy_report.unsearched(summary["privacy"]["masked"]):
-        out.print(f"\n{note}")
-    out.print()
-    for name, link in links.items():
-        out.print(f"{name:<12}{escape(link)}")
-    out.print(f"{'':<12}{escape(HOW)}")
-    out.print("\n`newsloop up` serves and monitors it; `newsloop down` stops the Prefect server.")
-
-
 def monitoring(outcome: dict[str, Any], json_wanted: bool) -> None:
     lines([*outcome["lines"], f"report: {outcome['report']}"], outcome, json_wanted)
 
@@ -221,12 +163,3 @@ def card(found: dict[str, str], json_wanted: bool) -> None:
         out.print(f"as a page: {escape(found['page'])}")
     else:
         sys.stdout.write(found["card"])
-
-
-def _decision_page(summary: dict[str, Any], paths: Paths) -> str | None:
-    page = paths.decisions / f"{(summary['decision'] or {}).get('id')}.html"
-    return _file(page) if page.exists() else None
-
-
-def _file(path: Any) -> str:
-    return str(path.as_uri())

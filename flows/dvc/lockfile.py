@@ -141,7 +141,7 @@ def keep(paths: Paths) -> None:
         tables.write_text(text, _copy(paths))
 
 
-def mend(paths: Paths, champion: str | None) -> str | None:
+def restore(paths: Paths, champion: str | None) -> str | None:
     """Replaces a dvc.lock that is empty, truncated, in a merge conflict or invalid.
 
     Args:

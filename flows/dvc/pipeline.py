@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from components.core import tables
-from components.core.errors import GateRefused, NewsloopError, ReleaseError
+from components.core.errors import NewsloopError, NotReleased, ReleaseError
 from components.core.paths import Paths
 from flows.dvc import lockfile, process
 from flows.dvc.process import StageFailed
@@ -87,13 +87,13 @@ def verify(paths: Paths, stages: Sequence[str] = STAGES) -> None:
         ReleaseError: an output was altered. A missing output is left to DVC.
     """
     for step in lockfile.parse((paths.root / "dvc.lock").read_text(encoding="utf-8")):
-        for path, id_ in step.outs.items() if step.stage in stages else ():
+        for path, object_id in step.outs.items() if step.stage in stages else ():
             folder = paths.root / path
-            if folder.is_dir() and _folder_hash(folder) != id_:
+            if folder.is_dir() and _folder_hash(folder) != object_id:
                 raise ReleaseError(
-                    f"Expected {folder} as dvc.lock says ({id_}), but its files were "
+                    f"Expected {folder} as dvc.lock says ({object_id}), but its files were "
                     "altered, here or in DVC's cache. Nothing of it is used. Remove it and its "
-                    f"altered objects ({', '.join(_altered(paths, folder, id_))}), then run "
+                    f"altered objects ({', '.join(_altered(paths, folder, object_id))}), then run "
                     "`dvc pull`, or `newsloop run` to make it again."
                 )
 
@@ -114,11 +114,11 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-def _altered(paths: Paths, folder: Path, id_: str) -> list[str]:
+def _altered(paths: Paths, folder: Path, object_id: str) -> list[str]:
     """Returns the objects of DVC's cache whose MD5 differs from their name, for a message."""
     answer = process.ask(paths, "cache", "dir")
     objects = Path(answer.strip()) / "files" / "md5"
-    listing = objects / id_[:2] / id_[2:]
+    listing = objects / object_id[:2] / object_id[2:]
     if not listing.is_file():
         return [str(folder)]
     hashes = [entry["md5"] for entry in json.loads(listing.read_text(encoding="utf-8"))]
@@ -141,8 +141,8 @@ def earlier_data_kept(paths: Paths) -> Iterator[None]:
     before = {path: path.read_bytes() for path in pins if path.exists()}
     try:
         yield
-    except GateRefused:
-        raise  # keeps the refused candidate's report for a person
+    except NotReleased:
+        raise  # keeps the candidate's report for a person
     except BaseException as error:
         if pins[0] in before:
             _put_back(paths, before, data=isinstance(error, Exception))

@@ -27,18 +27,18 @@ from components.core.runtime import imports, stale_processes
 from components.core.runtime.noise import is_noise
 from components.core.scrub.pseudonyms import redact
 
-_ERROR = "error: "  # how a stage begins its paragraph, see core/stage.py
+_ERROR = "error: "  # start of a stage's paragraph, see core/stage.py
 _GRACE_SECONDS = 10  # between asking a stage to end and ending it
 STAGE_SECONDS = 7 * 24 * 3600.0  # of one stage: one that takes longer than a week hangs
 REMOTE_SECONDS = 3600.0  # the default of release.remote_minutes
-LOCAL_SECONDS = 3600.0  # of what asks no other machine: a checkout of 100 GB from a slow disk
+LOCAL_SECONDS = 3600.0  # of a local command: a checkout of 100 GB from a slow disk
 _LIMITS = {"repro": STAGE_SECONDS, "pull": REMOTE_SECONDS}
-_OVER = b"\0"  # ends what a command says, on both streams; on stdout its status follows
+_OVER = b"\0"  # ends a command's output, on both streams; on stdout its status follows
 _STATUS = re.compile(rb"\0(\d+)\n\Z")
 _READ = 65536  # bytes at a time
 _POLL_SECONDS = 0.2  # timeout of one wait for output
 _INTERRUPTED = 128 + signal.SIGINT
-_KEPT: ContextVar[Dvc | None] = ContextVar("_KEPT", default=None)
+_SHARED: ContextVar[Dvc | None] = ContextVar("_SHARED", default=None)
 
 
 class StageFailed(NewsloopError):
@@ -46,18 +46,18 @@ class StageFailed(NewsloopError):
 
 
 @contextlib.contextmanager
-def kept(paths: Paths) -> Iterator[None]:
+def shared(paths: Paths) -> Iterator[None]:
     """Runs all commands for this project inside the context in one process."""
     with Dvc(paths) as dvc:
-        token = _KEPT.set(dvc)
+        token = _SHARED.set(dvc)
         try:
             yield
         finally:
-            _KEPT.reset(token)
+            _SHARED.reset(token)
 
 
 def ask(paths: Paths, *arguments: str, seconds: float | None = None) -> str:
-    """What `dvc ARGUMENTS` prints, run in the project; a stage's progress goes to our stderr.
+    """Runs `dvc ARGUMENTS` in the project; returns its output. A stage's progress goes to stderr.
 
     Args:
         seconds: time limit; None: that of the command. After it DVC and its stage are ended.
@@ -66,7 +66,7 @@ def ask(paths: Paths, *arguments: str, seconds: float | None = None) -> str:
         StageFailed: with the last error paragraph, a stage's own before DVC's; or it was late.
     """
     limit = seconds or _LIMITS.get(arguments[0], LOCAL_SECONDS)
-    dvc = _KEPT.get()
+    dvc = _SHARED.get()
     if dvc is not None and dvc.root == paths.root:
         return dvc.ask(arguments, limit)
     with Dvc(paths) as once:
@@ -107,7 +107,7 @@ class Dvc:
             self._running = None
 
     def ask(self, arguments: Sequence[str], seconds: float = LOCAL_SECONDS) -> str:
-        """See the function of that name."""
+        """Runs one command; see the function `ask`."""
         self._running = self._running or _Running(self.root, self._env)
         try:
             answer, paragraph, status = self._running.ask(["--wait-for-lock", *arguments], seconds)
@@ -115,8 +115,8 @@ class Dvc:
             self.end()
             raise StageFailed(
                 f"Expected `dvc {' '.join(arguments)}` to end within {seconds / 60:g} minutes in "
-                f"{self.root}, it did not and was ended. See that the disk and DVC's remote "
-                "answer, and run again: what was finished is not done anew."
+                f"{self.root}, it did not and was ended. Check the disk and DVC's remote, and run "
+                "again: finished work is not repeated."
             ) from None
         except BaseException:
             self.end()

@@ -50,11 +50,11 @@ class DvcStore:
         except Exception as error:
             raise self._unreachable(error) from error
 
-    def read(self, id_: str) -> bytes | None:
-        """An object's bytes; None if it is not here."""
+    def read(self, object_id: str) -> bytes | None:
+        """Returns an object's bytes; None if the store lacks it."""
 
         def content() -> bytes:
-            with self._database.fs.open(self._database.oid_to_path(id_), "rb") as file:
+            with self._database.fs.open(self._database.oid_to_path(object_id), "rb") as file:
                 return bytes(file.read())
 
         try:
@@ -64,18 +64,18 @@ class DvcStore:
         except Exception as error:
             raise self._unreachable(error) from error
 
-    def delete(self, id_: str) -> None:
+    def delete(self, object_id: str) -> None:
         """Removes an object, if the store has it."""
-        path = self._database.oid_to_path(id_)
+        path = self._database.oid_to_path(object_id)
         try:
             with contextlib.suppress(FileNotFoundError):
                 limited.call(lambda: self._database.fs.remove(path), _CALL_SECONDS)
         except Exception as error:
             raise self._unreachable(error) from error
 
-    def changed(self, id_: str) -> datetime:
-        """When the object was put here, UTC."""
-        path = self._database.oid_to_path(id_)
+    def changed(self, object_id: str) -> datetime:
+        """Returns the time at which the object was stored, UTC."""
+        path = self._database.oid_to_path(object_id)
         try:
             info = limited.call(lambda: self._database.fs.info(path), _CALL_SECONDS)
         except Exception as error:
@@ -152,9 +152,9 @@ class Library:
         self.stores = stores
         self._folders: dict[str, dict[str, str] | None] = {}
 
-    def read(self, id_: str) -> bytes | None:
+    def read(self, object_id: str) -> bytes | None:
         for store in self.stores:
-            content = store.read(id_)
+            content = store.read(object_id)
             if content is not None:
                 return content
         return None
@@ -172,13 +172,13 @@ class Library:
 
     def tables(self, ids: set[str]) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yields id and columns of each object that is a Parquet table with a column id."""
-        for id_ in sorted(ids):
-            content = None if id_.endswith(DIRECTORY) else self.read(id_)
+        for object_id in sorted(ids):
+            content = None if object_id.endswith(DIRECTORY) else self.read(object_id)
             if content is None or not content.startswith(_PARQUET):
                 continue
             table = people_columns(io.BytesIO(content))
             if table is not None:
-                yield id_, table
+                yield object_id, table
 
 
 def people_columns(file: Path | io.BytesIO) -> pl.DataFrame | None:
@@ -186,8 +186,8 @@ def people_columns(file: Path | io.BytesIO) -> pl.DataFrame | None:
     names = pl.read_parquet_schema(file)
     if isinstance(file, io.BytesIO):
         file.seek(0)
-    wanted: list[str] = [name for name in ("id", "author", "text") if name in names]
-    return pl.read_parquet(file, columns=wanted) if "id" in names else None
+    columns: list[str] = [name for name in ("id", "author", "text") if name in names]
+    return pl.read_parquet(file, columns=columns) if "id" in names else None
 
 
 def remove_tree(path: Path) -> bool:

@@ -229,13 +229,13 @@ def _clean_scrub_cache(path: Path, texts: set[str]) -> str:
 def _purge(plan: Plan, stores: list[DvcStore], deeds: ErasureLog) -> None:
     """Removes the objects from every store."""
     for store in stores:
-        for id_ in sorted(plan.objects & store.ids()):
+        for object_id in sorted(plan.objects & store.ids()):
             # The cache keeps the lists of the tables' folders, which hold only file names and
             # hashes: a later erasure reads from them which version was trained on which table.
-            if store.name == "cache" and id_ in plan.held.tables:
+            if store.name == "cache" and object_id in plan.held.tables:
                 continue
-            deeds.once(f"DVC {store.name}", "object removed", id_)
-            store.delete(id_)
+            deeds.once(f"DVC {store.name}", "object removed", object_id)
+            store.delete(object_id)
         if count := store.forget_runs(plan.objects - plan.held.tables):
             deeds.add(f"DVC {store.name}", f"{count} remembered runs removed")
 
@@ -245,12 +245,12 @@ def _ask_for_retraining(ledger: Ledger, plan: Plan, now: datetime) -> str | None
     champion = ledger.champion()
     if champion is None or champion.version not in ledger.retired():
         return None
-    id_ = hashlib.sha256(f"erasure {plan.id} {champion.bundle}".encode()).hexdigest()[:32]
-    if decisions.decision(ledger, id_) is None:
+    decision_id = hashlib.sha256(f"erasure {plan.id} {champion.bundle}".encode()).hexdigest()[:32]
+    if decisions.decision(ledger, decision_id) is None:
         reason = f"{champion.tag} was trained on a subject that was erased (erasure {plan.id})."
         ledger.add_decision(
             {
-                "id": id_,
+                "id": decision_id,
                 "kind": DecisionKind.GOVERNOR,
                 "time": now,
                 "verdict": GovernorVerdict.RETRAIN,
@@ -258,7 +258,7 @@ def _ask_for_retraining(ledger: Ledger, plan: Plan, now: datetime) -> str | None
                 "details": {"bundle": champion.bundle, "erasure": plan.id},
             }
         )
-    return id_
+    return decision_id
 
 
 def _search(
@@ -267,7 +267,7 @@ def _search(
     """Searches for the subject's traces; returns the locations where one is left."""
     traces = plan.traces
     needles = {author for author in traces.authors if author}
-    needles |= {id_ for id_ in traces.ids if len(id_) >= _DISTINCT}
+    needles |= {document_id for document_id in traces.ids if len(document_id) >= _DISTINCT}
     needles |= {text.strip()[:_EXCERPT] for text in traces.texts}
     if len(subject.key) >= _DISTINCT:
         needles.add(subject.key)
@@ -280,5 +280,7 @@ def _search(
         for hit in scan(searched, canaries, leave_out=[*journals, *sources]).hits
     ]
     for store in stores:
-        left += [f"DVC {store.name}: {id_}" for id_ in sorted(plan.held.files & store.ids())]
+        left += [
+            f"DVC {store.name}: {object_id}" for object_id in sorted(plan.held.files & store.ids())
+        ]
     return sorted(set(left))

@@ -96,62 +96,64 @@ def search(library: Library, ids: set[str], traces: Traces) -> set[str]:
     Repeats the search until no trace is new: a text found under one id may be under another id in
     a table that was searched before.
     """
-    held: set[str] = set()
+    object_ids: set[str] = set()
     while True:
         known = (len(traces.ids), len(traces.texts))
-        for id_, table in library.tables(ids):
+        for object_id, table in library.tables(ids):
             if traces.learn(table):
-                held.add(id_)
+                object_ids.add(object_id)
         if (len(traces.ids), len(traces.texts)) == known:
-            return held
+            return object_ids
 
 
 def follow(library: Library, steps: Iterable[Step], files: set[str]) -> Held:
     """Returns all objects made from the tables `files`, through all steps that DVC recorded."""
-    held = Held(files=set(files))
+    affected = Held(files=set(files))
     steps = list(steps)
     for step in steps:
-        for path, id_ in step.outs.items():
-            if path in TABLES and set((library.files(id_) or {}).values()) & files:
-                held.tables.add(id_)
+        for path, object_id in step.outs.items():
+            if path in TABLES and set((library.files(object_id) or {}).values()) & files:
+                affected.tables.add(object_id)
     # Each loop needs the one before it: split, train, evaluate, package.
     for step in steps:
-        if step.stage == "train" and learned_from(step, held):
-            held.models.update(step.outs.values())
+        if step.stage == "train" and learned_from(step, affected):
+            affected.models.update(step.outs.values())
     for step in steps:
-        read = step.deps.get(SPLIT) in held.tables or step.deps.get(TRAINED) in held.models
+        read = step.deps.get(SPLIT) in affected.tables or step.deps.get(TRAINED) in affected.models
         if step.stage == "evaluate" and read:
-            held.drawn.update(step.outs.values())
+            affected.drawn.update(step.outs.values())
     for step in steps:
-        wraps = step.deps.get(TRAINED) in held.models or step.deps.get(EVALUATED) in held.drawn
+        wraps = (
+            step.deps.get(TRAINED) in affected.models or step.deps.get(EVALUATED) in affected.drawn
+        )
         if step.stage == "package" and wraps:
-            held.models.update(step.outs.values())
-    return held
+            affected.models.update(step.outs.values())
+    return affected
 
 
-def learned_from(train: Step, held: Held) -> bool:
+def learned_from(train: Step, affected: Held) -> bool:
     """Returns True if a run of the train stage read the subject's rows."""
-    return any(train.deps.get(f"{SPLIT}/{name}") in held.files for name in LEARNED_FROM)
+    return any(train.deps.get(f"{SPLIT}/{name}") in affected.files for name in LEARNED_FROM)
 
 
-def objects(library: Library, steps: Iterable[Step], held: Held) -> set[str]:
-    """Returns the objects to remove: tables with the subject, lists of the folders in `held`, and
-    all files of evaluations and models in `held`.
+def objects(library: Library, steps: Iterable[Step], affected: Held) -> set[str]:
+    """Returns the objects to remove.
 
-    A file that a folder without the subject also contains stays.
+    They are the tables with the subject, the lists of the folders in `affected`, and all files of
+    evaluations and models in `affected`. A file that is also in a folder without the subject stays.
     """
     shared: set[str] = set()
     for step in steps:
-        for id_ in step.outs.values():
-            if id_ not in held.folders:
-                shared.update((library.files(id_) or {}).values())
-    gone = set(held.folders)
-    for folder in held.drawn | held.models:
+        for object_id in step.outs.values():
+            if object_id not in affected.folders:
+                shared.update((library.files(object_id) or {}).values())
+    gone = set(affected.folders)
+    for folder in affected.drawn | affected.models:
         gone.update((library.files(folder) or {}).values())
-    return (gone - shared) | held.files
+    return (gone - shared) | affected.files
 
 
-def learned(library: Library, steps: list[Step] | None, held: Held) -> bool | None:
+def learned(library: Library, steps: list[Step] | None, affected: Held) -> bool | None:
     """Returns True if the version with this lock knows the subject; None if that is unknown.
 
     The model was trained on two sides of the split; the bundle's reference has signals of the
@@ -161,16 +163,16 @@ def learned(library: Library, steps: list[Step] | None, held: Held) -> bool | No
     if evaluate is None:
         return None
     split = evaluate.deps.get(SPLIT, "")
-    if split in held.tables:
+    if split in affected.tables:
         return True
-    sides = [id_ for name, id_ in (library.files(split) or {}).items() if name in SIDES]
+    sides = [object_id for name, object_id in (library.files(split) or {}).items() if name in SIDES]
     if len(sides) < len(SIDES):
         return None
     return None if any(library.read(id_) is None for id_ in sides) else False
 
 
 def clean_tree(
-    root: Path, traces: Traces, held: Held, *, dry_run: bool
+    root: Path, traces: Traces, affected: Held, *, dry_run: bool
 ) -> Iterator[dict[str, Any]]:
     """Removes the subject's rows from the tables under root/data, and the folders made of them.
 
@@ -178,7 +180,9 @@ def clean_tree(
         Each deletion, before a folder and after rows are removed: `where`, `what`, `before` and
         `after` (SHA-256 of a file; None without a file).
     """
-    outs = {path: id_ for step in lockfile.read(root) for path, id_ in step.outs.items()}
+    outs = {
+        path: object_id for step in lockfile.read(root) for path, object_id in step.outs.items()
+    }
     cleaned: dict[Path, pl.DataFrame] = {}
     for path in sorted((root / "data").glob("0[123]_*/*.parquet")):
         table = tables.read_table(path)
@@ -190,7 +194,7 @@ def clean_tree(
     # Folders first: after a kill, the rows in the tables still show which folders to remove.
     for name, made in ((TRAINED, trained), (EVALUATED, bool(split)), (PACKAGED, bool(split))):
         folder = root / name
-        if folder.exists() and (made or outs.get(name) in held.folders):
+        if folder.exists() and (made or outs.get(name) in affected.folders):
             yield _deed(folder, "made from it, removed", None)
             if not dry_run:
                 remove_tree(folder)

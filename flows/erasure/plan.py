@@ -88,15 +88,15 @@ def find(
             table = people_columns(path)
             if table is not None:
                 plan.traces.learn(table)
-    ids = {id_ for store in library.stores for id_ in store.ids()}
+    ids = {object_id for store in library.stores for object_id in store.ids()}
     say(f"erase: looking through {len(ids)} objects of DVC")
     files = lineage.search(library, ids, plan.traces) | plan.held.files
     known = {commit: steps for root in roots for commit, steps in lockfile.everywhere(root).items()}
     steps = [step for recorded in known.values() for step in recorded]
     steps += [step for store in library.stores for step in store.remembered()]
-    held = lineage.follow(library, steps, files)
+    affected = lineage.follow(library, steps, files)
     for name in ("files", "tables", "drawn", "models"):
-        getattr(plan.held, name).update(getattr(held, name))
+        getattr(plan.held, name).update(getattr(affected, name))
     plan.objects |= lineage.objects(library, steps, plan.held)
     retired = ledger.retired()
     plan.learned |= {v for v, row in retired.items() if row["erasure"] == plan.id}
@@ -109,7 +109,7 @@ def find(
             plan.learned.add(row["version"])
             if answer is None:
                 plan.unknown.add(row["version"])
-    named = [id_.rpartition("/")[2] for id_ in plan.traces.ids]
+    named = [document_id.rpartition("/")[2] for document_id in plan.traces.ids]
     plan.predictions.update(ledger_retention.find(ledger, plan.traces.texts, named))
     return plan
 
@@ -125,9 +125,9 @@ def _first_traces(params: Params, paths: Paths, subject: Subject, plan: Plan) ->
     if subject.kind == "author" and not suppression.read(paths)["rotations"]:
         return
     # An address is masked in every stored text; only the sources show its documents.
-    hash_ = subject.hash(keys.suppression_key(paths.keys))
+    subject_hash = subject.hash(keys.suppression_key(paths.keys))
     guard = SuppressionFilter(
-        [(subject.kind, hash_)], keys.suppression_key(paths.keys), secret, labels
+        [(subject.kind, subject_hash)], keys.suppression_key(paths.keys), secret, labels
     )
     for source in params.ingest.sources:
         reader = open_source(source, paths)

@@ -95,8 +95,8 @@ def send(client: Client, documents: pl.DataFrame) -> tuple[float, list[str]]:
 
 def waiting(ledger: Ledger) -> int:
     """Counts the predictions whose text is not scrubbed yet."""
-    tables_ = (ledgers.PREDICTIONS, ledgers.TEXTS)
-    counts = [ledger.query(sa.select(sa.func.count().label("n")).select_from(t)) for t in tables_]
+    counted = (ledgers.PREDICTIONS, ledgers.TEXTS)
+    counts = [ledger.query(sa.select(sa.func.count().label("n")).select_from(t)) for t in counted]
     return int(counts[0][0]["n"]) - int(counts[1][0]["n"])
 
 

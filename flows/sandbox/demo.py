@@ -47,15 +47,15 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def worlds(documents: pl.DataFrame, moved: str, seen: int = SEEN) -> dict[str, pl.DataFrame]:
+def drift_parts(documents: pl.DataFrame, moved: str, seen: int = SEEN) -> dict[str, pl.DataFrame]:
     """Divides ingested documents into the demo's parts; no text is in two of them.
 
     Returns:
         `learned` (the first champion's data, with `seen` documents of `moved`), `still` (held out
-        of the same world), `labelled` and `unlabelled` (both of the moved world).
+        without drift), `labelled` and `unlabelled` (both of the class `moved`).
 
     Raises:
-        DataError: too few documents of the moved class.
+        DataError: too few documents of the class `moved`.
     """
     # Equal first characters mark the same article under two ids; one of them is enough.
     unique = documents.unique(pl.col("text").str.slice(0, 200), keep="first", maintain_order=True)
@@ -88,7 +88,7 @@ def run(params: Params, paths: Paths, keep: bool) -> None:
     """
     labels = params.ingest.labels
     moved = MOVED if MOVED in labels else labels[-1]
-    parts = worlds(tables.read_table(paths.ingested / "documents.parquet"), moved)
+    parts = drift_parts(tables.read_table(paths.ingested / "documents.parquet"), moved)
     raw = raw_texts(params, paths)
     for name in ("still", "labelled", "unlabelled"):
         parts[name] = parts[name].with_columns(text=pl.col("id").replace_strict(raw))
@@ -130,7 +130,7 @@ def _show(sandbox: Sandbox, parts: dict[str, pl.DataFrame], moved: str, timeline
         before, _ = send(client, parts["unlabelled"])
         moved_count = len(parts["labelled"]) + len(parts["unlabelled"])
         timeline.add(
-            f"the world moves: {moved_count} {moved} articles arrive; accuracy "
+            f"inputs drift: {moved_count} {moved} articles arrive; accuracy "
             f"{before_labelled:.3f} and {before:.3f}"
         )
         counts = client.feedback(zip(ids, parts["labelled"]["label"], strict=True))

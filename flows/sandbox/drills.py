@@ -44,7 +44,7 @@ _HEARD = 6  # seconds; longer than an event takes, and than reconcile_minutes of
 
 
 def drift(scene: Scene) -> Promises:
-    """The world moves and people label it: one retraining, released, no request lost."""
+    """Inputs drift and people label them: one retraining, released, no request lost."""
     before = scene.serves()
     unseen = scene.send("unseen", labelled=False)
     scene.send("moved", labelled=True)
@@ -64,7 +64,7 @@ def drift(scene: Scene) -> Promises:
         ("one retraining is requested, and released", good and scene.runs() == runs + 1),
         ("the service follows", after != before),
         (f"none of {traffic.answered} requests fails", not traffic.failed),
-        ("the new model knows the new world better", right > unseen),
+        ("the new model predicts the new topics better", right > unseen),
     ]
 
 
@@ -103,7 +103,7 @@ def bad_data(scene: Scene) -> Promises:
             "no retraining is requested",
             decision["verdict"] != GovernorVerdict.RETRAIN and scene.runs() == runs,
         ),
-        ("an alert is sent", scene.told(now)),
+        ("an alert is sent", scene.alerted(now)),
         ("the champion serves on", scene.serves() == before),
     ]
 
@@ -118,7 +118,7 @@ def label_outage(scene: Scene) -> Promises:
             "no retraining is requested",
             decision["verdict"] == GovernorVerdict.ALERT and scene.runs() == runs,
         ),
-        ("an alert says how many labels are missing", scene.told(now)),
+        ("an alert says how many labels are missing", scene.alerted(now)),
         ("the champion serves on", scene.serves() == before),
     ]
 
@@ -128,8 +128,8 @@ def lost_event(scene: Scene) -> Promises:
     runs = scene.runs()
     automations = scene.sandbox.ask("/automations/filter", {})
     disabled = [row["id"] for row in automations if row["name"] == "retrain on drift"]
-    for id_ in disabled:
-        scene.sandbox.ask(f"/automations/{id_}", {"enabled": False}, "PATCH")
+    for automation in disabled:
+        scene.sandbox.ask(f"/automations/{automation}", {"enabled": False}, "PATCH")
     scene.timeline.add(f"{len(disabled)} automation is switched off: the event starts no run")
     scene.send("lost", labelled=True)
     decision = scene.monitor()
@@ -138,8 +138,8 @@ def lost_event(scene: Scene) -> Promises:
     again = scene.monitor()
     scene.timeline.add(f"reconciliation sends {str(again['reconcile'])[:8]} again")
     good = again["reconcile"] == decision["decision_id"] and scene.ended(again["reconcile"]) in GOOD
-    for id_ in disabled:
-        scene.sandbox.ask(f"/automations/{id_}", {"enabled": True}, "PATCH")
+    for automation in disabled:
+        scene.sandbox.ask(f"/automations/{automation}", {"enabled": True}, "PATCH")
     scene.monitor()
     return [
         ("the event was lost indeed", decision["verdict"] == GovernorVerdict.RETRAIN and quiet),
@@ -173,8 +173,10 @@ def kill_worker(scene: Scene) -> Promises:
     killed = time.monotonic()
     scene.timeline.add(f"the runner and {len(family) - 1} processes below it are killed")
 
-    def crashed(id_: str) -> bool:
-        return bool(scene.sandbox.ask(f"/flow_runs/{id_}", method="GET")["state_type"] == "CRASHED")
+    def crashed(flow_run: str) -> bool:
+        return bool(
+            scene.sandbox.ask(f"/flow_runs/{flow_run}", method="GET")["state_type"] == "CRASHED"
+        )
 
     def both_crashed() -> bool:
         return crashed(run) and crashed(pending)
@@ -189,7 +191,7 @@ def kill_worker(scene: Scene) -> Promises:
     again = scene.sandbox.newsloop("retrain", "--because", "the drill goes on")["decision_id"]
     return [
         (f"both show as crashed within {CRASHED_WITHIN} s", seconds <= CRASHED_WITHIN),
-        ("the ledger records the crash, and an alert is sent", recorded and scene.told(now)),
+        ("the ledger records the crash, and an alert is sent", recorded and scene.alerted(now)),
         ("the champion serves on", served),
         ("the next run works", scene.ended(again) in GOOD),
     ]
@@ -260,7 +262,7 @@ def run(params: Params, paths: Paths, names: list[str], keep: bool) -> dict[str,
     parts = divide(documents, raw_texts(params, paths), params.ingest.labels)
     with stage(Sandbox(paths, "drill", SETTINGS), parts, keep=keep) as scene:
         results = {name: act(scene, name) for name in DRILLS if name in names}
-    broken = [promise for promises in results.values() for promise, kept in promises if not kept]
+    broken = [promise for promises in results.values() for promise, met in promises if not met]
     if broken:
         raise DrillFailed(
             f"Expected every promise to be kept, {len(broken)} were not: {'; '.join(broken)}. The "
@@ -273,6 +275,6 @@ def act(scene: Scene, name: str) -> Promises:
     """Runs one of DRILLS and prints its promises."""
     scene.timeline.add(f"drill {name}: {str(DRILLS[name].__doc__).splitlines()[0]}")
     promises = DRILLS[name](scene)
-    for promise, kept in promises:
-        scene.timeline.add(f"  {'kept' if kept else 'BROKEN'}: {promise}")
+    for promise, met in promises:
+        scene.timeline.add(f"  {'kept' if met else 'BROKEN'}: {promise}")
     return promises

@@ -86,7 +86,7 @@ class Scene:
         self.timeline.add(f"the run for {decision_id[:8]} ended: {result}")
         return result
 
-    def told(self, since: datetime) -> bool:
+    def alerted(self, since: datetime) -> bool:
         return bool(ledger_decisions.alerts(self.ledger, since))
 
     def serves(self) -> str:
@@ -129,10 +129,10 @@ def divide(
         labels: classes; the last one is held back if demo.MOVED is none of them.
     """
     moved = demo.MOVED if demo.MOVED in labels else labels[-1]
-    worlds = demo.worlds(documents, moved, _SEEN)
-    few = worlds["learned"].filter(pl.int_range(pl.len()).over("label") < _PER_CLASS)
-    new = pl.concat([worlds["labelled"], worlds["unlabelled"]])
-    sent = {"still": worlds["still"]}
+    divided = demo.drift_parts(documents, moved, _SEEN)
+    few = divided["learned"].filter(pl.int_range(pl.len()).over("label") < _PER_CLASS)
+    new = pl.concat([divided["labelled"], divided["unlabelled"]])
+    sent = {"still": divided["still"]}
     for i, name in enumerate(("outage", "unseen", "moved", "lost")):
         sent[name] = new[i * PART : (i + 1) * PART]
     return {"learned": few} | {

@@ -43,7 +43,7 @@ class Recorded:
     def outs(self) -> dict[str, str]:
         """Path -> DVC's hash of each output of the pipeline."""
         steps = lockfile.of_commit(self._root, self.row["commit"]) or []
-        return {path: id_ for step in steps for path, id_ in step.outs.items()}
+        return {path: object_id for step in steps for path, object_id in step.outs.items()}
 
     @functools.cached_property
     def _library(self) -> stores.Library:
@@ -119,24 +119,24 @@ def why(paths: Paths, ledger: Ledger, answer: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def diff(paths: Paths, one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
+def diff(paths: Paths, earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
     """Compares two versions.
 
     Args:
-        one, two: rows of the two versions in the ledger.
+        earlier, later: rows of the two versions in the ledger.
 
     Returns:
         versions; sources: name -> [pin, pin]; data: side -> documents, added, removed; params and
         metrics: dotted key -> [first, second]; answers: see `_answers`. None for data that DVC's
         stores do not hold any more.
     """
-    a, b = Recorded(paths, one), Recorded(paths, two)
+    a, b = Recorded(paths, earlier), Recorded(paths, later)
     return {
-        "versions": [one["tag"], two["tag"]],
+        "versions": [earlier["tag"], later["tag"]],
         "sources": changed(*(_pins(version.pinned("data/sources.json")) for version in (a, b))),
         "data": {side: _side(a, b, side) for side in SIDES},
         "params": changed(*(flat(version.settings()) for version in (a, b))),
-        "metrics": changed(flat(one["metrics"]), flat(two["metrics"])),
+        "metrics": changed(flat(earlier["metrics"]), flat(later["metrics"])),
         "answers": _answers(a, b),
     }
 
@@ -207,16 +207,16 @@ def flat(value: Any, key: str = "") -> dict[str, Any]:
     return {name: inner for part in parts for name, inner in part.items()}
 
 
-def changed(one: dict[str, Any], two: dict[str, Any]) -> dict[str, list[Any]]:
+def changed(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, list[Any]]:
     """Returns the pair of values of each key that differs; None for a missing key.
 
     >>> changed({"a": 1, "b": 2}, {"a": 1, "c": 3})
     {'b': [2, None], 'c': [None, 3]}
     """
     return {
-        key: [one.get(key), two.get(key)]
-        for key in sorted({*one, *two})
-        if one.get(key) != two.get(key)
+        key: [earlier.get(key), later.get(key)]
+        for key in sorted({*earlier, *later})
+        if earlier.get(key) != later.get(key)
     }
 
 
@@ -224,9 +224,9 @@ def _pins(text: str | None) -> dict[str, Any]:
     return {pin["name"]: pin for pin in json.loads(text)["sources"]} if text else {}
 
 
-def _side(one: Recorded, two: Recorded, side: str) -> dict[str, Any] | None:
+def _side(earlier: Recorded, later: Recorded, side: str) -> dict[str, Any] | None:
     """Counts the documents of one side of the split in both versions, and their differences."""
-    sides = [version.table(f"data/03_split/{side}.parquet") for version in (one, two)]
+    sides = [version.table(f"data/03_split/{side}.parquet") for version in (earlier, later)]
     ids = [set(table["id"].to_list()) for table in sides if table is not None]
     if len(ids) < len(sides):
         return None
@@ -238,7 +238,7 @@ def _side(one: Recorded, two: Recorded, side: str) -> dict[str, Any] | None:
     }
 
 
-def _answers(one: Recorded, two: Recorded) -> dict[str, Any] | None:
+def _answers(earlier: Recorded, later: Recorded) -> dict[str, Any] | None:
     """Compares the predictions on the documents that both versions were tested on.
 
     Returns:
@@ -247,7 +247,7 @@ def _answers(one: Recorded, two: Recorded) -> dict[str, Any] | None:
         ordered by id.
     """
     first, second = (
-        version.table("data/05_evaluated/predictions.parquet") for version in (one, two)
+        version.table("data/05_evaluated/predictions.parquet") for version in (earlier, later)
     )
     if first is None or second is None:
         return None

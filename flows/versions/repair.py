@@ -59,7 +59,7 @@ def run(paths: Paths, ledger: Ledger, now: datetime) -> list[str]:
     champion = ledger.champion()
     for project in projects:
         done += [f"removed {path}, whose process is dead" for path in _dead_locks(project.root)]
-        repair = lockfile.mend(project, champion.commit if champion else None)
+        repair = lockfile.restore(project, champion.commit if champion else None)
         done += [repair] if repair else []
     done += [f"removed {path}, half-written" for path in _half_written(paths, roots)]
     entry = journal.read(paths)
@@ -99,7 +99,7 @@ def _dead_locks(root: Path) -> list[Path]:
     DVC's own lock ends with its process (flock). Three kinds of locks outlive it: DVC's table of
     readers and writers, its hard-link locks (core.hardlink_lock), and git's locks of our tags.
     """
-    gone = [path for path in _lock_files(root) if not _held(path)]
+    gone = [path for path in _lock_files(root) if not _holds_lock(path)]
     for path in gone:
         path.unlink(missing_ok=True)
     return gone
@@ -116,7 +116,7 @@ def _lock_files(root: Path) -> Iterator[Path]:
         yield from (root / ".git" / "refs" / "tags").glob("newsloop@*.lock")
 
 
-def _held(path: Path) -> bool:
+def _holds_lock(path: Path) -> bool:
     """Returns True if a process of another machine may hold the lock.
 
     Raises:

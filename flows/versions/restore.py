@@ -103,7 +103,7 @@ def retrain(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
     """
     project = Paths(folder.resolve(), paths.home, checkout=paths.root)
     shutil.rmtree(project.packaged)  # so that only this training can make the bundle
-    with workspace.alone(paths), process.kept(project):
+    with workspace.alone(paths), process.shared(project):
         for stage in _LEARNING:
             say(f"{stage} ...")
             pipeline.repro(stage, project, force=True)
@@ -117,16 +117,16 @@ def retrain(paths: Paths, row: dict[str, Any], folder: Path, say: Say) -> dict[s
     return {"bundle": name, "same": True}
 
 
-def _pull(place: Paths, seconds: float) -> None:
+def _pull(project: Paths, seconds: float) -> None:
     try:
-        pipeline.pull(place, seconds)
+        pipeline.pull(project, seconds)
     except process.StageFailed as error:
         raise ReleaseError(
             release.explained(f"Expected to bring the data from DVC's remote, got: {error}")
         ) from error
 
 
-def prove(place: Paths, row: dict[str, Any]) -> tuple[int, list[str]]:
+def prove(project: Paths, row: dict[str, Any]) -> tuple[int, list[str]]:
     """Verifies the hashes of a restored version.
 
     Returns:
@@ -136,18 +136,18 @@ def prove(place: Paths, row: dict[str, Any]) -> tuple[int, list[str]]:
         ReleaseError: a file is altered or missing.
     """
     wrong = []
-    if git.run(place.root, "rev-parse", "HEAD") != row["commit"]:
+    if git.run(project.root, "rev-parse", "HEAD") != row["commit"]:
         wrong.append("the commit")
-    for name, path in (("dvc_lock", place.root / "dvc.lock"), ("snapshot", place.snapshot)):
+    for name, path in (("dvc_lock", project.root / "dvc.lock"), ("snapshot", project.snapshot)):
         if tables.file_hash(path) != row[name]:
-            wrong.append(str(path.relative_to(place.root)))
-    expected = _expected(place)
-    missing = [path for path in expected if not (place.root / path).is_file()]
+            wrong.append(str(path.relative_to(project.root)))
+    expected = _expected(project)
+    missing = [path for path in expected if not (project.root / path).is_file()]
     gone = [path for path in missing if path.endswith(_MAY_BE_GONE)]
     wrong += [path for path in missing if path not in gone]
     wrong += [
-        path for path, id_ in expected.items() if path not in missing
-        and _md5((place.root / path).read_bytes()) != id_
+        path for path, md5 in expected.items() if path not in missing
+        and _md5((project.root / path).read_bytes()) != md5
     ]  # fmt: skip
     if wrong:
         raise ReleaseError(
@@ -155,32 +155,32 @@ def prove(place: Paths, row: dict[str, Any]) -> tuple[int, list[str]]:
             f"{', '.join(wrong)}. An erasure removes what held its subject (`newsloop models` says "
             "retired); anything else is damage: restore these objects from a copy of the remote."
         )
-    if bundle.verify(place.bundle, place.keys) != row["bundle"]:
+    if bundle.verify(project.bundle, project.keys) != row["bundle"]:
         raise ReleaseError(
-            f"Expected bundle {row['bundle'][:12]} in {place.bundle}, got another one. Restore "
+            f"Expected bundle {row['bundle'][:12]} in {project.bundle}, got another one. Restore "
             "its objects from a copy of DVC's remote."
         )
     return len(expected) - len(gone), gone
 
 
-def _expected(place: Paths) -> dict[str, str]:
+def _expected(project: Paths) -> dict[str, str]:
     """Reads path -> MD5 of every output file from dvc.lock and DVC's lists of folders.
 
     Raises:
         ReleaseError: a list is missing or altered.
     """
-    cache = stores.open_stores(place.root)[0]
+    cache = stores.open_stores(project.root)[0]
     hashes = {}
-    for step in lockfile.read(place.root):
-        for path, id_ in step.outs.items():
-            if not id_.endswith(stores.DIRECTORY):
-                hashes[path] = id_
+    for step in lockfile.read(project.root):
+        for path, object_id in step.outs.items():
+            if not object_id.endswith(stores.DIRECTORY):
+                hashes[path] = object_id
                 continue
-            listed = cache.read(id_)
-            if listed is None or _md5(listed) + stores.DIRECTORY != id_:
+            listed = cache.read(object_id)
+            if listed is None or _md5(listed) + stores.DIRECTORY != object_id:
                 raise ReleaseError(
-                    f"Expected DVC's list of the files of {path} ({id_}), it is missing or altered "
-                    "in the remote. Restore it from a copy of the remote."
+                    f"Expected DVC's list of the files of {path} ({object_id}), it is missing or "
+                    "altered in the remote. Restore it from a copy of the remote."
                 )
             files = json.loads(listed)
             hashes |= {f"{path}/{file['relpath']}": str(file["md5"]) for file in files}

@@ -133,7 +133,7 @@ def render(
     tested = champion.metrics["accuracy"]["value"] if champion.metrics else None
     finding = windows[-1].finding if windows else None
     # Without traffic there is no evidence that a service runs.
-    state = f"{champion.tag} {_STATES[finding]}"
+    state = f"{champion.tag} {_STATES[WindowFinding(finding) if finding else None]}"
     if story and story[0]["verdict"] == GovernorVerdict.RETRAIN and not story[0]["outcome"]:
         state += "; a retraining was requested"
     if opened:

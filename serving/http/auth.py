@@ -1,4 +1,4 @@
-"""Who may ask what: the routes, the scope that each needs, and which requests need no key."""
+"""Authorization: the routes, the scope that each needs, and the requests that need no key."""
 
 from __future__ import annotations
 
@@ -60,23 +60,23 @@ class Headers:
     def all(self, name: bytes) -> list[str]:
         return self._values.get(name, [])
 
-    def one(self, name: bytes) -> str | None:
-        """The value of `name`; None if there is none.
+    def single(self, name: bytes) -> str | None:
+        """Returns the value of `name`; None if there is none.
 
         Raises:
             Refused: there are several (400): two readers could take two different ones.
         """
-        found = self.all(name)
-        if len(found) > 1:
+        values = self.all(name)
+        if len(values) > 1:
             raise Refused(400, f"Expected the header {name.decode()} at most once.")
-        return found[0] if found else None
+        return values[0] if values else None
 
     def any(self, names: Iterable[bytes]) -> bool:
         return not self._values.keys().isdisjoint(names)
 
 
 class Access:
-    """Lets requests in, or says why not.
+    """Authenticates requests, or refuses them with a reason.
 
     Args:
         keys: the valid API keys.
@@ -87,7 +87,7 @@ class Access:
         self._keys, self._need = keys, need
 
     def identify(self, scope: dict[str, Any], headers: Headers) -> ApiKey | None:
-        """The key of a request; None for one that needs none.
+        """Returns the key of a request; None for one that needs none.
 
         Raises:
             Refused: it needs a key and has none, or has one that is not valid (401).
@@ -108,7 +108,7 @@ class Access:
 
 
 def route(path: str, raw_path: bytes, key: ApiKey | None, more: frozenset[str]) -> Route:
-    """The route at `path` that `key` may use.
+    """Returns the route at `path` that `key` may use.
 
     Args:
         more: paths of static files, which belong to the documentation.
@@ -116,17 +116,17 @@ def route(path: str, raw_path: bytes, key: ApiKey | None, more: frozenset[str]) 
     Raises:
         Refused: there is none (404), or the key lacks its scope (403).
     """
-    found = ROUTES.get(path) or (ROUTES["/"] if path in more else None)
+    allowed = ROUTES.get(path) or (ROUTES["/"] if path in more else None)
     # Only the plain spelling is a path: no encoded letters that two readers read differently.
-    if found is None or raw_path != path.encode():
+    if allowed is None or raw_path != path.encode():
         raise Refused(404, "Expected a path that this service has; docs/serving.md lists them.")
-    if key is not None and not key.may(found.scope):
-        raise Refused(403, f"Expected a key with the scope {found.scope} for this path.")
-    return found
+    if key is not None and not key.may(allowed.scope):
+        raise Refused(403, f"Expected a key with the scope {allowed.scope} for this path.")
+    return allowed
 
 
 def is_local(scope: dict[str, Any], headers: Headers) -> bool:
-    """Whether a request came from this machine itself, and not on behalf of another.
+    """True if a request came from this machine itself, and not on behalf of another.
 
     It came to a loopback address, through no proxy, asks for a name of this machine (a page of a
     hostile name that resolves to 127.0.0.1 has another one), and no other page sent it.
@@ -144,7 +144,7 @@ def is_local(scope: dict[str, Any], headers: Headers) -> bool:
 
 @functools.lru_cache(_REMEMBERED)
 def is_loopback(host: str) -> bool:
-    """Whether `host` is a loopback address.
+    """True if `host` is a loopback address.
 
     >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0"), is_loopback("a.b")
     (True, True, False, False)

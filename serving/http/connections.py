@@ -107,11 +107,11 @@ def check_file_limit() -> None:
         )
 
 
-def _raise_file_limit(wanted: int) -> int:
-    """Raises the limit of open files to `wanted`, or to the hard limit; returns the new limit."""
+def _raise_file_limit(needed: int) -> int:
+    """Raises the limit of open files to `needed`, or to the hard limit; returns the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return wanted
-    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return needed
+    limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     return limit

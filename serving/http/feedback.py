@@ -1,4 +1,4 @@
-"""How many labels one caller may send: counted in the ledger, so that all services share it."""
+"""Limit of the labels of one caller: counted in the ledger, so that all services share it."""
 
 from __future__ import annotations
 

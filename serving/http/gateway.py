@@ -107,7 +107,7 @@ class Gateway:
         self._refused[status] += 1
 
     def metrics(self) -> str:
-        """The gateway's numbers, as Prometheus reads them."""
+        """Formats the gateway's metrics for Prometheus."""
         lines = ["# TYPE newsloop_refused_total counter"]
         for status, count in sorted(self._refused.items()):
             lines.append(f'newsloop_refused_total{{status="{status}"}} {count}')
@@ -134,20 +134,20 @@ class Gateway:
         key = self._access.identify(scope, headers)
         CALLER.set(key)
         _check_media_type(headers, only_pickle=True)
-        found = route(path, raw_path, key, self._static)
-        if scope["method"] not in found.methods:
-            allowed = ", ".join(found.methods)
+        target = route(path, raw_path, key, self._static)
+        if scope["method"] not in target.methods:
+            allowed = ", ".join(target.methods)
             raise Refused(405, f"Expected the method {allowed} here.", {"Allow": allowed})
-        if found.work:
+        if target.work:
             _check_media_type(headers)
-        await self._work(scope, receive, send, found, headers, key)
+        await self._work(scope, receive, send, target, headers, key)
 
     async def _work(
         self,
         scope: Scope,
         receive: Receive,
         send: Send,
-        found: Route,
+        target: Route,
         headers: Headers,
         key: ApiKey | None,
     ) -> None:
@@ -156,15 +156,15 @@ class Gateway:
         if key is not None:
             self._rates.take(key.id)
         self._check_length(headers)
-        if found.work:
+        if target.work:
             self.requests.need()  # nobody sends a megabyte to be told that there is no room
-        held = _Held(self._bytes)
+        reserved = _ReservedBytes(self._bytes)
         try:
-            body = await self._read(receive, held)
-            if not found.work:
+            body = await self._read(receive, reserved)
+            if not target.work:
                 await self._app(scope, _replay(body, receive), send)
                 return
-            with self.requests.held():
+            with self.requests.reserved():
                 try:
                     async with self.shutdown.until(ends):
                         app = self.direct.get(scope["path"], self._app)
@@ -175,11 +175,11 @@ class Gateway:
                         f"The answer was not ready within {seconds:g} s; send this again later.",
                     ) from None
         finally:
-            held.give()
+            reserved.give()
 
     def _seconds(self, headers: Headers) -> float:
-        """That the client waits, `deadline_seconds` at most."""
-        sent = headers.one(DEADLINE)
+        """Returns the seconds that the client waits, `deadline_seconds` at most."""
+        sent = headers.single(DEADLINE)
         if sent is None:
             return self._limits.deadline_seconds
         if _DIGITS.fullmatch(sent) is None or int(sent) == 0:
@@ -189,7 +189,7 @@ class Gateway:
         return min(int(sent) / 1000, self._limits.deadline_seconds)
 
     def _check_length(self, headers: Headers) -> None:
-        length = headers.one(b"content-length")
+        length = headers.single(b"content-length")
         if length is not None and (
             _DIGITS.fullmatch(length) is None or int(length) > self._limits.max_body_bytes
         ):
@@ -202,8 +202,8 @@ class Gateway:
             "a time.",
         )
 
-    async def _read(self, receive: Receive, held: _Held) -> bytes:
-        """The whole body of a request."""
+    async def _read(self, receive: Receive, reserved: _ReservedBytes) -> bytes:
+        """Reads the whole body of a request."""
         parts: list[bytes] = []
         ends = asyncio.get_running_loop().time() + self._limits.receive_seconds
         try:
@@ -213,8 +213,8 @@ class Gateway:
                     if message["type"] == "http.disconnect":
                         raise Refused(400, "The connection ended within the body.")
                     part = message.get("body", b"")
-                    held.take(len(part))
-                    if held.count > self._limits.max_body_bytes:
+                    reserved.take(len(part))
+                    if reserved.count > self._limits.max_body_bytes:
                         raise self._too_large()
                     parts.append(part)
                     if not message.get("more_body", False):
@@ -227,8 +227,8 @@ class Gateway:
             ) from None
 
 
-class _Held:
-    """The bytes that one request holds."""
+class _ReservedBytes:
+    """Bytes in memory for one request."""
 
     def __init__(self, places: CapacityLimit) -> None:
         self._places, self.count = places, 0
@@ -243,7 +243,7 @@ class _Held:
 
 
 class _Answer:
-    """The way out: adds headers, and knows whether an answer has begun."""
+    """Wraps `send`: adds headers, and records whether an answer has begun."""
 
     def __init__(self, send: Send, gateway: Gateway) -> None:
         self._send, self._gateway, self.begun = send, gateway, False
@@ -251,19 +251,23 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
-            kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"server"]
-            own = {name.lower() for name, _ in kept}
-            kept += [pair for pair in SECURITY if pair[0] not in own]
+            headers = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"server"]
+            own = {name.lower() for name, _ in headers}
+            headers += [pair for pair in SECURITY if pair[0] not in own]
             if self._gateway.shutdown.begun and b"connection" not in own:
-                kept.append(_CLOSE)  # the next request of this client goes elsewhere
-            message = {**message, "headers": kept}
+                headers.append(_CLOSE)  # the next request of this client goes elsewhere
+            message = {**message, "headers": headers}
         await self._send(message)
 
 
 def _check_media_type(headers: Headers, only_pickle: bool = False) -> None:
     """Raises Refused (415) for a pickle, for a body that is packed, or that is not JSON."""
     types = [value.split(";")[0].strip().lower() for value in headers.all(b"content-type")]
-    bad = [one for one in types if ("pickle" in one if only_pickle else one != "application/json")]
+    bad = [
+        media_type
+        for media_type in types
+        if ("pickle" in media_type if only_pickle else media_type != "application/json")
+    ]
     if bad or len(types) > 1:
         raise Refused(415, "Expected a body of Content-Type application/json.")
     # Nothing here unpacks, so that no body is larger than the gateway has counted.
@@ -276,7 +280,7 @@ def _check_media_type(headers: Headers, only_pickle: bool = False) -> None:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives `body` first."""
+    """Returns a `receive` that gives `body` first."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> Message:

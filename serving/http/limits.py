@@ -1,7 +1,7 @@
-"""How much is let in: requests in flight, bytes of bodies, and requests a second of one key.
+"""Limits of admission: requests in flight, bytes of bodies, and requests a second of one key.
 
-BentoML's own limit counts a request as gone when its time is over, though its work goes on; here a
-place is free when the work has ended or was taken out of the queue.
+BentoML's own limit counts a request as gone when its time is over, though its work goes on. Here
+the capacity is free when the work has ended or has left the queue.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RETRY_SECONDS = 1  # after a refusal for load: a full queue empties in a few sec
 
 
 class CapacityLimit:
-    """A number of places, such as requests at once or bytes held.
+    """Capacity of a resource, such as requests at once or bytes in memory.
 
     Args:
         capacity: how many there are.
@@ -32,7 +32,7 @@ class CapacityLimit:
         self.taken = self.peak = 0
 
     def need(self, count: int = 1) -> None:
-        """Raises Refused (429) if fewer than `count` places are free."""
+        """Raises Refused (429) if fewer than `count` units are free."""
         if self.taken + count > self.capacity:
             raise later(
                 f"Expected at most {self.capacity} {self._what} at once, and as many are here "
@@ -41,7 +41,7 @@ class CapacityLimit:
             )
 
     def take(self, count: int = 1) -> None:
-        """Takes places; `give` gives them back.
+        """Takes units; `give` returns them.
 
         Raises:
             Refused: too few are free (429).
@@ -54,8 +54,8 @@ class CapacityLimit:
         self.taken -= count
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """One place for a while."""
+    def reserved(self) -> Iterator[None]:
+        """Takes one unit until the block ends."""
         self.take()
         try:
             yield
@@ -79,7 +79,7 @@ class RateLimiter:
         self._buckets: dict[str, tuple[float, float]] = {}  # key id -> tokens, when that was
 
     def take(self, key_id: str) -> None:
-        """Takes one token of that key.
+        """Takes one token of a key.
 
         Raises:
             Refused: it has none (429); it says when there will be one.

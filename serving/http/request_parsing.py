@@ -88,38 +88,38 @@ def parse(body: bytes) -> Any:
 
 
 def texts(value: Any, limits: parameters.Serve) -> list[str]:
-    """The texts of a request to classify.
+    """Parses the texts of a request to classify.
 
     Raises:
         Refused: not {"texts": [str, ...]}, none, too many, or one too long.
     """
-    found: list[str] = _only(value, ClassifyRequest, list)
-    if not found:
+    given: list[str] = _only(value, ClassifyRequest, list)
+    if not given:
         raise Refused(400, "Expected at least one text in texts, got an empty list.")
-    if len(found) > limits.max_texts:
+    if len(given) > limits.max_texts:
         raise Refused(
             400,
-            f"Expected at most {limits.max_texts} texts in one request, got {len(found)}; send "
+            f"Expected at most {limits.max_texts} texts in one request, got {len(given)}; send "
             "them in several.",
         )
-    for i, text in enumerate(found):
+    for i, text in enumerate(given):
         _check_text(text, f"texts[{i}]", limits)
-    return found
+    return given
 
 
 def text(value: Any, limits: parameters.Serve) -> str:
-    """The text of a request to explain.
+    """Parses the text of a request to explain.
 
     Raises:
         Refused: not {"text": str}, or too long.
     """
-    found: str = _only(value, ExplainRequest, str)
-    _check_text(found, "text", limits)
-    return found
+    given: str = _only(value, ExplainRequest, str)
+    _check_text(given, "text", limits)
+    return given
 
 
 def labels(value: Any, known: list[str]) -> list[tuple[str, str]]:
-    """The (prediction_id, label) pairs of a request for feedback.
+    """Parses the (prediction_id, label) pairs of a request for feedback.
 
     Args:
         known: the labels that the model can give.
@@ -128,15 +128,15 @@ def labels(value: Any, known: list[str]) -> list[tuple[str, str]]:
         Refused: not {"labels": [{"prediction_id": str, "label": str}, ...]}, none, too many, or an
             unknown label.
     """
-    found = _only(value, FeedbackRequest, list)
-    if not found:
+    given = _only(value, FeedbackRequest, list)
+    if not given:
         raise Refused(400, "Expected at least one label in labels, got an empty list.")
-    if len(found) > MAX_LABELS:
+    if len(given) > MAX_LABELS:
         raise Refused(
-            400, f"Expected at most {MAX_LABELS} labels in one request, got {len(found)}."
+            400, f"Expected at most {MAX_LABELS} labels in one request, got {len(given)}."
         )
     pairs = []
-    for i, item in enumerate(found):
+    for i, item in enumerate(given):
         if (
             not isinstance(item, dict)
             or item.keys() != Label.model_fields.keys()
@@ -155,12 +155,12 @@ def labels(value: Any, known: list[str]) -> list[tuple[str, str]]:
 
 
 def is_prediction_id(value: str) -> bool:
-    """Whether `value` can be a prediction's id; anything else is not shown to the database."""
+    """True if `value` has the form of a prediction's id; the database sees no other."""
     return _PREDICTION_ID.fullmatch(value) is not None
 
 
 def _only(value: Any, request: type[pydantic.BaseModel], kind: type) -> Any:
-    """The value of the only field of `request`, which must be of `kind`."""
+    """Returns the value of the only field of `request`, which must be of `kind`."""
     (key,) = request.model_fields
     if not isinstance(value, dict):
         raise Refused(

@@ -117,7 +117,7 @@ class ChampionWatcher:
 
     @property
     def ledger_away(self) -> bool:
-        """Whether the ledger could not be read at the last look."""
+        """True if the last read of the ledger failed."""
         return self._reported is not None and self._reported.code is Code.LEDGER_AWAY
 
     def look(self) -> None:
@@ -183,5 +183,6 @@ class ChampionWatcher:
             except Exception as error:  # noqa: BLE001 - the service must survive any error here
                 reason = f"looking for a new champion gave {type(error).__name__}: {error}"
                 message = f"The service goes on with {self._serving()}: {reason}"
-                self._tell_once(Status(Code.FAILED, reason), message)
+                code = Code.NO_MEMORY if isinstance(error, MemoryError) else Code.FAILED
+                self._tell_once(Status(code, reason), message)
             self._stop.wait(self._seconds)

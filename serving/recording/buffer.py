@@ -1,4 +1,4 @@
-"""A queue between answers and ledger: whoever puts never waits, whoever takes gets batches."""
+"""Queue between answers and ledger: `put` never waits, `take` returns batches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Buffer(Generic[T]):
         self._weight = self._put = self._done = 0
         self._hurried = 0  # what was put when somebody last waited in `flush`
         self._closed = False
-        self._wanted = 0  # the weight that the taker waits for
+        self._awaited = 0  # the weight that the taker waits for
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
@@ -38,18 +38,18 @@ class Buffer(Generic[T]):
             self._items.append((item, weight))
             self._weight += weight
             self._put += 1
-            # Who is woken for nothing takes the interpreter from whoever answers.
-            if len(self._items) == 1 or self._weight >= self._wanted:
+            # A needless wake-up takes the interpreter from the threads that answer.
+            if len(self._items) == 1 or self._weight >= self._awaited:
                 self._changed.notify_all()
             return True
 
     def take(self, weight: int) -> list[T]:
-        """The oldest items up to `weight` in all, one at least; [] once closed and empty.
+        """Removes and returns the oldest items up to `weight` in all, one at least.
 
-        The taker calls `done` when it has dealt with them.
+        Returns [] once the buffer is closed and empty. The taker calls `done` after its work.
         """
         with self._changed:
-            self._wanted = weight
+            self._awaited = weight
             self._changed.wait_for(lambda: self._items or self._closed)
             self._changed.wait_for(
                 lambda: self._closed or self._done < self._hurried or self._weight >= weight,
@@ -65,20 +65,20 @@ class Buffer(Generic[T]):
             return taken
 
     def done(self, count: int) -> None:
-        """Says that `count` items that were taken have been dealt with."""
+        """Marks `count` taken items as done."""
         with self._changed:
             self._done += count
             self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
-        """Waits until everything put so far has been dealt with; False if it took too long."""
+        """Waits until all items put so far are done; returns False on a timeout."""
         with self._changed:
             until = self._hurried = self._put
             self._changed.notify_all()
             return self._changed.wait_for(lambda: self._done >= until, seconds)
 
     def close(self) -> None:
-        """Takes nothing more; what is held can still be taken."""
+        """Refuses new items; the queued ones can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

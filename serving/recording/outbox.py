@@ -23,7 +23,7 @@ _LOOKED_UP = 400  # keys in one statement; SQLite takes 999 at least
 
 
 class Database(Protocol):
-    """What is needed of components.core.ledger.Ledger."""
+    """Protocol of the methods of components.core.ledger.Ledger that the outbox calls."""
 
     def insert(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None: ...
     def query(self, statement: sa.Select[Any]) -> list[dict[str, Any]]: ...
@@ -52,7 +52,7 @@ class Outbox:
         self._empty = threading.Event()  # nothing waits in the spool
         self._stop = threading.Event()
         self._hurry = threading.Event()
-        self._said = ""
+        self._logged = ""
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self.counts = {"rows_spooled": 0, "rows_lost": 0}
         self.full = False
@@ -80,7 +80,7 @@ class Outbox:
                 self._lock.release()
 
     def hurry(self) -> None:
-        """From now on nothing is waited for: what cannot be sent at once is lost."""
+        """Ends all waiting: rows that cannot be sent at once are lost."""
         self._hurry.set()
 
     def send(self, table: sa.Table, rows: list[dict[str, Any]]) -> bool:
@@ -102,7 +102,7 @@ class Outbox:
                 return False
 
     def wait_delivered(self, seconds: float) -> bool:
-        """Whether nothing waits on the disk, after `seconds` at most."""
+        """Waits `seconds` at most; returns True once nothing is left on the disk."""
         return self._empty.wait(seconds)
 
     def deliver(self) -> None:
@@ -136,12 +136,12 @@ class Outbox:
         return self._insert(METADATA.tables[name], rows, again=True) is not None
 
     def _insert(self, table: sa.Table, rows: list[dict[str, Any]], *, again: bool) -> bool | None:
-        """True: they are in the ledger. False: they never can be. None: it is away."""
+        """Inserts rows; returns False if they are lost, None if the ledger is away."""
         try:
             self._ledger.insert(table, self._missing(table, rows) if again else rows)
         except LedgerError as error:
-            if str(error) != self._said:
-                self._said = str(error)
+            if str(error) != self._logged:
+                self._logged = str(error)
                 LOG.error("%d rows wait for the ledger: %s", len(rows), error)
             return None
         except Exception as error:  # noqa: BLE001 - bad rows must not end the thread
@@ -149,11 +149,11 @@ class Outbox:
             LOG.error("%d rows of %s are lost: %s.", len(rows), table.name, type(error).__name__)
             self.counts["rows_lost"] += len(rows)
             return False
-        self._said = ""
+        self._logged = ""
         return True
 
     def _missing(self, table: sa.Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Those that are not there: a try that failed may have been committed all the same."""
+        """Selects the rows that the ledger lacks: a failed try may have been committed."""
         key = table.c[self._keys[table.name]]
         known: set[Any] = set()
         for start in range(0, len(rows), _LOOKED_UP):

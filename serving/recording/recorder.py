@@ -47,7 +47,7 @@ ORPHANS_SINCE = timedelta(days=7)  # the search for them reads no older predicti
 
 
 class TextScrubber(Protocol):
-    """What the recorder needs of serving.recording.scrubbing.ScrubbingProcess."""
+    """Protocol of the methods of ScrubbingProcess that the recorder calls."""
 
     def start(self) -> object: ...
     def scrub(self, texts: Sequence[str]) -> list[str | None]: ...
@@ -129,7 +129,7 @@ class Recorder:
 
     @property
     def levels(self) -> dict[str, float]:
-        """How much waits where, now; `spool_full`: 1 while the disk takes nothing.
+        """Lengths of the queues now; `spool_full`: 1 while the disk accepts nothing.
 
         `text_share`: of the caller whose texts are sampled most thinly, in (0, 1].
         """
@@ -157,8 +157,8 @@ class Recorder:
 
         It returns at once, whatever happens.
         """
-        time_ = self._now()
-        rows = [{**answer.row(bundle, time_), "source": caller} for answer in answers]
+        now = self._now()
+        rows = [{**answer.row(bundle, now), "source": caller} for answer in answers]
         if self._ahead is not None:
             self._ahead.put(PREDICTIONS.name, rows)
         costs = [max(len(text), TEXT_COST) for text in texts]
@@ -168,15 +168,15 @@ class Recorder:
                 self._drop("predictions_dropped")
                 self._arrived(1)
                 continue
-            id_ = row["id"]
-            if position(id_) >= share:
+            prediction_id = row["id"]
+            if position(prediction_id) >= share:
                 self._counts["texts_sampled_out"] += 1
-                self._texts.put(_WaitingText(id_, None, share, caller, 0), 0)
+                self._texts.put(_WaitingText(prediction_id, None, share, caller, 0), 0)
             elif not self._sampler.admit(caller, cost):
                 self._drop("texts_dropped")
-                self._texts.put(_WaitingText(id_, None, None, caller, 0), 0)
+                self._texts.put(_WaitingText(prediction_id, None, None, caller, 0), 0)
             else:
-                self._texts.put(_WaitingText(id_, text, share, caller, cost), cost)
+                self._texts.put(_WaitingText(prediction_id, text, share, caller, cost), cost)
 
     def flush(self, seconds: float) -> bool:
         """Waits until all predictions so far are in the ledger; False if that takes too long."""

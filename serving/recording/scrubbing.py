@@ -149,7 +149,7 @@ def answer(
         replies.flush()
 
 
-def _kept(scrubbed: Scrubbed) -> str | None:
+def _text_of(scrubbed: Scrubbed) -> str | None:
     """Returns the scrubbed text; None where ingest.scrub.unknown_language refuses its language."""
     return None if scrubbed.unsearched and not scrubbed.text else scrubbed.text
 
@@ -175,7 +175,7 @@ def main() -> int:
         return error.exit_status
     give_way()
     answer(
-        lambda texts: [_kept(scrubbed) for scrubbed in scrubber.scrub_many(texts)],
+        lambda texts: [_text_of(scrubbed) for scrubbed in scrubber.scrub_many(texts)],
         sys.stdin,
         replies,
     )

@@ -1,4 +1,4 @@
-"""Rows that wait on disk while the ledger is away, in the order in which they came.
+"""Spool: rows that wait on disk, in their order, while the ledger is away.
 
 A segment is a file of JSON Lines, one batch of rows a line; it is named by its time, so that names
 sort as the rows came. Each line is on the disk (fsync) before `put` returns. Rows are delivered
@@ -30,11 +30,11 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_APPEND_NEWLINE  # times:
 
 
 class SpoolFull(Exception):
-    """There is no room: the disk is full or broken, or the spool has the size it may have."""
+    """No room: the disk is full or broken, or the spool has its largest size."""
 
 
 class Spool:
-    """Keeps rows until somebody takes them; for one thread at a time (the caller's lock).
+    """Keeps rows until they are delivered; for one thread at a time (the caller's lock).
 
     Args:
         folder: where the segments lie; made when it is needed.
@@ -56,7 +56,7 @@ class Spool:
 
     @property
     def bytes(self) -> int:
-        """On disk now."""
+        """Bytes on disk now."""
         return sum(size for _, size in self._segments())
 
     def put(self, table: str, rows: list[Row]) -> None:
@@ -66,9 +66,9 @@ class Spool:
             SpoolFull: nothing was kept; a line that was begun is taken back.
         """
         written = line(table, rows)
-        held = self.bytes
-        if held + len(written) > self._max_bytes:
-            raise SpoolFull(f"it holds {held} bytes of {self._max_bytes}")
+        size = self.bytes
+        if size + len(written) > self._max_bytes:
+            raise SpoolFull(f"it holds {size} bytes of {self._max_bytes}")
         try:
             file = self._writable()
             before = file.tell()
@@ -90,10 +90,10 @@ class Spool:
         A row is given again if the process ends in between, so `give` must know what it has.
 
         Args:
-            give: a table's name and rows -> whether they arrived.
+            give: a table's name and rows -> True if they arrived.
 
         Returns:
-            Whether a segment was delivered; False if there is none, or `give` refused.
+            True if a segment was delivered; False if there is none, or `give` refused.
         """
         self._end()
         for path, _ in self._segments():
@@ -112,17 +112,17 @@ class Spool:
         return False
 
     def close(self) -> None:
-        """Lets go of the segment being written; it stays on disk."""
+        """Closes the segment being written; it stays on disk."""
         self._end()
 
     def _segments(self) -> list[tuple[Path, int]]:
-        found = []
+        segments = []
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             try:
-                found.append((path, path.stat().st_size))
+                segments.append((path, path.stat().st_size))
             except OSError:  # another service has just delivered it
                 continue
-        return found
+        return segments
 
     def _writable(self) -> BinaryIO:
         if self._open is None:
@@ -141,13 +141,13 @@ class Spool:
 
 
 def line(table: str, rows: list[Row]) -> bytes:
-    """A line of a segment."""
+    """Formats a line of a segment."""
     return orjson.dumps({"table": table, "rows": rows}, _encode, _OPTIONS)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[BinaryIO | None]:
-    """The file, or None if another process holds it or has removed it."""
+    """Opens and locks a file; gives None if another process holds or has removed it."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -163,7 +163,7 @@ def locked(path: Path) -> Iterator[BinaryIO | None]:
 
 
 def _write_all(file: BinaryIO, line: bytes) -> None:
-    """A disk that fills up takes the beginning, and only then refuses."""
+    """Writes the whole line: a disk that fills up takes a part, and refuses the next call."""
     while line:
         line = line[file.write(line) :]
 
@@ -192,7 +192,7 @@ def _decode(row: Row) -> Row:
 
 
 def _sync_folder(folder: Path) -> None:
-    """So that a new file's name outlives a power cut, too."""
+    """Syncs a folder, so that a new file's name survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -42,7 +42,7 @@ class Trial:
     served: Served
 
     def answers_to(self, caller: str) -> bool:
-        """Whether `caller` (the id of a key, or the text itself) gets the challenger's answers.
+        """True if `caller` (the id of a key, or the text itself) gets the challenger's answers.
 
         The same caller gets the same model, and keeps the challenger while its share grows.
         """
@@ -50,7 +50,7 @@ class Trial:
 
 
 def position(challenge: str, caller: str) -> float:
-    """A number in [0, 1) that looks random and is always the same."""
+    """Hashes a caller to a number in [0, 1), the same for every request of one trial."""
     digest = hashlib.sha256(f"{challenge}:{caller}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
@@ -62,8 +62,8 @@ class ChallengerWatcher:
         newest: the newest challenge, running or over; may raise NewsloopError.
         model_cache: where bundles come from.
         counters: counts what the shadow does.
-        busy: whether requests wait for the champion.
-        seconds: between two looks.
+        busy: True while requests wait for the champion.
+        seconds: between two reads of the ledger.
         queue_texts: that wait for the shadow.
     """
 
@@ -100,18 +100,18 @@ class ChallengerWatcher:
             if thread.is_alive():
                 thread.join(LAST_WORDS)  # a model that hangs must not hold up the end
 
-    def offer(self, texts: Sequence[str], found: Sequence[Answer]) -> None:
-        """Takes texts that the champion answered, to compare; returns at once."""
-        for text, answer in zip(texts, found, strict=True):
+    def offer(self, texts: Sequence[str], given: Sequence[Answer]) -> None:
+        """Queues texts that the champion answered, to compare; returns at once."""
+        for text, answer in zip(texts, given, strict=True):
             self.left_out += not self._queue.put((text, answer), 1)
 
     def take_rows(self) -> list[dict[str, Any]]:
-        """Rows of ledger_tables.SHADOWS since this was called last."""
+        """Returns the rows of ledger_tables.SHADOWS since the last call."""
         rows, self._rows = self._rows, []
         return rows
 
     def look(self) -> None:
-        """One look at the ledger."""
+        """Reads the ledger once, and loads or releases the challenger."""
         challenge = self._newest()
         if challenge is None or not challenge.running:
             if self.current is not None:
@@ -135,17 +135,17 @@ class ChallengerWatcher:
         LOG.info("%s is tried beside the champion.", served.title)
 
     def compare(self, batch: Sequence[tuple[str, Answer]]) -> None:
-        """What the challenger says of texts that the champion answered."""
+        """Computes the challenger's answers to texts that the champion answered."""
         trial = self.current
         if trial is None:
             return
         bundle, texts = trial.served.bundle, [text for text, _ in batch]
         try:
-            found = self._counters.compute(bundle.name, len(texts), lambda: answers(bundle, texts))
+            own = self._counters.compute(bundle.name, len(texts), lambda: answers(bundle, texts))
         except Exception as error:  # noqa: BLE001 - counted; it must not end the thread
             LOG.debug("The shadow failed: %s.", type(error).__name__)
             return
-        pairs = list(zip(batch, found, strict=True))
+        pairs = list(zip(batch, own, strict=True))
         differing = sum(
             ours.prediction.label != given.prediction.label for (_, given), ours in pairs
         )

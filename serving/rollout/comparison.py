@@ -1,8 +1,8 @@
-"""What two models say of the same labelled texts, so that a worse one is told from a harder world.
+"""Compares two models on the same labelled texts, to tell a worse model from harder texts.
 
-Labels of before a release are of another world than those after it. So both models answer the texts
-that people labelled since then: the scrubbed ones of the ledger, each once, on a thread of its own
-that lets the service's answers go first.
+Texts from before a release may differ from those after it. Therefore both models answer the texts
+that people labelled since then: the scrubbed ones of the ledger, each once. A thread of its own
+computes the answers, and lets the service's answers go first.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Comparison:
 
 
 @dataclass
-class _Votes:
-    """What the texts say that one caller labelled."""
+class _CallerCounts:
+    """Counts of the texts that one caller labelled."""
 
     labels: int = 0
     right: int = 0
@@ -63,31 +63,32 @@ class _Votes:
         return self.other_right - self.both, self.right - self.both
 
 
-def counted(said: Iterable[tuple[str | None, bool, bool]]) -> Comparison:
+def counted(outcomes: Iterable[tuple[str | None, bool, bool]]) -> Comparison:
     """Counts texts.
 
     Args:
-        said: of each text, who labelled it (None: who may decide alone), and which model is right.
+        outcomes: of each text, the caller who labelled it (None: labels that may decide alone),
+            and for each model whether it is right.
     """
-    votes: dict[str | None, _Votes] = {None: _Votes()}
-    for caller, is_right, other_is_right in said:
-        one = votes.setdefault(caller, _Votes())
-        one.labels += 1
-        one.right += is_right
-        one.other_right += other_is_right
-        one.both += is_right and other_is_right
-    labels = sum(one.labels for one in votes.values())
-    right = sum(one.right for one in votes.values())
-    other_right = sum(one.other_right for one in votes.values())
-    callers = [one for caller, one in votes.items() if caller is not None]
+    by_caller: dict[str | None, _CallerCounts] = {None: _CallerCounts()}
+    for caller, is_right, other_is_right in outcomes:
+        counts = by_caller.setdefault(caller, _CallerCounts())
+        counts.labels += 1
+        counts.right += is_right
+        counts.other_right += other_is_right
+        counts.both += is_right and other_is_right
+    labels = sum(counts.labels for counts in by_caller.values())
+    right = sum(counts.right for counts in by_caller.values())
+    other_right = sum(counts.other_right for counts in by_caller.values())
+    callers = [counts for caller, counts in by_caller.items() if caller is not None]
     return Comparison(
         labels,
         right,
         other_right,
-        log_evidence_of_callers(votes[None].pairs, [one.pairs for one in callers]),
+        log_evidence_of_callers(by_caller[None].pairs, [counts.pairs for counts in callers]),
         any(
-            2 * (other_right - one.other_right) > labels - one.labels
-            for one in (_Votes(), *callers)
+            2 * (other_right - counts.other_right) > labels - counts.labels
+            for counts in (_CallerCounts(), *callers)
         ),
     )
 

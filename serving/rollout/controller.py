@@ -90,9 +90,9 @@ class RolloutController:
             return
         trial = self._challenger.current
         served = [self._models.current, trial.served if trial is not None else None]
-        for one in served:
-            if one is not None:
-                self._probe(one)
+        for model in served:
+            if model is not None:
+                self._probe(model)
         trials.observe(self._ledger, counts, now)
         trials.add_shadows(self._ledger, shadows)
         if challenge is not None and running:
@@ -192,14 +192,14 @@ class RolloutController:
         )
 
     def _run(self) -> None:
-        said = ""
+        logged = ""
         while not self._stop.wait(self._limits.report_seconds):
             try:
                 self.look()
-                said = ""
+                logged = ""
             except NewsloopError as error:
-                if str(error) != said:
-                    said = str(error)
+                if str(error) != logged:
+                    logged = str(error)
                     LOG.error("Nothing can be judged: %s", error)
             except Exception as error:  # noqa: BLE001 - the service must outlive any surprise here
                 LOG.error("Watching gave %s: %s", type(error).__name__, error)

@@ -1,4 +1,4 @@
-"""Counts what each bundle does here, until the rollout controller takes it to the ledger."""
+"""Counts of each bundle in this service, until the rollout controller writes them to the ledger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serving.models.predictions import Answer
 
 
 class Counters:
-    """Safe to share between threads.
+    """Counters by bundle; safe to share between threads.
 
     Args:
         slow_ms: milliseconds to compute `max_batch` texts: from there on a batch is slow.
@@ -29,30 +29,30 @@ class Counters:
     def compute(
         self, bundle: str, count: int, work: Callable[[], Sequence[Answer]], *, probe: bool = False
     ) -> Sequence[Answer]:
-        """What `work` gives for `count` texts; counted, and so is what it raises.
+        """Calls `work` for `count` texts, and counts its answers or its exception.
 
         Args:
-            probe: nobody asked for it: its texts do not count.
+            probe: the texts are no client's; they do not count.
         """
         started = self._clock()
         try:
-            found = work()
+            output = work()
         except Exception:
             self.add(bundle, Counts(batches=1, errors=1))
             raise
         allowed = self._slow * max(1.0, count / self._max_batch)
         slow = int(self._clock() - started > allowed)
-        texts = 0 if probe else len(found)
-        confidence = 0.0 if probe else sum(answer.prediction.confidence for answer in found)
+        texts = 0 if probe else len(output)
+        confidence = 0.0 if probe else sum(answer.prediction.confidence for answer in output)
         self.add(bundle, Counts(1, 0, slow, texts, confidence))
-        return found
+        return output
 
     def add(self, bundle: str, counts: Counts) -> None:
         with self._lock:
             self._counts[bundle] = self._counts.get(bundle, Counts()) + counts
 
     def take(self) -> dict[str, Counts]:
-        """All counts since this was called last, by bundle."""
+        """Returns all counts since the last call, by bundle."""
         with self._lock:
             taken, self._counts = self._counts, {}
         return taken

@@ -50,8 +50,8 @@ def log_evidence(lost: Any, won: Any) -> Array:
     # betaincc(a, b, 1/2): the part of Beta(a, b) above 1/2.
     with np.errstate(divide="ignore"):  # so many won that nothing is left of the stake
         above = np.log(betaincc(a, b, 0.5)) - np.log(betaincc(_A, _B, 0.5))
-    found: Array = (lost + won) * np.log(2) + betaln(a, b) - betaln(_A, _B) + above
-    return found
+    evidence: Array = (lost + won) * np.log(2) + betaln(a, b) - betaln(_A, _B) + above
+    return evidence
 
 
 def log_evidence_of_callers(alone: tuple[int, int], others: Sequence[tuple[int, int]]) -> float:
@@ -73,11 +73,11 @@ def log_evidence_of_callers(alone: tuple[int, int], others: Sequence[tuple[int, 
     total = np.sum([alone, *others], axis=0)  # (2,)
     kinds, counts = np.unique(np.asarray(others), axis=0, return_counts=True)  # (K, 2), (K,)
     left = total - kinds  # (K, 2) without one caller of that kind
-    found = log_evidence(left[:, 0], left[:, 1])  # (K,)
+    evidence = log_evidence(left[:, 0], left[:, 1])  # (K,)
     if len(others) > 1:
         without_two = np.maximum(left[:, None] - kinds[None], 0)  # (K, K, 2)
         weights = (counts - np.eye(len(kinds))) / (len(others) - 1)  # (K, K)
         pairs = log_evidence(without_two[..., 0], without_two[..., 1])
         hidden = logsumexp(pairs, b=weights, axis=1)
-        found = np.logaddexp(found, hidden) - np.log(2)
-    return float(found.min())
+        evidence = np.logaddexp(evidence, hidden) - np.log(2)
+    return float(evidence.min())

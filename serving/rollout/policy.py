@@ -1,4 +1,4 @@
-"""Whether a version on trial has failed, has passed, or needs more time. Absent counts fail.
+"""Verdict on a version on trial: failed, passed, or wait. Absent counts fail.
 
 Errors and slow batches are judged by themselves; confidence and labels beside the champion of the
 same time; accuracy beside what the other model says of the same texts.
@@ -23,7 +23,7 @@ class RolloutVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a version on trial.
+    """Evidence on a version on trial.
 
     Attributes:
         ours: its counts; other: the champion's of the same time.
@@ -42,9 +42,9 @@ class Evidence:
 
 
 def judge(evidence: Evidence, limits: Challenger, seconds: float) -> tuple[RolloutVerdict, str]:
-    """The verdict after a step of `seconds`, and its reason."""
-    if found := faults(evidence, limits):
-        return RolloutVerdict.FAILED, "; ".join(found)
+    """Returns the verdict after a step of `seconds`, and its reason."""
+    if reasons := faults(evidence, limits):
+        return RolloutVerdict.FAILED, "; ".join(reasons)
     done = evidence.ours.compared if evidence.shadow else evidence.ours.texts
     if evidence.seconds < seconds or done < limits.min_texts:
         return RolloutVerdict.WAIT, (
@@ -54,41 +54,41 @@ def judge(evidence: Evidence, limits: Challenger, seconds: float) -> tuple[Rollo
 
 
 def faults(evidence: Evidence, limits: Challenger) -> list[str]:
-    """What speaks against it, each in a few words."""
+    """Lists the reasons against the version, each in a few words."""
     ours, other = evidence.ours, evidence.other
-    found = []
+    reasons = []
     if evidence.silent_seconds > limits.absent_seconds:
-        found.append(f"no metrics for {evidence.silent_seconds:.0f} s")
+        reasons.append(f"no metrics for {evidence.silent_seconds:.0f} s")
     for name, count, share in (
         ("errors", ours.errors, limits.max_error_share),
         ("slow", ours.slow, limits.max_slow_share),
     ):
         if count >= limits.min_failures and count > share * ours.batches:
-            found.append(f"{name}: {count} of {ours.batches} batches")
+            reasons.append(f"{name}: {count} of {ours.batches} batches")
     drop = other.mean_confidence - ours.mean_confidence
     if min(ours.texts, other.texts) >= limits.min_texts and drop > limits.max_confidence_drop:
-        found.append(
+        reasons.append(
             f"confidence {ours.mean_confidence:.3f}, the champion's {other.mean_confidence:.3f}"
         )
     if (
         ours.compared >= limits.min_texts
         and ours.disagreed > limits.max_disagreement * ours.compared
     ):
-        found.append(f"another label than the champion's: {ours.disagreed} of {ours.compared}")
+        reasons.append(f"another label than the champion's: {ours.disagreed} of {ours.compared}")
     labelled = evidence.labelled
     if less_accurate(labelled, limits):
-        found.append(
+        reasons.append(
             f"accuracy {labelled.right} of {labelled.labels} labelled texts, the other's "
             f"{labelled.other_right} of the same"
         )
-    return found
+    return reasons
 
 
 def less_accurate(labelled: Comparison, limits: Challenger) -> bool:
-    """The verdict of the paired test; see serving/rollout/paired_test.py.
+    """Returns the verdict of the paired test; see serving/rollout/paired_test.py.
 
-    Where the other model is wrong on most of the texts, too, going back helps nobody: the world has
-    moved, or people label only what is wrong.
+    A rollback does not help where the other model is wrong on most of the texts, too: the inputs
+    have drifted, or people label wrong answers only.
     """
     return (
         labelled.labels >= limits.min_labels

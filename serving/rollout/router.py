@@ -1,4 +1,4 @@
-"""Who answers a request: the champion, or for a share of the callers the challenger."""
+"""Router of requests: to the champion, or for a share of the callers to the challenger."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ LOG = logging.getLogger("newsloop.serving")
 
 
 class Models(Protocol):
-    """What a ChampionWatcher is, and a Pinned."""
+    """Protocol of ChampionWatcher and of Pinned."""
 
     current: Served | None
 
 
 class Router:
-    """Answers requests; a batch is computed by one model, which the answer names.
+    """Routes requests; one model computes a batch, and the answer names it.
 
-    A canary's client never suffers: when the challenger fails, or takes longer than it may, the
-    champion answers instead.
+    The champion answers instead when the challenger of a canary fails or exceeds its time limit.
 
     Args:
         models: whose `current` is the champion.
@@ -75,7 +74,7 @@ class Router:
     async def answer(
         self, texts: Sequence[str], caller: str | None = None
     ) -> tuple[Served, Sequence[Answer]]:
-        """The model that answered, and its answers.
+        """Returns the model that answered, and its answers.
 
         Args:
             caller: the id of its key; None: the texts decide whether a canary answers.
@@ -95,9 +94,9 @@ class Router:
         if trial is None or self.challenger is None:
             return await self._first.answer(texts)
         if trial.challenge.share and trial.answers_to(caller or "\n".join(texts)):
-            found = await self._canary(texts, trial.served.bundle.name)
-            if found is not None:
-                return found
+            answered = await self._canary(texts, trial.served.bundle.name)
+            if answered is not None:
+                return answered
         served, given = await self._first.answer(texts)
         self.challenger.offer(texts, given)
         return served, given
@@ -105,7 +104,7 @@ class Router:
     async def _canary(
         self, texts: Sequence[str], bundle: str
     ) -> tuple[Served, Sequence[Answer]] | None:
-        """The challenger's answer; None where it failed or was too slow, which is counted."""
+        """Returns the challenger's answers; None, and a count, where it failed or was too slow."""
         try:
             async with asyncio.timeout(self._limits.challenger.patience_ms / 1000):
                 return await self._second.answer(texts)
@@ -129,5 +128,5 @@ class Router:
     def _compute(self, served: Served, texts: list[str]) -> tuple[Served, Sequence[Answer]]:
         name, count = served.bundle.name, len(texts)
         with self._metrics.stage("compute"):
-            found = self._counters.compute(name, count, lambda: answers(served.bundle, texts))
-        return served, found
+            computed = self._counters.compute(name, count, lambda: answers(served.bundle, texts))
+        return served, computed

@@ -7,6 +7,7 @@ tests/unit/stages/test_gate.py.
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -22,12 +23,13 @@ from benchmarks.operations import gate_simulation
 from components import gate
 from components.core import bundle, params
 from components.core import ledger as ledgers
-from components.core.errors import BundleError
+from components.core.errors import BundleError, StackError
 from components.core.ledger import Ledger
 from components.core.paths import Paths
 from components.core.runtime import long_running
 from components.gate.checks import rehearsed
 from flows import rehearsal, stack
+from serving import status
 from tests import judged
 
 SETTINGS = params.load(Path(__file__).parents[2] / "params.yaml").gate
@@ -155,6 +157,60 @@ def save_nan(folder: Path, classes: int) -> None:
 
     module = Nan()
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.predict})
+
+
+def test_a_service_that_is_not_ready_in_time_says_nothing_about_the_candidate(
+    case: judged.Case,
+) -> None:
+    """Neither does one that the machine ends; the next run rehearses again."""
+    asked = case.params.gate.model_copy(update={"rehearsal_seconds": 0.01})
+    hurried = case.params.model_copy(update={"gate": asked})
+    found = rehearsal.run(hurried, case.paths, case.candidate)
+    assert found.problem is None
+    assert found.undecided is not None
+    assert "within 0.01 s (gate.rehearsal_seconds)" in found.undecided
+    decision = decided(case)
+    assert (decision.verdict, decision.reasons) == ("cannot say", [found.undecided])
+    assert not gate.stood(case.params, case.paths, case.candidate)
+    assert not list(case.paths.home.glob("rehearsal-*"))
+    (case.paths.rehearsals / f"{case.candidate}.json").unlink()
+
+
+def test_a_service_that_ends_or_stops_answering_says_nothing_about_the_candidate(
+    tmp_path: Path,
+) -> None:
+    scene = Paths(tmp_path, tmp_path)
+    scene.logs.mkdir()
+    (scene.logs / f"{stack.SERVICE}.log").write_text("Killed\n")
+    with (
+        httpx.Client(base_url="http://127.0.0.1:1") as http,
+        pytest.raises(StackError, match="to run, it ended: Killed"),
+    ):
+        rehearsal.wait(scene, http, 9)
+    state = status.Status(status.Code.NO_MEMORY, "There was no memory.", "x")
+    status.writer(scene.home / "status.json")(state)
+    with httpx.Client() as http, pytest.raises(StackError, match="There was no memory"):
+        rehearsal.wait(scene, http, 9)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "no memory left"),
+        (OSError(errno.ENOSPC, "No space left on device"), "make room on it"),
+        (StackError("The port is taken."), "The port is taken"),
+    ],
+)
+def test_a_machine_that_cannot_rehearse_says_nothing_about_the_candidate(
+    case: judged.Case, error: Exception, words: str
+) -> None:
+    def fails(*_: object) -> rehearsal.Found:
+        raise error
+
+    found = rehearsal.run(case.params, case.paths, case.candidate, fails)
+    assert found.problem is None
+    assert words in (found.undecided or "")
+    (case.paths.rehearsals / f"{case.candidate}.json").unlink()
 
 
 GOLDEN = [{"text": word, "predicted": "a", "confidence": 0.9} for word in ("one", "two", "three")]

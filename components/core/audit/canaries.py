@@ -100,13 +100,13 @@ class Canaries:
             return
         matches: list[tuple[int, int]] = []  # (number of the form, end)
 
-        def take(id_: int, start: int, end: int, flags: int, context: object) -> None:
+        def take(form_number: int, start: int, end: int, flags: int, context: object) -> None:
             del start, flags, context
-            matches.append((id_, end))
+            matches.append((form_number, end))
 
         self._database.scan(content, match_event_handler=take)
-        for id_, end in matches:
-            form, name = self._forms[id_]
+        for form_number, end in matches:
+            form, name = self._forms[form_number]
             start = end - len(form)
             if end > after and (not self._whole_words or _stands_alone(content, start, end)):
                 yield start, name

@@ -31,8 +31,8 @@ def save_model(
     """Writes a model in each format that supports it; see `Trained` for the arguments."""
     trained = Trained(network, encoder, centre, directions, calibration)
     folder.mkdir(parents=True, exist_ok=True)
-    for format_ in runtimes.FORMATS:
-        format_.save(folder, trained)
+    for model_format in runtimes.FORMATS:
+        model_format.save(folder, trained)
 
 
 def write(folder: Path, facts: Mapping[str, Any], reference: pl.DataFrame, key_folder: Path) -> str:

@@ -233,7 +233,7 @@ class Ledger:
         return champion
 
     def deployments(self, limit: int | None = None) -> list[Champion]:
-        """Who served when, the newest first."""
+        """Lists the deployments, the newest first."""
         statement = (
             sa.select(
                 *[column for column in VERSIONS.c if column.name != "time"],
@@ -348,7 +348,7 @@ class Ledger:
             return connection.execute(last).scalar() or 0
 
     def feedback_without_text(self, until: int) -> int:
-        """How many labels with sequence number <= `until` have no text (any more) to learn from."""
+        """Counts the labels with sequence number <= `until` that have no text to learn from."""
         statement = (
             sa.select(sa.func.count().label("n"))
             .select_from(LABELS)
@@ -375,7 +375,7 @@ class Ledger:
         )
 
     def count_labels(self, after: int) -> int:
-        """How many labels came after the sequence number `after`."""
+        """Counts the labels after the sequence number `after`."""
         statement = sa.select(sa.func.count().label("n")).where(LABELS.c.seq > after)
         return int(self.query(statement)[0]["n"])
 

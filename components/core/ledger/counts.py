@@ -1,4 +1,4 @@
-"""What is counted of a bundle that answers or is tried."""
+"""Counters of a bundle that answers or is on trial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the governor, the alerts and the operator's page read from the ledger, and write there."""
+"""Queries and records of the governor, the alerts and the operator's page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from components.core.ledger.verdicts import (
     RunOutcome,
 )
 
-FAILED = (RunOutcome.REFUSED, RunOutcome.FAILED, RunOutcome.CRASHED)
+FAILED = (RunOutcome.REFUSED, RunOutcome.FAILED, RunOutcome.CRASHED, RunOutcome.CANNOT_SAY)
 GOOD = (RunOutcome.RELEASED, RunOutcome.KEPT, RunOutcome.UNCHANGED)
 MONTH = timedelta(days=30)
 _RECENT_WINDOWS = 50  # two days of hourly ones
@@ -55,9 +55,9 @@ def open_request(
 
 
 def moved(ledger: Ledger, bundle: str, limit: int) -> tuple[bool, ...]:
-    """Whether the world had moved in the newest windows of `bundle` that could be judged.
+    """Returns for each of the newest judged windows of `bundle` whether its inputs had moved.
 
-    Of windows that are long past nothing is asked any more.
+    Only recent windows are read.
     """
     rows = ledger.query(
         sa.select(DECISIONS.c.details)
@@ -66,23 +66,23 @@ def moved(ledger: Ledger, bundle: str, limit: int) -> tuple[bool, ...]:
         .order_by(DECISIONS.c.seq.desc())
         .limit(_RECENT_WINDOWS)
     )
-    found = [row["details"].get("world_moved") for row in rows]
-    return tuple([one for one in found if one is not None][:limit])
+    flags = [row["details"].get("world_moved") for row in rows]
+    return tuple([flag for flag in flags if flag is not None][:limit])
 
 
 def failures(ledger: Ledger) -> tuple[datetime, ...]:
-    """When the retrainings failed since the last good one or a closed circuit, newest first."""
+    """Returns the times of failures since the last good run or closed circuit, newest first."""
     closed = ledger.decisions(DecisionKind.CIRCUIT, CircuitVerdict.CLOSED)
     ended = sa.select(OUTCOMES.c.time, OUTCOMES.c.outcome).order_by(OUTCOMES.c.seq.desc())
     if closed:
         ended = ended.where(OUTCOMES.c.time > closed[0]["time"])
-    found: list[datetime] = []
+    times: list[datetime] = []
     for row in ledger.query(ended.limit(_RECENT_OUTCOMES)):
         if row["outcome"] in GOOD:
             break
         if row["outcome"] in FAILED:
-            found.append(row["time"])
-    return tuple(found)
+            times.append(row["time"])
+    return tuple(times)
 
 
 def end(
@@ -109,7 +109,7 @@ def unfinished(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def last_taken_up(ledger: Ledger) -> datetime | None:
-    """When a run last took up a decision, UTC."""
+    """Returns the time at which a run last claimed a decision, UTC."""
     rows = ledger.query(sa.select(RUNS.c.time).order_by(RUNS.c.seq.desc()).limit(1))
     return rows[0]["time"] if rows else None
 
@@ -166,10 +166,10 @@ def untold(ledger: Ledger, limit: int = 100) -> list[dict[str, Any]]:
     return ledger.query(sa.select(ALERTS).where(where).order_by(ALERTS.c.seq).limit(limit))
 
 
-def mark_alerts(ledger: Ledger, seqs: Sequence[int], told: AlertDelivery) -> None:
+def mark_alerts(ledger: Ledger, seqs: Sequence[int], delivery: AlertDelivery) -> None:
     if seqs:
         where = ALERTS.c.seq.in_(list(seqs))
-        ledger.execute(sa.update(ALERTS).where(where).values(told=told))
+        ledger.execute(sa.update(ALERTS).where(where).values(told=delivery))
 
 
 def setbacks(ledger: Ledger, since: datetime) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Who served when, the way back, and what a prediction was made by.
+"""Deployment history, rollback, and the version behind a prediction.
 
 Deployments are a pile that is never taken apart: a release or a promotion lays a row on it, a way
 back lays a row that names, by `returns_to`, an earlier one that stands again. What is below that
@@ -35,7 +35,7 @@ def at(ledger: Ledger, time: datetime) -> dict[str, Any] | None:
 
 
 def served(rows: list[dict[str, Any]], version: int) -> list[dict[str, Any]]:
-    """When a version served: `from`, `until` (None: still) and `reason`, the oldest first.
+    """Lists the periods of a version: `from`, `until` (None: still), `reason`; the oldest first.
 
     Args:
         rows: as `history` gives them.
@@ -57,11 +57,11 @@ def earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     by_seq = {row["seq"]: row for row in rows}
     stands = {row["seq"]: row["returns_to"] or row["seq"] for row in rows}
     before = dict(zip(list(stands)[1:], stands.values(), strict=False))
-    found = []
-    place: int | None = stands[rows[-1]["seq"]]
-    while place := before.get(place):  # what stood when that one was laid
-        found.append(by_seq[place])
-    return found
+    deployments = []
+    seq: int | None = stands[rows[-1]["seq"]]
+    while seq := before.get(seq):  # what stood when that one was laid
+        deployments.append(by_seq[seq])
+    return deployments
 
 
 def roll_back(
@@ -115,10 +115,10 @@ def _way_back(rows: list[dict[str, Any]], retired: set[int], version: int | None
     choices = [row for row in earlier(rows) if row["version"] not in gone]
     fitting = [row for row in choices if version in (None, row["version"])]
     if not fitting:
-        wanted = "a version" if version is None else f"v{version}"
+        expected = "a version" if version is None else f"v{version}"
         known = version_names.listed(dict.fromkeys(row["version"] for row in choices))
         raise NoWayBack(
-            f"Expected {wanted} before {rows[-1]['tag']} to go back to, there is "
+            f"Expected {expected} before {rows[-1]['tag']} to go back to, there is "
             f"{'only ' + known if choices else 'none'}. `newsloop models` lists what was "
             "released; `newsloop promote` makes any of them the champion."
         )
@@ -127,8 +127,8 @@ def _way_back(rows: list[dict[str, Any]], retired: set[int], version: int | None
 
 def prediction(ledger: Ledger, prediction_id: str) -> dict[str, Any] | None:
     """An answer of the service by its id, without its text; None if there is none."""
-    found = ledger.query(sa.select(PREDICTIONS).where(PREDICTIONS.c.id == prediction_id))
-    return found[0] if found else None
+    rows = ledger.query(sa.select(PREDICTIONS).where(PREDICTIONS.c.id == prediction_id))
+    return rows[0] if rows else None
 
 
 def released(ledger: Ledger, name: str) -> dict[str, Any]:
@@ -149,5 +149,5 @@ def released(ledger: Ledger, name: str) -> dict[str, Any]:
 
 def version_of(ledger: Ledger, bundle: str) -> dict[str, Any] | None:
     """The version that released this bundle; None if none did."""
-    found = ledger.query(sa.select(VERSIONS).where(VERSIONS.c.bundle == bundle))
-    return found[0] if found else None
+    rows = ledger.query(sa.select(VERSIONS).where(VERSIONS.c.bundle == bundle))
+    return rows[0] if rows else None

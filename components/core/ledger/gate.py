@@ -1,4 +1,4 @@
-"""What the gate asks the ledger."""
+"""Queries of the gate."""
 
 from __future__ import annotations
 

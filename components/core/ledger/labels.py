@@ -69,9 +69,9 @@ def set_aside(ledger: Ledger, seqs: Sequence[int], why: Why, now: datetime) -> i
     with ledger.sole_writer(LABELS) as connection:
         for part in _parts(seqs):
             there = LABELS.c.seq.in_(part)
-            found = sa.select(*LABELS.c, sa.literal(why), sa.literal(now, SET_ASIDE.c.since.type))
+            moved = sa.select(*LABELS.c, sa.literal(why), sa.literal(now, SET_ASIDE.c.since.type))
             connection.execute(
-                sa.insert(SET_ASIDE).from_select([*names, "why", "since"], found.where(there))
+                sa.insert(SET_ASIDE).from_select([*names, "why", "since"], moved.where(there))
             )
             count += connection.execute(sa.delete(LABELS).where(there)).rowcount
     return count
@@ -104,15 +104,15 @@ def withdraw_suspects(ledger: Ledger, seqs: Sequence[int]) -> int:
 
 def texts(ledger: Ledger, predictions: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Prediction -> `text` (scrubbed; None: there is none) and `predicted`, the model's label."""
-    found: dict[str, dict[str, Any]] = {}
+    rows_by_id: dict[str, dict[str, Any]] = {}
     for part in _parts(predictions):
         rows = ledger.query(
             sa.select(PREDICTIONS.c.id, PREDICTIONS.c.label.label("predicted"), TEXTS.c.text)
             .join(TEXTS, TEXTS.c.prediction_id == PREDICTIONS.c.id, isouter=True)
             .where(PREDICTIONS.c.id.in_(part))
         )
-        found |= {row["id"]: row for row in rows}
-    return found
+        rows_by_id |= {row["id"]: row for row in rows}
+    return rows_by_id
 
 
 def learnable(ledger: Ledger, until: int | None = None) -> list[dict[str, Any]]:
@@ -140,12 +140,12 @@ def newest_of_each(rows: Sequence[dict[str, Any]], most: int) -> list[dict[str, 
     [1, 2, 3, 4]
     """
     counts: Counter[str] = Counter()
-    kept = []
+    newest = []
     for row in reversed(rows):
         counts[row["caller"]] += 1
         if row["caller"] is None or counts[row["caller"]] <= most:
-            kept.append(row)
-    return kept[::-1]
+            newest.append(row)
+    return newest[::-1]
 
 
 def learned_by(ledger: Ledger, seqs: Sequence[int]) -> dict[str, int]:

@@ -41,13 +41,13 @@ def find(ledger: Ledger, texts: Iterable[str], predictions: Iterable[str]) -> li
 
     Only those count whose text is still there.
     """
-    found: set[str] = set()
+    prediction_ids: set[str] = set()
     for column, values in ((TEXTS.c.text, texts), (TEXTS.c.prediction_id, predictions)):
         for part in _parts(sorted(set(values))):
             there = sa.and_(column.in_(part), TEXTS.c.text.is_not(None))
             rows = ledger.query(sa.select(TEXTS.c.prediction_id).where(there))
-            found.update(row["prediction_id"] for row in rows)
-    return sorted(found)
+            prediction_ids.update(row["prediction_id"] for row in rows)
+    return sorted(prediction_ids)
 
 
 def forget(ledger: Ledger, predictions: Sequence[str]) -> int:
@@ -109,7 +109,7 @@ def expire(
     if dry_run:
         runs = runs.where(sa.or_(RUNS.c.time >= rows, RUNS.c.flow_run.not_in(ended)))
     last_window = sa.select(sa.func.max(WINDOWS.c.seq)).group_by(WINDOWS.c.bundle)
-    for table, where in (
+    for table, there in (
         (LABELS, sa.and_(LABELS.c.prediction_id.in_(gone), LABELS.c.seq != newest)),
         (SET_ASIDE, SET_ASIDE.c.prediction_id.in_(gone)),
         (TEXTS, sa.and_(TEXTS.c.prediction_id.in_(gone), sa.not_(has_label))),
@@ -129,16 +129,15 @@ def expire(
         (OUTCOMES, sa.and_(OUTCOMES.c.time < rows, OUTCOMES.c.flow_run.not_in(runs))),
         (ALERTS, ALERTS.c.time < rows),
     ):
-        there = where
-        change_ = sa.delete(table).where(there)
-        found = _count(ledger, table, there) if dry_run else ledger.execute(change_)
+        deletion = sa.delete(table).where(there)
+        count = _count(ledger, table, there) if dry_run else ledger.execute(deletion)
         if table not in (TEXTS, SET_ASIDE, SHADOWS, OBSERVATIONS, RUNS):
-            counts[table.name] = found
+            counts[table.name] = count
     return counts
 
 
 def masked(ledger: Ledger) -> dict[str, int]:
-    """How often the service masked what, by the placeholders in the texts that it kept."""
+    """Counts the service's masks by kind, from the placeholders in its texts."""
     counts: Counter[str] = Counter()
     for row in ledger.query(sa.select(TEXTS.c.text).where(TEXTS.c.text.like("%<%>%"))):
         counts.update(_PLACEHOLDER.findall(str(row["text"])))

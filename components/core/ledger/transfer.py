@@ -57,7 +57,7 @@ def copy(
         if writing.dialect.name == "postgresql" and counts[SET_ASIDE.name]:
             # A label that is taken back has its number again, which no other may have meanwhile.
             last = [sa.func.coalesce(sa.func.max(t.c.seq), 0) for t in (LABELS, SET_ASIDE)]
-            highest = [sa.select(one).scalar_subquery() for one in last]
+            highest = [sa.select(statement).scalar_subquery() for statement in last]
             counter = sa.func.pg_get_serial_sequence(LABELS.name, "seq")
             writing.execute(sa.select(sa.func.setval(counter, sa.func.greatest(*highest))))
     return counts

@@ -47,7 +47,7 @@ class LabelledText:
 
 @dataclass(frozen=True)
 class Challenge:
-    """How a trial stands.
+    """State of a trial.
 
     Attributes:
         id: 32 hexadecimal digits.
@@ -82,12 +82,12 @@ class Challenge:
 
 def newest(ledger: Ledger) -> Challenge | None:
     """The trial that began last, running or over."""
-    found = history(ledger, 1)
-    return found[0] if found else None
+    trials = history(ledger, 1)
+    return trials[0] if trials else None
 
 
 def history(ledger: Ledger, limit: int) -> list[Challenge]:
-    """What became of trials, the newest first."""
+    """Lists the events of all trials, the newest first."""
     named = [column for column in CHALLENGES.c if column.name not in ("seq", "challenge")]
     rows = ledger.query(
         sa.select(CHALLENGES.c.challenge.label("id"), *named, VERSIONS.c.tag)
@@ -159,7 +159,9 @@ def go_on(
 
 def observe(ledger: Ledger, counts: dict[str, Counts], now: datetime) -> None:
     """Keeps what was counted, by bundle."""
-    rows = [{"time": now, "bundle": bundle, **asdict(one)} for bundle, one in counts.items()]
+    rows = [
+        {"time": now, "bundle": bundle, **asdict(counted)} for bundle, counted in counts.items()
+    ]
     ledger.insert(OBSERVATIONS, rows)
 
 
@@ -177,9 +179,9 @@ def observed(ledger: Ledger, bundle: str, since: datetime) -> tuple[Counts, date
 
 
 def labelled(ledger: Ledger, bundle: str, since: datetime | None = None) -> tuple[int, int]:
-    """How many answers of `bundle` people called right, of how many they labelled.
+    """Counts the labelled answers of `bundle`: (right, all).
 
-    An answer counts whether it was given or was a shadow's; people's last word counts.
+    Answers of a shadow count too. The last label of a prediction counts.
     """
     last = last_labels()
     given = sa.select(PREDICTIONS.c.id, PREDICTIONS.c.label).where(PREDICTIONS.c.bundle == bundle)

@@ -20,6 +20,7 @@ class GateVerdict(StrEnum):
     KEEP = "keep"  # the champion
     REFUSE = "refuse"
     UNCHANGED = "unchanged"
+    CANNOT_SAY = "cannot say"  # the rehearsal had no result
 
 
 class GovernorVerdict(StrEnum):
@@ -53,6 +54,7 @@ class RunOutcome(StrEnum):
     MERGED = "merged"  # another run did or does this one's work
     HELD_BACK = "held back"  # the governor said wait to a schedule
     INTERRUPTED = "interrupted"  # by a person
+    CANNOT_SAY = "cannot say"  # the rehearsal had no result
 
 
 class TrialEvent(StrEnum):

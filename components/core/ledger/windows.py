@@ -1,4 +1,4 @@
-"""What monitoring asks the ledger."""
+"""Queries of monitoring."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def judged_until(ledger: Ledger, bundle: str) -> int:
 
 
 def last_with(ledger: Ledger, bundle: str, *verdicts: WindowFinding) -> int:
-    """Where the last window of `bundle` with one of these verdicts ends; 0 if there is none."""
+    """Returns the end of the last window of `bundle` with one of these verdicts; 0: none."""
     last = sa.select(sa.func.max(WINDOWS.c.until).label("seq")).where(
         WINDOWS.c.bundle == bundle, WINDOWS.c.verdict.in_(verdicts)
     )
@@ -40,12 +40,12 @@ def last_with(ledger: Ledger, bundle: str, *verdicts: WindowFinding) -> int:
 
 def spans(ledger: Ledger, bundle: str, verdict: WindowFinding) -> list[tuple[int, int]]:
     """(after, until] of each window of `bundle` with this verdict, as sequence numbers, rising."""
-    found = (
+    statement = (
         sa.select(WINDOWS.c.after, WINDOWS.c.until)
         .where(WINDOWS.c.bundle == bundle, WINDOWS.c.verdict == verdict)
         .order_by(WINDOWS.c.after)
     )
-    return [(row["after"], row["until"]) for row in ledger.query(found)]
+    return [(row["after"], row["until"]) for row in ledger.query(statement)]
 
 
 class Sampled(NamedTuple):
@@ -112,8 +112,8 @@ def counts(
     columns: list[sa.ColumnElement[Any]] = [later.label("later"), sa.func.count().label("n")]
     counted = sa.select(*columns).where(_new(bundle, after, source)).group_by(later)
     rows = ledger.query(counted)
-    found = {bool(row["later"]): int(row["n"]) for row in rows}
-    return {"within": found.get(False, 0), "later": found.get(True, 0)}
+    numbers = {bool(row["later"]): int(row["n"]) for row in rows}
+    return {"within": numbers.get(False, 0), "later": numbers.get(True, 0)}
 
 
 class TextCounts(NamedTuple):
@@ -176,7 +176,7 @@ def _text_counts(ledger: Ledger, where: sa.ColumnElement[bool]) -> TextCounts:
 
 def texts(ledger: Ledger, seqs: Sequence[int]) -> list[dict[str, Any]]:
     """`seq`, `id`, `text` (scrubbed), `source` of these predictions, in the order of `seqs`."""
-    found: dict[int, dict[str, Any]] = {}
+    rows_by_seq: dict[int, dict[str, Any]] = {}
     for part in _parts(seqs):
         rows = ledger.query(
             sa.select(
@@ -188,8 +188,8 @@ def texts(ledger: Ledger, seqs: Sequence[int]) -> list[dict[str, Any]]:
             .join(TEXTS, TEXTS.c.prediction_id == PREDICTIONS.c.id)
             .where(PREDICTIONS.c.seq.in_(part), TEXTS.c.text.is_not(None))
         )
-        found |= {row["seq"]: row for row in rows}
-    return [found[seq] for seq in seqs if seq in found]
+        rows_by_seq |= {row["seq"]: row for row in rows}
+    return [rows_by_seq[seq] for seq in seqs if seq in rows_by_seq]
 
 
 def spent(ledger: Ledger, since: datetime) -> float:
@@ -207,10 +207,10 @@ def usual_sources(ledger: Ledger, bundle: str, windows: int) -> dict[str, int]:
         .order_by(WINDOWS.c.seq.desc())
         .limit(windows)
     )
-    found: Counter[str] = Counter()
+    sources: Counter[str] = Counter()
     for row in rows:
-        found.update(row["details"].get("sources") or {})
-    return dict(found)
+        sources.update(row["details"].get("sources") or {})
+    return dict(sources)
 
 
 def truths(ledger: Ledger, bundle: str, since: datetime) -> list[tuple[datetime, bool, str | None]]:

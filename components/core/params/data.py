@@ -138,7 +138,7 @@ class Ingest(Settings):
                     f"label {number} is no text for YAML, but {str(label).lower()}: put it in "
                     "quotes"
                 )
-            if isinstance(label, str) and not _is_name(label):
+            if isinstance(label, str) and not is_class_name(label):
                 raise ValueError(
                     f"label {number} must have 1 to {LONGEST_LABEL} characters, no line break or "
                     "other control character, and no space at its ends"
@@ -155,7 +155,8 @@ class Ingest(Settings):
         return self
 
 
-def _is_name(label: str) -> bool:
+def is_class_name(label: str) -> bool:
+    """Tests if `label` may be a class: printable, no space at its ends, not too long."""
     # Joiners (Cf) stay: Persian and Hindi words, and some emoji, need them.
     broken = {"Cc", "Cs", "Zl", "Zp"} & {unicodedata.category(character) for character in label}
     return 0 < len(label) <= LONGEST_LABEL and label.strip() == label and not broken
@@ -254,10 +255,10 @@ class Validate(Settings):
 class Split(Settings):
     """`split`: assignment of documents to the training, validation and test side."""
 
-    by: Literal["content", "time"] = Field(
+    by: Literal["content", "time", "column"] = Field(
         "content",
         description="content: by a hash of the text; time: the newest documents become the test "
-        "side",
+        "side; column: the source names the side, by `part` or `fixed_part` under ingest.sources",
     )
     validation_share: Annotated[float, Field(gt=0, lt=0.5)] = Field(
         0.15, description="share of the documents for early stopping and calibration"

@@ -17,15 +17,31 @@ from components.core.params.base import (
 class Gate(Settings):
     """`gate`: docs/release.md explains the rule."""
 
-    min_accuracy: Share = Field(0.95, description="accuracy on the test side")
-    min_macro_f1: Share = Field(0.94, description="macro F1 on the test side")
-    min_class_recall: Share = Field(0.85, description="recall of each class on the test side")
-    max_calibration_error: Share = Field(
-        0.05,
-        description="expected calibration error: mean distance between confidence and accuracy",
+    baselines: bool = Field(
+        True,
+        description="true: where no champion can be compared, the candidate must be proven better "
+        "than the majority class, and must not be worse than TF-IDF + LinearSVC by more than "
+        "`margin`; false: only the other checks count",
     )
-    min_behaviour: Share = Field(
-        0.9, description="share of behaviour tests that pass; checked if evaluate ran any"
+    min_accuracy: Share | None = Field(
+        None, description="floor of the accuracy on the test side; null: none"
+    )
+    min_macro_f1: Share | None = Field(
+        None, description="floor of macro F1 on the test side; null: none"
+    )
+    min_class_recall: Share | None = Field(
+        None, description="floor of the recall of each class on the test side; null: none"
+    )
+    max_calibration_error: Share | None = Field(
+        0.1,
+        description="expected calibration error: mean distance between confidence and accuracy; a "
+        "small test side may exceed it as far as a perfectly calibrated model would in 1 of 20 "
+        "cases; null: no limit",
+    )
+    min_behaviour: Share | None = Field(
+        None,
+        description="share of behaviour tests that pass, such as 0.9; checked if evaluate ran any; "
+        "null: no floor",
     )
     max_leaks: Annotated[int, Field(ge=0)] = Field(
         0, description="documents of the training data in which personal data remains"
@@ -40,7 +56,9 @@ class Gate(Settings):
         "not_worse: the candidate must be proven less than `margin` worse",
     )
     margin: Share = Field(
-        0.02, description="largest loss of accuracy and macro F1 that still counts as not worse"
+        0.02,
+        description="largest loss of accuracy and macro F1 that still counts as not worse, against "
+        "the champion and against the linear baseline",
     )
     level: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         0.95, description="confidence level of each proof"

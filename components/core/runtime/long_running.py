@@ -111,7 +111,7 @@ def members(folder: Path, name: str) -> list[psutil.Process]:
     if first is not None:
         with contextlib.suppress(psutil.NoSuchProcess):
             leader = psutil.Process(first.pid)
-            group = {one.pid: one for one in (leader, *leader.children(recursive=True))}
+            group = {process.pid: process for process in (leader, *leader.children(recursive=True))}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):  # it has ended, or is somebody else's
             if process.environ().get(MARK) == mark:
@@ -122,7 +122,7 @@ def members(folder: Path, name: str) -> list[psutil.Process]:
 
 def stopped(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
     """Those of the processes that a signal (SIGSTOP, SIGTSTP) holds up."""
-    return [one for one in processes if _status(one) == psutil.STATUS_STOPPED]
+    return [process for process in processes if _status(process) == psutil.STATUS_STOPPED]
 
 
 def wake(processes: Sequence[psutil.Process]) -> bool:

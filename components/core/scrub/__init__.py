@@ -146,7 +146,7 @@ class Scrubber:
     def _search_many(self, texts: Sequence[str]) -> list[tuple[list[Finding], str]]:
         """Returns the findings in each text, and its language if names are not searched in it."""
         try:
-            return self._found(texts)
+            return self._findings(texts)
         except Exception as error:  # noqa: BLE001 - any error: nothing passes
             # The message must not repeat the text, nor must the chained error in a log.
             raise ScrubError(
@@ -154,7 +154,7 @@ class Scrubber:
                 f"{type(error).__name__}. Nothing of them was kept."
             ) from None
 
-    def _found(self, texts: Sequence[str]) -> list[tuple[list[Finding], str]]:
+    def _findings(self, texts: Sequence[str]) -> list[tuple[list[Finding], str]]:
         normalized = [normalize(text) for text in texts]
         spans = [self._by_rules(plain.text) for plain in normalized]
         codes = [self._tagger_of(plain.text) for plain in normalized] if self._taggers else []

@@ -76,21 +76,21 @@ class ScrubCache:
     def get_many(self, texts: Sequence[str]) -> list[Scrubbed | None]:
         """`get` for each of `texts`, in one query."""
         keys = [self._key(text) for text in texts]
-        found: dict[bytes, tuple[str | None, str | None]] = {}
+        entries: dict[bytes, tuple[str | None, str | None]] = {}
         try:
             for i in range(0, len(keys), _MOST):
                 some = keys[i : i + _MOST]
                 marks = ",".join("?" * len(some))
                 query = f"SELECT key, text, facts FROM texts WHERE key IN ({marks})"  # noqa: S608
-                found |= {
+                entries |= {
                     key: (text, facts) for key, text, facts in self._database.execute(query, some)
                 }
         except sqlite3.Error as error:
             raise self._unusable(error) from error
-        if not found:
+        if not entries:
             return [None] * len(texts)
         return [
-            _restored(text, *found[key]) if key in found else None
+            _restored(text, *entries[key]) if key in entries else None
             for text, key in zip(texts, keys, strict=True)
         ]
 

@@ -107,7 +107,7 @@ def is_plain(name: str) -> bool:
     return _PLAIN.fullmatch(name) is not None or _HASHED.fullmatch(name) is not None
 
 
-def plain_id(id_: str, secret: bytes, known: frozenset[str] = frozenset()) -> str:
+def plain_id(document_id: str, secret: bytes, known: frozenset[str] = frozenset()) -> str:
     """`id_` itself if every part of it is plain, else its source and a keyed hash of it.
 
     Args:
@@ -120,12 +120,12 @@ def plain_id(id_: str, secret: bytes, known: frozenset[str] = frozenset()) -> st
     >>> plain_id("mine/ann@example.org", b"key").startswith("mine/anon-")
     True
     """
-    if _PLAIN_ID.fullmatch(id_):
-        return id_
-    source, _, name = id_.partition("/")
+    if _PLAIN_ID.fullmatch(document_id):
+        return document_id
+    source, _, name = document_id.partition("/")
     if all(part in known or is_plain(part) for part in name.split("/")):
-        return id_
-    return f"{source}/anon-{keyed(id_, secret)[:_LENGTH]}"
+        return document_id
+    return f"{source}/anon-{keyed(document_id, secret)[:_LENGTH]}"
 
 
 def plain_label(label: str | None, secret: bytes, known: frozenset[str]) -> str | None:

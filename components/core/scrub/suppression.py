@@ -71,7 +71,7 @@ class Subject:
         guess: Kind = "document" if "/" in key else "author"
         if pseudonyms.EMAIL.fullmatch(key):
             guess = "email"
-        chosen: Kind = next((one for one in KINDS if one == kind), guess)
+        chosen: Kind = next((listed for listed in KINDS if listed == kind), guess)
         if chosen == "email" and not pseudonyms.EMAIL.fullmatch(key):
             raise UsageError("Expected an address such as ann@example.org, got another text.")
         return cls(chosen, key)
@@ -105,7 +105,7 @@ class SuppressionFilter:
         pseudonym_key: bytes,
         labels: Iterable[str],
     ) -> None:
-        self._hashes = frozenset(hash_ for _, hash_ in subjects)
+        self._hashes = frozenset(subject_hash for _, subject_hash in subjects)
         self._by_email = any(kind == "email" for kind, _ in subjects)
         self._suppression_key, self._pseudonym_key = suppression_key, pseudonym_key
         self._labels = frozenset(labels)
@@ -118,8 +118,10 @@ class SuppressionFilter:
         Raises:
             DataError: as `read`.
         """
-        found = [(one["kind"], one["hash"]) for one in read(paths)["subjects"]]
-        return cls(found, keys.suppression_key(paths.keys), keys.pseudonym_key(paths.keys), labels)
+        subjects = [(entry["kind"], entry["hash"]) for entry in read(paths)["subjects"]]
+        return cls(
+            subjects, keys.suppression_key(paths.keys), keys.pseudonym_key(paths.keys), labels
+        )
 
     def admit(self, raw: D) -> D | None:
         """Returns `raw` with an id and a label that name nobody; None for an erased subject.
@@ -127,14 +129,14 @@ class SuppressionFilter:
         Args:
             raw: a named tuple with the fields of `Document`; its text is not changed.
         """
-        id_ = pseudonyms.plain_id(raw.id, self._pseudonym_key, self._labels)
-        if self._hashes and self._is_suppressed(raw, id_):
+        plain_id = pseudonyms.plain_id(raw.id, self._pseudonym_key, self._labels)
+        if self._hashes and self._is_suppressed(raw, plain_id):
             self.left_out += 1
             return None
         label = pseudonyms.plain_label(raw.label, self._pseudonym_key, self._labels)
-        if id_ == raw.id and label == raw.label:
+        if plain_id == raw.id and label == raw.label:
             return raw
-        replaced: D = raw._replace(id=id_, label=label)
+        replaced: D = raw._replace(id=plain_id, label=label)
         return replaced
 
     def admit_all(self, raws: Iterable[D]) -> Iterator[D]:
@@ -144,13 +146,13 @@ class SuppressionFilter:
             if admitted is not None:
                 yield admitted
 
-    def _is_suppressed(self, raw: Document, id_: str) -> bool:
-        subjects = [Subject("document", one) for one in {raw.id, id_}]
+    def _is_suppressed(self, raw: Document, plain_id: str) -> bool:
+        subjects = [Subject("document", document_id) for document_id in {raw.id, plain_id}]
         if raw.author is not None:
             subjects.append(Subject("author", raw.author))
         if self._by_email:
             named = f"{raw.author or ''}\n{raw.id}\n{raw.text}"
-            subjects += [Subject("email", one) for one in pseudonyms.emails(named)]
+            subjects += [Subject("email", address) for address in pseudonyms.emails(named)]
         return any(
             not self._hashes.isdisjoint(subject.hashes(self._suppression_key))
             for subject in subjects
@@ -181,25 +183,25 @@ def read(paths: Paths) -> dict[str, Any]:
     for file in (home_file(paths), pinned_file(paths.root)):
         if not file.exists():
             continue
-        found = tables.read_json(file)
+        stored = tables.read_json(file)
         try:
             entries = [
-                {k: str(one[k]) for k in ("kind", "hash", "time")} for one in found["subjects"]
+                {k: str(entry[k]) for k in ("kind", "hash", "time")} for entry in stored["subjects"]
             ]
-            rotations = max(rotations, int(found["rotations"]))
+            rotations = max(rotations, int(stored["rotations"]))
         except (TypeError, KeyError, ValueError) as error:
             raise DataError(
                 f"Expected {file} to be a list of erased subjects, got something else. Put it back "
                 "as git has it; nothing is taken in until then."
             ) from error
-        if entries and found.get("key") != ours:
+        if entries and stored.get("key") != ours:
             raise DataError(
                 f"Expected {file} to be made with the key {paths.keys / keys.SUPPRESSION}, it was "
                 "made with another one. Copy that key here from the machine where people were "
                 "erased; without it nobody can tell whom to leave out."
             )
-        subjects |= {one["hash"]: one for one in entries}
-    ordered = sorted(subjects.values(), key=lambda one: (one["time"], one["hash"]))
+        subjects |= {entry["hash"]: entry for entry in entries}
+    ordered = sorted(subjects.values(), key=lambda entry: (entry["time"], entry["hash"]))
     return {"key": ours if ordered else None, "rotations": rotations, "subjects": ordered}
 
 
@@ -221,10 +223,10 @@ def add(paths: Paths, subject: Subject, now: datetime) -> bool:
     """Adds `subject` to both files; returns True if it is new."""
     known = read(paths)
     secret = keys.suppression_key(paths.keys)
-    hash_ = subject.hash(secret)
-    new = hash_ not in {one["hash"] for one in known["subjects"]}
+    subject_hash = subject.hash(secret)
+    new = subject_hash not in {entry["hash"] for entry in known["subjects"]}
     if new:
-        entry = {"kind": subject.kind, "hash": hash_, "time": now.date().isoformat()}
+        entry = {"kind": subject.kind, "hash": subject_hash, "time": now.date().isoformat()}
         known["subjects"] = [*known["subjects"], entry]
         known["key"] = pseudonyms.keyed(_KEY_ID, secret)[:16]
         tables.write_json(known, home_file(paths))

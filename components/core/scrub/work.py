@@ -52,11 +52,11 @@ def _loaded(work: ScrubWork) -> tuple[Scrubber, Any]:
     from threadpoolctl import ThreadpoolController
 
     settings = parameters.Scrub.model_validate_json(work.settings)
-    found = policy_hash(settings)
-    if found != work.policy:
+    policy = policy_hash(settings)
+    if policy != work.policy:
         raise ScrubError(
             f"Expected a worker with the scrubbing rules {work.policy[:12]}, got one with "
-            f"{found[:12]}: another version of newsloop or Presidio. Install the same release on "
+            f"{policy[:12]}: another version of newsloop or Presidio. Install the same release on "
             "every machine of the cluster, then run again."
         )
     scrubber = Scrubber(settings, work.secret)

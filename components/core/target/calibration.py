@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 NEVER = 2.0  # a confidence that no answer has
 _COLDEST, _HOTTEST = 0.05, 20.0  # temperatures that are looked at
+_CHANCE = 0.95  # of perfectly calibrated models have a smaller error than `calibration_noise`
+_DRAWS = 400  # simulated test sides
 _TINY = 1e-12  # a probability of 0 has no logarithm
 
 
@@ -101,3 +103,34 @@ def expected_calibration_error(confidence: Array, right: Array, bins: int) -> fl
     parts = np.array_split(order, min(bins, len(order)))
     gaps = [len(p) * abs(confidence[p].mean() - right[p].mean()) for p in parts]
     return float(sum(gaps) / len(order))
+
+
+def calibration_noise(confidence: Array, bins: int, seed: int) -> float:
+    """Calibration error that so few documents give a perfectly calibrated model in 1 of 20 cases.
+
+    The error of a small test side is large by chance alone: each bin holds few documents.
+    Consistency resampling (Broecker and Smith 2007): each answer is right with the probability of
+    its confidence.
+
+    Args:
+        confidence: (N,) in [0, 1].
+        bins: as in `expected_calibration_error`.
+        seed: of the simulation.
+
+    Returns:
+        The 95 % quantile of the expected calibration error, in [0, 1].
+    """
+    import numpy as np
+
+    if not len(confidence):
+        return 0.0
+    rising = np.sort(confidence)
+    parts = np.array_split(np.arange(len(rising)), min(bins, len(rising)))
+    starts = [part[0] for part in parts]
+    expected = np.add.reduceat(rising, starts)
+    generator = np.random.default_rng(seed)
+    errors = [
+        np.abs(expected - np.add.reduceat(draw < rising, starts, dtype=np.float64)).sum()
+        for draw in (generator.random(len(rising)) for _ in range(_DRAWS))
+    ]
+    return float(np.quantile(errors, _CHANCE)) / len(rising)

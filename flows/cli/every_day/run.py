@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from components.core.errors import NotReleased
 from components.core.runtime import interrupts
 from flows import environment, privacy_report
-from flows.cli import common, output
+from flows.cli import common, output, output_learning
 from flows.cli.common import Json, Project
 
 
@@ -32,7 +33,8 @@ def add(
         local Prefect server if none answers; `newsloop down` stops it.
 
         Exit status: 0 also if the champion stays because no candidate is proven better; 1 if the
-        gate refuses every candidate.
+        gate refuses every candidate, or if a rehearsal has no result. Without a release the run
+        ends with the checks that failed, and with the next steps.
 
         Example: `newsloop run --reason "new source of sports articles"`
         """
@@ -46,6 +48,13 @@ def add(
         stack.ensure_server(params, paths)
         from flows.learning import learning
 
-        summary = learning(str(paths.root), str(paths.home), reason, in_place=True)
-        summary["privacy"] = privacy_report.read(paths)
-        output.learning(summary, paths, environment.server_url(params), as_json)
+        def end(summary: dict[str, Any]) -> None:
+            summary["privacy"] = privacy_report.read(paths)
+            output_learning.show(summary, paths, environment.server_url(params), as_json)
+
+        try:
+            end(learning(str(paths.root), str(paths.home), reason, in_place=True))
+        except NotReleased as error:
+            if error.summary is not None:
+                end(error.summary)
+            raise

@@ -71,7 +71,9 @@ def _test(params: Params, paths: Paths, ledger: Ledger, as_json: bool) -> None:
             "got none. docs/deciding.md shows their form."
         )
     now = datetime.now(UTC)
-    alert = alerts.Alert("test", "A person tried whether alerts arrive.", now.isoformat())
+    alert = alerts.Alert(
+        alerts.AlertKind.TEST, "A person tried whether alerts arrive.", now.isoformat()
+    )
     alerts.tell([alert], ledger, where, params.alerts, now)
     row = ledger_decisions.alerts(ledger, limit=1)[0]
     if row["told"] != AlertDelivery.TOLD:

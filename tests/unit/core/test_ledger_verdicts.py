@@ -32,13 +32,14 @@ WINDOW = {
     ("words", "written"),
     [
         (DecisionKind, "gate, governor, circuit"),
-        (GateVerdict, "release, keep, refuse, unchanged"),
+        (GateVerdict, "release, keep, refuse, unchanged, cannot say"),
         (GovernorVerdict, "retrain, wait, alert"),
         (CircuitVerdict, "closed"),
         (WindowFinding, "drift, none, cannot say, bad data"),
         (
             RunOutcome,
-            "released, kept, unchanged, refused, failed, crashed, merged, held back, interrupted",
+            "released, kept, unchanged, refused, failed, crashed, merged, held back, interrupted, "
+            "cannot say",
         ),
         (TrialEvent, "start, step, passed, promoted, failed, stopped"),
         (AlertDelivery, "not yet, told, no channel"),

@@ -24,7 +24,7 @@ from components.core import params as parameters
 from components.core.ledger import Ledger
 from components.core.paths import Paths
 from flows import cli
-from flows.cli import app, output, output_versions, panels
+from flows.cli import app, output, output_learning, output_versions, panels
 from tests.tiny import NOW
 
 ROOT = Path(__file__).parents[3]
@@ -196,10 +196,10 @@ def test_a_run_without_a_version_prints_no_none(
 ) -> None:
     summary = {
         "stages": [("ingest", "ran", 1.0)], "metrics": METRICS, "decision": None, "version": None,
-        "outcome": "unchanged", "flow_run": "1",
+        "outcome": "unchanged", "flow_run": "1", "decisions": [],
         "privacy": {"page": str(tmp_path / "p.html"), "masked": {}},
     }  # fmt: skip
-    output.learning(summary, Paths(tmp_path, tmp_path), "http://127.0.0.1:1/api", False)
+    output_learning.show(summary, Paths(tmp_path, tmp_path), "http://127.0.0.1:1/api", False)
     printed = capsys.readouterr().out
     assert "version     none (unchanged)" in printed
     assert not PYTHON.search(printed), printed

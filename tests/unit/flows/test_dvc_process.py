@@ -45,7 +45,7 @@ def children() -> list[psutil.Process]:
 def test_one_process_answers_everything_and_ends(
     paths: Paths, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with process.kept(paths):
+    with process.shared(paths):
         assert "good" in process.ask(paths, "status", "--json")
         first = children()
         said = process.ask(paths, "repro", "good")
@@ -72,7 +72,7 @@ def test_by_itself_a_command_has_its_own_process(paths: Paths) -> None:
 def test_another_project_is_asked_by_itself(paths: Paths, tmp_path: Path) -> None:
     other = Paths(tmp_path / "other", paths.home)
     other.root.mkdir()
-    with process.kept(paths), pytest.raises(StageFailed, match="yaml"):
+    with process.shared(paths), pytest.raises(StageFailed, match="yaml"):
         process.ask(other, "repro", "good")
 
 

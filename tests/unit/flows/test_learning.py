@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from components.core.errors import GateRefused
+from components.core.errors import GateRefused, RehearsalUndecided
 from components.core.ledger import Champion
-from components.core.ledger.verdicts import GateVerdict
+from components.core.ledger.verdicts import GateVerdict, RunOutcome
 from components.gate import Decision
+from flows import notify, retrain_requests
 from flows.learning import Summary, in_turn
 
-RELEASE, KEEP, REFUSE, _ = GateVerdict
+RELEASE, KEEP, REFUSE, _, CANNOT_SAY = GateVerdict
 
 CHAMPION = Champion(
     version=1, bundle="b" * 64, tag="newsloop@v1.0.0", commit="c", dvc_lock="l", snapshot="s",
@@ -21,7 +22,9 @@ CHAMPION = Champion(
 SAME = "the champion itself"
 
 
-def learn(verdicts: list[str], champion: Champion | None) -> tuple[Summary, int, list[str]]:
+def learn(
+    verdicts: list[str], champion: Champion | None, summary: Summary | None = None
+) -> tuple[Summary, int, list[str]]:
     """What a run makes of candidates of which the gate says this: (summary, tried, released)."""
     tried: list[str] = []
     released: list[str] = []
@@ -38,7 +41,7 @@ def learn(verdicts: list[str], champion: Champion | None) -> tuple[Summary, int,
         released.append(decision.architecture)
         return "newsloop@v2.0.0"
 
-    summary = Summary(version=champion.tag if champion else None)
+    summary = summary or Summary(version=champion.tag if champion else None)
     in_turn(["textcnn", "bilstm"], attempt, publish, champion, summary)
     return summary, len(tried), released
 
@@ -75,3 +78,19 @@ def test_refused_candidates_leave_all_as_it_was(
 ) -> None:
     with pytest.raises(GateRefused, match=words):
         learn(verdicts, champion)
+
+
+@pytest.mark.parametrize(("verdicts", "tried"), [([CANNOT_SAY], 1), ([REFUSE, CANNOT_SAY], 2)])
+def test_nothing_else_is_trained_for_a_rehearsal_without_a_result(
+    verdicts: list[str], tried: int
+) -> None:
+    summary = Summary()
+    with pytest.raises(RehearsalUndecided, match="not good enough This says nothing") as raised:
+        learn([*verdicts, RELEASE], CHAMPION, summary)
+    assert (summary.outcome, summary.version) == (RunOutcome.CANNOT_SAY, CHAMPION.tag)
+    assert len(summary.decisions) == tried
+    # A scheduled run is recorded as such, and an operator hears of it.
+    outcome, details = retrain_requests.failure(raised.value)
+    assert (outcome, details) == (RunOutcome.CANNOT_SAY, {"error": "RehearsalUndecided"})
+    (alert,) = notify.of_learning(outcome, "run", raised.value)
+    assert alert.kind == "rehearsal undecided"

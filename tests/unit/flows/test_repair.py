@@ -150,7 +150,7 @@ def test_a_torn_dvc_lock_is_never_kept(paths: Paths) -> None:
     lockfile.keep(paths)
     path.write_text(LOCK[:150])
     lockfile.keep(paths)
-    assert lockfile.mend(paths, None)
+    assert lockfile.restore(paths, None)
     assert path.read_text() == LOCK
 
 

@@ -23,7 +23,7 @@ from components.core.params import Alerts, Params
 from components.core.paths import Paths
 from flows import notify
 from monitoring import alerts
-from monitoring.alerts import Alert
+from monitoring.alerts import Alert, AlertKind
 from monitoring.drift import Drift
 from monitoring.governor import GovernorDecision, History, WindowVerdict
 from monitoring.monitor import Outcome
@@ -33,7 +33,10 @@ from tests import tiny
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SETTINGS = Alerts(repeat_hours=24.0, timeout_seconds=5.0, min_free_disk=0.0)
-DRIFT, DISK = Alert("drift", "The world has moved.", "v1"), Alert("disk", "It is nearly full.")
+DRIFT, DISK = (
+    Alert(AlertKind.DRIFT, "The world has moved.", "v1"),
+    Alert(AlertKind.DISK, "It is nearly full."),
+)
 
 
 @pytest.fixture
@@ -99,7 +102,7 @@ def test_the_same_is_not_repeated_within_hours(
     for later in (0.0, hours):
         alerts.tell([DRIFT], ledger, [hook.url], SETTINGS, NOW + timedelta(hours=later))
     assert len(hook.messages) == messages
-    other = Alert("drift", "The world has moved.", "v2")
+    other = Alert(AlertKind.DRIFT, "The world has moved.", "v2")
     alerts.tell([other], ledger, [hook.url], SETTINGS, NOW + timedelta(hours=hours))
     assert len(hook.messages) == messages + 1
 
@@ -253,7 +256,10 @@ def test_a_full_disk_is_told(tmp_path: Path, least: float, kinds: list[str]) -> 
 
 
 def test_an_alert_without_the_ledger_is_sent_once(tmp_path: Path, hook: Hook) -> None:
-    memory, away = tmp_path / "ledger-away.json", Alert("ledger away", "It cannot be opened.")
+    memory, away = (
+        tmp_path / "ledger-away.json",
+        Alert(AlertKind.LEDGER_AWAY, "It cannot be opened."),
+    )
     assert not alerts.tell_once(away, memory, [], SETTINGS, NOW)  # no channel: nothing to remember
     hook.status = 500
     assert not alerts.tell_once(away, memory, [hook.url], SETTINGS, NOW)

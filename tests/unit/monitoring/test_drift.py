@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 
@@ -254,3 +255,23 @@ def test_the_page_has_a_title_and_the_signals_and_asks_nobody() -> None:
     body = re.sub(r"(?s)<script>.*?</script>", "", page)
     found = re.findall(r"<script[^>]+src=.*?>|<link|<iframe|<img|@import|url\((?!data:)", body)
     assert found == [f'<script src="{evidently_page.SCRIPT}">']
+
+
+@pytest.mark.parametrize("both", [True, False], ids=["both", "window"])
+def test_one_label_only_gives_a_page_and_a_verdict(both: bool) -> None:
+    only = pl.lit("a").alias("label")
+    reference = REFERENCE.with_columns(only) if both else REFERENCE
+    result = drift.judge(reference, WINDOW.with_columns(only), SETTINGS)
+    assert result.verdict.finding == ("cannot say" if both else "drift")
+    if both:
+        reason = "label cannot be tested: it is a in every row of reference and window."
+        assert result.verdict.reasons[0] == reason
+    assert result.page
+    json.dumps(result.evidently, allow_nan=False)
+
+
+def test_words_that_are_zero_throughout_are_a_finding_without_a_traceback() -> None:
+    empty = WINDOW.with_columns(words=pl.lit(0, pl.Int32), unknown_share=pl.lit(1.0, pl.Float32))
+    result = drift.judge(REFERENCE, empty, SETTINGS)
+    assert {"words", "unknown_share"} <= {s.name for s in result.signals if s.drifted}
+    json.dumps(result.evidently, allow_nan=False)

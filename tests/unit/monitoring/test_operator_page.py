@@ -19,7 +19,7 @@ from components.core.ledger import decisions as ledger_decisions
 from components.core.target import SingleLabel
 from flows import retrain_requests, write_operator_page
 from monitoring import retraining_effect
-from monitoring.alerts import Alert, tell
+from monitoring.alerts import Alert, AlertKind, tell
 from monitoring.operator_page import charts, judged
 from tests.watched import NOW, Reader, World, sample
 
@@ -163,7 +163,7 @@ def filled(world: World, hours: int = 48) -> None:
             given = [json.loads(one)["label"] for one in texts(world)[-40:]]
             kept = [one if rng.random() < 0.9 else "b" for one in given[:20]]
             say(world, world.served - 40, kept)
-    alert = Alert("drift", "newsloop@v1.0.0: drift in 40 predictions.", "k")
+    alert = Alert(AlertKind.DRIFT, "newsloop@v1.0.0: drift in 40 predictions.", "k")
     tell([alert], world.ledger, [], world.params.alerts, hour(hours))
 
 

@@ -295,7 +295,7 @@ def test_more_than_there_is_room_for_is_told_to_come_later(tmp_path: Path) -> No
 
 def test_health_and_metrics_need_no_place(tmp_path: Path) -> None:
     gateway = make(App(), tmp_path, max_requests=1)
-    with gateway.requests.held():
+    with gateway.requests.reserved():
         for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/model", 200)):
             assert asyncio.run(ask(gateway, path, "GET", parts=(b"",)))[0] == status
         assert asyncio.run(ask(gateway))[0] == 429

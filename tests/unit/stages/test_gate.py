@@ -30,6 +30,12 @@ from tests import judged, tiny
 from tests.unit.stages.test_gate_comparison import TARGET, rows
 
 SETTINGS = params.load(Path(__file__).parents[3] / "params.yaml").gate
+FLOORS = SETTINGS.model_copy(
+    update={
+        "min_accuracy": 0.95, "min_macro_f1": 0.94, "min_class_recall": 0.85, "min_behaviour": 0.9,
+        "max_calibration_error": 0.05,
+    }
+)  # fmt: skip
 
 
 def measured(**changes: float) -> dict[str, Any]:
@@ -65,7 +71,24 @@ def failing(checks: list[Check]) -> list[str]:
     ],
 )
 def test_floors(changes: dict[str, float], names: list[str]) -> None:
-    assert failing(floors(measured(**changes), 0, 7.0, SETTINGS)) == names
+    assert failing(floors(measured(**changes), 0, 7.0, FLOORS)) == names
+
+
+def test_no_floor_is_asked_for_that_nobody_set() -> None:
+    bad = measured(accuracy=0.01, macro_f1=0.01, recall=0.0, behaviour=0.0)
+    assert [check.name for check in floors(bad, 0, 7.0, SETTINGS)] == [
+        "calibration error", "documents that leak personal data", "size in MiB",
+    ]  # fmt: skip
+    without = SETTINGS.model_copy(update={"max_calibration_error": None})
+    assert len(floors(bad, 0, 7.0, without)) == 2
+
+
+def test_a_calibration_error_that_few_documents_explain_is_no_fault() -> None:
+    noisy = measured(error=0.3) | {"calibration_noise": 0.31}
+    assert failing(floors(noisy, 0, 7.0, FLOORS)) == []
+    assert failing(floors(noisy | {"calibration_noise": 0.29}, 0, 7.0, FLOORS)) == [
+        "calibration error"
+    ]
 
 
 def test_leaks_and_size_have_limits() -> None:
@@ -88,6 +111,8 @@ GOOD = {"problem": None, "equal": 1.0, "refused": 1.0, "p95_ms": 20.0, "memory_m
         (GOOD | {"refused": 0.95}, ["hostile requests refused by 4xx"]),
         (GOOD | {"p95_ms": 251.0}, ["ms for one text (95 %)"]),
         (GOOD | {"memory_mib": 4000.0}, ["MiB of memory"]),
+        (GOOD | {"undecided": None}, []),
+        (GOOD | {"undecided": "it took too long"}, ["the service serves it (1: yes)"]),
     ],
 )
 def test_rehearsal(found: dict[str, Any] | None, names: list[str]) -> None:
@@ -164,9 +189,116 @@ def ledger(case: judged.Case) -> Ledger:
     return fresh_ledger(case.paths)
 
 
-def test_the_first_of_all_needs_only_the_floors(case: judged.Case, ledger: Ledger) -> None:
+def baseline_checks(decision: gate.Decision) -> list[tuple[str, bool]]:
+    return [(check.name, check.passed) for check in decision.checks if check.kind == "baseline"]
+
+
+def test_the_first_of_all_is_compared_with_the_simplest_models(
+    case: judged.Case, ledger: Ledger
+) -> None:
     decision = gate.judge(case.params, case.paths, ledger)
     assert (decision.verdict, decision.champion, decision.comparison) == ("release", None, None)
+    assert baseline_checks(decision) == [
+        ("chance that the lead over the majority class is luck", True),
+        ("accuracy less the linear baseline's, lower bound", True),
+    ]
+    assert decision.steps == []
+    assert decision.sample is not None
+    assert (decision.sample.documents, decision.sample.needed) == (60, 307)
+
+
+def other_answers(case: judged.Case, root: Path, **columns: pl.Expr | list[str]) -> Paths:
+    """The case's files in `root`, with other answers in predictions.parquet."""
+    paths = Paths(root, root / "home")
+    shutil.copytree(case.paths.root, paths.root, dirs_exist_ok=True)
+    file = paths.evaluated / "predictions.parquet"
+    answers = tables.read_table(file)
+    series = {
+        name: pl.Series(values, dtype=pl.String) if isinstance(values, list) else values
+        for name, values in columns.items()
+    }
+    tables.write_table(answers.with_columns(**series), file)
+    return paths
+
+
+def test_a_candidate_that_says_always_the_same_is_refused(
+    case: judged.Case, ledger: Ledger, tmp_path: Path
+) -> None:
+    paths = other_answers(case, tmp_path, predicted=pl.col("majority"))
+    measured_ = tables.read_json(paths.evaluated / "metrics.json")
+    baseline = {"name": "TF-IDF + LinearSVC", "problem": None, "accuracy": {"value": 0.9}}
+    low = {"accuracy": {"value": 0.2, "low": 0.1, "high": 0.3}, "baseline": baseline}
+    tables.write_json(measured_ | low, paths.evaluated / "metrics.json")
+    decision = gate.judge(case.params, paths, ledger)
+    assert decision.verdict == "refuse"  # no champion serves that could be kept
+    assert ("chance that the lead over the majority class is luck", False) in (
+        baseline_checks(decision)
+    )
+    assert [step.kind for step in decision.steps] == ["candidate", "candidate"]
+
+
+def test_a_candidate_that_is_proven_worse_than_the_linear_baseline_is_refused(
+    case: judged.Case, ledger: Ledger, tmp_path: Path
+) -> None:
+    wrong = pl.when(pl.col("actual") == "tech").then(pl.lit("sport")).otherwise("predicted")
+    paths = other_answers(case, tmp_path, predicted=wrong, baseline=pl.col("actual"))
+    decision = gate.judge(case.params, paths, ledger)
+    assert decision.verdict == "refuse"
+    assert baseline_checks(decision)[1] == (
+        "chance that the deficit to the linear baseline is luck", False,
+    )  # fmt: skip
+    off = case.params.gate.model_copy(update={"baselines": False})
+    decision = gate.judge(case.params.model_copy(update={"gate": off}), paths, ledger)
+    assert (decision.verdict, baseline_checks(decision)) == ("release", [])
+
+
+def test_a_linear_baseline_that_could_not_be_trained_is_no_failure(
+    case: judged.Case, ledger: Ledger, tmp_path: Path
+) -> None:
+    paths = other_answers(case, tmp_path, baseline=pl.lit(None, pl.String))
+    file = paths.evaluated / "metrics.json"
+    problem = {"baseline": {"name": "a baseline", "problem": "There are too many classes."}}
+    tables.write_json(tables.read_json(file) | problem, file)
+    decision = gate.judge(case.params, paths, ledger)
+    assert decision.verdict == "release"
+    assert [check for check, _ in baseline_checks(decision)] == [
+        "chance that the lead over the majority class is luck"
+    ]
+    assert "cannot be said: There are too many classes." in " ".join(decision.reasons)
+
+
+def test_an_evaluation_of_an_earlier_newsloop_has_no_answers_of_the_simplest_models(
+    case: judged.Case, ledger: Ledger, tmp_path: Path
+) -> None:
+    paths = other_answers(case, tmp_path)
+    file = paths.evaluated / "predictions.parquet"
+    tables.write_table(tables.read_table(file).drop("majority", "baseline"), file)
+    decision = gate.judge(case.params, paths, ledger)
+    assert (decision.verdict, baseline_checks(decision)) == ("release", [])
+    assert "another newsloop made the evaluation" in " ".join(decision.reasons)
+
+
+def test_a_rehearsal_without_a_result_decides_nothing(
+    case: judged.Case, ledger: Ledger, tmp_path: Path
+) -> None:
+    paths = other_answers(case, tmp_path)
+    asked = case.params.gate.model_copy(update={"rehearse": True})
+    params_ = case.params.model_copy(update={"gate": asked})
+    file = paths.rehearsals / f"{case.candidate}.json"
+    tables.write_json({"problem": None, "undecided": "The port is taken."}, file)
+    decision = gate.judge(params_, paths, ledger)
+    assert (decision.verdict, decision.reasons) == ("cannot say", ["The port is taken."])
+    assert decision.steps[0].kind == "rehearse again"
+    assert not gate.stood(params_, paths, case.candidate)
+    gate.record(decision, paths, ledger, tiny.NOW)
+    assert ledger.decisions("gate")[0]["verdict"] == "cannot say"
+    page = (paths.decisions / f"{decision.id}.html").read_text()
+    assert "no result" in page
+    # A fault of the candidate is one, whatever the rehearsal says.
+    leaky = other_answers(case, tmp_path / "leaky")
+    tables.write_json({"leaks": 3}, leaky.validated / "validation.json")
+    tables.write_json(tables.read_json(file), leaky.rehearsals / file.name)
+    assert gate.judge(params_, leaky, ledger).verdict == "refuse"
 
 
 def test_the_champion_itself_is_unchanged(case: judged.Case, ledger: Ledger) -> None:
@@ -182,6 +314,10 @@ def test_an_equal_candidate_does_not_replace_the_champion(
     decision = gate.judge(case.params, case.paths, ledger)
     assert decision.verdict == "keep"
     assert "0 texts won and 0 lost of 60" in decision.reasons[0]
+    # The simplest models are information; the champion decides.
+    assert baseline_checks(decision) == []
+    assert [baseline.model for baseline in decision.baselines] == ["majority", "baseline"]
+    assert decision.steps[-1].kind in ("test documents", "candidate")
 
 
 def test_a_better_candidate_does(case: judged.Case, ledger: Ledger) -> None:
@@ -253,18 +389,23 @@ def test_wrong_labels_of_one_caller_refuse_no_candidate(case: judged.Case, tmp_p
     answers = answers.with_columns(predicted=wrong.otherwise("predicted"))
     tables.write_table(answers, paths.evaluated / "predictions.parquet")
     measured_ = tables.read_json(paths.evaluated / "metrics.json")
-    low = {"accuracy": {"value": 0.8}, "macro_f1": {"value": 0.78}}
+    share = {"value": 0.8, "low": 0.7, "high": 0.9}
+    low = {"accuracy": share, "macro_f1": share}
     tables.write_json(measured_ | low, paths.evaluated / "metrics.json")
     ledger = fresh_ledger(paths)
     case.label(ledger, TEST_SIDE)
-    assert gate.judge(case.params, paths, ledger).verdict == "refuse"
+    floors_ = {"min_accuracy": 0.95, "min_class_recall": 0.85}
+    asked = case.params.gate.model_copy(update=floors_)
+    params_ = case.params.model_copy(update={"gate": asked})
+    assert gate.judge(params_, paths, ledger).verdict == "refuse"
     sent(ledger, TEST_SIDE, "one")
-    decision = gate.judge(case.params, paths, ledger)
+    decision = gate.judge(params_, paths, ledger)
     values = {check.name: check.value for check in decision.checks}
     assert (values["accuracy"], values["recall of business"]) == (1.0, 1.0)
+    assert all(passed for _, passed in baseline_checks(decision))
     # Two callers who agree are believed.
     sent(ledger, TEST_SIDE[::2], "two")
-    assert gate.judge(case.params, paths, ledger).verdict == "refuse"
+    assert gate.judge(params_, paths, ledger).verdict == "refuse"
     ledger.close()
 
 
@@ -301,7 +442,9 @@ def test_a_retired_champion_must_go(case: judged.Case, ledger: Ledger) -> None:
     ledger.retire(champion.version, champion.bundle, tiny.NOW, "an erasure")
     decision = gate.judge(case.params, case.paths, ledger)
     assert decision.verdict == "release"
-    assert "only the floors count" in " ".join(decision.reasons)
+    assert "is retired and must go" in " ".join(decision.reasons)
+    assert all(passed for _, passed in baseline_checks(decision))
+    assert len(baseline_checks(decision)) == 2
 
 
 def test_the_same_decision_is_recorded_once(case: judged.Case, ledger: Ledger) -> None:

@@ -131,7 +131,7 @@ def test_pseudonyms_need_the_key() -> None:
 def test_a_batch_becomes_columns_and_a_fault_a_row_without_text() -> None:
     raws = [
         RawDocument("s/1", "", None, None, None, fault="no text"),
-        RawDocument("s/2", "raw", "a", NOON, "Ann"),
+        RawDocument("s/2", "raw", "a", NOON, "Ann", part="test"),
     ]
     batch = Batch("s", raws)
     found = ingest.columns(batch, [Scrubbed("", {}), Scrubbed("clean", {})], b"key")
@@ -142,6 +142,7 @@ def test_a_batch_becomes_columns_and_a_fault_a_row_without_text() -> None:
         "source": ["s", "s"],
         "time": [None, NOON],
         "author": [None, ingest.pseudonym("Ann", b"key")],
+        "part": [None, "test"],
     }
     tally = IngestCounts()
     tally.add(batch, [Scrubbed("", {}), Scrubbed("clean", {"PERSON": 2})])

@@ -49,7 +49,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
     subprocess.run([*git, "add", "--all"], cwd=root, check=True)
     subprocess.run([*git, "commit", "--quiet", "-m", "start"], cwd=root, check=True)
     paths = Paths(root, root / ".newsloop")
-    with process.kept(paths):
+    with process.shared(paths):
         yield paths
 
 

@@ -346,6 +346,84 @@ def test_by_content_the_test_side_of_later_versions_holds_the_same_documents() -
     assert split.content_hash(test) == later.counts["test_hash"] != first.counts["test_hash"]
 
 
+# By column
+
+
+BY_COLUMN = SETTINGS.model_copy(update={"by": "column"})
+
+
+def official(rows: list[tuple[str, str]], parts: list[str | None]) -> pl.DataFrame:
+    return table(rows).with_columns(part=pl.Series(parts, dtype=pl.String))
+
+
+@pytest.mark.parametrize("parts", ["tvx", "tx", "tv", "t"])
+def test_documents_lie_where_the_column_says_and_missing_sides_are_carved(parts: str) -> None:
+    names = {"t": "train", "v": "validation", "x": "test"}
+    column: list[str | None] = [names[parts[i // 2 % len(parts)]] for i in range(400)]
+    found = split.split(official(many(400), column), BY_COLUMN)
+    where = sides(found)
+    said = dict(zip((text for text, _ in many(400)), column, strict=True))
+    assert len(where) == 400
+    for text, part in said.items():
+        assert where[text] == part or (part == "train" and where[text] not in column)
+    carved = len(column) // len(parts)  # documents of the train part
+    shares = {"tx": (0.15 / 0.8, 0.2), "tv": (0.15, 0.2 / 0.85), "t": (0.15, 0.2)}
+    for side, share in zip(("validation", "test"), shares.get(parts, ()), strict=False):
+        if side not in column:
+            assert found.sides[side].height == pytest.approx(share * carved, rel=0.35)
+    assert found.counts["parts"]["none"] == 0 and found.counts["borrowed_groups"] == 0
+
+
+def test_a_copy_of_a_test_text_is_not_learned_from() -> None:
+    """Exact and near, before and behind it in the table, with another label too."""
+    base = many(90)
+    column: list[str | None] = [("train", "validation", "test")[i // 30] for i in range(90)]
+    copies = [
+        base[60],  # of the test side
+        (changed(base[61][0]), base[61][1]),
+        (base[62][0], "a" if base[62][1] == "b" else "b"),
+        base[30],  # of the validation side
+        (changed(base[31][0]), base[31][1]),
+    ]
+    for rows, parts in (
+        (base + copies, column + ["train"] * 5),
+        (copies + base, ["train"] * 5 + column),
+    ):
+        found = split.split(official(rows, parts), BY_COLUMN)
+        assert {name: set(t["text"]) for name, t in found.sides.items()} == {
+            name: {text for text, _ in base[30 * i : 30 * i + 30]}
+            for i, name in enumerate(("train", "validation", "test"))
+        }
+        assert found.counts["dropped"] == {
+            "exact_duplicates": 0,
+            "conflicting_labels": 0,
+            "between_sides": 5,
+        }
+
+
+def test_near_duplicates_share_a_carved_side_and_documents_without_part_join_them() -> None:
+    base = many(200)
+    near = [(changed(text, i), label) for i, (text, label) in enumerate(base[:100])]
+    column: list[str | None] = ["train"] * 150 + ["test"] * 50 + [None] * 100
+    where = sides(split.split(official(base + near, column), BY_COLUMN))
+    assert all(where[a] == where[b] for (a, _), (b, _) in zip(base, near, strict=False))
+
+
+def test_an_official_side_may_lack_a_class_and_the_train_side_not() -> None:
+    rows = [*many(60), (" ".join(words(777)), "rare")]
+    column: list[str | None] = ["train", "train", "test", "test", "validation", "validation"] * 10
+    found = split.split(official(rows, [*column, "train"]), BY_COLUMN)
+    assert "rare" not in found.counts["sides"]["test"]["by_class"]
+    with pytest.raises(DataError, match="got 0 of rare"):
+        split.split(official(rows, [*column, "test"]), BY_COLUMN)
+
+
+@pytest.mark.parametrize("part", [None, "test"])
+def test_a_column_without_a_train_part_is_refused(part: str | None) -> None:
+    with pytest.raises(DataError, match=r"split\.by: column, got 4 documents without it"):
+        split.split(official(many(4), [part] * 4), BY_COLUMN)
+
+
 # Small classes
 
 

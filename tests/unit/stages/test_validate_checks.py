@@ -143,3 +143,16 @@ def test_folds_that_miss_a_class_do_not_fail() -> None:
     texts = ["one two", "three four", "five six", "seven eight"]
     assert 0 <= label_noise.estimate(texts, ["a", "a", "b", "b"], [0, 0, 0, 0]).share <= 1
     assert 0 <= label_noise.estimate(texts, ["a", "b", "a", "b"], [0, 1, 2, 3]).share <= 1
+
+
+def test_label_noise_answers_for_twenty_classes_of_which_one_has_six_documents() -> None:
+    rng = random.Random(5)
+    sizes = {f"class {i}": 100 for i in range(19)} | {"rare": 6}
+    labels = [name for name, size in sizes.items() for _ in range(size)]
+    texts = [" ".join(f"{label}word{rng.randrange(40)}" for _ in range(8)) for label in labels]
+    texts = [text.replace(" word", "word").replace("class ", "class") for text in texts]
+    folds = [rng.randrange(1000) for _ in texts]
+    clean = label_noise.estimate(texts, labels, folds).share
+    wrong = [label if rng.random() > 0.2 else "class 0" for label in labels]
+    assert clean < 0.02
+    assert 0.1 < label_noise.estimate(texts, wrong, folds).share < 0.3

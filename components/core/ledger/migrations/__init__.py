@@ -55,7 +55,7 @@ def upgrade(engine: sa.Engine, target: str = HEAD) -> None:
 
     with _ONE, engine.begin() as connection:
         _alone(connection)
-        found, needed = revision(connection), _number(connection, _NEEDED)
+        current, needed = revision(connection), _number(connection, _NEEDED)
         config = _config(connection)
         steps = _steps(config)
         if needed is not None and needed not in steps:
@@ -64,10 +64,10 @@ def upgrade(engine: sa.Engine, target: str = HEAD) -> None:
                 "wrote it. Use that version, or let it take the ledger back by `newsloop "
                 f"ledger downgrade {HEAD}`."
             )
-        if found is not None and found not in steps:
+        if current is not None and current not in steps:
             return  # a newer newsloop has added what this one need not know
-        if found is not None and _number(connection, TAKEN) is None:
-            command.stamp(config, found)
+        if current is not None and _number(connection, TAKEN) is None:
+            command.stamp(config, current)
         command.upgrade(config, target)
         _need(connection, min(target, COMPATIBLE))
 

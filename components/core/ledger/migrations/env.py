@@ -1,4 +1,4 @@
-"""What Alembic runs: the steps, on the connection that `migrations` hands over."""
+"""Alembic's entry point: runs the steps on the connection that `migrations` passes."""
 
 from alembic import context
 

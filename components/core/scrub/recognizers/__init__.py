@@ -1,4 +1,4 @@
-"""What personal data looks like where its form gives it away: one rule a form, one file a family.
+"""Rules for personal data that has a recognizable form: one rule a form, one file a family.
 
 A new form is one `Rule` in one of these files; a new family is a file and an entry in RULES. Forms
 that only other countries use come from Presidio by their entity's name (`presidio.py`).

@@ -1,4 +1,4 @@
-"""What names a person on a network: e-mail, addresses of machines, private links, handles."""
+"""Rules for identifiers on a network: e-mail, machine addresses, private links, handles."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _address(text: str) -> tuple[int, int] | None:
 
 
 def private_link(link: str) -> bool:
-    """Whether a URL names a user or carries a token.
+    """True if a URL names a user or carries a token.
 
     >>> private_link("https://ann:pw@host.example/"), private_link("https://host.example/news")
     (True, False)

@@ -1,4 +1,4 @@
-"""Where people live: street addresses and postal codes, as far as their form gives them away.
+"""Rules for street addresses and postal codes that have a recognizable form.
 
 Addresses without a word like "street" are found by the tagger.
 """
@@ -68,9 +68,9 @@ def _titled(text: str) -> tuple[int, int] | None:
 
 def _capitalised(text: str) -> tuple[int, int] | None:
     """`text` if one of its names has a capital: too many small words look like these."""
-    found = re.search(r"(?<![\w'’])[^\W\d_]", text)
+    letter = re.search(r"(?<![\w'’])[^\W\d_]", text)
     named = [n for n in re.findall(r"(?<![\w'’])[^\W\d_]+", text) if n.lower() not in _SMALL]
-    capital = any(name[0].isupper() for name in named) or (found and found[0].isupper())
+    capital = any(name[0].isupper() for name in named) or (letter and letter[0].isupper())
     return _titled(text) if capital else None
 
 

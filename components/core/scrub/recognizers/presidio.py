@@ -30,33 +30,33 @@ class PresidioRules:
     def __init__(self, entities: Iterable[str]) -> None:
         from presidio_analyzer import PatternRecognizer, predefined_recognizers
 
-        wanted = set(entities)
+        chosen = set(entities)
         self._recognizers: list[tuple[str, Any, re.Pattern[str] | None]] = []
         for name in sorted(vars(predefined_recognizers)):
             kind = getattr(predefined_recognizers, name)
             if not isinstance(kind, type) or not issubclass(kind, PatternRecognizer):
                 continue
             recognizer = kind()
-            for entity in wanted & set(recognizer.supported_entities):
+            for entity in chosen & set(recognizer.supported_entities):
                 self._recognizers.append((entity, recognizer, _context(recognizer.context)))
-        unknown = sorted(wanted - {entity for entity, _, _ in self._recognizers})
+        unknown = sorted(chosen - {entity for entity, _, _ in self._recognizers})
         if unknown:
             raise ScrubError(
                 f"Expected entities that can be found, got some with no recognizer for {unknown}: "
-                "neither components/core/scrub/recognizers/ nor Presidio has one. Mend "
+                "neither components/core/scrub/recognizers/ nor Presidio has one. Change "
                 "ingest.scrub.entities in params.yaml."
             )
 
     def search(self, text: str) -> Iterator[Span]:
         """The findings in `text`."""
         for entity, recognizer, context in self._recognizers:
-            for found in recognizer.analyze(text, [entity]):
+            for match in recognizer.analyze(text, [entity]):
                 near = context is not None and (
-                    context.search(text, max(0, found.start - BEFORE), found.start)
-                    or context.search(text, found.end, found.end + AFTER)
+                    context.search(text, max(0, match.start - BEFORE), match.start)
+                    or context.search(text, match.end, match.end + AFTER)
                 )
-                score = min(1.0, found.score + CONTEXT_SCORE * bool(near))
-                yield Span(found.start, found.end, entity, score)
+                score = min(1.0, match.score + CONTEXT_SCORE * bool(near))
+                yield Span(match.start, match.end, entity, score)
 
 
 def _context(words: list[str] | None) -> re.Pattern[str] | None:

@@ -92,24 +92,24 @@ class RuleSet:
         import hyperscan
 
         self._rules = rules
-        gates = [(place, gate) for place, rule in enumerate(rules) for gate in rule.gates]
+        gates = [(i, gate) for i, rule in enumerate(rules) for gate in rule.gates]
         single = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL
         self._database = hyperscan.Database()
         self._database.compile(
             expressions=[gate.encode() for _, gate in gates],
-            ids=[place for place, _ in gates],
+            ids=[i for i, _ in gates],
             elements=len(gates),
             flags=[single] * len(gates),
         )
         self._lock = threading.Lock()  # the database has working memory for one scan at a time
 
     def open_gates(self, text: str) -> set[int]:
-        """The places of the rules that may find something in `text`."""
+        """Returns the indices of the rules that may match in `text`."""
         opened: set[int] = set()
 
-        def remember(place: int, start: int, end: int, flags: int, context: Any) -> None:
+        def remember(i: int, start: int, end: int, flags: int, context: Any) -> None:
             del start, end, flags, context
-            opened.add(place)
+            opened.add(i)
 
         with self._lock:
             self._database.scan(text.encode("utf-8", "surrogatepass"), match_event_handler=remember)
@@ -117,11 +117,7 @@ class RuleSet:
 
     def search(self, text: str) -> list[Span]:
         """All findings of all rules in `text`; they may overlap."""
-        return [
-            span
-            for place in sorted(self.open_gates(text))
-            for span in self._rules[place].search(text)
-        ]
+        return [span for i in sorted(self.open_gates(text)) for span in self._rules[i].search(text)]
 
 
 def words(*choices: str) -> str:

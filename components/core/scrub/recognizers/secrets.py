@@ -1,4 +1,4 @@
-"""What opens doors: API keys, tokens, private keys, passwords."""
+"""Rules for credentials: API keys, tokens, private keys, passwords."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _LENGTHS = (1, 2, 3, 5, 8)  # of tokens, where the shape changes
 
 
 def tokens(text: str) -> list[tuple[int, int]]:
-    """Where the words, numbers, marks and line ends of `text` stand.
+    """Splits `text` into the spans of its words, numbers, marks and line ends.
 
     >>> [("Ann's 2b", s)[0][slice(*s)] for s in tokens("Ann's 2b")]
     ['Ann', "'", 's', '2', 'b']
@@ -46,7 +46,7 @@ def _bucket(text: str, buckets: int) -> int:
 
 
 def shape(token: str) -> int:
-    """How a token is written: case, digits or mark, and its length; 1 to SHAPES - 1."""
+    """Encodes the written form of a token: case, digits or mark, and length; 1 to SHAPES - 1."""
     if token == "\n":  # noqa: S105 - a token of a text
         return 1
     if token.isdigit():
@@ -74,10 +74,10 @@ class Features:
 
     def of(self, token: str) -> tuple[int, int, int, int, int]:
         """GloVe row + 1 (0: none), and buckets of word, suffix, prefix and shape."""
-        found = self._seen.get(token)
-        if found is None:
+        numbers = self._seen.get(token)
+        if numbers is None:
             word = token.lower()
-            found = (
+            numbers = (
                 self._rows.get(word, -1) + 1,
                 _bucket(word, WORDS),
                 _bucket(word[-_FIX:], SUFFIXES),
@@ -85,8 +85,8 @@ class Features:
                 shape(token),
             )
             if len(self._seen) < _REMEMBERED:
-                self._seen[token] = found
-        return found
+                self._seen[token] = numbers
+        return numbers
 
 
 _BLOCK = 512  # tokens that are multiplied together
@@ -157,23 +157,23 @@ class Tagger:
         """
         import numpy as np
 
-        found = [tokens(text) for text in texts]
+        token_spans = [tokens(text) for text in texts]
         features = self._features.of
         flat: list[tuple[int, ...]] = [(0,) * 5] * GAP  # padded to whole blocks below
         starts = []
-        for text, spans in zip(texts, found, strict=True):
+        for text, spans in zip(texts, token_spans, strict=True):
             starts.append(len(flat))
             flat += [features(text[a:b]) for a, b in spans]
             flat += [(0,) * 5] * GAP
         flat += [(0,) * 5] * (-len(flat) % _BLOCK)
-        said = self.probabilities(np.array(flat, dtype=np.int64))
-        best = said[:, 1:].argmax(axis=1) + 1
-        scores = said[:, 1:].max(axis=1)
+        probabilities = self.probabilities(np.array(flat, dtype=np.int64))
+        best = probabilities[:, 1:].argmax(axis=1) + 1
+        scores = probabilities[:, 1:].max(axis=1)
         marks = []
-        for text, spans, at in zip(texts, found, starts, strict=True):
+        for text, spans, at in zip(texts, token_spans, starts, strict=True):
             here = slice(at, at + len(spans))
             kinds = np.where(scores[here] >= threshold, best[here], 0).tolist()
-            _again(text, spans, kinds, said[here, KINDS.index("PERSON")].tolist())
+            _again(text, spans, kinds, probabilities[here, KINDS.index("PERSON")].tolist())
             marks.append(join(text, spans, kinds, scores[here].tolist()))
         return marks
 

@@ -1,4 +1,4 @@
-"""Who asked for a prediction, and who asked for a label."""
+"""Adds the source of a prediction and the origin of a label."""
 
 import sqlalchemy as sa
 from alembic import op

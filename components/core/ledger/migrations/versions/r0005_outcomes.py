@@ -1,4 +1,4 @@
-"""How retrainings ended, and what people were told."""
+"""Adds the outcomes of retrainings, and alerts."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Rows of a JSON lines file (one object a line, UTF-8), plain, in .gz or in .zip."""
+"""Rows of a JSON lines file (one object a line, UTF-8), plain or packed."""
 
 from __future__ import annotations
 
@@ -9,36 +9,29 @@ from typing import IO, Any
 import orjson
 
 from components.sources.budget import JSON_MARKS
-from components.sources.files import FileReader
-from components.sources.reader import RawDocument
-from components.sources.rows import document, faulty, needed
+from components.sources.files import FileReader, Table
+from components.sources.rows import Columns
 from components.sources.streams import lines
 
 
 class JsonlReader(FileReader):
-    """A line is a document. Text and label keys must occur in the file; bad lines are marked."""
+    """A line is a document. Text and label keys must occur in the file; bad lines are marked.
+
+    A key may be a dotted path into nested objects and lists.
+    """
 
     suffixes = (".jsonl", ".ndjson")
 
-    def _rows(self, file: IO[bytes], prefix: str) -> Iterator[RawDocument]:
-        source, objects = self.source, False
-        missing = {getattr(source, key): key for key in needed(source)}
+    def _table(self, file: IO[bytes], wanted: Columns | None) -> Table:
+        del wanted
+        return Table(self._objects(file))
+
+    def _objects(self, file: IO[bytes]) -> Iterator[tuple[int, dict[str, Any] | str]]:
         for number, line in enumerate(lines(file, self._longest), start=1):
             self._budget.values(line or b"", JSON_MARKS)
             row = _parsed(line)
-            if row is None:
-                continue
-            if isinstance(row, str):
-                yield faulty(f"{prefix}{number}", row, source)
-                continue
-            objects = True
-            if missing:
-                for name in missing.keys() & row.keys():
-                    del missing[name]
-            yield document(row, number, source, prefix)
-        if objects:
-            for key in missing.values():
-                raise self._without_column(key)
+            if row is not None:
+                yield number, row
 
 
 def _parsed(line: bytes | None) -> dict[str, Any] | str | None:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from components.sources.budget import MIB
-from components.sources.files import FileReader
-from components.sources.parquet_pages import DamagedPage, pages
-from components.sources.reader import RawDocument
-from components.sources.rows import document, needed
+from components.sources.files import FileReader, Table
+from components.sources.rows import Columns
+from components.sources.tabular.parquet_pages import DamagedPage, pages
 
 _BATCH = 1024  # rows; of texts this is a few MiB
 _BATCH_BYTES = 64 * MIB  # that a batch may take where each of its values is the longest
@@ -23,39 +22,45 @@ class ParquetReader(FileReader):
     suffixes = (".parquet",)
     streams = False
 
-    def _rows(self, file: IO[bytes], prefix: str) -> Iterator[RawDocument]:
-        import polars as pl
+    def _table(self, file: IO[bytes], wanted: Columns | None) -> Table:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         # Going back in a packed file means to unpack it anew from its beginning: there, a row group
         # is fetched as a whole.
-        packed = self._file().name.lower().endswith((".gz", ".zip"))
+        packed = (self._member or self._store.name).lower().endswith((".gz", ".zip"))
         try:
-            with pq.ParquetFile(file, pre_buffer=packed) as table:
-                columns = self._columns(table.schema_arrow)
-                sizes = self._batch_sizes(file, table, columns)
-                number = 0
-                for group, size in enumerate(sizes):
-                    for batch in table.iter_batches(size, row_groups=[group], columns=columns):
-                        # Polars cuts nanoseconds, which Python's datetime cannot hold.
-                        frame = pl.DataFrame(pl.from_arrow(batch))
-                        for row in frame.iter_rows(named=True):
-                            number += 1
-                            yield document(row, number, self.source, prefix)
+            table = pq.ParquetFile(file, pre_buffer=packed)
+            columns = self._wanted(table.schema_arrow, wanted)
+            sizes = self._batch_sizes(file, table, columns)
+        except (pa.ArrowException, UnicodeError, DamagedPage) as error:
+            raise self._unreadable(error) from error
+        return Table(self._rows_of(table, columns, sizes), table.schema_arrow.names)
+
+    def _rows_of(
+        self, table: Any, columns: list[str], sizes: list[int]
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        import polars as pl
+        import pyarrow as pa
+
+        number = 0
+        try:
+            for group, size in enumerate(sizes):
+                for batch in table.iter_batches(size, row_groups=[group], columns=columns):
+                    # Polars cuts nanoseconds, which Python's datetime cannot hold.
+                    frame = pl.DataFrame(pl.from_arrow(batch))
+                    for row in frame.iter_rows(named=True):
+                        number += 1
+                        yield number, row
         except (pa.ArrowException, pl.exceptions.PolarsError, UnicodeError, DamagedPage) as error:
             raise self._unreadable(error) from error
 
-    def _columns(self, schema: Any) -> list[str]:
+    def _wanted(self, schema: Any, wanted: Columns | None) -> list[str]:
         """Names of the wanted columns that are there, each of single values."""
         import pyarrow as pa
 
-        source, there = self.source, schema.names
-        for key in needed(source):
-            if getattr(source, key) not in there:
-                raise self._without_column(key, there)
-        wanted = (source.text, source.label, source.id, source.time, source.author)
-        columns = [name for name in dict.fromkeys(wanted) if name in there]
+        names = schema.names if wanted is None else wanted.all
+        columns = [name for name in names if name in schema.names]
         for name in columns:
             # One row of a list may hold any number of values.
             if pa.types.is_nested(schema.field(name).type):
