@@ -172,6 +172,10 @@ class Paths:
         return self.home / "data_docs"
 
     @property
+    def evaluation_page(self) -> Path:
+        return self.home / "reports" / "evaluation.html"
+
+    @property
     def monitoring_reports(self) -> Path:
         return self.home / "reports" / "monitoring"
 

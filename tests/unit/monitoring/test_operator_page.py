@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from components.core import tables
-from components.core.ledger import LABELS, labels
+from components.core.ledger import LABELS, PREDICTIONS, labels
 from components.core.ledger import decisions as ledger_decisions
 from components.core.target import SingleLabel
 from flows import retrain_requests, write_operator_page
@@ -221,6 +221,36 @@ def test_labels_that_are_held_back_are_shown(world: World) -> None:
     labels.take_back(world.ledger, [1, 3])
     text = write_operator_page.write(world.params, world.paths, world.ledger, hour(1)).read_text()
     assert "look wrong" not in text
+
+
+def test_what_waits_is_counted_with_the_reason(world: World) -> None:
+    def waits() -> list[str]:
+        page = write_operator_page.write(world.params, world.paths, world.ledger, hour(1))
+        card = r"<small>waits to be \w+</small><b>(.*?)</b><small>(.*?)</small>"
+        return [": ".join(found) for found in re.findall(card, page.read_text())]
+
+    assert waits() == ["no prediction: all were judged"]
+    needed = world.params.monitor.min_rows
+    world.serve(needed - 10)
+    assert waits() == [f"{needed - 10} predictions: a window needs {needed} texts, 10 more"]
+    world.serve(20)
+    say(world, 0, ["a", "b"])
+    assert waits() == [f"{needed + 10} predictions: the next monitoring run judges them"]
+    newest = {"id": "f" * 32, "time": NOW, "bundle": world.bundle, "probabilities": {},
+              **sample(1, 0).drop("feature_0").to_dicts()[0], "features": [0.0]}  # fmt: skip
+    world.ledger.insert(PREDICTIONS, [newest])
+    assert waits()[0].endswith("judges them; 1 are not scrubbed yet")
+    tables.write_text("x" * 300_000, world.paths.spool / "1")
+    page = write_operator_page.write(world.params, world.paths, world.ledger, hour(1))
+    assert "0.3 MB of predictions" in page.read_text()
+
+
+def test_a_drifting_model_does_not_just_serve(world: World) -> None:
+    world.serve(40)
+    window(world, 1, 40, True, "retrain")
+    text = write_operator_page.write(world.params, world.paths, world.ledger, hour(2)).read_text()
+    assert "serves, and its newest texts have drifted; a retraining was requested" in text
+    assert '<h1 class="warn">' in text
 
 
 def test_a_page_before_any_window(world: World) -> None:
