@@ -169,6 +169,7 @@ class Table(NamedTuple):
         columns: names of the columns; None where each row has keys of its own.
         repeated: name that the header holds several times -> the names of its columns in `rows`.
         unnamed: True for a file without a header.
+        sure: False if the names of the columns may be values, which no message shows.
         lists: columns of `columns` whose values are lists.
         class_names: column -> names of its classes by their number, as the file states them.
     """
@@ -177,6 +178,7 @@ class Table(NamedTuple):
     columns: Sequence[str] | None = None
     repeated: Mapping[str, Sequence[str]] = {}
     unnamed: bool = False
+    sure: bool = True
     lists: Sequence[str] = ()
     class_names: Mapping[str, Sequence[str]] = {}
 
@@ -274,7 +276,7 @@ class FileReader(PinnedFile):
         missing = dict(columns.needed)
         if table.columns is not None:
             for name, key in missing.items():
-                if not table.has(name):
+                if not table.has(name) or name in table.repeated:
                     raise self._without_column(key, name, table)
             missing = {}
         if names := table.class_names.get(columns.label or ""):

@@ -141,7 +141,7 @@ class Ingest(Settings):
         """Refuses what stands for no class name; reports, files and pages show the names as is."""
         for number, label in enumerate(labels if isinstance(labels, list) else [], 1):
             if label is None or isinstance(label, bool | int | float):
-                shown = {None: "null"}.get(label, str(label).lower())
+                shown = "null" if label is None else str(label).lower()
                 written = _WRITTEN.get(shown, f'"{shown}"')
                 raise ValueError(
                     f"label {number} is no text for YAML, but {shown}: put it in quotes: {written}"

@@ -56,6 +56,7 @@ class ArrowReader(FileReader):
         return Table(
             self._rows_of(_batches(source, is_file), columns),
             arrow_schema.paths_in(schema),
+            arrow_schema.repeated(schema),
             lists=sorted(arrow_schema.list_columns(schema, columns)),
             class_names=arrow_schema.class_names(schema),
         )

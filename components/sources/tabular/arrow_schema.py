@@ -34,7 +34,7 @@ def column_of(schema: Any, path: str) -> str | None:
         None where there is no such column.
     """
     if path in schema.names:
-        return path
+        return None if path in repeated(schema) else path
     known = paths_in(schema)
     while path:
         if path in known:
@@ -52,11 +52,18 @@ def _fields(field: Any, prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _fields(inner, f"{prefix}{field.name}.")
 
 
+def repeated(schema: Any) -> dict[str, list[str]]:
+    """Names that stand several times, each with no name to use instead."""
+    return {name: [] for name in schema.names if schema.names.count(name) > 1}
+
+
 def is_readable(schema: Any, path: str) -> bool:
     """Tests that a column holds single values, structs of these, or lists whose items are these.
 
     A list in a struct or list may hold any number of values, and cannot be cut to LIST_VALUES.
     """
+    if path in repeated(schema):
+        return False
     kinds = {name: kind for field in schema for name, kind in _fields(field, "")}
     kind = schema.field(path).type if path in schema.names else kinds[path]
     return _is_plain(kind.value_type if path in schema.names and _is_list(kind) else kind)

@@ -51,6 +51,7 @@ class ParquetReader(FileReader):
         return Table(
             self._rows_of(table, columns, sizes),
             arrow_schema.paths_in(schema),
+            arrow_schema.repeated(schema),
             lists=list(arrow_schema.list_columns(schema, columns)),
             class_names=arrow_schema.class_names(schema),
         )

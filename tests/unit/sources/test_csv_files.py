@@ -50,6 +50,8 @@ def test_delimiters_line_ends_and_encodings(
         ("time;text;label\n12:30;one, x;a\n13:30;two, y;b\n", {"time": None},
          [("one, x", "a"), ("two, y", "b")]),
         (",text,label\n0,one,a\n1,two,b\n", {}, TWO),  # as pandas writes an index
+        ('text, label\n"one, 1", a\n"two", "b, 2"\n', {}, [("one, 1", "a"), ("two", "b, 2")]),
+        ("text;label\none;a;\ntwo;b;;\n", {}, TWO),
         ("\n\ntext,label\n\none,a\n,\n\ntwo,b\n\n", {}, TWO),
         ("title,body,label\none,,a\ntwo,three,b\n", {"text": ["title", "body"]},
          [("one", "a"), ("two\n\nthree", "b")]),

@@ -33,6 +33,7 @@ LISTS = [["one", "a"], ["two", "b"]]
         ({"columns": ["text", "label"], "index": [0, 1], "data": LISTS}, {}),
         ({"schema": {"fields": [{"name": "text"}], "version": "1"}, "data": ROWS}, {}),
         (LISTS, {"text": "column_1", "label": "column_2"}),
+        ("one after another", {}),
         ([{"data": {"text": text}, "annotations": [{"result": [{"choices": [label]}]}]}
           for text, label in LISTS],
          {"text": "data.text", "label": "annotations.0.result.0.choices"}),
@@ -44,8 +45,10 @@ LISTS = [["one", "a"], ["two", "b"]]
 def test_shapes_of_json(
     tmp_path: Path, value: Any, settings: dict[str, Any], encoding: str
 ) -> None:
-    content = json.dumps(value).encode(encoding)
-    reader = opened(tmp_path, "d.json", content, "json", **settings)
+    content = json.dumps(value)
+    if isinstance(value, str):
+        content = "\n".join(json.dumps(row, indent=2) for row in ROWS)
+    reader = opened(tmp_path, "d.json", content.encode(encoding), "json", **settings)
     assert labelled(read(reader)) == TWO
 
 
@@ -66,7 +69,7 @@ def test_records_are_rows_as_they_are(tmp_path: Path) -> None:
         ('{"SECRET is a long text that is no key": 1}', "an object with 1 keys"),
         ('"SECRET"', "a single value"),
         ("{}", "no keys"),
-        ('{"text": "SECRET", "label": "a"}\n{"text": "two", "label": "b"}\n', "`kind: jsonl`"),
+        ('{"text": "SECRET", "l": [{}]}\n{"text": "two", "l": []}\n', "`kind: jsonl`"),
         ('[{"text": "one", "label": "a"}, {"text": "SECRET', "after row 1, got damaged JSON"),
         ('[{"text": "one", "label": "a"} {"text": "SECRET"}]', "after row 1, got damaged JSON"),
         ('[{"text": SECRET}]', "damaged JSON"),
