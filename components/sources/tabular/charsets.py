@@ -72,8 +72,10 @@ def detect(sample: bytes, complete: bool = True) -> str:
     Returns:
         Name of a codec of Python.
 
-    >>> detect("Größe".encode("cp1252")), detect("Größe".encode()), detect("ab".encode("utf-16-le"))
-    ('cp1252', 'utf-8', 'utf-16-le')
+    >>> detect("Größe".encode("cp1252")), detect("Größe".encode())
+    ('cp1252', 'utf-8')
+    >>> detect("a b".encode("utf-16-le"))
+    'utf-16-le'
     """
     if wide := detect_wide(sample):
         return wide

@@ -184,7 +184,7 @@ def test_a_name_that_stands_twice_is_refused_only_if_it_is_used(tmp_path: Path) 
     ("header", "settings", "hint"),
     [
         ("Text,label", {}, "the column 'Text'. Names must match exactly: write `text: Text`"),
-        (" text,label", {}, "write `text:  text`"),
+        (" text,label", {}, 'write `text: " text"`'),
         ("text,labels", {}, "write `label: labels`"),
         ("title,Body,label", {"text": ["title", "body"]}, "write `text: [title, Body]`"),
         ("body,label", {}, "only 'body', 'label'"),
