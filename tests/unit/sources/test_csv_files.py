@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from components.sources.tabular import charsets, dialect
-from tests.table_files import SECRET, TWO, labelled, opened, read, refusal
+from tests.unit.sources.table_files import SECRET, TWO, labelled, opened, read, refusal
 
 COMMA = "text,label\none,a\ntwo,b\n"
 QUOTED = 'text;label\r\n"one; ""1""";a\r\n"two\nlines";b\r\n'
@@ -67,7 +67,7 @@ def test_shapes_of_csv(
     )
 
 
-@pytest.mark.parametrize("text", ["Grüße, „Größe“ – 5 €", "café, déjà vu", "costs £5, naïve"])
+@pytest.mark.parametrize("text", ["Grüße, „Größe“ – 5 €", "Größe", "café, déjà vu", "costs £5, naïve"])
 @pytest.mark.parametrize("delimiter", [";", ","])
 def test_what_excel_saves_in_western_europe(tmp_path: Path, text: str, delimiter: str) -> None:
     content = f'Text{delimiter}Label\r\n"{text}"{delimiter}a\r\n'.encode("cp1252")
