@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -105,6 +106,51 @@ def zip_of_tables(folder: Path) -> Path:
     return folder / "set.zip"
 
 
+def xlsx(lines: list[list[Any]]) -> dict[str, str]:
+    """Members of a workbook with one sheet of numbers and texts."""
+    office = "http://schemas.openxmlformats.org"
+    main, packages = f"{office}/spreadsheetml/2006/main", f"{office}/package/2006"
+    relations = f"{office}/officeDocument/2006/relationships"
+
+    def cell(value: object) -> str:
+        if isinstance(value, int):
+            return f"<c><v>{value}</v></c>"
+        return f'<c t="inlineStr"><is><t>{escape(str(value))}</t></is></c>'
+
+    def related(kind: str, target: str) -> str:
+        return (
+            f'<Relationships xmlns="{packages}/relationships"><Relationship Id="r1" '
+            f'Type="{relations}/{kind}" Target="{target}"/></Relationships>'
+        )
+
+    cells = "".join(f"<row>{''.join(map(cell, line))}</row>" for line in lines)
+    types = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    return {
+        "[Content_Types].xml": f'<Types xmlns="{packages}/content-types"><Default Extension="rels" '
+        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override '
+        f'PartName="/xl/workbook.xml" ContentType="{types}.sheet.main+xml"/><Override '
+        f'PartName="/xl/worksheets/sheet1.xml" ContentType="{types}.worksheet+xml"/></Types>',
+        "_rels/.rels": related("officeDocument", "xl/workbook.xml"),
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{relations}"><sheets><sheet '
+        'name="Export" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": related("worksheet", "worksheets/sheet1.xml"),
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData>'
+        "</worksheet>",
+    }
+
+
+def workbook(folder: Path) -> Path:
+    header = ["Nr", "Datum", "Bearbeiter", "Text", "Klasse"]
+    lines = rows(
+        lambda n: n + 100, lambda n: f"2026-03-{n % 28 + 1:02}", label(*PERSONS), text,
+        label("a", "b"),
+    )  # fmt: skip
+    with zipfile.ZipFile(folder / "sheet.xlsx", "w") as archive:
+        for name, content in xlsx([header, *lines]).items():
+            archive.writestr(name, content)
+    return folder / "sheet.xlsx"
+
+
 def hugging_face(folder: Path) -> Path:
     features = {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
@@ -196,6 +242,19 @@ SHAPES: dict[str, tuple[Make, dict[str, Any], list[str]]] = {
             label("train", "train", "Test"), header=["Datum", "Text", "Klasse", "Split"]))),
         {"kind": "csv", "text": "Text", "label": "Klasse", "time": "Datum",
          "time_format": "%d.%m.%Y", "part": "Split"},
+        ["a", "b"],
+    ),
+    "workbook": (
+        workbook,
+        {"kind": "excel", "text": "Text", "label": "Klasse", "id": "Nr", "time": "Datum",
+         "author": "Bearbeiter"},
+        ["a", "b"],
+    ),
+    "nested JSON": (
+        file("export.json", lambda: json.dumps({"meta": {"n": 1}, "data": {"items": [
+            {"id": n, "attributes": {"body": text(n), "tag": "ab"[n % 2]}} for n in range(ROWS)
+        ]}}).encode()),
+        {"kind": "json", "text": "attributes.body", "label": "attributes.tag", "id": "id"},
         ["a", "b"],
     ),
     "folder of texts": (folder_of_texts, {"kind": "folder"}, ["neg", "pos"]),
