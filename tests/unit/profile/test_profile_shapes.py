@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import random
 import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -151,6 +154,18 @@ def workbook(folder: Path) -> Path:
     return folder / "sheet.xlsx"
 
 
+def nested(folder: Path) -> Path:
+    items = [{"id": n, "attributes": {"body": text(n), "tag": "ab"[n % 2]}} for n in range(ROWS)]
+    content = {"meta": {"n": 1}, "data": {"items": items}}
+    (folder / "export.json").write_text(json.dumps(content))
+    return folder / "export.json"
+
+
+def packed(folder: Path) -> Path:
+    lines = json_lines(lambda n: {"text": text(n), "label": "ab"[n % 2]})
+    return file("export.jsonl.gz", lambda: gzip.compress(lines))(folder)
+
+
 def hugging_face(folder: Path) -> Path:
     features = {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
@@ -251,9 +266,7 @@ SHAPES: dict[str, tuple[Make, dict[str, Any], list[str]]] = {
         ["a", "b"],
     ),
     "nested JSON": (
-        file("export.json", lambda: json.dumps({"meta": {"n": 1}, "data": {"items": [
-            {"id": n, "attributes": {"body": text(n), "tag": "ab"[n % 2]}} for n in range(ROWS)
-        ]}}).encode()),
+        nested,
         {"kind": "json", "text": "attributes.body", "label": "attributes.tag", "id": "id"},
         ["a", "b"],
     ),
@@ -350,3 +363,26 @@ def test_a_sorted_file_shows_all_its_classes(tmp_path: Path) -> None:
     profile = profile_of(path, tmp_path)
     assert profile.classes.counts == {f"class {n}": 2000 for n in range(4)}
     assert profile.sources[0].roles.of("label") is Role.LABEL
+
+
+def spoiled(content: bytes) -> Iterator[bytes]:
+    """Copies of a file that are cut, zeroed in the middle, or changed in some bytes."""
+    half = len(content) // 2
+    yield content[:half]
+    yield content[:half] + bytes(64) + content[half + 64 :]
+    yield content[half:]
+    numbers = random.Random(1)
+    changed = bytearray(content)
+    for _ in range(20):
+        changed[numbers.randrange(len(changed))] = numbers.randrange(256)
+    yield bytes(changed)
+
+
+@pytest.mark.parametrize("make", [tickets, workbook, zip_of_tables, hugging_face, packed, nested])
+def test_a_spoiled_file_is_read_or_refused(tmp_path: Path, make: Make) -> None:
+    path = make(tmp_path)
+    path = path if path.is_file() else next(path.iterdir())
+    for content in spoiled(path.read_bytes()):
+        path.write_bytes(content)
+        with suppress(NewsloopError):
+            profile_of(path, tmp_path)
