@@ -17,7 +17,7 @@ from components.core.params.sources import Limits
 from components.core.paths import Paths
 from components.profile.names import part_of
 from components.sources.budget import Budget, NotAllowed
-from components.sources.packed import DAMAGED, TARS, Zip
+from components.sources.packed import DAMAGED, TARS, Zip, ending
 from components.sources.reader import printable
 from components.sources.stores import PACKAGES, open_store
 from components.sources.tabular.file_types import FileType, file_type, other_type
@@ -164,7 +164,7 @@ def _kind_by_content(head: bytes, shown: str) -> str:
 
 def _zip(file: IO[bytes], name: str, shown: str) -> list[Entry]:
     budget = Budget(Limits())
-    names = Zip(file, "", ("",), budget).names()
+    names = Zip(file, "", ending(("",)), budget).names()
     tables = [member for member in names if _kind_of(member)]
     if not tables or _are_texts(names):
         return [{"name": name, "kind": "folder", "path": shown}]
@@ -196,7 +196,7 @@ def _remote(address: str, paths: Paths, kind: str) -> list[Entry]:
         if name.lower().endswith((".zip", *TARS)) and not kind:
             found = "folder"
         return [{"name": name, "kind": found or "csv", "path": address}]
-    names, _ = store.names(("",), Budget(Limits()))
+    names, _ = store.names(ending(("",)), Budget(Limits()))
     return _tree(names, address, name, kind)
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from components.core.errors import ParamsError
 from components.core.params import Source
 from components.core.paths import Paths
+from components.sources.documents.folder import FolderReader
+from components.sources.documents.mbox import MboxReader
+from components.sources.documents.package import PackageReader
 from components.sources.feed import FeedReader
 from components.sources.feedback import FeedbackReader
-from components.sources.folder import FolderReader
 from components.sources.http_json import HttpJsonReader
-from components.sources.package import PackageReader
+from components.sources.lines import LinesReader
 from components.sources.reader import Pin, RawDocument, SourceReader
 from components.sources.sql import SqlReader
 from components.sources.tabular.arrow import ArrowReader
@@ -34,6 +36,8 @@ READERS: dict[str, type[SourceReader]] = {
     "http_json": HttpJsonReader,
     "json": JsonReader,
     "jsonl": JsonlReader,
+    "lines": LinesReader,
+    "mbox": MboxReader,
     "package": PackageReader,
     "parquet": ParquetReader,
     "sql": SqlReader,

@@ -13,7 +13,7 @@ from typing import IO, Any, ClassVar, NamedTuple
 from components.core.errors import SourceError
 from components.core.progress import say
 from components.sources.budget import MIB, Budget, TooLarge
-from components.sources.packed import DAMAGED, PACKED, Zip, unpacked
+from components.sources.packed import DAMAGED, PACKED, Zip, ending, unpacked
 from components.sources.reader import Pin, RawDocument, SourceReader, fingerprint
 from components.sources.rows import Columns, document, faulty
 from components.sources.stores import DIGEST_BYTES, Store, open_store
@@ -321,9 +321,10 @@ class FileReader(PinnedFile):
         """Yields (name, content) of each file of rows in a stored file; "" for a plain one."""
         source, stored = self.source, (name or self._store.name).lower()
         if stored.endswith(".zip"):
-            wanted = tuple(end for s in self.suffixes for end in dict.fromkeys((s, s.upper())))
             member = None
-            for member, _, content in Zip(file, source.inside or "", wanted, self._budget):
+            for member, _, content in Zip(
+                file, source.inside or "", ending(self.suffixes), self._budget
+            ):
                 self._member = f"{name}/{member}" if name else member
                 yield self._member, self._of_kind(content)
             self._member = ""
@@ -383,7 +384,7 @@ class FileReader(PinnedFile):
             SourceError: no such file.
         """
         ends = ("",) if self._pattern else _with_packed(self.suffixes)
-        names, marks = self._store.names(ends, Budget(self.source.limits))
+        names, marks = self._store.names(ending(ends), Budget(self.source.limits))
         chosen = [
             place
             for place, name in enumerate(names)
