@@ -28,9 +28,10 @@ TABLES = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".json": "json", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow",
     ".feather": "arrow", ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel", ".xlsb": "excel",
-    ".ods": "excel", ".mbox": "mbox",
+    ".ods": "excel",
 }  # fmt: skip
 _PACKED = (".gz", ".zst", ".bz2", ".xz")
+_OTHERS = {".mbox": "mbox"}  # kinds of single files without columns
 _TEXTS = frozenset(
     {"", ".txt", ".text", ".md", ".html", ".htm", ".eml", ".pdf", ".docx", ".odt", ".rtf"}
 )
@@ -38,6 +39,7 @@ _LISTED = 200_000  # files of a folder that are looked at
 _HEAD = 64 * 1024  # bytes of a file that tell its kind
 _SOURCES = 20  # of one project; more files are one data set in parts
 _DOCUMENTS = ("readme", "license", "licence", "notes", "changelog")
+_FASTTEXT = b"__label__"
 _ZIP = "a zip archive"
 _VARIABLE = re.compile(r"(?:env:|\$)?([A-Z][A-Z0-9_]*)")
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16
@@ -118,7 +120,7 @@ def _file(path: Path, shown: str, kind: str) -> list[Entry]:
     if head.startswith(b"\x1f\x8b"):
         with gzip.open(path) as content:
             head = content.read(_HEAD)
-    found = _kind_of(path.name)
+    found = _kind_of(path.name) or _OTHERS.get(path.suffix.lower())
     if found is None or other_type(head, found):
         found = _kind_by_content(head, shown)
     return [{"name": path.name, "kind": found, "path": shown}]
@@ -144,6 +146,8 @@ def _kind_by_content(head: bytes, shown: str) -> str:
     """Returns the kind of a file by its first bytes."""
     if head.startswith(b"From ") and b"\nSubject:" in head:
         return "mbox"
+    if head.lstrip().startswith(_FASTTEXT):
+        return "lines"
     found = file_type(head)
     if found is None and b"\0" in head and not head.startswith(_BYTE_ORDER_MARKS):
         found = FileType("a binary file", None)
@@ -182,7 +186,24 @@ def _zip(file: IO[bytes], name: str, shown: str) -> list[Entry]:
 
 def _folder(path: Path, shown: str, kind: str) -> list[Entry]:
     names = list(islice(_walk(path), _LISTED))
+    texts = [name for name in names if _suffix(name) in ("", ".txt") and not _is_document(name)]
+    if not kind and texts and not any("/" in name or _kind_of(name) for name in names):
+        return _flat(path, texts, shown)
     return _tree(names, shown, path.name, kind)
+
+
+def _flat(folder: Path, names: list[str], shown: str) -> list[Entry]:
+    """Returns the sources of a folder that holds text files only: tables, or lines and labels."""
+    labels = [name for name in names if "label" in name.lower()]
+    if len(labels) == 1 and len(names) == 2:  # noqa: PLR2004 - a file of lines and one of labels
+        lines = next(name for name in names if name not in labels)
+        labelled = {"path": f"{shown}/{lines}", "labels_path": f"{shown}/{labels[0]}"}
+        return [{"name": lines, "kind": "lines", **labelled}]
+    return [
+        entry | _side(name)
+        for name in names
+        for entry in _file(folder / name, f"{shown}/{name}", "")
+    ]
 
 
 def _remote(address: str, paths: Paths, kind: str) -> list[Entry]:
@@ -203,8 +224,6 @@ def _remote(address: str, paths: Paths, kind: str) -> list[Entry]:
 def _tree(names: list[str], shown: str, name: str, kind: str) -> list[Entry]:
     """Returns the sources of a folder with these files."""
     tables = [file for file in names if _kind_of(file)]
-    if not any("/" in file for file in names):
-        tables = tables or [file for file in names if _suffix(file) in ("", ".txt")]
     if kind or not tables or _are_texts(names):
         if not kind and not any(_suffix(file) in _TEXTS for file in names):
             ends = Counter(_suffix(file) or "no suffix" for file in names)
@@ -251,10 +270,15 @@ def _groups(tables: list[str]) -> list[list[str]]:
     groups: dict[tuple[str, ...], list[str]] = {}
     for name in tables:
         path = PurePosixPath(name)
-        if path.stem.lower().startswith(_DOCUMENTS):
+        if _is_document(name):
             continue
         groups.setdefault((str(path.parent), _suffix(name), _side_of(name) or ""), []).append(name)
     return list(groups.values())
+
+
+def _is_document(name: str) -> bool:
+    """Tests if a file describes the data."""
+    return PurePosixPath(name).stem.lower().startswith(_DOCUMENTS)
 
 
 def _pattern(group: list[str], tables: list[str]) -> str | None:

@@ -40,7 +40,7 @@ FILES = [
     ("a.parquet", b"PAR1", "parquet"), ("a.feather", b"ARROW1", "arrow"),
     ("a.ods", zipped("opendocument.spreadsheet"), "excel"),
     ("a.xlsx", zipped("xl/workbook.xml"), "excel"), ("a.csv", zipped("xl/workbook.xml"), "excel"),
-    ("a.mbox", b"From x", "mbox"), ("a.tar.gz", b"x", "folder"),
+    ("a.mbox", b"From x", "mbox"), ("a.txt", b"__label__a x\n", "lines"), ("a.tar.gz", b"x", "folder"),
     ("SMSSpamCollection", b"ham\thello\n", "csv"), ("a.txt", b"ham\thello\n", "csv"),
     ("export", JSON_LINE * 2, "jsonl"), ("export", b'[\n{"a": 1}]', "json"),
     ("export", b'{\n "a": 1}', "json"), ("export", b"PAR1x", "parquet"),
@@ -79,6 +79,10 @@ FOLDERS = {
     "a table without suffix": (
         ["SMSSpamCollection", "readme"], [("csv", "SMSSpamCollection", None)],
     ),
+    "fastText": (
+        ["train.txt", "test.txt"], [("lines", "test.txt", "test"), ("lines", "train.txt", "train")],
+    ),
+    "lines and labels": (["sentences.txt", "labels.txt"], [("lines", "sentences.txt", None)]),
     "hidden files": ([".git/x.csv", "__MACOSX/a.csv", "b.csv"], [("csv", "b.csv", None)]),
 }  # fmt: skip
 
@@ -86,7 +90,8 @@ FOLDERS = {
 @pytest.mark.parametrize("name", FOLDERS)
 def test_sources_of_a_folder(tmp_path: Path, name: str) -> None:
     files, expected = FOLDERS[name]
-    tree(tmp_path / "data", dict.fromkeys(files, TEXT))
+    content = b"__label__a some text\n" if name == "fastText" else TEXT
+    tree(tmp_path / "data", dict.fromkeys(files, content))
     entries = locate(str(tmp_path / "data"), Paths(tmp_path, tmp_path))
     listed = [(e["kind"], e["path"][5:], e.get("fixed_part")) for e in entries]
     assert listed == expected

@@ -265,6 +265,27 @@ SHAPES: dict[str, tuple[Make, dict[str, Any], list[str]]] = {
          "author": "Bearbeiter"},
         ["a", "b"],
     ),
+    "lines of fastText": (
+        file("train.txt", lambda: "".join(
+            f"__label__{'ab'[n % 2]} {text(n)}\n" for n in range(ROWS)).encode()),
+        {"kind": "lines"},
+        ["a", "b"],
+    ),
+    "Label Studio": (
+        file("project.json", lambda: json.dumps([
+            {"id": n, "data": {"body": text(n)}, "annotations": [
+                {"result": [{"from_name": "q", "value": {"choices": ["ab"[n % 2]]}}]}]}
+            for n in range(ROWS)]).encode()),
+        {"kind": "annotations", "text": "body"},
+        ["a", "b"],
+    ),
+    "Prodigy": (
+        file("prodigy.jsonl", lambda: json_lines(
+            lambda n: {"text": text(n), "_input_hash": n, "accept": ["ab"[n % 2]],
+                       "answer": "accept"})),
+        {"kind": "annotations"},
+        ["a", "b"],
+    ),
     "nested JSON": (
         nested,
         {"kind": "json", "text": "attributes.body", "label": "attributes.tag", "id": "id"},
