@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import tarfile
@@ -13,7 +14,8 @@ from typing import IO, cast
 from components.sources.budget import MIB, Budget, limited
 
 TARS = (".tar", ".tar.gz", ".tgz")
-PACKED = (".gz",)  # ends of the names of files that are packed one by one
+_MARK = 4  # bytes that show how a file is packed
+PACKED = (".gz", ".bz2", ".zst")  # ends of the names of files that are packed one by one
 SHADOWS = "__MACOSX"  # a folder that macOS adds, with a shadow of each file
 Wanted = Callable[[str], bool]  # tests the path of a file below the folder that is read
 # What damaged or strange archives raise, beside OSError. RuntimeError: encrypted;
@@ -38,8 +40,20 @@ def gunzipped(file: IO[bytes], budget: Budget) -> io.BufferedReader:
 
 
 def unpacked(file: IO[bytes], name: str, budget: Budget) -> IO[bytes]:
-    """Opens the content of a file that is packed alone; a plain file is returned as it is."""
-    return gunzipped(file, budget) if name.endswith(PACKED) else file
+    """Opens the content of a file that is packed alone; a plain file is returned as it is.
+
+    What gzip, bzip2 or zstd packed is recognized without the end of its name, too.
+    """
+    head: bytes = file.peek(_MARK)[:_MARK]  # type: ignore[attr-defined]
+    if name.endswith(".gz") or head.startswith(b"\x1f\x8b"):
+        return gunzipped(file, budget)
+    if head.startswith(b"BZh"):
+        return budget.stream(cast("IO[bytes]", bz2.BZ2File(file)))
+    if head == b"\x28\xb5\x2f\xfd":
+        import pyarrow as pa
+
+        return budget.stream(pa.CompressedInputStream(file, "zstd"))
+    return file
 
 
 def ending(suffixes: tuple[str, ...]) -> Wanted:

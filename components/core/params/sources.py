@@ -18,10 +18,14 @@ TAKES: dict[str, frozenset[str]] = {
     "package": frozenset({"package", "path"}),
     "folder": _FILE,
     "csv": _FILE | _CSV,
+    "excel": _FILE | {"sheet", "header"},
+    "json": _FILE | {"items"},
     "jsonl": _FILE,
     "parquet": _FILE,
+    "arrow": _FILE,
     "mbox": _FILE,
     "lines": frozenset({"path", "labels_path"}),
+    "annotations": _FILE,
     "feedback": frozenset(),
     "sql": frozenset({"url_env", "table", "query", "watermark"}),
     "feed": _CALL | {"path"},
@@ -32,10 +36,14 @@ _NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "package": (("path",), ("package",)),
     "folder": (("path",),),
     "csv": (("path",),),
+    "excel": (("path",),),
+    "json": (("path",),),
     "jsonl": (("path",),),
     "parquet": (("path",),),
+    "arrow": (("path",),),
     "mbox": (("path",),),
     "lines": (("path",),),
+    "annotations": (("path",),),
     "sql": (("url_env",), ("watermark",), ("table", "query")),
     "feed": (("path", "url"),),
     "http_json": (("url",),),
@@ -124,7 +132,7 @@ class Source(Settings):
     )
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(
         description="connector of components/sources/: package, folder, csv, excel, json, jsonl, "
-        "parquet, arrow, sql, feed, http_json, mbox, lines or feedback"
+        "parquet, arrow, sql, feed, http_json, mbox, lines, annotations or feedback"
     )
     path: str | None = Field(
         None,
