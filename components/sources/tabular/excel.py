@@ -15,7 +15,7 @@ from typing import IO, Any
 from components.core.errors import SourceError
 from components.core.params.sources import AUTO
 from components.sources.files import FileReader, Table
-from components.sources.packed import Zip
+from components.sources.packed import Zip, ending
 from components.sources.reader import printable
 from components.sources.rows import Columns
 from components.sources.streams import BLOCK, drain
@@ -131,7 +131,7 @@ class ExcelReader(FileReader):
         is_zip = file.read(2) == b"PK"
         file.seek(0)
         if is_zip:
-            for _, _, content in Zip(file, "", ("",), self._budget):
+            for _, _, content in Zip(file, "", ending(("",)), self._budget):
                 drain(content)
             file.seek(0)
 
