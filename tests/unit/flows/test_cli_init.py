@@ -16,7 +16,7 @@ from components.core import params as parameters
 from components.core.errors import DataError, NewsloopError, UsageError
 from components.core.params import Scrub
 from components.core.paths import Paths
-from components.profile.privacy import Privacy
+from components.profile.privacy import ExampleScrubber
 from flows.cli.every_day import init
 from tests.project import ROOT
 
@@ -25,12 +25,12 @@ ADDRESS = "jane.roe@example.org"
 
 
 @cache
-def loaded() -> Privacy:
+def loaded() -> ExampleScrubber:
     """Loads the scrubber once; every test has its settings."""
-    return Privacy(parameters.load(ROOT / "params.yaml").ingest.scrub)
+    return ExampleScrubber(parameters.load(ROOT / "params.yaml").ingest.scrub)
 
 
-def privacy(settings: Scrub) -> Privacy:
+def privacy(settings: Scrub) -> ExampleScrubber:
     return loaded()
 
 
