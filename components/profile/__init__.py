@@ -82,11 +82,13 @@ def count(examined: Iterable[Examined], wishes: Wishes, params: Params, paths: P
     sources = [replace(source, entry=completed(source)) for source in usable]
     for source in sources:
         complete &= _count(source.entry, params, paths, summary, faults)
-    if not summary.documents:
-        reason = faults.most_common(1)[0][0] if faults else "no row"
+    if faults.total() >= summary.documents:
+        rows = faults.total() + summary.documents
+        reason = f": {faults.most_common(1)[0][0]}" if faults else ""
         raise DataError(
-            f"Expected documents in {sources[0].entry['name']}, got none: {reason}. Name other "
-            "columns by --text and --label, or repair the data."
+            f"Expected readable rows in {sources[0].entry['name']}, got {faults.total()} of {rows} "
+            f"rows that cannot be read{reason}. Name other columns by --text and --label, or "
+            "repair the data."
         )
     found = _classes(summary, sources, wishes, paths)
     if len(found.counts) < _LEAST_CLASSES:

@@ -377,6 +377,13 @@ def test_data_that_cannot_be_learned_from(
     assert "\n" not in str(raised.value)
 
 
+def test_lists_of_several_labels_are_refused(tmp_path: Path) -> None:
+    tags = [["a"], ["a", "b"], ["b", "c"], ["b"], ["a", "c"]]
+    path = file("tags.jsonl", lambda: json_lines(lambda n: {"text": text(n), "tags": tags[n % 5]}))
+    with pytest.raises(DataError, match=r"of 48 rows that cannot be read: .*several labels"):
+        profile_of(path(tmp_path), tmp_path)
+
+
 def test_a_sorted_file_shows_all_its_classes(tmp_path: Path) -> None:
     """The sample comes from the whole file, not from its beginning."""
     lines = ([f"{text(n)} {n}", f"class {n // 2000}"] for n in range(8000))
