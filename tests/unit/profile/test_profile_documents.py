@@ -75,6 +75,7 @@ def test_numbers_are_ordered_and_may_get_names(tmp_path: Path) -> None:
         ({"a": 5, "b": 5, "a|b": 3}, 1, "joined", "|"),
         ({"a": 5, "Arts, Crafts": 5, "Toys, Games": 3}, 1, "joined", ""),
         ({f"INC-{n:05}": 1 for n in range(9)}, 1, "id_like", True),
+        ({f"intent_{n:02}": 8 for n in range(40)}, 1, "id_like", False),
         ({"comp.sys.mac": 3, "sci.med": 4}, 1, "id_like", False),
     ],
 )
