@@ -13,10 +13,9 @@ from typing import IO
 
 from components.core.params.sources import OPTIONAL
 from components.sources.annotation_records import Annotation, BadRecord, annotation
-from components.sources.files import Table
+from components.sources.files import FileReader, Table
 from components.sources.reader import RawDocument, printable
 from components.sources.rows import Columns, faulty, named_label, text_fault
-from components.sources.streams import rewound
 from components.sources.tabular.json_file import JsonReader
 from components.sources.tabular.jsonl import JsonlReader
 
@@ -25,18 +24,17 @@ _HEAD = 4096  # bytes in which the first character stands
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
-class AnnotationsReader(JsonlReader):
+class AnnotationsReader(FileReader):
     """A record is a document; records with one id are one document."""
 
     suffixes = (".json", ".jsonl", ".ndjson")
 
     def _table(self, file: IO[bytes], wanted: Columns | None) -> Table:
-        head = file.read(_HEAD)
-        is_list = head.lstrip(_BLANK)[:1] == b"["
-        rest = rewound(head, file)
-        if is_list:
-            return JsonReader(self.source, self.paths)._table(rest, None)
-        return super()._table(rest, None)
+        head: bytes = file.peek(_HEAD)  # type: ignore[attr-defined]
+        kind = JsonReader if head.lstrip(_BLANK)[:1] == b"[" else JsonlReader
+        reader = kind(self.source, self.paths)
+        reader._budget = self._budget
+        return reader._table(file, wanted)
 
     def _fitting(self) -> Columns:
         """Counts the votes; the optional columns of tables have no meaning here."""
@@ -53,6 +51,7 @@ class AnnotationsReader(JsonlReader):
         return Columns.of(self.source, OPTIONAL)
 
     def _mapped(self, table: Table, columns: Columns, prefix: str) -> Iterator[RawDocument]:
+        del columns
         fields: tuple[str, ...] = ()
         has_text = False
         for number, row in table.rows:
