@@ -86,6 +86,8 @@ def other_type(head: bytes, kind: str) -> FileType | None:
         return FileType("a text, perhaps CSV", "csv")
     if found is None or found.kind == kind:
         return None
+    if kind == "annotations" and found.kind in ("json", "jsonl"):
+        return None
     # JSON and JSON Lines share their first bytes, unless there is an array.
     if {found.kind, kind} == {"json", "jsonl"} and found.description != _ARRAY:
         return None
