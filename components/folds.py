@@ -1,65 +1,43 @@
-"""Folds for cross-validation: near duplicates share a fold, and each class lies in all folds."""
+"""The folds of a cross-validation, which take the place of a test side that would be too small.
+
+Where the test side would be too small, 03_split/folds.parquet has the documents of all sides with
+their fold, their group of near duplicates, and the side that they would be on. The later stages
+then measure the candidate on all documents, each by a model that did not learn from the document or
+its near duplicates, and the released model learns from all documents. Without cross-validation the
+file has no rows. fold_assignment.py makes it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import polars as pl
 
-from components import near_duplicates
-from components.core.params import Split
+from components.core import tables
+from components.core.paths import Paths
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
+FILE = "folds.parquet"
 
 
-def groups(texts: Sequence[str], settings: Split, labels: Sequence[str] | None = None) -> Array:
-    """Groups near duplicates: (N,) int, the connected component of each text.
+def read(paths: Paths) -> pl.DataFrame | None:
+    """Reads folds.parquet; None without cross-validation, also for a split of an older version."""
+    file = paths.split / FILE
+    rows = tables.read_table(file) if file.exists() else None
+    return None if rows is None or rows.is_empty() else rows
 
-    Args:
-        texts: documents.
-        settings: see `near_duplicates.near_pairs`.
-        labels: of each document; None: as if all had the same label.
+
+def measured(paths: Paths) -> pl.DataFrame:
+    """Reads the documents that evaluate measures: the test side, or all with cross-validation."""
+    rows = read(paths)
+    return tables.read_table(paths.split / "test.parquet") if rows is None else rows
+
+
+def effective_count(group: pl.Series) -> float:
+    """Computes the number of independent documents that groups of near duplicates are worth.
+
+    Kish 1965, "Survey Sampling": n^2 / sum of squared group sizes, as if the documents of a group
+    were all right or all wrong together.
+
+    >>> effective_count(pl.Series([1, 2, 3, 4])), effective_count(pl.Series([1, 1, 2, 2]))
+    (4.0, 2.0)
     """
-    import numpy as np
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    pairs = near_duplicates.near_pairs(texts, labels or [""] * len(texts), settings)
-    edges = np.array([(a, b) for a, near in pairs.items() for b in near], int).reshape(-1, 2)
-    shape = (len(texts), len(texts))
-    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=shape)
-    return connected_components(graph, directed=False)[1]  # type: ignore[no-any-return]
-
-
-def assign(group: Array, folds: int, seed: int, labels: Sequence[str] | None = None) -> Array:
-    """Assigns each document to a fold: (N,) int, 0 to folds - 1; a group stays together.
-
-    In random order, but the largest groups first, each group goes to the fold with the fewest
-    documents of its class, and of these to the fold with the fewest documents.
-
-    Args:
-        group: of each document.
-        folds: number of folds, at least 2.
-        seed: of the order.
-        labels: of each document, to stratify by; None: the folds have equal sizes only.
-    """
-    import numpy as np
-
-    names, first, sizes = np.unique(group, return_index=True, return_counts=True)
-    shuffled = np.random.default_rng(seed).permutation(len(names))
-    order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
-    classes = (
-        np.zeros(len(group), int) if labels is None else np.unique(labels, return_inverse=True)[1]
-    )
-    filled = np.zeros((int(classes.max(initial=0)) + 1, folds), int)
-    total = np.zeros(folds, int)
-    fold_of_group = np.zeros(len(names), int)
-    for i in order:
-        of_class = filled[classes[first[i]]]
-        fold = np.lexsort((total, of_class))[0]
-        fold_of_group[i] = fold
-        of_class[fold] += sizes[i]
-        total[fold] += sizes[i]
-    return fold_of_group[np.searchsorted(names, group)]
+    sizes = group.value_counts()["count"]
+    return float(len(group) ** 2 / max(int((sizes**2).sum()), 1))

@@ -177,6 +177,10 @@ class Paths:
         return self.data_docs / "quarantine.parquet"
 
     @property
+    def evaluation_page(self) -> Path:
+        return self.home / "reports" / "evaluation.html"
+
+    @property
     def monitoring_reports(self) -> Path:
         return self.home / "reports" / "monitoring"
 

@@ -25,7 +25,7 @@ from components.core.params import Params
 from components.core.paths import Paths
 from components.core.runtime import imports
 from components.core.training.loop import NullLogger
-from components.folds import assign, groups
+from components.fold_assignment import assign, groups
 from components.train import inference
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from typing import Any
 
 import polars as pl
 
-from components import folds, train
+from components import train
 from components.core import params as parameters
 from components.core.errors import ParamsError
 from components.core.params import Params
@@ -32,6 +32,7 @@ from components.core.params.base import Choice, Range
 from components.core.paths import Paths
 from components.core.runtime import imports
 from components.experiments import crossvalidate
+from components.fold_assignment import assign, groups
 
 _OBJECTIVE = "validation/accuracy"  # the metric that decides about pruning after each epoch
 _DIGITS = 4  # significant digits of a proposed float, so that params.yaml stays readable
@@ -221,8 +222,8 @@ def sides(params: Params, paths: Paths) -> Sides:
     if params.tune.folds == 1:
         return [(training, validation)]
     table = pl.concat([training, validation]).sort("id")
-    group = folds.groups(table["text"].to_list(), params.split, table["label"].to_list())
-    fold = pl.Series(folds.assign(group, params.tune.folds, params.tune.seed))
+    group = groups(table["text"].to_list(), params.split, table["label"].to_list())
+    fold = pl.Series(assign(group, params.tune.folds, params.tune.seed))
     return [(table.filter(fold != i), table.filter(fold == i)) for i in range(params.tune.folds)]
 
 

@@ -67,7 +67,7 @@ def locate(address: str, paths: Paths, kind: str = "") -> list[Entry]:
     scheme, found, _ = address.partition("://")
     variable = _VARIABLE.fullmatch(address)
     if variable and variable[1] in os.environ and not Path(address).exists():
-        return [{"name": _slug(variable[1]), "kind": "sql", "url_env": variable[1]}]
+        return [{"name": slug(variable[1]), "kind": "sql", "url_env": variable[1]}]
     try:
         if found and scheme in PACKAGES:
             return _named(_remote(address, paths, kind))
@@ -292,7 +292,7 @@ def _side_of(name: str) -> str | None:
 
 def _named(entries: Iterable[Entry]) -> list[Entry]:
     """Names the sources after their files."""
-    return unique([{**entry, "name": _slug(entry["name"])} for entry in entries])
+    return unique([{**entry, "name": slug(entry["name"])} for entry in entries])
 
 
 def unique(entries: Iterable[Entry]) -> list[Entry]:
@@ -309,10 +309,10 @@ def unique(entries: Iterable[Entry]) -> list[Entry]:
     return renamed
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
     """Makes a source's name of a file's.
 
-    >>> _slug("data/Train-00000-of-00001.parquet"), _slug("日本.csv"), _slug("SUPPORT_DATABASE_URL")
+    >>> slug("data/Train-00000-of-00001.parquet"), slug("日本.csv"), slug("SUPPORT_DATABASE_URL")
     ('train-00000-of-00001', 'data', 'support')
     """
     stem = PurePosixPath(name).name.lower().partition(".")[0].replace("*", "")

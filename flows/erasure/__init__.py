@@ -206,6 +206,9 @@ def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: ErasureLog) -> None
         paths.refused_rows.unlink()
     if not plan.traces.ids:
         return
+    if paths.evaluation_page.exists():  # shows example texts
+        paths.evaluation_page.unlink()
+        deeds.add(str(paths.evaluation_page), "copy of the evaluation removed")
     # Weights of an unfinished training do not show which documents they were trained on.
     for folder, what in (
         (paths.home / "demo", "sandbox of the demo"),

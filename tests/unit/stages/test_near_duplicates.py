@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components import folds, near_duplicates, split
+from components import fold_assignment, near_duplicates, split
 from components.core import params as parameters
 from components.core import schema
 
@@ -86,12 +86,12 @@ def test_a_word_that_the_classes_differ_by_links_no_texts() -> None:
 def test_the_fillings_of_a_template_are_not_one_group() -> None:
     """A class of 40 questions about other things stays 37 groups: four hang together."""
     texts = [f"how do i change my {word}" for word in WORDS[:40]]
-    group = folds.groups(texts, SETTINGS, ["change"] * 40)
+    group = fold_assignment.groups(texts, SETTINGS, ["change"] * 40)
     assert len(set(group.tolist())) == 37
     numbers = [f"your order {i} has arrived" for i in range(40)]
-    assert len(set(folds.groups(numbers + WORDS[:9], SETTINGS).tolist())) == 10
+    assert len(set(fold_assignment.groups(numbers + WORDS[:9], SETTINGS).tolist())) == 10
     # Nothing else is in the class: no split could divide one group.
-    assert len(set(folds.groups(numbers, SETTINGS).tolist())) == 40
+    assert len(set(fold_assignment.groups(numbers, SETTINGS).tolist())) == 40
 
 
 def test_no_copy_of_a_short_text_is_on_another_side() -> None:
@@ -114,7 +114,7 @@ def test_no_copy_of_a_short_text_is_on_another_side() -> None:
 @pytest.mark.parametrize("labels", [None, ["a", "b", "c"] * 20])
 def test_folds_hold_each_class_evenly_and_keep_groups(labels: list[str] | None) -> None:
     group = [i // 2 for i in range(60)] if labels is None else list(range(60))
-    fold = folds.assign(group, 5, 1, labels)  # type: ignore[arg-type]
+    fold = fold_assignment.assign(group, 5, 1, labels)  # type: ignore[arg-type]
     assert sorted(fold.tolist()) == sorted([0, 1, 2, 3, 4] * 12)
     for number in range(5) if labels else ():
         in_fold = [label for label, f in zip(labels, fold, strict=True) if f == number]
