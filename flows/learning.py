@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -46,7 +47,7 @@ from components.core.params import migration as params_migration
 from components.core.paths import Paths
 from components.core.progress import say
 from components.core.scrub.pseudonyms import redact
-from flows import notify, prefect_auth, rehearsal, retrain_requests
+from flows import home_page, notify, prefect_auth, rehearsal, retrain_requests
 from flows.dvc import pipeline, process, workspace
 from flows.dvc.pipeline import StageOutcome
 from flows.versions import repair
@@ -177,6 +178,7 @@ def learning(
         error.summary = asdict(summary)  # for the table at the end of the command
         raise
     finally:
+        home_page.after_run(paths, ledger, asdict(summary), reason, sys.exception())
         ledger.close()
     return asdict(summary)
 

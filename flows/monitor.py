@@ -18,6 +18,7 @@ from components.core.ledger.verdicts import GovernorVerdict, RunOutcome
 from components.core.params import Params
 from components.core.paths import Paths
 from flows import (
+    home_page,
     notify,
     prefect_auth,
     prefect_client,
@@ -72,6 +73,7 @@ def monitor(root: str, home: str) -> dict[str, Any]:
         if compared and compared["answer"] == Effect.WORSE:
             found.append(Alert(AlertKind.WORSE_MODEL, compared["text"], compared["after"]))
         page = write_operator_page.write(params, paths, ledger, now)
+        home_page.write(paths, ledger, now, prefect=True)
     except NewsloopError as error:
         kind = type(error).__name__
         text = f"Monitoring failed ({kind}). The champion serves on, unwatched. See Prefect's log."

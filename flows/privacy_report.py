@@ -53,6 +53,15 @@ def unsearched(report: dict[str, dict[str, int]]) -> str:
     return unsearched_note(separated(counts)[1])
 
 
+def read(paths: Paths) -> dict[str, Any]:
+    """Reads the page's path and the report that `write` wrote."""
+    folder = paths.home / "reports"
+    report = folder / "privacy.json"
+    masked = tables.read_json(report) if report.exists() else {}
+    masked = dict(sorted(masked.items(), key=lambda item: item[0] == SERVICE))
+    return {"page": str(folder / "privacy.html"), "masked": masked}
+
+
 def write(paths: Paths, report: dict[str, dict[str, int]], now: datetime) -> dict[str, Any]:
     """Writes both files; returns the page's path and the report."""
     folder = paths.home / "reports"

@@ -263,7 +263,7 @@ class Newsloop:
 
     @bentoml.api(output_spec=answers.as_model(Classified))  # type: ignore[untyped-decorator]
     async def classify(self, body: ClassifyBody, /) -> Any:
-        """Returns the label of each text, with the probabilities of all labels."""
+        """Returns the label of each text, with the probabilities of the likeliest ten."""
         # BentoML reads only the schema: the gateway sends such requests to classify_route.Direct.
         return Response(await self._answer(await body.raw()), media_type="application/json")
 

@@ -185,7 +185,8 @@ def _sample(
         side = found.sides[0]
         disagreement = (side.gained + side.lost + 1) / (side.documents + 2)
     accuracy = Interval(**measured["accuracy"])
-    return baselines.sample(accuracy, measured["documents"], disagreement, settings)
+    documents, folds = measured["documents"], measured.get("folds", 0)
+    return baselines.sample(accuracy, documents, folds, disagreement, settings)
 
 
 def _steps(
@@ -195,12 +196,15 @@ def _steps(
     checks: list[Check],
     sample: Sample | None,
 ) -> list[Step]:
-    file = paths.split / "split.json"
-    split = tables.read_json(file) if file.exists() else {}
+    answers = evidence.answered(paths).select(actual="label", predicted="candidate")
     findings = advice.Findings(
         measured=measured,
-        answers=evidence.answered(paths).select(actual="label", predicted="candidate"),
-        train_documents=split.get("sides", {}).get("train", {}).get("by_class", {}),
+        answers=answers,
+        train_documents=(
+            dict(answers["actual"].value_counts().iter_rows())
+            if measured.get("folds")
+            else evidence.train_documents(paths)
+        ),
         checks=checks,
         sample=sample,
     )

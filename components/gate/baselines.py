@@ -89,13 +89,15 @@ class Sample:
     """How little, or much, the test documents prove.
 
     Attributes:
-        documents: on the test side.
+        documents: on the test side, or of the cross-validation.
+        folds: of the cross-validation; 0 without one.
         accuracy: of the candidate, with its interval at `evaluate.confidence`.
         lead: of accuracy, `gate.margin`.
         needed: test documents that would prove such a lead over the compared model.
     """
 
     documents: int
+    folds: int
     accuracy: Interval
     lead: float
     needed: int
@@ -160,7 +162,9 @@ def _compare(
     )
 
 
-def sample(accuracy: Interval, documents: int, disagreement: float, settings: Gate) -> Sample:
+def sample(
+    accuracy: Interval, documents: int, folds: int, disagreement: float, settings: Gate
+) -> Sample:
     """Computes how many test documents would prove a lead of `gate.margin` in accuracy.
 
     Connor 1987, "Sample size for testing differences in proportions for the paired-sample design",
@@ -168,10 +172,11 @@ def sample(accuracy: Interval, documents: int, disagreement: float, settings: Ga
 
     Args:
         accuracy: of the candidate on `documents` test documents.
+        folds: of the cross-validation; 0 without one.
         disagreement: share of documents that exactly one of the two models gets right.
         settings: level and margin.
 
-    >>> sample(Interval(0.9, 0.8, 0.96), 50, 0.06, Gate()).needed
+    >>> sample(Interval(0.9, 0.8, 0.96), 50, 0, 0.06, Gate()).needed
     924
     """
     from scipy.stats import norm
@@ -180,7 +185,7 @@ def sample(accuracy: Interval, documents: int, disagreement: float, settings: Ga
     share = max(disagreement, lead)
     z_level, z_power = norm.ppf([settings.level, _POWER])
     root = z_level * share**0.5 + z_power * (share - lead**2) ** 0.5
-    return Sample(documents, accuracy, lead, round((root / lead) ** 2))
+    return Sample(documents, folds, accuracy, lead, round((root / lead) ** 2))
 
 
 def _marks(rows: pl.DataFrame, target: Target) -> tuple[Array, Array, Array]:

@@ -94,7 +94,7 @@ class Getter:
                     "no value" if not value.strip() else "a value that fits into no header",
                     "Set it and run again.",
                 )
-            self._secret = {source.header: value.strip()}
+            self._secret = {str(source.header): value.strip()}
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         """Requests `url`, with retries of failures that may pass.

@@ -15,9 +15,7 @@ from components.core.params.sources import Pages
 from components.sources.budget import JSON_MARKS
 from components.sources.http import Getter, HttpAnswer, getter, shown
 from components.sources.reader import Fingerprint, Pin, RawDocument, SourceReader, printable
-from components.sources.rows import document, faulty, needed
-
-_COLUMNS = ("text", "label", "id", "time", "author", "part")
+from components.sources.rows import Columns, at_path, document, faulty, needed
 
 
 class HttpJsonReader(SourceReader):
@@ -60,7 +58,7 @@ class HttpJsonReader(SourceReader):
     def _items(self) -> Iterator[tuple[Any, Any]]:
         """Yields (watermark, item) of all pages; None for an item without watermark."""
         seen = False
-        missing = {getattr(self.source, key): key for key in needed(self.source)}
+        missing = needed(self.source)
         last_page: set[bytes] = set()
         for items in self._pages():
             page = {_digest(item) for item in items}
@@ -72,7 +70,7 @@ class HttpJsonReader(SourceReader):
                     continue
                 if isinstance(item, dict):
                     seen = True
-                    for name in [name for name in missing if dig(item, name) is not None]:
+                    for name in [name for name in missing if at_path(item, name) is not None]:
                         del missing[name]
                 yield self._watermark(item), item
             last_page = page
@@ -86,13 +84,13 @@ class HttpJsonReader(SourceReader):
     def _document(self, item: Any, number: int) -> RawDocument:
         if not isinstance(item, dict):
             return faulty(str(number), "the item is no object", self.source)
-        names = {name for key in _COLUMNS if (name := getattr(self.source, key))}
-        return document({name: dig(item, name) for name in names}, number, self.source)
+        names = Columns.of(self.source).all
+        return document({name: at_path(item, name) for name in names}, number, self.source)
 
     def _watermark(self, item: Any) -> Any:
         if not self.source.watermark:
             return None
-        value = dig(item, self.source.watermark)
+        value = at_path(item, self.source.watermark)
         if isinstance(value, str):
             value = _moment(value) or value
         usable = isinstance(value, int | str | datetime) and not isinstance(value, bool)
@@ -140,7 +138,7 @@ class HttpJsonReader(SourceReader):
             ) from None
 
     def _list(self, value: Any) -> list[Any]:
-        items = dig(value, self.source.items) if self.source.items else value
+        items = at_path(value, self.source.items) if self.source.items else value
         if not isinstance(items, list):
             where = f"at {self.source.items!r} in" if self.source.items else "as"
             keys = ", ".join(printable(key) for key in value) if isinstance(value, dict) else "none"
@@ -158,7 +156,7 @@ class HttpJsonReader(SourceReader):
             return None
         if pages.by == "number":
             return _with(url, pages, pages.first + count) if items else None
-        found = dig(value, pages.path) if pages.path else answer.links.get("next")
+        found = at_path(value, pages.path) if pages.path else answer.links.get("next")
         if found is None or found in ("", False):
             return None
         if isinstance(found, bool) or not isinstance(found, str | int):
@@ -179,24 +177,6 @@ class HttpJsonReader(SourceReader):
             came,
             "Mend `pages` in params.yaml, or raise pages under `limits`.",
         )
-
-
-def dig(value: Any, path: str) -> Any:
-    """Looks up the value at the dotted `path`; None if missing. Numbers index lists, from 0.
-
-    >>> dig({"a": {"b": [10, 20]}}, "a.b.1"), dig({"a.b": 1}, "a.b"), dig({}, "a.b")
-    (20, 1, None)
-    """
-    if isinstance(value, dict) and path in value:
-        return value[path]
-    for part in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return None
-    return value
 
 
 def _digest(item: Any) -> bytes:

@@ -99,6 +99,30 @@ class SourceReader(ABC):
             for document in self._documents(pin):
                 yield self._counted(document if fixed is None else document._replace(part=fixed))
 
+    def records(self, limit: int | None = None) -> Iterator[Mapping[str, Any]]:
+        """Yields the rows as the source has them, before any of them becomes a document.
+
+        Needs no settings of columns or labels. Rows that cannot be read are left out.
+
+        Args:
+            limit: number of rows; None for all.
+
+        Returns:
+            Column -> value. Objects and lists of JSON, Parquet and Arrow stay nested:
+            `components.sources.rows.at_path(row, "data.text")` looks into them. A file without a
+            header has the columns `column_1`, `column_2`, ... Of a column whose name stands
+            several times in a header, each has its number as name, too. A source without columns
+            gives the fields of its documents.
+
+        Raises:
+            SourceError: missing, unreadable, or more than its limits allow.
+        """
+        documents = self.read(self.pin())
+        for place, raw in enumerate(raw for raw in documents if raw.fault is None):
+            if place == limit:
+                return
+            yield raw._asdict()
+
     @abstractmethod
     def _state(self) -> Pin:
         """Computes the part of the pin that depends on the content."""

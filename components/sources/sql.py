@@ -21,7 +21,7 @@ from sqlalchemy.exc import NoSuchModuleError, OperationalError, ProgrammingError
 from components.core import postgresql
 from components.core.errors import SourceError
 from components.sources.reader import Fingerprint, Pin, RawDocument, SourceReader, printable
-from components.sources.rows import document, needed
+from components.sources.rows import Columns, document
 
 _ROWS = 1000  # fetched at a time; of texts this is a few MiB
 _AT, _LAST = "newsloop_watermark", "newsloop_id"  # names of ours, for the columns that order
@@ -111,20 +111,22 @@ class SqlReader(SourceReader):
             inner = sa.text(escaped).columns().subquery("rows_of_query")
         found = connection.execute(sa.select(sa.text("*")).select_from(inner).where(sa.false()))
         there = list(found.keys())
-        for key in (*needed(source), "id", "watermark"):
-            if getattr(source, key) not in there:
+        needed = Columns.of(source).needed | {
+            str(source.column("id")): "id", str(source.watermark): "watermark",
+        }  # fmt: skip
+        for name, key in needed.items():
+            if name not in there:
                 raise self._error(
-                    f"a column {getattr(source, key)!r}",
+                    f"a column {name!r}",
                     f"only {', '.join(printable(name) for name in there) or 'none'}",
                     f"Name the right column by `{key}:` in this source's entry in params.yaml.",
                 )
-        wanted = (source.text, source.label, source.id, source.time, source.author, source.part)
         columns: list[sa.ColumnElement[Any]] = [
-            sa.column(name) for name in dict.fromkeys(wanted) if name is not None and name in there
+            sa.column(name) for name in Columns.of(source).all if name in there
         ]
         ordering: list[sa.ColumnElement[Any]] = [
             sa.column(str(source.watermark)).label(_AT),
-            sa.column(source.id).label(_LAST),
+            sa.column(str(source.column("id"))).label(_LAST),
         ]
         return sa.select(*columns, *ordering).select_from(inner).subquery("rows_of_source")
 

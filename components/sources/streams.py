@@ -58,6 +58,29 @@ def tapped(
     return io.BufferedReader(Tap(inner, watch, owns), BLOCK)
 
 
+class _Joined(io.RawIOBase):
+    """Bytes that were read already, and the rest of their stream."""
+
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+        self._head, self._rest = memoryview(head), cast("Any", rest)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._head:
+            return int(self._rest.readinto(buffer) or 0)
+        count = min(len(buffer), len(self._head))
+        buffer[:count] = self._head[:count]
+        self._head = self._head[count:]
+        return count
+
+
+def rewound(head: bytes, rest: IO[bytes]) -> io.BufferedReader:
+    """Puts bytes back that were read from the beginning of `rest`."""
+    return io.BufferedReader(_Joined(head, rest), BLOCK)
+
+
 def drain(file: IO[bytes]) -> None:
     """Reads `file` to its end."""
     while file.read(BLOCK):

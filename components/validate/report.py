@@ -42,5 +42,7 @@ def render(
         )
         counts = result.statistics
         parts.append((title, content, counts["successful_expectations"], len(result.results)))
-    values: dict[str, Any] = {"problems": problems, "summary": summary, "parts": parts}
-    return pages.render(__package__, "report.html.j2", heading, **values)
+    template = "report.html.j2"
+    return pages.render(
+        __package__, template, heading, problems=problems, summary=summary, parts=parts
+    )

@@ -48,10 +48,21 @@ def show(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bool) 
     for name, address in addresses.items():
         _line(out, name, address)
     _line(out, "", HOW)
+    _changed_pins(out, summary, paths)
     if summary["outcome"] not in NOT_RELEASED or summary["version"]:
         out.print(
             "\n`newsloop up` serves and monitors it; `newsloop down` stops the Prefect server."
         )
+
+
+def _changed_pins(out: Console, summary: Mapping[str, Any], paths: Paths) -> None:
+    from flows.dvc import workspace
+
+    if changed := workspace.changed_pins(paths.root):
+        files = " ".join(changed)
+        subject = f"Pins of {summary['version']}" if summary["version"] else "Pins of a run"
+        _line(out, "git", f"the run changed {output.plain(changed)}; this commits them:")
+        _line(out, "", f'git commit -m "{subject}" -- {files}')
 
 
 def links(summary: Mapping[str, Any], paths: Paths, server: str) -> dict[str, str]:
@@ -59,7 +70,7 @@ def links(summary: Mapping[str, Any], paths: Paths, server: str) -> dict[str, st
     pages = {
         "home": paths.home_page,
         "Data Docs": paths.data_docs / "index.html",
-        "evaluation": paths.evaluated / "report.html",
+        "evaluation": paths.evaluation_page,
         "privacy": Path(summary["privacy"]["page"]),
     }
     decisions = summary["decisions"] or [summary["decision"] or {}]
@@ -117,7 +128,7 @@ def _weakest(classes: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, 
     name, row = min(measured.items(), key=lambda entry: entry[1]["f1"])
     documents = int(row["documents"])
     recall = wilson(round(row["recall"] * documents), documents, _CONFIDENCE)
-    yield "weakest", f"{_interval(recall)}  recall of {name}, {documents} test documents"
+    yield "weakest", f"{_interval(recall)}  recall of {name}, {documents} documents"
 
 
 def _interval(interval: Interval) -> str:

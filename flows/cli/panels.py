@@ -2,7 +2,7 @@
 
 ORDER = ("every_day", "learn", "release", "serve", "watch", "data", "privacy", "administer")
 # Daily commands in the order of use.
-DAILY = ("run", "up", "status", "report", "predict", "down")
+DAILY = ("init", "run", "up", "status", "home", "report", "predict", "down")
 
 
 def title(package: str) -> str:

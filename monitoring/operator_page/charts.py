@@ -41,7 +41,7 @@ class Judged:
     labelled: int
     estimated: Interval | None = None
     trusted: bool = False
-    finding: str = WindowFinding.NONE
+    finding: WindowFinding = WindowFinding.NONE
 
 
 def drift(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:

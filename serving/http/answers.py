@@ -26,6 +26,11 @@ from pydantic.json_schema import GenerateJsonSchema
 if TYPE_CHECKING:
     from components.core.bundle import Predictions
 
+# Probabilities of an answer. A person reads no more, and with 1,000 classes all of them would take
+# 35 KB of each answer and of each row of the ledger.
+BEST = 10
+_DIGITS = 6  # of these probabilities
+
 T = TypeVar("T")
 PredictionId = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{32}$"})]
 Share = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
@@ -71,7 +76,8 @@ class Prediction:
         prediction_id: id of this prediction for feedback.
         label: class with the highest probability.
         confidence: probability of the label.
-        probabilities: probability of each label; they add up to 1.
+        probabilities: probability of each label, adding up to 1; with more than BEST classes only
+            of the BEST likeliest, the likeliest first, rounded to _DIGITS but for the label's.
         abstained: True if the model is unsure; the label is its best guess.
     """
 
@@ -82,12 +88,32 @@ class Prediction:
     abstained: bool
 
 
+def best(classes: Sequence[str], predicted: Predictions) -> list[dict[str, float]]:
+    """Selects the `probabilities` of each answer, see Prediction."""
+    rows = predicted.probabilities
+    if len(classes) <= BEST:
+        return [dict(zip(classes, row, strict=True)) for row in rows.tolist()]
+    import numpy as np
+
+    columns = np.argpartition(-rows, BEST, axis=1)[:, :BEST]
+    order = np.argsort(-np.take_along_axis(rows, columns, axis=1), axis=1, kind="stable")
+    columns = np.take_along_axis(columns, order, axis=1)
+    values = np.take_along_axis(rows, columns, axis=1).astype(np.float64).round(_DIGITS).tolist()
+    named = [
+        {classes[i]: value for i, value in zip(numbers, row, strict=True)}
+        for numbers, row in zip(columns.tolist(), values, strict=True)
+    ]
+    # Of equal probabilities, the label's may not be among the selected ones.
+    label_and_confidence = zip(predicted.labels, predicted.confidence.tolist(), strict=True)
+    return [row | {label: c} for row, (label, c) in zip(named, label_and_confidence, strict=True)]
+
+
 def predictions(classes: Sequence[str], predicted: Predictions) -> list[Prediction]:
     """Converts a model's predictions for N texts; each gets a new id."""
     columns = zip(
         predicted.labels,
         predicted.confidence.tolist(),
-        predicted.probabilities.tolist(),
+        best(classes, predicted),
         predicted.abstained.tolist(),
         strict=True,
     )
@@ -96,10 +122,10 @@ def predictions(classes: Sequence[str], predicted: Predictions) -> list[Predicti
             prediction_id=uuid.uuid4().hex,
             label=label,
             confidence=confidence,
-            probabilities=dict(zip(classes, row, strict=True)),
+            probabilities=probabilities,
             abstained=abstained,
         )
-        for label, confidence, row, abstained in columns
+        for label, confidence, probabilities, abstained in columns
     ]
 
 

@@ -88,6 +88,7 @@ PREDICTIONS = sa.Table(
     sa.Column("bundle", sa.String(64), nullable=False, index=True),
     sa.Column("label", sa.String, nullable=False),
     sa.Column("confidence", sa.Float, nullable=False),
+    # Of each class, or of the ten likeliest; see serving/http/answers.py.
     sa.Column("probabilities", sa.JSON, nullable=False),
     sa.Column("words", sa.Integer, nullable=False),
     sa.Column("unknown_share", sa.Float, nullable=False),

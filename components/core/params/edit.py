@@ -18,6 +18,7 @@ from components.core import tables
 from components.core.errors import ParamsError
 
 _NO_WRAP = 1 << 20  # columns of a line
+_LINE = 90  # characters of a list on one line
 
 
 def set_values(path: Path, values: Mapping[str, Any]) -> None:
@@ -113,17 +114,27 @@ def _put(section: CommentedMap, key: str, value: Any) -> None:
 
 
 def _styled(value: Any) -> Any:
-    """Styles scalars' lists as one line, lists of mappings as one line each, sections as blocks."""
+    """Styles scalars' lists as one line, lists of mappings as one line each, sections as blocks.
+
+    A list of scalars that is longer than a line gets a line for each.
+    """
     if isinstance(value, CommentedMap):
         return value
     if isinstance(value, Mapping):
-        return CommentedMap({key: _styled(inner) for key, inner in value.items()})
+        return CommentedMap(
+            {
+                _quoted(key) if isinstance(key, str) else key: _styled(inner)
+                for key, inner in value.items()
+            }
+        )
     if isinstance(value, list):
         items = CommentedSeq([_styled(item) for item in value])
         for item in items:
             if isinstance(item, CommentedMap):
                 item.fa.set_flow_style()
-        if not any(isinstance(item, CommentedMap) for item in items):
+        if not any(isinstance(item, CommentedMap) for item in items) and (
+            sum(len(str(item)) + len(", ") for item in items) <= _LINE
+        ):
             items.fa.set_flow_style()
         return items
     return _quoted(value) if isinstance(value, str) else value

@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.core.params.base import Positive, Rate, Settings, Share
 
 _FILE = frozenset({"path", "inside"})
+_CSV = frozenset({"delimiter", "encoding", "quote", "header"})
 _CALL = frozenset({"url", "header", "header_env"})
 # What a kind takes besides name, kind, limits, columns and labels. A kind that is not here (of a
 # connector that somebody added) is not checked.
 TAKES: dict[str, frozenset[str]] = {
     "package": frozenset({"package", "path"}),
     "folder": _FILE,
-    "csv": _FILE,
+    "csv": _FILE | _CSV,
+    "excel": _FILE | {"sheet", "header"},
+    "json": _FILE | {"items"},
     "jsonl": _FILE,
     "parquet": _FILE,
+    "arrow": _FILE,
+    "mbox": _FILE,
+    "lines": frozenset({"path", "labels_path"}),
     "feedback": frozenset(),
     "sql": frozenset({"url_env", "table", "query", "watermark"}),
     "feed": _CALL | {"path"},
@@ -29,14 +35,21 @@ _NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "package": (("path",), ("package",)),
     "folder": (("path",),),
     "csv": (("path",),),
+    "excel": (("path",),),
+    "json": (("path",),),
     "jsonl": (("path",),),
     "parquet": (("path",),),
+    "arrow": (("path",),),
+    "mbox": (("path",),),
+    "lines": (("path",),),
     "sql": (("url_env",), ("watermark",), ("table", "query")),
     "feed": (("path", "url"),),
     "http_json": (("url",),),
 }
 _WITHOUT_COLUMNS = ("package", "folder", "feed", "feedback")
 _OWN = frozenset().union(*TAKES.values())
+AUTO = "auto"  # the column of that name, if its values fit
+OPTIONAL = ("id", "time", "author")  # keys of columns that may be absent
 
 
 class Limits(Settings):
@@ -47,6 +60,11 @@ class Limits(Settings):
 
     document_mib: Positive = Field(
         16, description="MiB of one text or line; a longer one is a bad row"
+    )
+    document_seconds: Rate = Field(
+        20,
+        description="seconds of processor time to read one e-mail, PDF, Word, OpenDocument or RTF "
+        "file; one that takes longer is a bad row",
     )
     unpacked_mib: Positive = Field(
         65536, description="MiB of all that one source holds, unpacked: 64 GiB"
@@ -111,8 +129,8 @@ class Source(Settings):
         description="value of the documents' column `source`; unique"
     )
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(
-        description="connector of components/sources/: package, folder, csv, jsonl, parquet, sql, "
-        "feed, http_json or feedback"
+        description="connector of components/sources/: package, folder, csv, excel, json, jsonl, "
+        "parquet, arrow, sql, feed, http_json, mbox, lines or feedback"
     )
     path: str | None = Field(
         None,
@@ -121,6 +139,11 @@ class Source(Settings):
     )
     inside: str | None = Field(
         None, description="file or folder inside a zip or tar; null: all of it"
+    )
+    labels_path: str | None = Field(
+        None,
+        description="for `lines`: of a file with a label a line, for the texts in `path`; null: "
+        "each line of `path` begins with `__label__` and its label, as fastText has it",
     )
     package: str | None = Field(None, description="installed package, for `package`")
     url: str | None = Field(None, description="of the feed or API, http or https")
@@ -136,21 +159,62 @@ class Source(Settings):
         description="column or key that grows: numbers, times or texts; rows above the pinned "
         "value are not read",
     )
-    header: str | None = Field(None, description="header that each request sends")
+    header: str | bool | None = Field(
+        None,
+        description="for a URL: header that each request sends; for csv and excel: true: the first "
+        "row holds the names of the columns; false: there are no names, the columns are column_1, "
+        "column_2, ...; auto or null: detected",
+    )
     header_env: str | None = Field(None, description="environment variable with its value")
     items: str | None = Field(
         None,
-        description="dotted path to the list of items in an answer; null: the answer is the list",
+        description="dotted path to the list of items in an answer or JSON file; null: the answer "
+        "is the list, of a file it is detected",
     )
     pages: Pages | None = Field(
         None, description="how to get the next page; null: there is one page"
     )
-    text: str = Field("text", description="column, key or dotted path; required in the data")
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        None, description="for csv: character between two fields; null: detected"
+    )
+    quote: Literal["double", "backslash", "single", "none"] | None = Field(
+        None,
+        description='for csv: double: quotes ", doubled inside a field; backslash: quotes ", with '
+        "a backslash before one inside; single: quotes ', doubled inside; none: no quotes; null: "
+        "detected",
+    )
+    encoding: str | None = Field(
+        None, description="for csv: a codec of Python, such as cp1252; null: detected"
+    )
+    sheet: str | None = Field(
+        None, description="for excel: name of the sheet; null: the first one with rows"
+    )
+    text: str | Annotated[list[str], Field(min_length=1)] = Field(
+        "text",
+        description="column, key or dotted path; required in the data; several in a list are "
+        "joined by an empty line, without those that are empty",
+    )
     label: str = Field("label", description="column, key or dotted path; required in the data")
-    id: str = Field("id", description="column, key or dotted path; may be absent in the data")
-    time: str = Field("time", description="column, key or dotted path; may be absent in the data")
-    author: str = Field(
-        "author", description="column, key or dotted path; may be absent in the data"
+    id: str | None = Field(
+        AUTO,
+        description="column, key or dotted path; null: not read; auto: the column `id`, if its "
+        "values are single and differ from each other",
+    )
+    time: str | None = Field(
+        AUTO,
+        description="column, key or dotted path; null: not read; auto: the column `time`, if all "
+        "its values are times",
+    )
+    author: str | None = Field(
+        AUTO,
+        description="column, key or dotted path; null: not read; auto: the column `author`, if its "
+        "values are texts or whole numbers",
+    )
+    time_format: str | None = Field(
+        None,
+        description="of the values of `time`: seconds or milliseconds since 1970, or a format of "
+        'strptime such as "%d.%m.%Y"; null: ISO 8601, RFC 2822, or time since 1970 in a unit that '
+        "the size of the number shows",
     )
     part: str | None = Field(
         None,
@@ -193,6 +257,40 @@ class Source(Settings):
         description="instead of ingest.limits, key by key",
     )  # None only where settings are made in code: no limits
 
+    @field_validator("label_names", mode="before")
+    @classmethod
+    def texts(cls, names: Any) -> Any:
+        """Converts labels that YAML reads as numbers or booleans, as a row's label is converted."""
+        if not isinstance(names, dict):
+            return names
+        return {
+            label_text(name) if isinstance(name, bool | int | float) else name: value
+            for name, value in names.items()
+        }
+
+    @field_validator("encoding")
+    @classmethod
+    def known(cls, encoding: str | None) -> str | None:
+        """Refuses what Python cannot decode."""
+        if encoding is not None:
+            try:
+                b"".decode(encoding)
+            except (LookupError, ValueError):
+                raise ValueError(
+                    "no encoding of that name, write one such as utf-8, utf-16 or cp1252"
+                ) from None
+        return encoding
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Names of the columns whose texts make the document's text."""
+        return (self.text,) if isinstance(self.text, str) else tuple(self.text)
+
+    def column(self, key: str) -> str | None:
+        """Returns the name of the column for one of OPTIONAL; None where it is not read."""
+        name: str | None = getattr(self, key)
+        return key if name == AUTO else name
+
     @model_validator(mode="after")
     def complete(self) -> Source:
         for group in _NEEDS.get(self.kind, ()):
@@ -209,11 +307,44 @@ class Source(Settings):
         foreign = sorted(given_here - TAKES.get(self.kind, _OWN))
         if foreign:
             raise ValueError(f"a source of kind {self.kind} has no key {', '.join(foreign)}")
-        if (self.header is None) != (self.header_env is None):
-            raise ValueError("header and header_env belong together: its name, and where its value")
+        if "header_env" in TAKES.get(self.kind, ()):
+            if (self.header is None) != (self.header_env is None):
+                raise ValueError(
+                    "header and header_env belong together: its name, and where its value"
+                )
+            if isinstance(self.header, bool):
+                raise ValueError("header must be the name of a header that each request sends")
+        elif self.kind in TAKES and self.header not in (None, True, False, AUTO):
+            raise ValueError("header must be auto, true or false")
         if self.url is not None:
             _check_url(self.url)
         return self
+
+    @model_validator(mode="after")
+    def labels_once(self) -> Source:
+        """Refuses settings of labels that would have no effect beside `fixed_label`."""
+        if self.fixed_label is None:
+            return self
+        if self.kind == "feedback":
+            raise ValueError("a source of kind feedback has no fixed_label: people gave the labels")
+        if self.label_names:
+            raise ValueError(
+                "takes one of label_names and fixed_label: all documents get one label"
+            )
+        if self.labels_path is not None:
+            raise ValueError("takes one of labels_path and fixed_label")
+        return self
+
+
+def label_text(value: float) -> str:
+    """Formats a number or boolean that is a label; a whole number has no fraction.
+
+    >>> label_text(1.0), label_text(0), label_text(2.5), label_text(True)
+    ('1', '0', '2.5', 'true')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _check_url(url: str) -> None:

@@ -42,7 +42,14 @@ _FOLDERS = [
     "vectors",
     "workspace",
 ]
-_FILES = ["alerts.yaml", "learning.lock", "ledger-away.json", "release.json", "status.json"]
+_FILES = [
+    "alerts.yaml",
+    "home.html",
+    "learning.lock",
+    "ledger-away.json",
+    "release.json",
+    "status.json",
+]
 _DATABASES = ("feeds.sqlite", "ledger.sqlite", "scrub-cache.sqlite")  # and files named after them
 STATE = frozenset([*_FOLDERS, *_FILES])
 

@@ -24,7 +24,10 @@ def add(
         Prints the page's address. Monitoring writes the same page after each window.
         """
         params, paths = project()
-        from flows import write_operator_page
+        from flows import home_page, stack, write_operator_page
 
-        page = write_operator_page.write(params, paths, open_ledger(paths), datetime.now(UTC))
+        ledger, now = open_ledger(paths), datetime.now(UTC)
+        page = write_operator_page.write(params, paths, ledger, now)
+        running = stack.server_is_ours(params, paths)
+        home_page.write(paths, ledger, now, prefect=running)
         output.lines([page.as_uri()], {"page": str(page)}, as_json)

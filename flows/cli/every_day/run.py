@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -11,13 +10,12 @@ from components.core.errors import NotReleased
 from components.core.runtime import interrupts
 from flows import environment, privacy_report
 from flows.cli import common, output, output_learning
-from flows.cli.common import Json, OpenLedger, Project
+from flows.cli.common import Json, Project
 
 
 def add(
     app: typer.Typer,
     project: Project = common.project,
-    open_ledger: OpenLedger = common.open_ledger,
 ) -> None:
     """Registers the command."""
 
@@ -51,9 +49,7 @@ def add(
         from flows.learning import learning
 
         def end(summary: dict[str, Any]) -> None:
-            summary["privacy"] = privacy_report.write(
-                paths, privacy_report.collect(paths, open_ledger(paths)), datetime.now(UTC)
-            )
+            summary["privacy"] = privacy_report.read(paths)
             output_learning.show(summary, paths, environment.server_url(params), as_json)
 
         try:

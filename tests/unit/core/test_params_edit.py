@@ -115,3 +115,13 @@ def test_what_cannot_be_changed_is_said(text: str, words: str) -> None:
 
 def test_an_empty_file_gets_its_first_section() -> None:
     assert edit.with_values("", {"a.b": 1}, "here") == "a:\n  b: 1\n"
+
+
+def test_keys_are_quoted_and_a_long_list_has_a_line_for_each_item() -> None:
+    labels = [f"a class with the number {number}" for number in range(9)]
+    values = {"ingest.labels": labels, "ingest.sources": [{"names": {"no": "a", "1": "b"}}]}
+    text = edit.with_values(SHORT, values, "here")
+    assert "    - a class with the number 8\n" in text
+    written = yaml.safe_load(text)["ingest"]
+    assert written["labels"] == labels
+    assert written["sources"] == [{"names": {"no": "a", "1": "b"}}]

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from components.core import git
 from components.core.paths import Paths
 from flows.cli import output_learning
 from tests.unit.flows.test_cli import METRICS, PYTHON
 
 SAMPLE = {
-    "documents": 22, "accuracy": {"value": 0.95, "low": 0.78, "high": 0.99}, "lead": 0.02,
+    "documents": 22, "folds": 0, "lead": 0.02,
+    "accuracy": {"value": 0.95, "low": 0.78, "high": 0.99},
     "needed": 924,
 }  # fmt: skip
 FLOOR = {"name": "accuracy", "value": 0.9, "limit": 0.95, "ceiling": False, "passed": False}
@@ -74,7 +76,7 @@ def test_a_refused_run_ends_with_all_that_a_person_needs(
     for line in (
         "train   ran      61.0",
         "accuracy    0.9800  (0.9600 to 0.9900)",
-        "weakest     0.7500  (0.3006 to 0.9544)  recall of refunds, 4 test documents",
+        "weakest     0.7500  (0.3006 to 0.9544)  recall of refunds, 4 documents",
         "gate        1 of 3 checks passed",
         "            linear: accuracy is 0.9, must be at least 0.95",
         "            textcnn: accuracy is 0.9, must be at least 0.95",
@@ -121,3 +123,25 @@ def test_a_rehearsal_without_a_result_is_named_so(
     assert found["outcome"] == "cannot say"
     assert found["decision"]["steps"][0]["kind"] == "labels"
     assert found["links"]["gate"].endswith("textcnn.html")
+
+
+def test_files_that_the_run_changed_stand_there_with_the_command_that_commits_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    files = [tmp_path / "dvc.lock", tmp_path / "data" / "sources.json", tmp_path / "params.yaml"]
+    for file in files:
+        file.write_text("before")
+    git.run(tmp_path, "init", "--quiet")
+    refused = summary("refused", decision("linear", FLOOR))
+    assert "commit" not in shown(refused, tmp_path, capsys)  # a branch without a commit
+    git.run(tmp_path, "add", *map(str, files))
+    identity = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    git.run(tmp_path, *identity, "commit", "--quiet", "--message", "first")
+    assert "commit" not in shown(refused, tmp_path, capsys)
+    for file in files:
+        file.write_text("after")
+    printed = shown(refused, tmp_path, capsys)
+    command = 'git commit -m "Pins of a run" -- data/sources.json dvc.lock'
+    assert "git         the run changed data/sources.json, dvc.lock; this" in printed
+    assert command in printed

@@ -133,7 +133,7 @@ def test_an_empty_table_pins_nothing(paths: Paths) -> None:
         ((4, None, "a"), "'text' must be a text, got none"),
         ((4, b"SECRET", "a"), "type bytes"),
         ((4, "", "a"), "empty"),
-        ((4, "t", 1.5), "'label' must be a text"),
+        ((4, "t", b"SECRET"), "'label' must be a text"),
     ],
 )
 def test_a_bad_row_is_marked(paths: Paths, values: tuple[object, ...], fault: str) -> None:

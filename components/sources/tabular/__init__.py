@@ -1,0 +1,1 @@
+"""Files of rows: their formats, columns, and what they are when they are no files of that kind."""

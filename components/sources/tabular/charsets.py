@@ -1,0 +1,200 @@
+"""Character encodings of text files: detection by a sample, and conversion to UTF-8 as a stream."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import string
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import IO, Any
+
+from components.sources.streams import BLOCK
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (b"\x84\x31\x95\x33", "gb18030"),
+)
+_NUL_SHARE = 0.01  # of the bytes of UTF-16: line ends and delimiters have one
+_JUDGED = 64 * 1024  # bytes of lines beyond ASCII that are judged
+_DENSE = 0.3  # share of bytes beyond ASCII in the letters; Latin scripts have fewer
+_RARER = 0.001  # less for each less common encoding of a language
+_PUNCTUATION = "“”„‘’‚–—…€£§°«»¿¡ ©™·•"
+# Letters beyond ASCII of languages in Latin script, and the encodings that they are written in, the
+# most common one first.
+_LATIN = (
+    ("äöüßÄÖÜ", ("cp1252", "iso8859_15", "mac_roman", "cp850")),
+    ("àâçéèêëîïôùûœÀÉÈÊÇ", ("cp1252", "iso8859_15", "mac_roman", "cp850")),
+    ("áéíóúñüÁÉÍÓÚÑ", ("cp1252", "mac_roman", "cp850")),
+    ("ãõâêôáéíóúàçÃÁÉÍÇ", ("cp1252", "mac_roman", "cp850")),
+    ("àèéìòùÀÈÉ", ("cp1252", "mac_roman", "cp850")),
+    ("åäöæøéÅÄÖÆØ", ("cp1252", "mac_roman", "cp850")),
+    ("áðéíóúýþæöÐÞÆÖÁ", ("cp1252",)),
+    ("ąćęłńóśźżĄĆĘŁŃÓŚŹŻ", ("cp1250", "iso8859_2")),
+    ("áčďéěíňóřšťúůýžôäľŕĺÁČĎÉÍŇÓŘŠŤÚÝŽ",
+     ("cp1250", "iso8859_2")),
+    ("áéíóöőúüűÁÉÍÓÖŐÚÜŰ", ("cp1250", "iso8859_2")),
+    ("ăâîşţșțĂÂÎŞŢ", ("cp1250", "iso8859_2")),
+    ("čćžšđČĆŽŠĐ", ("cp1250", "iso8859_2")),
+    ("çğıöşüâîÇĞİÖŞÜ", ("cp1254",)),
+    ("āčēģīķļņšūžąęėįųõäöüĀČĒĪŠŽ", ("cp1257", "iso8859_13")),
+)  # fmt: skip
+# The commonest letters of languages in other alphabets, and their encodings of one byte.
+_ALPHABETS = (
+    ("оеаинтсрвл", ("cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5")),
+    ("αοιετσνηυρ", ("cp1253", "iso8859_7")),
+    ("יוהלאתרבמש", ("cp1255", "iso8859_8")),
+    ("اليمونرتبة", ("cp1256", "iso8859_6")),
+    ("านรอกเงมยล", ("cp874",)),
+)  # fmt: skip
+_ONE_BYTE = {name for _, names in _ALPHABETS for name in names}
+_DOUBLE_BYTE = ("cp932", "shift_jis", "gb18030", "big5", "euc_kr", "cp949", "euc_jp")
+
+
+def detect(sample: bytes, complete: bool = True) -> str:
+    """Detects the encoding of `sample`: a byte order mark, UTF-8, UTF-16, or an older encoding.
+
+    Bytes that are UTF-8 but for a few places are UTF-8: these places are damaged. Of the older
+    encodings, those of Latin scripts are chosen by the letters of their languages, those of other
+    scripts by charset-normalizer. Where nothing fits, Windows-1252.
+
+    Args:
+        sample: beginning of a file.
+        complete: True if the sample is all of it.
+
+    Returns:
+        Name of a codec of Python.
+
+    >>> detect("Größe".encode("cp1252")), detect("Größe".encode()), detect("ab".encode("utf-16-le"))
+    ('cp1252', 'utf-8', 'utf-16-le')
+    """
+    if wide := detect_wide(sample):
+        return wide
+    if not complete:
+        sample = sample[: sample.rfind(b"\n") + 1] or sample
+    if sample.isascii():
+        return "utf-8"
+    lines = [line for line in sample.splitlines() if not line.isascii()]
+    good = sum(map(_is_utf8, lines))
+    if 2 * good >= len(lines):
+        return "utf-8"
+    return _legacy(lines)
+
+
+def detect_wide(sample: bytes) -> str | None:
+    """Detects an encoding by its byte order mark, or UTF-16 without one; None for others."""
+    for mark, name in _MARKS:
+        if sample.startswith(mark):
+            return name
+    return _wide(sample)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _wide(sample: bytes) -> str | None:
+    """UTF-16 without a mark: line ends and delimiters have a NUL, always at the same side."""
+    if sample.count(0) < _NUL_SHARE * len(sample) or b"\0" not in sample:
+        return None
+    sample = sample[: len(sample) // 2 * 2]
+    name = "utf-16-be" if sample[0::2].count(0) > sample[1::2].count(0) else "utf-16-le"
+    text = sample.decode(name, "replace")
+    if "\n" not in text and "\r" not in text and "\0" in text:
+        return None
+    zeros = (sample[0::2].count(0), sample[1::2].count(0))
+    return name if min(zeros) * 8 <= max(zeros) and set("\r\n,;\t|: ") & set(text) else None
+
+
+def _legacy(lines: Sequence[bytes]) -> str:
+    content = b"\n".join(lines)[:_JUDGED]
+    beyond = sum(byte > 127 for byte in content)  # noqa: PLR2004 - the last of ASCII
+    letters = beyond + sum(content.count(byte) for byte in map(ord, string.ascii_letters))
+    if beyond < _DENSE * letters:
+        return _best(content, _LATIN, _share_of_letters)
+    import charset_normalizer
+
+    matches = charset_normalizer.from_bytes(
+        content, cp_isolation=[*_ONE_BYTE, *_DOUBLE_BYTE], preemptive_behaviour=False
+    )
+    match = matches.best()
+    if match is not None and match.encoding not in _ONE_BYTE:
+        return match.encoding
+    return _best(content, _ALPHABETS, _share_of_common)
+
+
+def _best(
+    content: bytes,
+    languages: Iterable[tuple[str, tuple[str, ...]]],
+    share: Callable[[str, str], float],
+) -> str:
+    """Returns the encoding under which most characters are those of a language."""
+    best, highest = "cp1252", 0.0
+    for letters, names in languages:
+        for place, name in enumerate(names):
+            text = content.decode(name, "replace")
+            # The first encoding of a language wins a draw.
+            score = share(text, letters) - place * _RARER
+            if score > highest:
+                best, highest = name, score
+    return best
+
+
+def _share_of_letters(text: str, letters: str) -> float:
+    beyond = [character for character in text if not character.isascii()]
+    return sum(c in letters or c in _PUNCTUATION for c in beyond) / max(1, len(beyond))
+
+
+def _share_of_common(text: str, letters: str) -> float:
+    """Share of the commonest letters; a capital inside a word is a sign of a wrong encoding."""
+    beyond = [character for character in text if not character.isascii()]
+    inside = sum(a.islower() and b.isupper() for a, b in pairwise(text))
+    return (sum(c in letters for c in beyond) - inside) / max(1, len(beyond))
+
+
+class Utf8(io.RawIOBase):
+    """A stream of text in any encoding, converted to UTF-8.
+
+    Bytes that the encoding does not have stay as they are, so that they are not valid UTF-8.
+
+    Args:
+        file: is read from front to end.
+        encoding: a codec of Python.
+        old_lines: lines end with a carriage return only, as on old Macintosh computers.
+    """
+
+    def __init__(self, file: IO[bytes], encoding: str, old_lines: bool = False) -> None:
+        self._file, self._old_lines, self._rest = file, old_lines, b""
+        wide = encoding.replace("_", "-").lower().startswith(("utf-16", "utf-32"))
+        self._errors = "surrogatepass" if wide else "surrogateescape"
+        self._decoder = codecs.getincrementaldecoder(encoding)(self._errors)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            content = self._file.read(BLOCK)
+            text = self._decoder.decode(content, final=not content)
+            if self._old_lines:
+                text = text.replace("\r", "\n")
+            self._rest = text.encode("utf-8", self._errors)
+            if not content:
+                break
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+def as_utf8(file: IO[bytes], encoding: str, old_lines: bool = False) -> IO[bytes]:
+    """Opens `file` as UTF-8; see `Utf8`."""
+    return io.BufferedReader(Utf8(file, encoding, old_lines), BLOCK)

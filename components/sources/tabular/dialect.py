@@ -1,0 +1,187 @@
+"""The dialect of a CSV file: delimiter, quotes, line ends, encoding, header; found by a sample.
+
+All candidates parse the sample, and the one wins under which the most lines are rows of one
+length, the length of the first row. Unlike a count of characters, that is not misled by delimiters
+inside quotes. The result depends on the sample alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from components.sources.tabular import charsets
+from components.sources.tabular.columns import looks_like_name
+
+SAMPLE = 1024 * 1024  # bytes from the beginning of a file
+_COMPARED = 256 * 1024  # characters of it that all candidates parse
+_DELIMITERS = ("\t", ";", ",", "|", ":")  # the rarer one in texts first: it wins a draw
+# In texts without quotes these rarely occur, so files with them may have no quotes at all.
+_UNQUOTED = ("\t", "|", ":")
+_HEADER_ROWS = 200
+_SEPARATOR = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+QUOTES: dict[str, dict[str, Any]] = {
+    "double": {"quotechar": '"', "doublequote": True},
+    "backslash": {"quotechar": '"', "doublequote": True, "escapechar": "\\"},
+    "single": {"quotechar": "'", "doublequote": True},
+    "none": {"quoting": csv.QUOTE_NONE, "quotechar": None},
+}
+
+
+class Dialect(NamedTuple):
+    """How a CSV file is written.
+
+    Attributes:
+        encoding: codec of Python.
+        delimiter: between two fields.
+        quote: a key of QUOTES.
+        header: True if the first row holds the names of the columns.
+        separator_line: True if a line such as `sep=;` comes before the first row.
+        old_lines: True if lines end with a carriage return only.
+        columns: number of fields in most rows.
+    """
+
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quote: str = "double"
+    header: bool = True
+    separator_line: bool = False
+    old_lines: bool = False
+    columns: int = 0
+
+    @property
+    def format(self) -> dict[str, Any]:
+        """Arguments of `csv.reader`."""
+        return {"delimiter": self.delimiter, "strict": True, **QUOTES[self.quote]}
+
+
+def detect(
+    sample: bytes,
+    complete: bool = True,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    quote: str | None = None,
+) -> Dialect:
+    r"""Detects the dialect of a CSV file.
+
+    Args:
+        sample: its beginning, at most SAMPLE bytes.
+        complete: True if the sample is all of it.
+        encoding, delimiter, quote: known; None to detect them.
+
+    >>> detect(b"text;label\r\n\"one; two\";a\r\n")[:4]
+    ('utf-8', ';', 'double', True)
+    """
+    encoding = encoding or charsets.detect(sample, complete)
+    text = sample.decode(encoding, "replace").lstrip("\ufeff")
+    old_lines = "\r" in text and "\n" not in text
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not complete:
+        text = text[: text.rfind("\n") + 1] or text
+    separator = _SEPARATOR.match(text)
+    if separator:
+        text = text[separator.end() :]
+    given = delimiter or (separator and separator[1])
+    first = text.lstrip("\n").partition("\n")[0]
+    candidates = [given] if given else [mark for mark in _DELIMITERS if mark in first]
+    best, best_key = (given if given else ",", quote or "double", 1), (0.0, 0)
+    compared = text[:_COMPARED]
+    for mark in candidates:
+        for name in [quote] if quote else _quotes(mark, compared):
+            covered, columns = _covered(compared, mark, name)
+            if columns > 1 and covered > best_key[0] + 1e-9:
+                best, best_key = (mark, name, columns), (covered, columns)
+    delimiter, quote, columns = best
+    if quote == "double" and delimiter in _UNQUOTED and len(text) > _COMPARED:
+        # A quote that is never closed may come late; then all to the end would be one field.
+        quote = max(("double", "none"), key=lambda name: _covered(text, delimiter, name)[0])
+    dialect = Dialect(encoding, delimiter, quote, True, bool(separator), old_lines, columns)
+    return dialect._replace(header=has_header(_rows(compared, dialect.format)[0][:_HEADER_ROWS]))
+
+
+def _quotes(delimiter: str, text: str) -> list[str]:
+    """The ways of quoting that may make a difference; the most common one first."""
+    names = ["double"]
+    if '\\"' in text:
+        names.append("backslash")
+    if re.search(r"(^|['\n" + re.escape(delimiter) + r"])'", text):
+        names.append("single")
+    if '"' in text and delimiter in _UNQUOTED:
+        names.append("none")
+    return names
+
+
+def _covered(text: str, delimiter: str, quote: str) -> tuple[float, int]:
+    """Share of the lines in rows of the most common length, and that length in fields.
+
+    The first row must have that length.
+    """
+    rows, spans = _rows(text, {"delimiter": delimiter, "strict": True, **QUOTES[quote]})
+    lines = sum(spans) or 1
+    lengths: Counter[int] = Counter()
+    for row, span in zip(rows, spans, strict=True):
+        lengths[len(row)] += span
+    del lengths[0]
+    if not lengths:
+        return 0.0, 0
+    length = lengths.most_common(1)[0][0]
+    first = next(row for row in rows if row)
+    if len(first) != length:
+        return 0.0, length
+    return lengths[length] / lines, length
+
+
+def _rows(text: str, form: dict[str, Any]) -> tuple[list[list[str]], list[int]]:
+    """Rows of `text`, and how many lines each spans; a row that is no CSV is empty."""
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    lines = text.splitlines(keepends=True) if "\x1c" not in text else text.split("\n")
+    reader = csv.reader(iter(lines), **form)
+    rows: list[list[str]] = []
+    spans: list[int] = []
+    before = 0
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return rows, spans
+        except csv.Error:
+            row = []
+        if row or reader.line_num - before > 1 or rows:
+            rows.append(row)
+            spans.append(reader.line_num - before if row or _is_content(lines, before) else 0)
+        before = reader.line_num
+
+
+def _is_content(lines: Sequence[str], number: int) -> bool:
+    return number < len(lines) and bool(lines[number].strip())
+
+
+def has_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Tests that the first row holds names of columns: short, and no values of their columns.
+
+    >>> has_header([["text", "label"], ["a fine day", "good"]])
+    True
+    >>> has_header([["ham", "Jane owes me 20 pounds"], ["spam", "Call now"]])
+    False
+    """
+    rows = [row for row in rows if row]
+    if not rows:
+        return True
+    first, rest = [cell.strip() for cell in rows[0]], rows[1:]
+    if first == [str(number) for number in range(len(first))]:  # how pandas numbers columns
+        return True
+    named = first[1:] if first[0] == "" else first  # pandas leaves the index without a name
+    if not all(map(looks_like_name, named)):
+        return False
+    if not rest:
+        return True
+    columns = list(zip(*(row for row in rest if len(row) == len(first)), strict=True))
+    return not any(
+        name in {value.strip() for value in column}
+        for name, column in zip(first, columns, strict=False)
+        if name
+    )
