@@ -177,7 +177,7 @@ def sample(
         settings: level and margin.
 
     >>> sample(Interval(0.9, 0.8, 0.96), 50, 0, 0.06, Gate()).needed
-    924
+    925
     """
     from scipy.stats import norm
 
