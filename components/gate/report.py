@@ -62,10 +62,10 @@ def evidence(sample: Mapping[str, Any]) -> str:
     documents = f"{sample['documents']:,} test documents"
     if sample["folds"]:
         documents = f"{sample['documents']:,} documents by {sample['folds']} folds"
-    told = f"{documents}: accuracy between {low:.2f} and {high:.2f}."
+    sentence = f"{documents}: accuracy between {low:.2f} and {high:.2f}."
     if sample["documents"] >= sample["needed"]:
-        return told
-    return f"{told} About {sample['needed']:,} would prove a lead of {sample['lead']:g}."
+        return sentence
+    return f"{sentence} About {sample['needed']:,} would prove a lead of {sample['lead']:g}."
 
 
 def number(value: float) -> str:

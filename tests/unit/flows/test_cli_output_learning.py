@@ -145,3 +145,12 @@ def test_files_that_the_run_changed_stand_there_with_the_command_that_commits_th
     command = 'git commit -m "Pins of a run" -- data/sources.json dvc.lock'
     assert "git         the run changed data/sources.json, dvc.lock; this" in printed
     assert command in printed
+
+
+def test_of_many_failed_checks_the_first_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    floors = [{**FLOOR, "name": f"recall of class {i}"} for i in range(1000)]
+    lines = shown(summary("refused", decision("linear", *floors)), tmp_path, capsys).splitlines()
+    assert sum("recall of class" in line for line in lines) == 12
+    assert any("988 more checks failed" in line for line in lines)
