@@ -141,6 +141,14 @@ def test_a_refused_candidate_leaves_the_champion(project: Project) -> None:
     paragraph = answer.err.strip().splitlines()[-1]
     for word in ("textcnn: accuracy is", "linear: accuracy is", "below 1", "stays"):
         assert word in paragraph
+    # Before that the run ends as a good one does, with what failed, and what to do next.
+    lines = [line for line in answer.out.splitlines() if line.strip()]
+    for beginning in (
+        "stage", "train", "gate ", "accuracy", "weakest", "            textcnn: accuracy is 0",
+        "            linear: accuracy is 0", "evidence", "next        1. ", "version     newsloop@",
+        "evaluation  file://", "gate, textcnn  file://", "gate        file://",
+    ):  # fmt: skip
+        assert any(line.startswith(beginning) for line in lines), (beginning, answer.out)
     assert state(project)["champion"] == champion
 
 
