@@ -121,6 +121,8 @@ def test_a_run_is_refused_in_one_paragraph_and_changes_nothing(
     for word in words:
         assert word in paragraph
     assert state(project) == before
+    # The page that links the others is there, and names the refusal.
+    assert status == 2 or "The last run: failed." in (project.home / "home.html").read_text()
 
 
 def test_a_refused_candidate_leaves_the_champion(project: Project) -> None:
