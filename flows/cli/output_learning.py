@@ -48,10 +48,21 @@ def show(summary: dict[str, Any], paths: Paths, server: str, json_wanted: bool) 
     for name, address in addresses.items():
         _line(out, name, address)
     _line(out, "", HOW)
+    _changed_pins(out, summary, paths)
     if summary["outcome"] not in NOT_RELEASED or summary["version"]:
         out.print(
             "\n`newsloop up` serves and monitors it; `newsloop down` stops the Prefect server."
         )
+
+
+def _changed_pins(out: Console, summary: Mapping[str, Any], paths: Paths) -> None:
+    from flows.dvc import workspace
+
+    if changed := workspace.changed_pins(paths.root):
+        files = " ".join(changed)
+        subject = f"Pins of {summary['version']}" if summary["version"] else "Pins of a run"
+        _line(out, "git", f"the run changed {output.plain(changed)}; this commits them:")
+        _line(out, "", f'git commit -m "{subject}" -- {files}')
 
 
 def links(summary: Mapping[str, Any], paths: Paths, server: str) -> dict[str, str]:

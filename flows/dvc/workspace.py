@@ -67,6 +67,16 @@ def settle(paths: Paths) -> None:
         ) from error
 
 
+def changed_pins(root: Path) -> list[str]:
+    """Lists the files that learning runs write and the branch lacks: dvc.lock, data/*.json.
+
+    The first run of a clone changes dvc.lock, since each installation signs its bundles with a key
+    of its own. A release commits the files beside the branch, not on it.
+    """
+    changed = git.query(root, "diff", "--name-only", "HEAD", "--", "dvc.lock", "data")
+    return (changed or "").splitlines()
+
+
 def prepare(paths: Paths, champion: Champion) -> Paths:
     """Prepares the workspace clone at the commit that `champion` was released from.
 

@@ -13,6 +13,7 @@ from typing import Any
 from components.core import tables
 from components.core.errors import ParamsError
 from components.core.params.architectures.pretrained import Pretrained
+from components.core.runtime import imports
 
 
 def folder(settings: Pretrained) -> Path:
@@ -29,7 +30,7 @@ def folder(settings: Pretrained) -> Path:
         if spec is None or not spec.submodule_search_locations:
             raise ParamsError(
                 f"Expected the installed package {settings.package} (train.pretrained.package), "
-                "found none. Run `make setup`, or name another package or folder."
+                "found none. Run `make vectors`, or name another package or folder."
             )
         model_folder = Path(next(iter(spec.submodule_search_locations))) / (settings.path or "")
     if not (model_folder / "config.json").is_file():
@@ -52,10 +53,10 @@ def backbone(settings: Pretrained) -> Any:
     """Loads the model without a head: a keras_hub Backbone with its weights.
 
     Raises:
+        MissingPackage: KerasHub is not installed.
         ParamsError: KerasHub cannot read the model, or the model is no encoder of texts.
     """
-    import keras_hub
-
+    keras_hub = _keras_hub()
     model = _load(keras_hub.models.Backbone, settings)
     if "token_ids" not in model.input or "padding_mask" not in model.input:
         raise ParamsError(
@@ -69,10 +70,10 @@ def tokenizer(settings: Pretrained) -> Any:
     """Loads the keras_hub tokenizer of the model.
 
     Raises:
+        MissingPackage: KerasHub is not installed.
         ParamsError: KerasHub cannot read the tokenizer, or it is no WordPiece tokenizer.
     """
-    import keras_hub
-
+    keras_hub = _keras_hub()
     model_tokenizer = _load(keras_hub.models.Tokenizer, settings)
     if not isinstance(model_tokenizer, keras_hub.tokenizers.WordPieceTokenizer):
         raise ParamsError(
@@ -80,6 +81,13 @@ def tokenizer(settings: Pretrained) -> Any:
             f"{type(model_tokenizer).__name__}. Name a BERT, DistilBERT, ELECTRA or MiniLM."
         )
     return model_tokenizer
+
+
+def _keras_hub() -> Any:
+    imports.require_vectors("keras_hub", "train.pretrained")
+    import keras_hub
+
+    return keras_hub
 
 
 def _load(kind: Any, settings: Pretrained) -> Any:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 
+from components.core.errors import MissingPackage
 from components.core.runtime import noise
 
 # While this variable is set, `import tensorflow` does not import Keras. TensorFlow reads it as a
@@ -78,6 +81,34 @@ def keras() -> None:
         tensorflow()
         with absent("matplotlib", "pandas", "sklearn"):
             import keras  # noqa: F401 - for its effect
+
+
+def require_vectors(module: str, user: str) -> None:
+    """Tests that `module`, which only sentence vectors need, is installed for `user`.
+
+    Raises:
+        MissingPackage: it is not.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise MissingPackage(
+            f"Expected the package {module}, which is needed for {user}; it is not installed. Run "
+            "`make vectors`, or install requirements/vectors.txt."
+        )
+
+
+def tensorflow_package() -> str:
+    """Returns the package that TensorFlow was installed from; `tensorflow-cpu` knows no GPU."""
+    try:
+        version("tensorflow")
+    except PackageNotFoundError:
+        return "tensorflow-cpu"
+    return "tensorflow"
+
+
+def library_versions() -> dict[str, str]:
+    """Returns the versions of the libraries that a trained model depends on."""
+    packages = {"keras": "keras", "numpy": "numpy", "tensorflow": tensorflow_package()}
+    return {library: version(package) for library, package in packages.items()}
 
 
 @contextlib.contextmanager

@@ -51,7 +51,7 @@ def strategy(kind: Hardware) -> Any:
     if kind == "gpu" and not gpus:
         raise ParamsError(
             "Expected a GPU for train.hardware: gpu, TensorFlow found none. Install its CUDA "
-            "libraries (README), or set train.hardware: auto."
+            "libraries by `make gpu`, or set train.hardware: auto."
         )
     if kind == "cpu" and gpus:
         tf.config.set_visible_devices([], "GPU")

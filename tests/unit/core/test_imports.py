@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.core.bundle.runtimes import fast_textcnn
+from components.core.errors import MissingPackage
 from components.core.runtime import imports
 from tests import fresh, tiny
 
@@ -89,3 +90,14 @@ imports.collect_seldom()
 answer = [gc.isenabled(), gc.get_threshold()[0] > 10_000]
 """
     assert fresh.run(code) == [True, True, True]
+
+
+def test_a_package_that_only_vectors_need_is_named() -> None:
+    imports.require_vectors("json", "train.pretrained")
+    with pytest.raises(MissingPackage, match=r"no_such_module.*train\.pretrained.*make vectors"):
+        imports.require_vectors("no_such_module", "train.pretrained")
+
+
+def test_versions_are_those_of_the_libraries_from_either_package() -> None:
+    assert imports.library_versions().keys() == {"keras", "numpy", "tensorflow"}
+    assert imports.tensorflow_package() in {"tensorflow", "tensorflow-cpu"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from components.core import git
 from components.core.paths import Paths
 from flows.cli import output_learning
 from tests.unit.flows.test_cli import METRICS, PYTHON
@@ -121,3 +122,25 @@ def test_a_rehearsal_without_a_result_is_named_so(
     assert found["outcome"] == "cannot say"
     assert found["decision"]["steps"][0]["kind"] == "labels"
     assert found["links"]["gate"].endswith("textcnn.html")
+
+
+def test_files_that_the_run_changed_stand_there_with_the_command_that_commits_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    files = [tmp_path / "dvc.lock", tmp_path / "data" / "sources.json", tmp_path / "params.yaml"]
+    for file in files:
+        file.write_text("before")
+    git.run(tmp_path, "init", "--quiet")
+    refused = summary("refused", decision("linear", FLOOR))
+    assert "commit" not in shown(refused, tmp_path, capsys)  # a branch without a commit
+    git.run(tmp_path, "add", *map(str, files))
+    identity = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    git.run(tmp_path, *identity, "commit", "--quiet", "--message", "first")
+    assert "commit" not in shown(refused, tmp_path, capsys)
+    for file in files:
+        file.write_text("after")
+    printed = shown(refused, tmp_path, capsys)
+    command = 'git commit -m "Pins of a run" -- data/sources.json dvc.lock'
+    assert "git         the run changed data/sources.json, dvc.lock; this" in printed
+    assert command in printed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jsonschema
@@ -137,6 +138,12 @@ def test_the_image_is_not_root_and_installs_the_lock() -> None:
     lines = (DEPLOY / "Containerfile").read_text().splitlines()
     users = [line.split()[1] for line in lines if line.startswith("USER")]
     assert users == ["1000:1000"]
-    assert any("--require-hashes" in line and "requirements.txt" in line for line in lines)
+    install = "\n".join(lines).replace("\\\n", "")
+    assert re.search(r"--require-hashes .*-r /tmp/requirements.txt .*vectors.txt", install)
+    assert "test.txt" not in install
     ignored = (DEPLOY / "Containerfile.dockerignore").read_text().split()
-    assert ignored == ["*", "!requirements.txt"]  # no data, no keys get into an image
+    assert ignored == [
+        "*",
+        "!requirements.txt",
+        "!requirements/vectors.txt",
+    ]  # no data, no keys get into an image

@@ -155,13 +155,19 @@ def import_libraries() -> None:
     imports.tensorflow()
 
 
+def reads_word_pieces(folder: Path) -> bool:
+    """Tests that the SavedModel at `folder` has operations of TensorFlow Text."""
+    graph = folder / _GRAPH
+    return graph.exists() and _WORDPIECE_OPERATION in graph.read_bytes()
+
+
 def load(folder: Path) -> SavedModel:
     """Loads the SavedModel at `folder`."""
     import_libraries()
     import tensorflow as tf
 
-    graph = folder / _GRAPH
-    if graph.exists() and _WORDPIECE_OPERATION in graph.read_bytes():
+    if reads_word_pieces(folder):
+        imports.require_vectors("tensorflow_text", "a model with sentence vectors")
         # This import takes long, since it imports Keras; only models with WordPiece need it.
         import tensorflow_text  # noqa: F401 - registers its operations
     memory = sum(file.stat().st_size for file in folder.glob("variables/*.data-*"))
