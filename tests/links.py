@@ -13,7 +13,7 @@ def followed(page: Path) -> tuple[list[Path], list[str]]:
     for file in files:
         for address in re.findall(r'href="([^"#]+)"', file.read_text("utf-8")):
             target = (file.parent / unquote(address)).resolve()
-            if address.startswith("http"):
+            if address.startswith(("http", "data:")):
                 continue
             if not target.is_file():
                 missing.append(f"{file.name}: {address}")
