@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from components import evaluate, folds, split, train
@@ -14,8 +13,6 @@ from components.core import params as parameters
 from components.core import schema, tables
 from components.core.params import Params
 from components.core.paths import Paths
-from components.gate import compared
-from components.train import cross_validation
 
 ROOT = Path(__file__).parents[2]
 WORDS = {
