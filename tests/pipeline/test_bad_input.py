@@ -125,6 +125,8 @@ def test_a_run_is_refused_in_one_paragraph_and_changes_nothing(
     # The page and the bad rows are where the message says, though the data are those of before.
     for path in re.findall(r"\S+/data_docs/[\w.]+\w", paragraph):
         assert Path(path).is_file()
+    # The page that links the others is there, and names the refusal.
+    assert status == 2 or "The last run: failed." in (project.home / "home.html").read_text()
 
 
 def test_a_refused_candidate_leaves_the_champion(project: Project) -> None:
