@@ -115,8 +115,14 @@ def columns(batch: Batch, scrubbed: Sequence[Scrubbed], secret: bytes) -> dict[s
     }
 
 
-def read(params: Params, paths: Paths) -> Iterator[tuple[str, Iterator[RawDocument]]]:
+def read(
+    params: Params, paths: Paths, guard: SuppressionFilter | None = None
+) -> Iterator[tuple[str, Iterator[RawDocument]]]:
     """Yields (source, raw documents), as the snapshot pins them, without erased subjects.
+
+    Args:
+        params, paths: of the project.
+        guard: filters them; None for the one of this installation.
 
     Raises:
         SourceError: the snapshot has other sources, or a source changed since the snapshot.
@@ -129,7 +135,7 @@ def read(params: Params, paths: Paths) -> Iterator[tuple[str, Iterator[RawDocume
             f"one of {', '.join(pin['name'] for pin in pins)}. Run `newsloop run`, or `python -m "
             "components.snapshot`, to take a new one."
         )
-    guard = SuppressionFilter.load(paths, params.ingest.labels)
+    guard = guard or SuppressionFilter.load(paths, params.ingest.labels)
     for source, pin in zip(params.ingest.sources, pins, strict=True):
         yield source.name, guard.admit_all(open_source(source, paths).read(pin))
     if guard.left_out:
@@ -237,6 +243,7 @@ def run(params: Params, paths: Paths, work: Work[Scrubbed] | None = None) -> Non
     for partial in paths.ingested.glob(".*.partial"):
         partial.unlink()  # of a run that was killed
     counts = IngestCounts()
+    guard = SuppressionFilter.load(paths, settings.labels)
     table = paths.ingested / "documents.parquet"
     with (
         open_cache(settings, paths, secret) as cache,
@@ -248,13 +255,17 @@ def run(params: Params, paths: Paths, work: Work[Scrubbed] | None = None) -> Non
         ) as workers,
         streams.TableWriter(table, schema.DOCUMENT, settings.stream.compression) as writer,
     ):
-        stream = batches(read(params, paths), settings.stream)
+        stream = batches(read(params, paths, guard), settings.stream)
         done = scrub_stream(stream, settings.scrub.batch, workers, cache)
         for batch, scrubbed in track(done, "ingest: scrubbing", size=lambda d: len(d[0].raws)):
             counts.add(batch, scrubbed, settings.scrub.unknown_language)
             writer.write(columns(batch, scrubbed, secret))
+        names = guard.unknown_labels.names(lambda texts: workers.result(workers.submit(texts)))
     tables.write_json(counts.faults, paths.ingested / "faults.json")
     tables.write_json(counts.privacy, paths.ingested / "privacy.json")
+    (paths.ingested / "labels.json").unlink(missing_ok=True)  # of a run by hand
+    if names:
+        tables.write_json(names, paths.ingested / "labels.json")
     entities, languages = separated(sum(counts.masked.values(), Counter[str]()))
     masked = sum(entities.values()) - entities.get(_DROPPED, 0)
     say(

@@ -1,9 +1,16 @@
-"""Finds and groups near-duplicate texts by MinHash and Jaccard similarity."""
+"""Finds and groups near-duplicate texts.
+
+Two rules find pairs. Long texts: the Jaccard similarity of their shingles. It is blind for short
+texts: of 8 words, one changed word touches four of the five shingles. Short texts: they are equal
+after one word is left out of each, or up to their numbers, and have the same label. With different
+labels the changed word is what the classes differ by ("change my pin", "change my name").
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -15,7 +22,21 @@ if TYPE_CHECKING:
 
     Shingles = np.ndarray[Any, np.dtype[np.uint64]]  # sorted, without repeats
 
-_WORD = re.compile(r"\w+")
+# A word; each character of a script that writes no spaces: Chinese, Japanese, Thai, Lao, Burmese,
+# Khmer.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_CHARACTER = re.compile(rf"[{_UNSPACED}]")
+# Words of the texts that the rule for short texts compares. With three, too little of the meaning
+# is common.
+_SHORTEST, _LONGEST = 4, 19
+_LONG = 15  # words, from which one changed word leaves half of the shingles
+_CHARACTER_WORDS = 0.5  # words that a character of an unspaced script stands for
+# Texts that share all words but one, at the same place, from which they are fillings of a template
+# and no repeats: "how do I change my ..." (pin, name, address, password, e-mail).
+_TEMPLATE = 5
+_FEW_GROUPS = 5  # of a class, see `_without_templates`
+_NUMBER = 0  # code of all numbers
 _MISSED = 1e-6  # maximum probability that LSH misses a pair with the threshold's similarity
 
 
@@ -62,6 +83,96 @@ def bands(similarity: float, permutations: int) -> tuple[int, int]:
         if (1 - similarity**rows) ** (permutations // rows) <= _MISSED:
             return permutations // rows, rows
     return permutations, 1
+
+
+def near_pairs(
+    texts: Sequence[str], labels: Sequence[str], settings: parameters.Split
+) -> dict[int, list[int]]:
+    """Finds the near duplicates of each text among the earlier texts, by both rules.
+
+    Args:
+        texts: documents.
+        labels: of each.
+        settings: words of a shingle, similarity, permutations.
+
+    Returns:
+        As `similar_pairs`.
+    """
+    import numpy as np
+
+    words = [_WORD.findall(normalise(text)) for text in texts]
+    hashes = [shingles(normalise(text), settings.shingle_words) for text in texts]
+    pairs = {
+        k: [
+            j
+            for j in near
+            if max(len(words[j]), len(words[k])) >= _LONG or np.array_equal(hashes[j], hashes[k])
+        ]
+        for k, near in similar_pairs(hashes, settings).items()
+    }
+    for k, near in _without_templates(short_pairs(words, labels), labels).items():
+        pairs[k] = sorted({*near, *pairs.get(k, ())})
+    return {k: near for k, near in pairs.items() if near}
+
+
+def _without_templates(pairs: dict[int, list[int]], labels: Sequence[str]) -> dict[int, list[int]]:
+    """Removes the pairs of classes that are fillings of one template, such as "order 1 arrived".
+
+    All documents of such a class would be one group, which no split could divide. A text that it
+    gets later has the same template, so a score on its other fillings is right.
+    """
+    groups = group(pairs, [""] * len(labels))
+    sizes: dict[str, Counter[int | None]] = defaultdict(Counter)
+    for label, number in zip(labels, groups, strict=True):
+        sizes[label][number] += 1
+    templates = {
+        label
+        for label, counts in sizes.items()
+        if len(counts) < _FEW_GROUPS < counts.total() < 2 * max(counts.values())
+    }
+    return {k: near for k, near in pairs.items() if labels[k] not in templates}
+
+
+def short_pairs(texts: Sequence[Sequence[str]], labels: Sequence[str]) -> dict[int, list[int]]:
+    """Finds pairs of short texts with the same label that differ in one word, or in numbers only.
+
+    A text is linked to earlier ones by the hashes of its words without one of them, and of all its
+    words with its numbers made equal. Work and memory grow linearly.
+
+    >>> short_pairs([["card", "was", "not", "taken"], ["card", "was", "never", "taken"]], "aa")
+    {1: [0]}
+
+    Args:
+        texts: words of each normalised text.
+        labels: label of each.
+
+    Returns:
+        As `similar_pairs`.
+    """
+    earlier: dict[int, list[int]] = {}
+    numbered: dict[int, int] = {}
+    pairs: dict[int, list[int]] = {}
+    for k, (words, label) in enumerate(zip(texts, labels, strict=True)):
+        characters = sum(bool(_CHARACTER.match(word)) for word in words)
+        count = len(words) - (1 - _CHARACTER_WORDS) * characters
+        if count < _SHORTEST or len(words) > _LONGEST:
+            continue
+        codes, own = [_code(word) for word in words], _code(label)
+        keys = {hash((own, *codes[:i], *codes[i + 1 :])) for i in range(len(codes))}
+        near: set[int] = set()
+        for key in {hash((own, *codes)), *keys}:
+            others = earlier.setdefault(key, [])
+            if len(others) < _TEMPLATE - 1:
+                near.update(others)
+                others.append(k)
+        folded = (
+            _NUMBER if word.isdigit() else code for word, code in zip(words, codes, strict=True)
+        )
+        first = numbered.setdefault(hash((own, *folded)), k)
+        near |= {first} - {k}
+        if near:
+            pairs[k] = sorted(near)
+    return pairs
 
 
 def similar_pairs(texts: Sequence[Shingles], settings: parameters.Split) -> dict[int, list[int]]:

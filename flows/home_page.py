@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from components.core import bundle, pages, tables
-from components.core.errors import NewsloopError
+from components.core.errors import Busy, NewsloopError
 from components.core.ledger import WINDOWS, Ledger
 from components.core.ledger.verdicts import DecisionKind, RunOutcome
 from components.core.pages import Heading
@@ -65,7 +65,7 @@ def after_run(
     """
     now = datetime.now(UTC)
     try:
-        if error or summary["outcome"] not in _NO_RUN:
+        if not isinstance(error, Busy) and (error or summary["outcome"] not in _NO_RUN):
             _record(paths, summary, reason, error, now)
         privacy_report.write(paths, privacy_report.collect(paths, ledger), now)
         write(paths, ledger, now, prefect=True)
@@ -195,7 +195,8 @@ def _evaluation(paths: Paths, runs: Sequence[Mapping[str, Any]]) -> Path | None:
         for root in (paths.root, paths.workspace)
     ]
     found = [file for file in found if file.exists()]
-    if not found:
+    if not found:  # an erasure or a person removed it
+        paths.evaluation_page.unlink(missing_ok=True)
         return None
     newest = max(found, key=lambda file: file.stat().st_mtime)
     trained = next((row for row in runs if row["metrics"]), None)
@@ -204,7 +205,7 @@ def _evaluation(paths: Paths, runs: Sequence[Mapping[str, Any]]) -> Path | None:
         serves = trained["outcome"] in (RunOutcome.RELEASED, RunOutcome.UNCHANGED)
         candidate = f"candidate {trained['architecture']}, {trained['outcome']}"
         version = trained["version"] if serves else candidate
-    page = paths.home / "reports" / "evaluation.html"
+    page = paths.evaluation_page
     heading = Heading.of(paths, page, version, datetime.fromtimestamp(newest.stat().st_mtime, UTC))
     return tables.write_text(pages.with_heading(newest.read_text("utf-8"), heading), page)
 

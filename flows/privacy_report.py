@@ -58,6 +58,7 @@ def read(paths: Paths) -> dict[str, Any]:
     folder = paths.home / "reports"
     report = folder / "privacy.json"
     masked = tables.read_json(report) if report.exists() else {}
+    masked = dict(sorted(masked.items(), key=lambda item: item[0] == SERVICE))
     return {"page": str(folder / "privacy.html"), "masked": masked}
 
 

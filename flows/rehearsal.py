@@ -24,7 +24,7 @@ import polars as pl
 import psutil
 import yaml
 
-from components import release
+from components import folds, release
 from components.core import keys, tables
 from components.core import params as parameters
 from components.core.errors import BundleError, DataError, StackError, cause_and_remedy
@@ -286,8 +286,10 @@ def _timed(work: Callable[[dict[str, Any]], bool], row: dict[str, Any]) -> tuple
 
 def _golden(params: Params, paths: Paths) -> list[dict[str, Any]]:
     """Selects evenly spaced test texts: text, predicted, confidence."""
-    test = tables.read_table(paths.split / "test.parquet").select("id", "text")
+    test = folds.measured(paths).select("id", "text")
     answers = tables.read_table(paths.evaluated / "predictions.parquet")
+    if "final" in answers.columns:  # the others are predictions of the folds' models
+        answers = answers.select("id", predicted="final", confidence="final_confidence")
     short = pl.col("text").str.len_chars() <= params.serve.max_characters
     rows = test.join(answers, on="id", maintain_order="left").filter(short)
     if len(rows) < _FEWEST:

@@ -101,7 +101,9 @@ def _quarantines(paths: Paths, limit: datetime, dry_run: bool) -> int:
     """
     roots = [root for root in (paths.root, paths.workspace) if (root / "dvc.yaml").is_file()]
     quarantines = [root / "data" / "02_validated" / QUARANTINE for root in roots]
-    count = 0
+    count = _remove(
+        _older([path for path in [paths.refused_rows] if path.is_file()], limit), dry_run
+    )
     for path in _older([path for path in quarantines if path.is_file()], limit):
         table = tables.read_table(path)
         if table.height:

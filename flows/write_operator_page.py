@@ -27,7 +27,7 @@ def write(params: Params, paths: Paths, ledger: Ledger, now: datetime) -> Path:
     pages = sorted(paths.monitoring_reports.glob("*.html"))
     candidates = [
         ("Data Docs", paths.data_docs / "index.html"),
-        ("evaluation of the last run here", paths.evaluated / "report.html"),
+        ("evaluation of the last run", paths.evaluation_page),
         ("privacy", page.with_name("privacy.html")),
         *[(f"drift {path.stem[:13]}", path) for path in pages[:-6:-1]],
     ]

@@ -24,6 +24,7 @@ from components.core.bundle import reference as references
 from components.core.ledger import Champion, Ledger
 from components.core.ledger import windows as ledger_windows
 from components.core.ledger.verdicts import DecisionKind, GovernorVerdict
+from components.core.pages import Heading
 from components.core.params import Params
 from components.core.paths import Paths
 from monitoring import (
@@ -86,6 +87,11 @@ class Outcome:
 
     def lines(self) -> list[str]:
         """Formats the outcome as sentences and tables for the terminal."""
+        head, *others = self.sentences()
+        return [head, *report.table(self.drift.signals), *others]
+
+    def sentences(self) -> list[str]:
+        """Formats the outcome without the table of signals."""
         again = []
         if self.reconcile:
             again = [f"The retraining {self.reconcile[0]} was never taken up; asked for again."]
@@ -94,7 +100,6 @@ class Outcome:
             f"numbers {self.window.after + 1} to {self.window.until}: {self.drift.verdict.finding}"
             if self.window.rows
             else f"No new predictions of {self.tag} ({self.window.bundle[:12]}).",
-            *report.table(self.drift.signals),
             *report.by_source(self.seen.sources),
             *report.quality(self.seen.estimate, self.accuracy, self.decay),
             f"{self.decision.verdict}: {' '.join(self.decision.reasons)}",
@@ -204,7 +209,16 @@ def run(
     )
     if page and shift.page:
         title = f"Drift of {champion.tag}, {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        html = report.page(shift.page, title, outcome.lines(), seen.moved, seen.examples)
+        html = report.page(
+            shift.page,
+            title,
+            Heading.of(paths, page, champion.tag, now),
+            " ".join(shift.verdict.reasons),
+            outcome.sentences(),
+            shift.signals,
+            seen.moved,
+            seen.examples,
+        )
         evidently_page.share(folder)
         tables.write_text(html, page)
         written = {**outcome.as_dict(), "time": now.isoformat(), "evidently": shift.evidently}

@@ -1,16 +1,17 @@
-"""Monitoring report: lines for the terminal, and the head of Evidently's page."""
+"""Monitoring report: lines for the terminal, and the page with Evidently's plots."""
 
 from __future__ import annotations
 
-import html
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from components.core import pages
 from components.core.ledger.verdicts import WindowFinding
+from components.core.pages import Heading
+from monitoring import signal_names
 from monitoring.accuracy_estimate import Decay, Measured
 from monitoring.drift import Signal
-from monitoring.drift.what_moved import Change, Moved
+from monitoring.drift.what_moved import Moved
 
 if TYPE_CHECKING:
     from monitoring.drift.by_source import SourceDrift
@@ -21,19 +22,6 @@ _POLICY = (
     "default-src 'none'; script-src 'self' file: 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'unsafe-inline'; font-src data:; img-src data: blob:"
 )
-_STYLE = """
-.newsloop { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 24px auto;
-  padding: 0 16px }
-.newsloop pre, .newsloop blockquote { white-space: pre-wrap; overflow-wrap: anywhere; margin: 8px 0;
-  padding: 12px; background: #8881; border-radius: 6px; overflow-x: auto }
-.newsloop .columns { white-space: pre }
-.newsloop table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-.newsloop .side { display: flex; flex-wrap: wrap; align-items: flex-start;
-  gap: 8px 48px }
-.newsloop td, .newsloop th { padding: 2px 12px 2px 0; text-align: right; font-weight: normal }
-.newsloop td:first-child, .newsloop th:first-child { text-align: left }
-.newsloop th { border-bottom: 1px solid #9ca3af }
-"""
 _BY_SOURCE = {
     WindowFinding.DRIFT: "is unlike the reference", WindowFinding.NONE: "shows no drift"
 }  # fmt: skip
@@ -111,58 +99,47 @@ def quality(
 
 
 def page(
-    evidently: str, title: str, lines: Sequence[str], moved: Moved, examples: Sequence[str] = ()
+    evidently: str,
+    title: str,
+    heading: Heading,
+    verdict: str,
+    sentences: Sequence[str],
+    signals: Sequence[Signal],
+    moved: Moved,
+    examples: Sequence[str] = (),
 ) -> str:
-    """Evidently's HTML with our findings above its plots, closed to the network.
+    """Renders newsloop's findings above Evidently's plots, closed to the network.
 
     Args:
-        evidently: as evidently_page.draw gives it.
-        title: of the page.
-        lines: for people.
+        evidently: HTML document of evidently.draw.
+        title, heading: of the page.
+        verdict: finding in a sentence.
+        sentences: further findings.
+        signals: of the drift test.
         moved: what differs most.
         examples: scrubbed texts that are least like the reference.
     """
-    head = (
-        f'<head><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style>"
+    from markupsafe import Markup
+
+    head, body = (
+        evidently.partition(f"<{part}>")[2].rpartition(f"</{part}>")[0] for part in ("head", "body")
     )
-    text = "\n".join(_unbroken(lines))
-    shown = "".join(
-        f"<blockquote>{html.escape(_excerpt(example))}</blockquote>" for example in examples
+    return pages.render(
+        __package__,
+        "report.html.j2",
+        heading,
+        {"in_words": signal_names.in_words},
+        _POLICY,
+        title=title,
+        verdict=verdict,
+        drifted=any(signal.drifted for signal in signals),
+        sentences=sentences,
+        signals=[{**vars(signal), "title": signal_names.column(signal.name)} for signal in signals],
+        moved=moved,
+        examples=[_excerpt(example) for example in examples],
+        evidently_head=Markup(head),  # noqa: S704 - Evidently escapes
+        evidently_body=Markup(body),  # noqa: S704 - Evidently escapes
     )
-    top = (
-        f'<body><div class="newsloop"><h1>{html.escape(title)}</h1><pre>{text}</pre>'
-        f"{_moved(moved)}{'<h2>Texts least like the reference</h2>' if shown else ''}{shown}</div>"
-    )
-    return evidently.replace("<head>", head, 1).replace("<body>", top, 1)
-
-
-def _unbroken(lines: Sequence[str]) -> Iterator[str]:
-    """Formats lines as HTML without line breaks in tables, which are recognized by wide gaps."""
-    for aligned, group in itertools.groupby(lines, lambda line: _GAP in line):
-        text = html.escape("\n".join(group))
-        yield f'<span class="columns">{text}</span>' if aligned else text
-
-
-def _moved(moved: Moved) -> str:
-    parts = [
-        _table(heading, changes)
-        for heading, changes in (
-            ("words in more texts", moved.more),
-            ("words in fewer texts", moved.fewer),
-            ("predicted label", moved.classes),
-        )
-        if changes
-    ]
-    return f'<h2>What moved</h2><div class="side">{"".join(parts)}</div>' if parts else ""
-
-
-def _table(heading: str, changes: Iterable[Change]) -> str:
-    rows = "".join(
-        f"<tr><td>{html.escape(change.name)}</td><td>{change.before:.1%}</td><td>{change.now:.1%}</td></tr>"
-        for change in changes
-    )
-    return f"<table><tr><th>{heading}</th><th>reference</th><th>window</th></tr>{rows}</table>"
 
 
 def _excerpt(text: str) -> str:

@@ -29,6 +29,16 @@ def title(name: str) -> str:
     return VECTORS if _DIRECTION.fullmatch(name) else _TITLES.get(name, name)
 
 
+def column(name: str) -> str:
+    """Returns the name of a signal as `title`, with the number of a direction.
+
+    >>> column("label"), column("feature_3")
+    ('predicted class', 'text vectors, direction 3')
+    """
+    number = f", direction {name.rpartition('_')[2]}" if _DIRECTION.fullmatch(name) else ""
+    return title(name) + number
+
+
 def in_words(sentence: str) -> str:
     """Replaces the names of columns that say nothing to a person.
 

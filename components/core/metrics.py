@@ -30,7 +30,7 @@ class Interval:
         }
 
 
-def wilson(hits: int, total: int, confidence: float) -> Interval:
+def wilson(hits: float, total: float, confidence: float) -> Interval:
     """Share of hits with Wilson's score interval (Wilson 1927), in [0, 1].
 
     Args:
@@ -84,23 +84,57 @@ def by_class(table: Array) -> Array:
     return np.stack([precision, recall, f1], axis=-1)
 
 
-def macro_f1(table: Array, confidence: float, resamples: int, seed: int) -> Interval:
+def macro_f1(
+    table: Array, confidence: float, resamples: int, seed: int, documents: float | None = None
+) -> Interval:
     """Unweighted mean of the classes' F1, with a percentile bootstrap interval (Efron 1979).
+
+    A class that no document has is left out.
 
     Args:
         table: (C, C) counts, rows actual, columns predicted; documents are resampled from it.
         confidence: in (0, 1).
         resamples: of the bootstrap.
         seed: of the resampling.
+        documents: that a resample draws: as many as the counted ones are worth; None: all.
     """
     import numpy as np
 
-    generator = np.random.default_rng(seed)
-    cells = table.ravel()
-    drawn = generator.multinomial(cells.sum(), cells / cells.sum(), resamples)
-    scores = by_class(drawn.reshape(-1, *table.shape))[..., 2].mean(axis=-1)
+    occurs = table.sum(axis=1) > 0
+    cells = np.flatnonzero(table)  # of 1,000 classes, a few thousand of a million
+    counts = table.ravel()[cells]
+    drawn = np.random.default_rng(seed).multinomial(
+        round(documents or counts.sum()), counts / counts.sum(), resamples
+    )
+    actual, predicted = np.divmod(cells, len(table))
+    scores = _f1(drawn, actual, predicted, len(table))[:, occurs].mean(axis=1)
     low, high = np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(by_class(table)[:, 2].mean()), float(low), float(high))
+    value = float(by_class(table)[occurs, 2].mean())
+    # The percentiles of few documents may miss the value itself.
+    return Interval(value, min(value, float(low)), max(value, float(high)))
+
+
+def _f1(counts: Array, actual: Array, predicted: Array, classes: int) -> Array:
+    """Computes the F1 of each class (R, C) from R draws of K cells of the confusion matrix.
+
+    Args:
+        counts: (R, K) documents in each cell.
+        actual, predicted: (K,) classes of each cell.
+        classes: C.
+    """
+    import numpy as np
+    from scipy.sparse import csr_array
+
+    cells, ones = np.arange(len(actual)), np.ones(len(actual))
+    shape = (len(actual), classes)
+    rows, columns = (
+        counts @ csr_array((ones, (cells, side)), shape=shape) for side in (actual, predicted)
+    )
+    right = actual == predicted
+    hits = counts[:, right] @ csr_array(
+        (ones[right], (np.arange(right.sum()), actual[right])), shape=(int(right.sum()), classes)
+    )
+    return 2 * hits / np.maximum(rows + columns, 1)  # type: ignore[no-any-return]
 
 
 def paired_difference(

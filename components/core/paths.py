@@ -172,6 +172,15 @@ class Paths:
         return self.home / "data_docs"
 
     @property
+    def refused_rows(self) -> Path:
+        """The bad rows of the last validation, if it refused the table."""
+        return self.data_docs / "quarantine.parquet"
+
+    @property
+    def evaluation_page(self) -> Path:
+        return self.home / "reports" / "evaluation.html"
+
+    @property
     def monitoring_reports(self) -> Path:
         return self.home / "reports" / "monitoring"
 

@@ -9,6 +9,10 @@
                         data/05_evaluated/suspects.parquet     documents with suspected labels
                         data/05_evaluated/words.parquet        common words of the reference
                         data/05_evaluated/report.html          report
+                        data/05_evaluated/answers.parquet      with cross-validation: for the bundle
+
+Where the test side would be too small, all documents are measured, each by a model that did not
+learn from it; see components/folds.py.
 """
 
 from __future__ import annotations
@@ -18,20 +22,18 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from components import slices
-from components.core import (
-    metrics,
-    tables,
-    text_quality,
-)
+from components import folds, slices
+from components.core import keys, metrics, tables, text_quality
 from components.core import target as targets
 from components.core.bundle import Model, Predictions
+from components.core.bundle import answers as bundle_answers
 from components.core.bundle import reference as references
+from components.core.bundle.layout import ANSWERS
 from components.core.params import Evaluate, Params
 from components.core.paths import Paths
 from components.core.progress import say
 from components.core.target import Target, calibration
-from components.evaluate import baselines, behaviour, report
+from components.evaluate import baselines, behaviour, out_of_fold, report
 from components.evaluate import insight as evaluation_insight
 
 if TYPE_CHECKING:
@@ -132,13 +134,24 @@ def run(params: Params, paths: Paths) -> None:
     validation = tables.read_table(paths.split / "validation.parquet")
     training = tables.read_json(paths.trained / "training.json")
     model = Model(paths.trained / "model", params.ingest.labels, params.train.target)
-    predictions = model.predict(test["text"].to_list())
+    documents = folds.read(paths)
+    predictions = model.predict((test if documents is None else documents)["text"].to_list())
+    final = None
+    if documents is not None:
+        test, final = documents, predictions
+        predictions = out_of_fold.read(paths, documents, target)
     rows = answers(test, predictions, target)
     actual, predicted = rows["actual"].to_list(), rows["predicted"].to_list()
-    measured = target.score(actual, predicted, params.evaluate)
+    independent = None if documents is None else folds.effective_count(documents["group"])
+    measured = target.score(actual, predicted, params.evaluate, independent)
+    measured["folds"] = training.get("folds", 0)
     measured |= trust(rows, params.evaluate) | {"architecture": training["architecture"]}
     train = tables.read_table(paths.split / "train.parquet")
-    simple_answers, problem = baselines.predict(train, test)
+    if documents is None:
+        simple_answers, problem = baselines.predict(train, test)
+    else:
+        train, validation = documents, documents.clear()
+        simple_answers, problem = out_of_fold.baselines(documents)
     rows = pl.concat([rows, simple_answers], how="horizontal")
     measured |= baselines.measure(rows, problem, target, params.evaluate)
     measured["imbalanced"] = metrics.imbalanced(train["label"].value_counts()["count"])
@@ -165,6 +178,8 @@ def run(params: Params, paths: Paths) -> None:
     reference, words = build_reference(model, validation, test, predictions, params)
     tables.write_json(measured, paths.evaluated / "metrics.json")
     tables.write_json(summary(measured), paths.evaluated / "summary.json")
+    if final is not None:
+        rows = _with_final(rows, test, final, paths)
     tables.write_table(rows, paths.evaluated / "predictions.parquet")
     tables.write_text(
         rows.select("actual", "predicted").write_csv(), paths.evaluated / "confusion.csv"
@@ -179,12 +194,31 @@ def run(params: Params, paths: Paths) -> None:
     say(
         f"evaluate: accuracy {accuracy['value']:.4f} ({accuracy['low']:.4f} to "
         f"{accuracy['high']:.4f}), macro F1 {f1['value']:.4f} ({f1['low']:.4f} to "
-        f"{f1['high']:.4f}) on {measured['documents']} test documents; calibration error "
+        f"{f1['high']:.4f}) on {measured['documents']} {_of(measured)}; calibration error "
         f"{measured['calibration_error']:.4f}, {measured['answered']['share']:.1%} answered; "
         f"{_baseline(measured['baseline'])}; behaviour "
         f"{behaviour_results.get('passed', 0)} of {behaviour_results.get('of', 0)}; "
         f"{len(suspects)} labels look wrong"
     )
+
+
+def _with_final(
+    rows: pl.DataFrame, documents: pl.DataFrame, final: Predictions, paths: Paths
+) -> pl.DataFrame:
+    """Adds the final model's answers for the rehearsal, and writes those of the folds' models."""
+    own = bundle_answers.table(
+        documents["text"].to_list(), rows["predicted"].to_list(), keys.pseudonym_key(paths.keys)
+    )
+    tables.write_table(own, paths.evaluated / ANSWERS)
+    return rows.with_columns(
+        final=pl.Series(final.labels, dtype=pl.String),
+        final_confidence=pl.Series(final.confidence).round(_DIGITS),
+    )
+
+
+def _of(measured: Mapping[str, Any]) -> str:
+    count = measured["folds"]
+    return f"documents by {count} folds" if count else "test documents"
 
 
 def _baseline(baseline: Mapping[str, Any]) -> str:

@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from components import near_duplicates, svm_baseline, train
+from components import svm_baseline, train
 from components.core import tables
 from components.core import target as targets
 from components.core.errors import DataError
 from components.core.networks import assembly
-from components.core.params import Params, Split
+from components.core.params import Params
 from components.core.paths import Paths
 from components.core.runtime import imports
 from components.core.training.loop import NullLogger
+from components.fold_assignment import assign, groups
 from components.train import inference
 
 if TYPE_CHECKING:
@@ -85,39 +86,6 @@ def sides(paths: Paths, *names: str) -> list[pl.DataFrame]:
     return [tables.read_table(file) for file in files]
 
 
-def groups(texts: Sequence[str], settings: Split) -> Array:
-    """Groups near duplicates: (N,) int, the connected component of each text."""
-    import numpy as np
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    shingle_sets = [near_duplicates.shingles(text, settings.shingle_words) for text in texts]
-    pairs = near_duplicates.similar_pairs(shingle_sets, settings)
-    edges = np.array([(a, b) for a, near in pairs.items() for b in near], int).reshape(-1, 2)
-    shape = (len(texts), len(texts))
-    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=shape)
-    return connected_components(graph, directed=False)[1]  # type: ignore[no-any-return]
-
-
-def assign(group: Array, folds: int, seed: int) -> Array:
-    """Assigns each document to a fold: (N,) int, 0 to folds - 1; a group stays together.
-
-    In random order, but the largest groups first, each group goes to the fold with the fewest
-    documents.
-    """
-    import numpy as np
-
-    names, sizes = np.unique(group, return_counts=True)
-    shuffled = np.random.default_rng(seed).permutation(len(names))
-    order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
-    filled = np.zeros(folds, int)
-    fold_of_group = np.zeros(len(names), int)
-    for i in order:
-        fold_of_group[i] = filled.argmin()
-        filled[fold_of_group[i]] += sizes[i]
-    return fold_of_group[np.searchsorted(names, group)]
-
-
 def corrected_t(differences: Sequence[float], tested: float) -> FoldComparison:
     """Computes the corrected resampled t-test.
 
@@ -144,7 +112,8 @@ def learn_and_stop(table: pl.DataFrame, params: Params) -> tuple[pl.DataFrame, p
     The part has the share of the validation side in `split`; near duplicates stay together.
     """
     share = params.split.validation_share / (1 - params.split.test_share)
-    in_validation = assign(groups(table["text"].to_list(), params.split), round(1 / share), 1) == 0
+    group = groups(table["text"].to_list(), params.split, table["label"].to_list())
+    in_validation = assign(group, round(1 / share), 1) == 0
     return table.filter(~pl.Series(in_validation)), table.filter(pl.Series(in_validation))
 
 
@@ -196,7 +165,8 @@ def run(
         repeats: number of cross-validations, each with other folds.
         predict: function with the arguments of `answer`.
     """
-    group, target = groups(table["text"].to_list(), params.split), targets.of(params)
+    group = groups(table["text"].to_list(), params.split, table["label"].to_list())
+    target = targets.of(params)
     for repeat in range(repeats):
         fold = assign(group, folds, params.split.seed + repeat)
         for number in range(folds):

@@ -32,6 +32,7 @@ from components.core.params.base import Choice, Range
 from components.core.paths import Paths
 from components.core.runtime import imports
 from components.experiments import crossvalidate
+from components.fold_assignment import assign, groups
 
 _OBJECTIVE = "validation/accuracy"  # the metric that decides about pruning after each epoch
 _DIGITS = 4  # significant digits of a proposed float, so that params.yaml stays readable
@@ -221,8 +222,8 @@ def sides(params: Params, paths: Paths) -> Sides:
     if params.tune.folds == 1:
         return [(training, validation)]
     table = pl.concat([training, validation]).sort("id")
-    group = crossvalidate.groups(table["text"].to_list(), params.split)
-    fold = pl.Series(crossvalidate.assign(group, params.tune.folds, params.tune.seed))
+    group = groups(table["text"].to_list(), params.split, table["label"].to_list())
+    fold = pl.Series(assign(group, params.tune.folds, params.tune.seed))
     return [(table.filter(fold != i), table.filter(fold == i)) for i in range(params.tune.folds)]
 
 

@@ -18,12 +18,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from components.core import bundle, pages, params, tables
+from components import folds
+from components.core import bundle, keys, pages, params, tables
 from components.core import target as targets
+from components.core.bundle import answers as bundle_answers
 from components.core.errors import DataError
 from components.core.ledger import Champion, Ledger, decisions
 from components.core.ledger import gate as ledger_gate
@@ -176,7 +179,7 @@ def _against(
     mark = champion.decision.get("feedback_watermark", 0)
     newest = _documents(params_, ledger_gate.labelled_since(ledger, mark))
     asked = _documents(params_, ledger_gate.asked_for(ledger))
-    rows = compared(paths, model, newest, asked, said_by)
+    rows = compared(paths, model, newest, asked, said_by, paths.bundles / champion.bundle)
     parts = [] if rows.is_empty() else callers.without_each(rows)
     if not parts:
         return [], [f"no test document is left on which {champion.tag} could be compared"]
@@ -220,6 +223,7 @@ def compared(
     newest: list[str],
     asked: list[str],
     said_by: dict[str, str],
+    folder: Path | None = None,
 ) -> pl.DataFrame:
     """One row a text of the test side: what `comparison.compare` wants.
 
@@ -227,19 +231,32 @@ def compared(
     label queue asked for are left out: it asks for those that are hard for the champion, and on
     them any other model looks better.
 
+    A champion that was measured by cross-validation learned from all its documents. Its bundle has
+    the answers of the folds' models to them, which count instead of its own. If the candidate alone
+    was measured so, only the documents that would be on the test side count: the champion did not
+    learn from them.
+
     Args:
         champion: the model that serves.
         newest: ids of documents that people labelled since it was made. Only those that fell on
             the test side count: the candidate learned from the others.
         asked: ids of documents that the label queue asked for.
         said_by: document -> the caller whose label it has, where that may not decide alone.
+        folder: of the champion's bundle; None: it has no answers.
     """
     rows = (
         _answered(paths)
         .filter(~pl.col("id").is_in(asked))
         .unique("text", keep="first", maintain_order=True)
     )
-    said = champion.predict(rows["text"].to_list()).labels
+    texts = rows["text"].to_list()
+    own = bundle_answers.read(folder, texts, keys.pseudonym_key(paths.keys)) if folder else None
+    if own is None and "side" in rows.columns:
+        rows, own = rows.filter(pl.col("side") == "test"), []
+        texts = rows["text"].to_list()
+    said = champion.predict(texts).labels
+    if own:
+        said = [answer or label for answer, label in zip(own, said, strict=True)]
     return rows.select(
         "candidate",
         "source",
@@ -254,7 +271,7 @@ def compared(
 def _answered(paths: Paths) -> pl.DataFrame:
     """The test side, with the answers of the candidate; and of the simplest models, if any."""
     answers = tables.read_table(paths.evaluated / "predictions.parquet")
-    test = tables.read_table(paths.split / "test.parquet")
+    test = folds.measured(paths)
     if answers["id"].to_list() != test["id"].to_list():
         raise DataError(
             f"Expected an answer of the candidate to each document of {paths.split}, got others. "

@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from components.core import bundle, keys, tables
+from components.core.bundle.layout import ANSWERS
 from components.core.bundle.runtimes import saved_model
 from components.core.params import Params
 from components.core.paths import Paths
@@ -168,6 +169,8 @@ def run(params: Params, paths: Paths) -> None:
     tables.write_text(card, paths.bundle / bundle.CARD)
     tables.write_text(model_card.page(card), paths.bundle / bundle.CARD_PAGE)
     shutil.copy(paths.evaluated / "words.parquet", paths.bundle / bundle.WORDS)
+    if (paths.evaluated / ANSWERS).exists():
+        shutil.copy(paths.evaluated / ANSWERS, paths.bundle / ANSWERS)
     name = bundle.write(
         paths.bundle,
         facts(params, metrics, training, snapshot),

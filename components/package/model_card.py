@@ -46,7 +46,7 @@ def markdown(
     environment = Environment(  # noqa: S701 - Markdown; `page` escapes HTML
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"cell": _cell, "numbers": _numbers}
+    environment.filters |= {"cell": _cell, "numbers": _numbers, "plain": _plain}
     times = training_documents["time"].drop_nulls()
     slices = [
         (kind, name, row["accuracy"]["value"], row["documents"])
@@ -96,6 +96,16 @@ def page(card: str, heading: Heading | None = None) -> str:
 def _cell(text: str) -> str:
     """Escapes `text` for the cell of a Markdown table."""
     return " ".join(text.replace("|", "\\|").split())
+
+
+def _plain(value: Any) -> str:
+    """
+    >>> _plain([2, 3]), _plain(True), _plain(0.5)
+    ('2 and 3', 'true', '0.5')
+    """
+    if isinstance(value, list | tuple):
+        return " and ".join(map(_plain, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _numbers(interval: Mapping[str, float]) -> str:

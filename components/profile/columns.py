@@ -12,6 +12,9 @@ from email.utils import parsedate_to_datetime
 from math import isnan
 from statistics import fmean
 
+from components.profile.names import Role, fit
+from components.sources.rows import RowError, read_time
+
 _DEPTH = 4  # levels of nested objects that become dotted columns
 _MOST_COLUMNS = 300  # a wider table has its texts among the first columns, or is no table of texts
 _MOST_VALUES = 200  # distinct values of a column that are examined by content
@@ -30,6 +33,9 @@ _DATE = re.compile(
     r"(?:[ ,T]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AP]M| ?[A-Z]{3}| ?[+-]\d{4})?)?",
     re.IGNORECASE,
 )
+_TIMES = 0.9  # share of values that look like times, from which formats are tried
+_DAYS = ("%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d")
+_FORMATS = [f"{day}{clock}" for clock in ("", " %H:%M", " %H:%M:%S") for day in _DAYS]
 _CENTURY = range(1900, 2200)  # years that a time of a document has
 # Scripts whose words have no space between them, by the first word of Unicode's name.
 _UNSPACED = frozenset({"CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR"})
@@ -51,7 +57,8 @@ class Column:
         decimal: share of numbers with a fraction.
         truth: share of booleans.
         times: share of dates and times in any form.
-        iso_times: share of times in ISO 8601.
+        readable_times: whether the readers parse all values as times.
+        time_format: that they need for it, as `time_format` of a source; None: none.
         addresses: share of e-mail addresses and @handles.
         persons: share of names of persons.
         codes: share of values that look like an identifier.
@@ -69,7 +76,8 @@ class Column:
     decimal: float = 0.0
     truth: float = 0.0
     times: float = 0.0
-    iso_times: float = 0.0
+    readable_times: bool = False
+    time_format: str | None = None
     addresses: float = 0.0
     persons: float = 0.0
     codes: float = 0.0
@@ -167,6 +175,10 @@ def _measure(
     if are_persons and seen and _may_be_persons(seen):
         marks = are_persons(seen)
         persons = sum(counts[t] for t, marked in zip(seen, marks, strict=True) if marked) / weight
+    readable, form = False, None
+    times = share(is_time)
+    if times > _TIMES or fit(name, Role.TIME):
+        readable, form = _time_format(filled)
     typed = sum(isinstance(value, datetime | date) for value in filled) / total
     return Column(
         name=name,
@@ -178,14 +190,33 @@ def _measure(
         whole=share(_WHOLE.fullmatch),
         decimal=share(lambda text: _DECIMAL.fullmatch(text) and not _WHOLE.fullmatch(text)),
         truth=share(lambda text: text.lower() in _TRUTH),
-        times=max(typed, share(is_time)),
-        iso_times=max(typed, share(is_iso_time)),
+        times=max(typed, times, float(readable)),
+        readable_times=readable,
+        time_format=form,
         addresses=share(lambda t: any(p.fullmatch(t) for p in (_EMAIL, _ADDRESS, _HANDLE))),
         persons=persons,
         codes=share(_CODE.fullmatch),
         lists=several / total,
         nested=max(0, nested) / total,
     )
+
+
+def _time_format(values: Sequence[object]) -> tuple[bool, str | None]:
+    """Finds the format in which the readers parse all values; an ambiguous one is none."""
+    fitting = [form for form in (None, *_FORMATS) if _parses(values, form)]
+    if not fitting or (fitting[0] is not None and len(fitting) > 1):
+        return False, None
+    return True, fitting[0]
+
+
+def _parses(values: Sequence[object], form: str | None) -> bool:
+    try:
+        return all(
+            (time := read_time(value, "", form)) is not None and time.year in _CENTURY
+            for value in values
+        )
+    except RowError:
+        return False
 
 
 def _is_missing(value: object) -> bool:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from components.core.params import Params, Source
 from components.core.paths import Paths
 from components.profile.columns import Column
-from components.profile.locate import Entry
+from components.profile.locate import Entry, slug
 from components.profile.names import Role, fit
 from components.sources.sql import SqlReader
 
@@ -69,7 +69,7 @@ def with_tables(entry: Entry, table: str, params: Params, paths: Paths) -> list[
     if entry["kind"] != "sql":
         return [entry]
     tables = [table] if table else open_catalog(entry, params, paths).tables()
-    return [{**entry, "table": name} for name in tables]
+    return [{**entry, "name": slug(name), "table": name} for name in tables]
 
 
 def watermark(columns: Sequence[Column], key: str | None) -> str | None:
@@ -80,7 +80,7 @@ def watermark(columns: Sequence[Column], key: str | None) -> str | None:
     for name in _CHANGED:
         if name in named and named[name].filled == named[name].rows:
             return name
-    times = [column for column in columns if column.iso_times == 1 and column.filled == column.rows]
+    times = [column for column in columns if column.readable_times and column.filled == column.rows]
     growing = [column for column in times if _grows(column)]
     best = max(growing or times, key=lambda column: fit(column.name, Role.TIME), default=None)
     return best.name if best else None

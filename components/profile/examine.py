@@ -12,7 +12,7 @@ from components.core.progress import track
 from components.profile import databases
 from components.profile.columns import Column, flat, measure
 from components.profile.locate import Entry
-from components.profile.names import Role
+from components.profile.names import Role, fit
 from components.profile.roles import Roles, choose
 from components.profile.summary import Reservoir
 from components.sources import open_source
@@ -109,6 +109,9 @@ class Examined:
             return f"a column {printable(self.missing[0])}, got {among}"
         if not self.roles.text:
             return f"a column of texts of several words, got {among}"
+        named = [c for c in self.columns if c.distinct == 1 and fit(c.name, Role.LABEL) == 1]
+        if self.roles.label is None and named:
+            return f"at least two classes, got one in the column {printable(named[0].name)}"
         if self.roles.label is None:
             return f"a column of labels, with few distinct short values, got {among}"
         return ""
@@ -201,6 +204,9 @@ def completed(examined: Examined) -> Entry:
         # A column of the default's name that was not chosen would be tried.
         if column is not None or role in names:
             entry[str(role)] = column
+    form = next((c.time_format for c in examined.columns if c.name == roles.time), None)
+    if form is not None:
+        entry["time_format"] = form
     if roles.part is not None:
         entry["part"] = roles.part
         entry.pop("fixed_part", None)

@@ -12,6 +12,7 @@ from components.profile.estimate import estimate
 from components.profile.oddities import oddities
 from components.profile.privacy import Privacy
 from components.profile.proposal import at
+from components.profile.roles import reason
 
 _EXAMPLES = 3
 _EXAMPLE_CHARACTERS = 100
@@ -81,7 +82,7 @@ def _source(source: Any) -> dict[str, Any]:
     roles = source.roles
     columns = [
         {
-            "column": column.name, "role": str(role), "reason": roles.reasons.get(role, ""),
+            "column": column.name, "role": str(role), "reason": reason(role, column),
             "doubts": [other for other in roles.doubts.get(role, ()) if other != column.name],
         }
         for column in source.columns

@@ -17,7 +17,7 @@ from components.core.params.sources import Limits
 from components.core.paths import Paths
 from components.profile.names import part_of
 from components.sources.budget import Budget, NotAllowed
-from components.sources.packed import DAMAGED, TARS, Zip
+from components.sources.packed import DAMAGED, TARS, Zip, ending
 from components.sources.reader import printable
 from components.sources.stores import PACKAGES, open_store
 
@@ -67,7 +67,7 @@ def locate(address: str, paths: Paths, kind: str = "") -> list[Entry]:
     scheme, found, _ = address.partition("://")
     variable = _VARIABLE.fullmatch(address)
     if variable and variable[1] in os.environ and not Path(address).exists():
-        return [{"name": _slug(variable[1]), "kind": "sql", "url_env": variable[1]}]
+        return [{"name": slug(variable[1]), "kind": "sql", "url_env": variable[1]}]
     try:
         if found and scheme in PACKAGES:
             return _named(_remote(address, paths, kind))
@@ -174,7 +174,7 @@ def _kind_by_content(head: bytes, shown: str) -> str:
 
 def _zip(file: IO[bytes], name: str, shown: str) -> list[Entry]:
     budget = Budget(Limits())
-    names = Zip(file, "", ("",), budget).names()
+    names = Zip(file, "", ending(("",)), budget).names()
     tables = [member for member in names if _kind_of(member)]
     if not tables or _are_texts(names):
         return [{"name": name, "kind": "folder", "path": shown}]
@@ -206,7 +206,7 @@ def _remote(address: str, paths: Paths, kind: str) -> list[Entry]:
         if name.lower().endswith((".zip", *TARS)) and not kind:
             found = "folder"
         return [{"name": name, "kind": found or "csv", "path": address}]
-    names, _ = store.names(("",), Budget(Limits()))
+    names, _ = store.names(ending(("",)), Budget(Limits()))
     return _tree(names, address, name, kind)
 
 
@@ -292,7 +292,7 @@ def _side_of(name: str) -> str | None:
 
 def _named(entries: Iterable[Entry]) -> list[Entry]:
     """Names the sources after their files."""
-    return unique([{**entry, "name": _slug(entry["name"])} for entry in entries])
+    return unique([{**entry, "name": slug(entry["name"])} for entry in entries])
 
 
 def unique(entries: Iterable[Entry]) -> list[Entry]:
@@ -309,10 +309,10 @@ def unique(entries: Iterable[Entry]) -> list[Entry]:
     return renamed
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
     """Makes a source's name of a file's.
 
-    >>> _slug("data/Train-00000-of-00001.parquet"), _slug("日本.csv"), _slug("SUPPORT_DATABASE_URL")
+    >>> slug("data/Train-00000-of-00001.parquet"), slug("日本.csv"), slug("SUPPORT_DATABASE_URL")
     ('train-00000-of-00001', 'data', 'support')
     """
     stem = PurePosixPath(name).name.lower().partition(".")[0].replace("*", "")

@@ -16,6 +16,7 @@ _DOMINANT = 0.7  # share of the largest class
 _SHORT = 20  # characters
 _SOME = 0.05  # share of all documents from which something is odd
 _LISTED = 5
+_TIMES = 0.95  # share of dates and times in a column
 _MINOR_LANGUAGE = 0.02  # share of the texts
 
 
@@ -25,6 +26,7 @@ class Kind(StrEnum):
     FEW_DOCUMENTS = "few documents of a class"
     RARE = "classes left out"
     DOUBT = "several columns fit"
+    TIME = "dates that are not read"
     DOMINANT = "dominant class"
     SHORT = "short texts"
     REPEATED = "repeated texts"
@@ -177,6 +179,15 @@ def _of_texts(profile: Profile) -> Iterator[Oddity]:
 def _of_sources(profile: Profile) -> Iterator[Oddity]:
     summary = profile.summary
     for source in profile.sources:
+        if source.roles.time is None:
+            for column in source.columns:
+                if column.times >= _TIMES and not column.readable_times:
+                    yield Oddity(
+                        Kind.TIME,
+                        f"{source.entry['name']}: the dates in the column {column.name} are not "
+                        "read, since their form is ambiguous or rare. To read them, write time and "
+                        "time_format into the source's entry.",
+                    )
         for role, columns in source.roles.doubts.items():
             yield Oddity(
                 Kind.DOUBT,

@@ -123,7 +123,7 @@ def write(path: Path, settings: Mapping[str, Any]) -> None:
 
 
 def changed(settings: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the proposals that differ from the values in effect, by dotted key."""
+    """Returns the proposals that differ from `current`, the values in effect, by dotted key."""
     return {key: value for key, value in settings.items() if at(current, key) != value}
 
 

@@ -37,7 +37,6 @@ class Roles:
     Attributes:
         text: columns that are joined to the text, in order; empty: none is plausible.
         label, id, time, author, part: a column, or None.
-        reasons: role -> the measured reason of the choice.
         doubts: role -> columns of which another may be meant, the choice first.
     """
 
@@ -47,7 +46,6 @@ class Roles:
     time: str | None = None
     author: str | None = None
     part: str | None = None
-    reasons: Mapping[Role, str] = field(default_factory=dict)
     doubts: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
 
     def of(self, column: str) -> Role | None:
@@ -75,11 +73,9 @@ def choose(
     wished = wished or {}
     free = {column.name: column for column in columns if column.filled}
     chosen: dict[Role, tuple[str, ...]] = {}
-    reasons: dict[Role, str] = {}
     doubts: dict[Role, tuple[str, ...]] = {}
     for role, named in wished.items():
         chosen[role] = tuple(named)
-        reasons[role] = "named by you"
         for name in named:
             free.pop(name, None)
     for role, rank in (
@@ -101,14 +97,12 @@ def choose(
             rivals = [name for name, other in ranked if score - other < _CLEAR]
             if len(rivals) > 1:
                 doubts[role] = tuple(rivals)
-        reasons[role] = _reason(role, free[best])
         for name in chosen[role]:
             free.pop(name)
     single = {role: chosen.get(role, ()) for role in Role if role is not Role.TEXT}
     return Roles(
         chosen.get(Role.TEXT, ()),
         **{str(role): named[0] if named else None for role, named in single.items()},
-        reasons=reasons,
         doubts=doubts,
     )
 
@@ -177,10 +171,10 @@ def _text(column: Column) -> float:
 
 def _time(column: Column) -> float:
     """Scores a column of times; the time of creation stands before that of a change."""
-    if column.times < _PURE:
+    if not column.readable_times:
         return 0.0
     changed = {"updated", "modified", "closed", "geandert"}.intersection(names.words(column.name))
-    return 1.0 + names.fit(column.name, Role.TIME) + column.iso_times - 0.5 * bool(changed)
+    return 1.0 + names.fit(column.name, Role.TIME) - 0.5 * bool(changed)
 
 
 def _id(column: Column) -> float:
@@ -261,14 +255,14 @@ def _same(one: str, other: str, rows: Sequence[Mapping[str, object]]) -> bool:
     return compared > 0 and repeated >= _SAME * compared
 
 
-def _reason(role: Role, column: Column) -> str:
+def reason(role: Role, column: Column) -> str:
     """Describes the measurement that speaks for a choice."""
     share = f"{column.distinct_share:.0%} distinct"
     return {
         Role.TEXT: f"{column.characters:.0f} characters on average, {share}",
         Role.LABEL: f"{column.distinct} distinct values",
         Role.ID: "unique in each row",
-        Role.TIME: f"{column.times:.0%} are dates or times",
+        Role.TIME: "dates or times",
         Role.AUTHOR: "names, addresses or numbers of people",
         Role.PART: ", ".join(sorted(column.counts)),
     }[role]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from components.core import ledger, tables
 from components.core.ledger import labels
 from components.sources.reader import Pin, RawDocument, SourceReader
+from components.sources.rows import named_label
 
 
 class FeedbackReader(SourceReader):
@@ -63,7 +64,7 @@ class FeedbackReader(SourceReader):
                 yield RawDocument(
                     id=self._id(row["prediction_id"]),
                     text=row["text"],
-                    label=row["label"],
+                    label=named_label(row["label"], self.source),
                     time=row["time"],
                 )
 

@@ -6,25 +6,27 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import PurePosixPath
 from typing import IO, Any, ClassVar, NamedTuple
 
 from components.core.errors import SourceError
 from components.core.progress import say
 from components.sources.budget import MIB, Budget, TooLarge
-from components.sources.packed import DAMAGED, PACKED, Zip, unpacked
+from components.sources.packed import DAMAGED, PACKED, Zip, ending, unpacked
 from components.sources.reader import Pin, RawDocument, SourceReader, fingerprint
 from components.sources.rows import Columns, document, faulty
 from components.sources.stores import DIGEST_BYTES, Store, open_store
 from components.sources.streams import drain, tapped
 from components.sources.tabular.columns import Fit, is_there, missing_column, paths_of
+from components.sources.tabular.file_types import other_type
 
 # What reading a damaged or forbidden file raises.
 UNREADABLE = (OSError, *DAMAGED)
 _NO_LIMIT = 2**62  # bytes
 _SURVEYED = 100_000  # rows that decide whether the columns fit that nobody named
 _SHOWN_KEYS = 50
+_HEAD = 4096  # bytes that show the type of a file
 
 
 class StoredReader(SourceReader):
@@ -167,6 +169,7 @@ class Table(NamedTuple):
         columns: names of the columns; None where each row has keys of its own.
         repeated: name that the header holds several times -> the names of its columns in `rows`.
         unnamed: True for a file without a header.
+        lists: columns of `columns` whose values are lists.
         class_names: column -> names of its classes by their number, as the file states them.
     """
 
@@ -174,7 +177,13 @@ class Table(NamedTuple):
     columns: Sequence[str] | None = None
     repeated: Mapping[str, Sequence[str]] = {}
     unnamed: bool = False
+    lists: Sequence[str] = ()
     class_names: Mapping[str, Sequence[str]] = {}
+
+    def has(self, name: str) -> bool:
+        """Tests that there is a column, or a list that the dotted path `name` leads into."""
+        inside = any(name.startswith(f"{column}.") for column in self.lists)
+        return inside or name in (self.columns or ())
 
 
 class FileReader(PinnedFile):
@@ -265,7 +274,7 @@ class FileReader(PinnedFile):
         missing = dict(columns.needed)
         if table.columns is not None:
             for name, key in missing.items():
-                if name not in table.columns:
+                if not table.has(name):
                     raise self._without_column(key, name, table)
             missing = {}
         if names := table.class_names.get(columns.label or ""):
@@ -293,8 +302,7 @@ class FileReader(PinnedFile):
         try:
             seen = 0
             for member, table in self._tables(Columns.of(self.source)) if fits else ():
-                known = table.columns is not None
-                here = [fit for fit in fits if not known or fit.column in (table.columns or ())]
+                here = [fit for fit in fits if table.columns is None or table.has(fit.column)]
                 for number, row in table.rows if here else ():
                     seen += 1
                     if not isinstance(row, str):
@@ -313,11 +321,12 @@ class FileReader(PinnedFile):
         """Yields (name, content) of each file of rows in a stored file; "" for a plain one."""
         source, stored = self.source, (name or self._store.name).lower()
         if stored.endswith(".zip"):
-            wanted = tuple(end for s in self.suffixes for end in dict.fromkeys((s, s.upper())))
             member = None
-            for member, _, content in Zip(file, source.inside or "", wanted, self._budget):
+            for member, _, content in Zip(
+                file, source.inside or "", ending(self.suffixes), self._budget
+            ):
                 self._member = f"{name}/{member}" if name else member
-                yield self._member, content
+                yield self._member, self._of_kind(content)
             self._member = ""
             if member is None:
                 raise self._nothing_inside(" or ".join(f"*{end}" for end in self.suffixes))
@@ -327,8 +336,20 @@ class FileReader(PinnedFile):
                 "`inside` for a zip only", self._shown, "Take `inside` away in params.yaml."
             )
         self._member = name
-        yield name, unpacked(file, stored, self._budget)
+        yield name, self._of_kind(unpacked(file, stored, self._budget))
         self._member = ""
+
+    def _of_kind(self, file: IO[bytes]) -> IO[bytes]:
+        """Returns `file`, unless its first bytes are those of another kind of file."""
+        head: bytes = file.peek(_HEAD)  # type: ignore[attr-defined]
+        if (other := other_type(head, self.source.kind)) is not None:
+            todo = "Export the rows as CSV or JSON Lines."
+            if other.kind is not None:
+                todo = f"Set `kind: {other.kind}` for this source in params.yaml."
+            raise self._error(
+                f"a readable {self.source.kind} file at {self._shown}", other.description, todo
+            )
+        return file
 
     @property
     def _shown(self) -> str:
@@ -363,11 +384,11 @@ class FileReader(PinnedFile):
             SourceError: no such file.
         """
         ends = ("",) if self._pattern else _with_packed(self.suffixes)
-        names, marks = self._store.names(ends, Budget(self.source.limits))
+        names, marks = self._store.names(ending(ends), Budget(self.source.limits))
         chosen = [
             place
             for place, name in enumerate(names)
-            if self._pattern is None or PurePosixPath(name).match(self._pattern)
+            if self._pattern is None or _matches(name, self._pattern)
         ]
         if not chosen:
             wanted = self._pattern or " or ".join(f"*{end}" for end in self.suffixes)
@@ -380,6 +401,13 @@ class FileReader(PinnedFile):
         for place in chosen:
             parts += marks[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES]
         return [names[place] for place in chosen], parts
+
+    def _nested(self, name: str) -> SourceError:
+        return self._error(
+            f"single values, or lists of them, in the column {name!r} of {self._shown}",
+            "lists inside of lists or objects",
+            "Name another column in this source's entry in params.yaml.",
+        )
 
     def _without_column(self, key: str, name: str, table: Table) -> SourceError:
         return self._error(
@@ -399,6 +427,21 @@ def _divided(path: str) -> tuple[str, str]:
         if any(mark in part for mark in "*?["):
             return "/".join(parts[:place]), "/".join(parts[place:])
     return path, ""
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Tests a relative path by a pattern, in which `**` stands for folders at any depth.
+
+    >>> _matches("a.csv", "*.csv"), _matches("x/a.csv", "*.csv"), _matches("x/y/a.csv", "**/*.csv")
+    (True, False, True)
+    """
+    parts = pattern.split("/")
+    while "**" in parts[:-1]:
+        place = parts.index("**")
+        depth = name.count("/") - len(parts) + 2
+        parts[place : place + 1] = ["*"] * max(0, depth)
+    names = name.split("/")
+    return len(names) == len(parts) and all(map(fnmatchcase, names, parts))
 
 
 def _with_packed(suffixes: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, cast
 
 from components.sources.budget import MIB, Budget, limited
 
 TARS = (".tar", ".tar.gz", ".tgz")
-PACKED = (".gz",)  # ends of the names of files that are packed one by one
+_MARK = 4  # bytes that show how a file is packed
+PACKED = (".gz", ".bz2", ".zst")  # ends of the names of files that are packed one by one
+SHADOWS = "__MACOSX"  # a folder that macOS adds, with a shadow of each file
+Wanted = Callable[[str], bool]  # tests the path of a file below the folder that is read
 # What damaged or strange archives raise, beside OSError. RuntimeError: encrypted;
 # NotImplementedError: packed by a method that Python does not know.
 DAMAGED = (
@@ -36,8 +40,25 @@ def gunzipped(file: IO[bytes], budget: Budget) -> io.BufferedReader:
 
 
 def unpacked(file: IO[bytes], name: str, budget: Budget) -> IO[bytes]:
-    """Opens the content of a file that is packed alone; a plain file is returned as it is."""
-    return gunzipped(file, budget) if name.endswith(PACKED) else file
+    """Opens the content of a file that is packed alone; a plain file is returned as it is.
+
+    What gzip, bzip2 or zstd packed is recognized without the end of its name, too.
+    """
+    head: bytes = file.peek(_MARK)[:_MARK]  # type: ignore[attr-defined]
+    if name.endswith(".gz") or head.startswith(b"\x1f\x8b"):
+        return gunzipped(file, budget)
+    if head.startswith(b"BZh"):
+        return budget.stream(cast("IO[bytes]", bz2.BZ2File(file)))
+    if head == b"\x28\xb5\x2f\xfd":
+        import pyarrow as pa
+
+        return budget.stream(pa.CompressedInputStream(file, "zstd"))
+    return file
+
+
+def ending(suffixes: tuple[str, ...]) -> Wanted:
+    """Makes a test for files with one of `suffixes`, in any case."""
+    return lambda name: name.lower().endswith(suffixes)
 
 
 class Zip:
@@ -46,7 +67,7 @@ class Zip:
     Args:
         file: seekable.
         inside: the file or folder in it that is wanted; empty for all.
-        suffixes: of wanted files.
+        wanted: tests the name of a file.
         budget: of all files together. A zip may name the same bytes many times, so its own
             account of packed sizes is not believed.
 
@@ -55,36 +76,29 @@ class Zip:
         zipfile.BadZipFile and others of DAMAGED: it cannot be read.
     """
 
-    def __init__(
-        self, file: IO[bytes], inside: str, suffixes: tuple[str, ...], budget: Budget
-    ) -> None:
+    def __init__(self, file: IO[bytes], inside: str, wanted: Wanted, budget: Budget) -> None:
         budget.file(_entries(file))
         self._zip = zipfile.ZipFile(file)
-        wanted = [
-            info
-            for info in self._zip.infolist()
-            if info.filename  # zipfile stumbles over a name without characters
-            and not info.is_dir()
-            and wanted_name(info.filename, inside, suffixes) is not None
+        # zipfile stumbles over a name without characters.
+        infos = [info for info in self._zip.infolist() if info.filename and not info.is_dir()]
+        self._wanted = [
+            (name, info)
+            for info in sorted(infos, key=lambda info: info.filename)
+            if (name := wanted_name(info.filename, inside, wanted)) is not None
         ]
-        if any(info.compress_type == zipfile.ZIP_BZIP2 for info in wanted):
+        if any(info.compress_type == zipfile.ZIP_BZIP2 for _, info in self._wanted):
             raise zipfile.BadZipFile("packed by bzip2, which unpacks without a limit")
-        budget.layer().take(sum(info.file_size for info in wanted))
-        self._wanted = sorted(wanted, key=lambda info: info.filename)
-        self._inside, self._suffixes = inside, suffixes
-
-    def names(self) -> list[str]:
-        """Names of the wanted files below `inside`, sorted."""
-        return [
-            str(wanted_name(info.filename, self._inside, self._suffixes)) for info in self._wanted
-        ]
+        budget.layer().take(sum(info.file_size for _, info in self._wanted))
 
     def __iter__(self) -> Iterator[tuple[str, int, IO[bytes]]]:
         """(name below `inside`, size, content) of each wanted file, sorted by name."""
-        for info in self._wanted:
-            name = wanted_name(info.filename, self._inside, self._suffixes)
+        for name, info in self._wanted:
             with self._zip.open(info) as content:
-                yield str(name), info.file_size, limited(content, info.file_size)
+                yield name, info.file_size, limited(content, info.file_size)
+
+    def names(self) -> list[str]:
+        """Names of the wanted files below `inside`, sorted."""
+        return [name for name, _ in self._wanted]
 
 
 def _entries(file: IO[bytes]) -> int:
@@ -98,13 +112,13 @@ def _entries(file: IO[bytes]) -> int:
 
 
 def tar_files(
-    file: IO[bytes], inside: str, suffixes: tuple[str, ...], budget: Budget
+    file: IO[bytes], inside: str, wanted: Wanted, budget: Budget
 ) -> Iterator[tuple[str, int, IO[bytes]]]:
     """(name below `inside`, size, content) of each wanted file of a tar, in its own order.
 
     Args:
         file: read once from front to end; the tar itself, unpacked.
-        inside, suffixes, budget: as for `Zip`, but of all that the tar holds.
+        inside, wanted, budget: as for `Zip`, but of all that the tar holds.
     """
     contents = budget.layer()
     with tarfile.open(fileobj=budget.stream(file), mode="r|", tarinfo=_Member) as tar:
@@ -112,7 +126,7 @@ def tar_files(
             # It keeps all that it has seen.
             tar.members.clear()  # type: ignore[attr-defined]
             budget.file()
-            name = wanted_name(member.name, inside, suffixes) if member.isfile() else None
+            name = wanted_name(member.name, inside, wanted) if member.isfile() else None
             if name is not None:
                 contents.take(member.size)  # the holes of a sparse file are not in the tar
                 content = tar.extractfile(member)
@@ -129,10 +143,11 @@ class _Member(tarfile.TarInfo):
         return cast("tarfile.TarInfo", super()._proc_member(tar))  # type: ignore[misc]
 
 
-def wanted_name(name: str, inside: str, suffixes: tuple[str, ...]) -> str | None:
+def wanted_name(name: str, inside: str, wanted: Wanted) -> str | None:
     """Returns the part of `name` below the folder `inside`; None for a file to skip.
 
-    >>> wanted_name("bbc/tech/1.txt", "bbc", (".txt",)), wanted_name("__MACOSX/a.txt", "", ("",))
+    >>> text = ending((".txt",))
+    >>> wanted_name("bbc/tech/1.txt", "bbc", text), wanted_name("__MACOSX/a.txt", "", text)
     ('tech/1.txt', None)
     """
     name, inside = name.removeprefix("./"), inside.strip("/")
@@ -141,8 +156,7 @@ def wanted_name(name: str, inside: str, suffixes: tuple[str, ...]) -> str | None
     if inside and not name.startswith(f"{inside}/"):
         return None
     name = name[len(inside) + 1 :] if inside else name
-    parts = name.split("/")
     # What macOS adds, and what leads out of the archive.
-    if parts[0] == "__MACOSX" or any(part.startswith(".") for part in parts):
+    if any(part[:1] == "." or part == SHADOWS for part in name.split("/")):
         return None
-    return name if name.endswith(suffixes) else None
+    return name if wanted(name) else None

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from components.core.runtime import limited
 from components.sources.budget import Budget, NotAllowed
+from components.sources.packed import SHADOWS, Wanted
 from components.sources.reader import printable
 from components.sources.streams import BLOCK, Tap
 
@@ -77,10 +78,10 @@ class Store(ABC):
         """Identifies the content, in hexadecimal: its SHA-256, or the SHA-256 of its tag."""
 
     @abstractmethod
-    def names(self, suffixes: tuple[str, ...], budget: Budget) -> tuple[list[str], bytearray]:
-        """Files at any depth of the folder, sorted, and DIGEST_BYTES of mark for each.
+    def names(self, wanted: Wanted, budget: Budget) -> tuple[list[str], bytearray]:
+        """Wanted files at any depth of the folder, sorted, and DIGEST_BYTES of mark for each.
 
-        Files and folders whose names begin with a dot are passed over.
+        Files and folders whose names begin with a dot, and those of SHADOWS, are passed over.
 
         Raises:
             TooLarge: there are more files or bytes than allowed.
@@ -132,9 +133,9 @@ class LocalStore(Store):
     def mark(self, name: str = "") -> str:
         return content_hash(self.open(name))
 
-    def names(self, suffixes: tuple[str, ...], budget: Budget) -> tuple[list[str], bytearray]:
+    def names(self, wanted: Wanted, budget: Budget) -> tuple[list[str], bytearray]:
         names = []
-        for name in self._walk(str(self._root), "", suffixes):
+        for name in self._walk(str(self._root), "", wanted):
             budget.file()
             names.append(name)
         names.sort()
@@ -144,17 +145,17 @@ class LocalStore(Store):
             marks += bytes.fromhex(self.mark(name))
         return names, marks
 
-    def _walk(self, folder: str, prefix: str, suffixes: tuple[str, ...]) -> Iterator[str]:
+    def _walk(self, folder: str, prefix: str, wanted: Wanted) -> Iterator[str]:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if entry.name.startswith(".") or entry.name == SHADOWS:
                     continue
                 # A link to a folder may lead round in a circle.
                 if entry.is_dir(follow_symlinks=False):
                     if not self._outside and os.path.ismount(entry.path):
                         raise LeadsOutside(entry.path, "a mounted folder")
-                    yield from self._walk(entry.path, f"{prefix}{entry.name}/", suffixes)
-                elif entry.name.endswith(suffixes) and entry.is_file():
+                    yield from self._walk(entry.path, f"{prefix}{entry.name}/", wanted)
+                elif wanted(prefix + entry.name) and entry.is_file():
                     if entry.is_symlink() and not self._outside:
                         self._inside(prefix + entry.name)
                     yield prefix + entry.name
@@ -209,7 +210,7 @@ class RemoteStore(Store):
     def mark(self, name: str = "") -> str:
         return self._mark(self._info(name), name)
 
-    def names(self, suffixes: tuple[str, ...], budget: Budget) -> tuple[list[str], bytearray]:
+    def names(self, wanted: Wanted, budget: Budget) -> tuple[list[str], bytearray]:
         contents = budget.layer()
         found: list[tuple[str, bytes]] = []
         walk = _call(lambda: self._files.walk(self._root, detail=True))
@@ -217,8 +218,8 @@ class RemoteStore(Store):
             folder, _, files = step
             for info in files.values():
                 name = str(info["name"])[len(self._root) :].lstrip("/")
-                hidden = any(part.startswith(".") for part in name.split("/"))
-                if name.endswith(suffixes) and not hidden:
+                hidden = any(part[:1] == "." or part == SHADOWS for part in name.split("/"))
+                if not hidden and wanted(name):
                     budget.file()
                     contents.take(int(info["size"] or 0))
                     found.append((name, bytes.fromhex(self._mark(info, name))))

@@ -2,6 +2,7 @@
 
     data/02_validated/documents.parquet, data/baseline.json
         -> data/03_split/{train,validation,test}.parquet  (core/schema.py DOCUMENT), in ingest order
+           data/03_split/folds.parquet                    folds of a cross-validation, else empty
            data/03_split/split.json                       counts, duplicates, hash of the test side
 
 Near duplicates lie together. The side of a text depends on the text alone, or on the first text of
@@ -11,7 +12,8 @@ there.
 
 Split by content, a keyed hash of the text chooses the side. Split by time, the newest documents go
 to the test side; by_time.py keeps documents on their side when newer ones come. Split by column,
-the source names the sides; see by_column.py.
+the source names the sides; see by_column.py. Where the test side would be too small, the documents
+get folds too, and the later stages cross-validate; see components/folds.py.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from typing import Any
 
 import polars as pl
 
+from components import fold_assignment, folds
 from components.core import baseline, schema, tables
 from components.core import params as parameters
 from components.core.baseline import Era
@@ -31,17 +34,19 @@ from components.core.errors import DataError
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import say
-from components.near_duplicates import group, normalise, shingles, similar_pairs
+from components.near_duplicates import group, near_pairs, normalise
 from components.split import by_column, by_time
 
 SIDES = ("train", "validation", "test")
+_FIRST = ("train", "test", "validation")  # the order in which a small class gets its sides
 
 
 @dataclass(frozen=True)
 class SplitResult:
-    """The documents by side, and `counts`, the content of split.json."""
+    """The documents by side, folds.parquet, and `counts`, the content of split.json."""
 
     sides: dict[str, pl.DataFrame]
+    folds: pl.DataFrame
     counts: dict[str, Any]
 
 
@@ -59,8 +64,8 @@ def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] =
         eras: of the last release, where that was split by time.
 
     Raises:
-        DataError: a class has fewer than three groups of different texts; or split.by is "time" and
-            no document has a time; or split.by is "column" and no document has the part train.
+        DataError: split.by is "time" and no document has a time; or split.by is "column" and a
+            class has no document with the part train; or there are too few texts for folds.
     """
     normal = [normalise(text) for text in table["text"]]
     first: dict[str, int] = {}  # normalised text -> its first row
@@ -90,7 +95,7 @@ def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] =
     else:
         positions = [position_of(text, settings.seed) for text in first]
     groups = group(
-        similar_pairs([shingles(text, settings.shingle_words) for text in first], settings),
+        near_pairs(list(first), [table["label"][row] for row in rows], settings),
         [side_of(x, settings) for x in positions],
         may_lie,
     )
@@ -120,8 +125,36 @@ def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] =
         },
         "borrowed_groups": moved,
         "test_hash": content_hash(by_side["test"]),
+        "folds": 0,
     }
-    return SplitResult(by_side, counts)
+    chosen = fold_assignment.EMPTY
+    if settings.by == "content" and too_small(by_side["test"], len(valid), settings):
+        ordered = sorted(valid, key=lambda k: rows[k])
+        chosen = fold_assignment.table(
+            table[[rows[k] for k in ordered]],
+            [groups[k] for k in ordered],
+            [side[k] for k in ordered],
+            settings,
+        )
+        counts["folds"] = chosen["fold"].n_unique()
+        counts["test_hash"] = content_hash(table[sorted(rows[k] for k in valid)])
+    return SplitResult(by_side, chosen, counts)
+
+
+def too_small(test: pl.DataFrame, documents: int, settings: parameters.Split) -> bool:
+    """Returns True if cross-validation shall take the place of the test side.
+
+    Args:
+        test: the test side.
+        documents: number on all sides.
+    """
+    if settings.cross_validation != "small":
+        return settings.cross_validation == "always"
+    if test.height < settings.min_test_documents:
+        return True
+    fewest = test["label"].value_counts()["count"].min()
+    few = fewest is None or int(str(fewest)) < settings.min_class_test_documents
+    return few and documents <= settings.max_cross_validated
 
 
 def position_of(text: str, seed: int) -> float:
@@ -149,6 +182,8 @@ def fill_sides(
 ) -> tuple[dict[int, str], int]:
     """Assigns groups to sides so that every side of `filled` has every class.
 
+    A class with fewer groups than sides is on the train side first, then on the test side.
+
     Args:
         groups: index of a text -> index of the first text of its group.
         classes: of each text.
@@ -160,50 +195,49 @@ def fill_sides(
         Index of a text -> side; the number of groups that moved to fill a side.
 
     Raises:
-        DataError: a class has too few groups.
+        DataError: a class has no group on the sides of `filled`.
     """
     side = {g: side_of(positions[g], settings) for g in sorted(set(groups.values()))}
     holds: dict[int, set[str]] = defaultdict(set)  # group -> its classes
     for k, g in groups.items():
         holds[g].add(classes[k])
+    of_class: dict[str, list[int]] = defaultdict(list)  # class -> its groups
+    for g in side:
+        for label in holds[g]:
+            of_class[label].append(g)
 
     def having(label: str, name: str) -> list[int]:
-        return [g for g in side if side[g] == name and label in holds[g]]
+        return [g for g in of_class[label] if side[g] == name]
 
     def distance(g: int, name: str) -> tuple[float, int]:
         low, high = by_time.bounds(name, settings)
         return max(low - positions[g], positions[g] - high, 0.0), g
 
-    names = sorted(set(classes))
-
-    def count(label: str) -> int:
-        return sum(len(having(label, name)) for name in filled)
-
-    few = {label: n for label in names if (n := count(label)) < len(filled)}
-    moved = 0
-    for label in names if not few else []:
-        for name in filled:
+    absent, moved = [], 0
+    for label in sorted(of_class):
+        movable = [g for g in of_class[label] if side[g] in filled]
+        if not movable:
+            absent.append(label)
+        enough = len(movable) >= len(filled)
+        order = filled if enough else sorted(filled, key=_FIRST.index)
+        for name in order:
             if having(label, name):
                 continue
             # A group may move where its side has another group of each of its classes.
             free = [
                 g
-                for g in side
-                if side[g] in filled
-                and label in holds[g]
-                and all(len(having(c, side[g])) > 1 for c in holds[g])
+                for g in movable
+                if (not enough and _FIRST.index(name) < _FIRST.index(side[g]))
+                or all(len(having(c, side[g])) > 1 for c in holds[g])
             ]
-            if not free:
-                few[label] = count(label)
-                break
-            side[min(free, key=lambda g: distance(g, name))] = name
-            moved += 1
-    if few:
-        numbers = ", ".join(f"{n} of {label}" for label, n in few.items())
+            if free:
+                side[min(free, key=lambda g: distance(g, name))] = name
+                moved += 1
+    if absent:
         raise DataError(
-            f"Expected at least {len(filled)} documents of each class, not (almost) the "
-            f"same, one for each of {', '.join(filled)}, got {numbers}. Add documents of these "
-            "classes, or take the classes out of ingest.labels."
+            "Expected documents of each class in the part train, got none of "
+            f"{', '.join(absent)}. Add documents of these classes, or take the classes out of "
+            "ingest.labels."
         )
     return {k: side[g] for k, g in groups.items()}, moved
 
@@ -229,6 +263,7 @@ def run(params: Params, paths: Paths) -> None:
     result = split(table, params.split, baseline.read(paths.baseline).eras)
     for name, documents in result.sides.items():
         tables.write_table(documents, paths.split / f"{name}.parquet")
+    tables.write_table(result.folds, paths.split / folds.FILE)
     tables.write_json(result.counts, paths.split / "split.json")
     sizes = ", ".join(f"{documents.height} {name}" for name, documents in result.sides.items())
     dropped = result.counts["dropped"]
@@ -237,3 +272,8 @@ def run(params: Params, paths: Paths) -> None:
         f"split: {sizes}; {result.counts['near_duplicate_documents']} near duplicates kept "
         f"together, {sum(dropped.values())} dropped ({why})"
     )
+    if count := result.counts["folds"]:
+        say(
+            f"split: a test side would be too small (split.min_test_documents, "
+            f"min_class_test_documents): the later stages cross-validate with {count} folds"
+        )

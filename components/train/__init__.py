@@ -3,16 +3,19 @@
     03_split/train, validation -> data/04_trained/model/         model that takes raw text
                                   data/04_trained/training.json  facts about the training
                                   data/04_trained/live/          DVCLive: metrics of each epoch
+    03_split/folds             -> data/04_trained/out_of_fold.parquet  with cross-validation only
 
-The validation side selects the epoch; the test side is never read.
+The validation side selects the epoch; the test side is never read. Where the test side would be too
+small, folds take the place of the sides; see cross_validation.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components import folds
 from components.core import bundle, tables
 from components.core import target as targets
 from components.core.networks import assembly, presets, word_vectors
@@ -35,13 +38,15 @@ from components.core.training import (
 from components.core.training.batches import EncodedSplit
 from components.core.training.checkpoints import Checkpoint
 from components.core.training.loop import NullLogger
-from components.train import ensemble, inference, linear_head
+from components.train import cross_validation, ensemble, inference, linear_head
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
     Array = np.ndarray[Any, Any]
+
+Chosen = Mapping[str, Mapping[str, float]]  # architecture -> epochs; or strength and scale
 
 
 def embedding(words: Sequence[str], kind: str, seed: int) -> tuple[Array, float]:
@@ -112,6 +117,7 @@ def fit(
     live: Any,
     checkpoint: Checkpoint | None = None,
     cache_folder: Path | None = None,
+    chosen: Chosen | None = None,
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Trains one candidate and selects the epoch, or C, with the lowest validation loss.
 
@@ -124,17 +130,19 @@ def fit(
         checkpoint: see core/training/loop.py.
         cache_folder: folder of frozen models' features, see core/training/feature_cache.py; None
             caches nothing.
+        chosen: for each architecture what the validation side would choose: epochs; or strength
+            and scale. None: it chooses.
 
     Returns:
-        The trained network, the encoder of its texts, and facts: words, epochs (or values of C;
-        `tried` names which), best_epoch, validation accuracy and loss, weights, device, share of
-        the vocabulary in GloVe.
+        The trained network, the encoder of its texts, and facts: chosen (as the argument), words,
+        epochs (or values of C; `tried` names which), best_epoch, validation accuracy and loss,
+        weights, device, share of the vocabulary in GloVe.
     """
     devices.keep_memory()
     where = devices.strategy(params.train.hardware)
     if name == "ensemble":
         trained = {
-            member: fit(member, params, train, validation, live, checkpoint, cache_folder)
+            member: fit(member, params, train, validation, live, checkpoint, cache_folder, chosen)
             for member in params.train.trained(name)
         }
         return ensemble.combine(trained, params, validation, cache_folder)
@@ -155,9 +163,16 @@ def fit(
         f"({covered:.0%} of them in GloVe), {model.count_params():,} weights"
     )
     if settings.has_closed_form:
-        state = linear_head.fit(model, settings, side, validation_side, params, live, cache_folder)
+        state = linear_head.fit(
+            model, settings, side, validation_side, params, live, cache_folder,
+            chosen[name] if chosen else None,
+        )  # fmt: skip
     else:
         own = checkpoint.for_network(name) if checkpoint else None
+        if chosen:
+            epochs = round(chosen[name]["epochs"])
+            fixed = params.train.model_copy(update={"epochs": epochs, "patience": epochs})
+            params = params.model_copy(update={"train": fixed})
         neighbours = (
             None if isinstance(settings, Pretrained) else word_neighbours(words, table, fitting_)
         )
@@ -167,6 +182,11 @@ def fit(
     best = state.history[state.best - 1]
     facts = {
         "architecture": name,
+        "chosen": {
+            name: {key: best[key] for key in ("strength", "scale")}
+            if settings.has_closed_form
+            else {"epochs": state.best}
+        },
         "device": devices.describe(where).split(" (", maxsplit=1)[0],
         "words": len(words),
         "words_in_glove": round(covered, 4),
@@ -295,6 +315,10 @@ def run(params: Params, paths: Paths) -> None:
     where = devices.strategy(params.train.hardware)
     name: Candidate = tables.read_json(paths.candidate)["architecture"]
     sides = paths.split / "train.parquet", paths.split / "validation.parquet"
+    documents = folds.read(paths)
+    if documents is not None:
+        run_folds(name, params, paths, documents, devices.is_chief(where))
+        return
     if not devices.is_chief(where):
         fit(name, params, *sides, NullLogger(), cache_folder=paths.vectors)
         say("train: done; the first worker writes the model")
@@ -329,4 +353,47 @@ def run(params: Params, paths: Paths) -> None:
         f"validation accuracy {facts['validation_accuracy']:.4f}; temperature "
         f"{calibration.temperature:.2f}, unsure below {calibration.abstain_below:.2f} "
         f"({1 - answered:.1%} of the validation side); {spent[0]}"
+    )
+
+
+def run_folds(
+    name: Candidate, params: Params, paths: Paths, documents: pl.DataFrame, is_chief: bool
+) -> None:
+    """Runs the stage with cross-validation; only the chief of several workers writes.
+
+    Args:
+        documents: content of folds.parquet.
+    """
+    from dvclive import Live
+
+    if not is_chief:
+        cross_validation.run(fit, name, params, documents, NullLogger(), paths.vectors)
+        return
+    live = Live(str(paths.trained / "live"), save_dvc_exp=False, dvcyaml=None, report=None)
+    with energy.measured(params.train.country_iso_code) as spent, live:
+        model, encoder, facts, outputs = cross_validation.run(
+            fit, name, params, documents, live, paths.vectors
+        )
+    limit = params.train.fitting.feature_documents
+    trained = inference.outputs(name, model, encoder, params, documents, paths.vectors, limit)[0]
+    centre, directions = principal_directions(
+        trained[assembly.FEATURES], params.train.feature_directions
+    )
+    directions = cross_validation.comparable(directions, name, params)
+    calibration, answered = cross_validation.calibrate(outputs, params)
+    facts |= {
+        "temperature": calibration.temperature,
+        "abstain_below": calibration.abstain_below,
+        "validation_answered": round(answered, 6),
+    }
+    bundle.save_model(paths.trained / "model", model, encoder, centre, directions, calibration)
+    table = cross_validation.table(documents, outputs, centre, directions, params)
+    tables.write_table(table, paths.trained / cross_validation.FILE)
+    tables.write_json(facts, paths.trained / "training.json")
+    energy.write(spent[0], paths.trained / "model", paths.home)
+    say(
+        f"train: {facts['folds']} folds, validation accuracy {facts['validation_accuracy']:.4f} on "
+        f"average; then all {documents.height} documents; temperature "
+        f"{calibration.temperature:.2f}, unsure below {calibration.abstain_below:.2f} "
+        f"({1 - answered:.1%}); {spent[0]}"
     )

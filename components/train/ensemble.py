@@ -55,6 +55,9 @@ def combine(
             "best_epoch": sum(member["epochs"] for member in facts[:-1]) + facts[-1]["best_epoch"],
             "validation_accuracy": round(accuracy, 6),
             "validation_loss": round(loss, 6),
+            "chosen": {
+                name: member["chosen"][name] for name, member in zip(trained, facts, strict=True)
+            },
             "of": dict(zip(trained, facts, strict=True)),
         },
     )

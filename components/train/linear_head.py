@@ -11,6 +11,7 @@ N is the documents of a side, T the terms, D the features of a frozen body, C th
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ def fit(
     params: Params,
     live: Any,
     cache_folder: Path | None,
+    chosen: Mapping[str, float] | None = None,
 ) -> State:
     """Fits `model` for each C in `strengths`, and keeps the fit with the lowest validation loss.
 
@@ -68,9 +70,11 @@ def fit(
         live: a dvclive.Live, or another object with `log_metric` and `next_step`.
         cache_folder: folder of frozen models' features, see core/training/feature_cache.py; None
             caches nothing.
+        chosen: strength and scale, instead of a choice by the validation side.
 
     Returns:
-        The state that a training by epochs returns; an "epoch" is a value of C.
+        The state that a training by epochs returns; an "epoch" is a value of C. The rows of its
+        history also hold strength and scale.
     """
     import numpy as np
     from scipy.sparse import csr_array, hstack
@@ -96,10 +100,14 @@ def fit(
     ]
     weights = batches.weights(side.labels, classes, fitting_.class_weights)
     state, best = State(), None
-    for strength in fitting_.strengths:
+    for strength in [chosen["strength"]] if chosen else fitting_.strengths:
         kernel, bias = solve(tables[0], side.labels, classes, strength, weights)
         scores = [table @ kernel + bias for table in tables]
-        scale = softmax_scale(target, scores[1], validation.labels, params.train.label_smoothing)
+        scale = (
+            chosen["scale"]
+            if chosen
+            else softmax_scale(target, scores[1], validation.labels, params.train.label_smoothing)
+        )
         row: dict[str, float] = {}
         for name, side_scores, labels in zip(
             ("train", "validation"), scores, (side.labels, validation.labels), strict=True
@@ -108,7 +116,7 @@ def fit(
                 softmax(scale * side_scores), labels, params.train.label_smoothing
             )
             row |= {f"{name}/accuracy": accuracy, f"{name}/loss": loss}
-        state.history.append(row)
+        state.history.append(row | {"strength": strength, "scale": scale})
         state.epochs += 1
         if row["validation/loss"] == min(past["validation/loss"] for past in state.history):
             state.best, best = state.epochs, (kernel, bias, scale)

@@ -1,10 +1,11 @@
 """Validates the documents with Great Expectations; quarantines bad rows, refuses bad tables.
 
-    data/01_ingested/documents.parquet, faults.json, data/baseline.json
+    data/01_ingested/documents.parquet, faults.json, labels.json, data/baseline.json
         -> data/02_validated/documents.parquet   (core/schema.py DOCUMENT) the good rows
            data/02_validated/quarantine.parquet  bad rows, with `reasons`
            data/02_validated/validation.json     checks and their results, without run times
            .newsloop/data_docs/index.html        the same as a page, also for a refused table
+           .newsloop/data_docs/quarantine.parquet  a copy of the bad rows, if the table is refused
 
 Four suites run: the types of the columns, the ingested rows (a few may be bad), the good documents
 (none may be bad), and the table checks. Table checks compare the documents with the last snapshot
@@ -18,6 +19,7 @@ for label noise.
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -98,6 +100,7 @@ def judge(
     baseline: Baseline,
     checker: Checker,
     unsearched: Mapping[str, int] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> ValidationResult:
     """Validates the columns, the rows and the table as a whole.
 
@@ -109,6 +112,7 @@ def judge(
         baseline: counts of the last snapshot and of the last release.
         checker: runs the expectations.
         unsearched: number of documents in which names were not searched, by language.
+        names: pseudonym of a label outside the classes -> the label, if it is a class name.
     """
     columns = checker.check(columns_of(documents.columns), "columns", column_expectations())
     if not columns.success:
@@ -136,12 +140,12 @@ def judge(
     }
     if any(check.value is not None for check in checks):
         results[_TOGETHER] = checker.check(facts(checks), "together", fact_expectations(checks))
-    problems = problems_of(rows, documents, settings, labels)
+    problems = problems_of(rows, documents, settings, labels, names or {})
     problems += [check.problem for check in checks if check.passed is False]
     failed = [a for r in results.values() for a in described(r) if not a["success"]]
     if failed and not problems:
-        names = ", ".join(sorted({f"{a['name']} ({a['column']})" for a in failed}))
-        problems = [f"Great Expectations failed where newsloop passed: {names}"]
+        shown = ", ".join(sorted({f"{a['name']} ({a['column']})" for a in failed}))
+        problems = [f"Great Expectations failed where newsloop passed: {shown}"]
     return ValidationResult(
         problems, rows, summary_of(rows, labels, checks, repeats, results), results
     )
@@ -214,15 +218,19 @@ def read_faults(value: object) -> dict[str, str]:
 
 
 def quarantined(
-    documents: Batches, measurer: Measurer, bad: pl.DataFrame
+    documents: Batches, measurer: Measurer, bad: pl.DataFrame, names: Mapping[str, str]
 ) -> Iterator[pl.DataFrame]:
-    """Yields the bad rows with their `reasons`, in order; leaking rows without text."""
+    """Yields the bad rows with their `reasons`, in order; leaking rows without text.
+
+    Labels have their names in `names`, see `judge`.
+    """
     start = 0
     for batch in chosen(documents, measurer, bad["row"]):
         reasons = bad["reasons"][start : start + batch.height]
         # Unmasked personal data must not reach a file, not even the quarantine.
         text = pl.when(~pl.col("reasons").list.contains(LEAK)).then("text")
-        yield batch.with_columns(reasons=reasons).with_columns(text=text)
+        label = pl.col("label").replace(names)
+        yield batch.with_columns(reasons=reasons, label=label).with_columns(text=text)
         start += batch.height
 
 
@@ -257,28 +265,35 @@ def run(params: Params, paths: Paths) -> None:
     # DVC empties the folder; a run by hand must remove the output of an earlier table itself.
     for name in ("documents.parquet", "quarantine.parquet", "validation.json"):
         (out / name).unlink(missing_ok=True)
+    paths.refused_rows.unlink(missing_ok=True)
     documents = streams.Stored(paths.ingested / "documents.parquet")
     faults = read_faults(tables.read_json(paths.ingested / "faults.json"))
     settings, ingest = params.validate_, params.ingest
+    named = paths.ingested / "labels.json"
+    names: dict[str, str] = tables.read_json(named) if named.exists() else {}
     measurer = Measurer(
         settings, ingest.labels, faults, again(ingest.scrub, paths.keys), leak_test.counter(params)
     )
     baseline = baselines.read(paths.baseline)
-    result = judge(documents, measurer, settings, ingest, baseline, Checker(), _unsearched(paths))
+    result = judge(
+        documents, measurer, settings, ingest, baseline, Checker(), _unsearched(paths), names
+    )
     shown = paths.data_docs / "index.html"
     heading = Heading.of(paths, shown, "", datetime.now(UTC))
     page = report.render(result.problems, result.summary, result.results, heading)
     tables.write_text(page, shown)
+    places = str(shown)
     if result.rows is not None:
-        bad = result.rows.bad
-        streams.write(
-            quarantined(documents, measurer, bad), _QUARANTINE, out / "quarantine.parquet"
-        )
+        rows = quarantined(documents, measurer, result.rows.bad, names)
+        quarantine = streams.write(rows, _QUARANTINE, out / "quarantine.parquet")
+        if result.problems:
+            # A flow puts the data of the run before back; a person needs these.
+            tables.write_atomic(paths.refused_rows, lambda copy: shutil.copyfile(quarantine, copy))
+            places += f" and {paths.refused_rows}"
     if result.problems or result.rows is None:
         raise DataError(
             f"Expected documents to learn from, got: {'. Also: '.join(result.problems)}. Look at "
-            f"{shown} and {out / 'quarantine.parquet'}, then correct the source, or ingest.labels "
-            "and validate in params.yaml."
+            f"{places}, then correct the source, or ingest.labels and validate in params.yaml."
         )
     good = chosen(documents, measurer, result.rows.good["row"])
     streams.write(good, schema.DOCUMENT, out / "documents.parquet")

@@ -11,13 +11,15 @@ import polars as pl
 
 from components.core import params as parameters
 from components.core import schema
+from components.core.scrub.pseudonyms import is_hashed
 from components.core.tables.streams import Batches
 from components.validate.checks import TableCheck, counted
-from components.validate.rows import SortedRows
+from components.validate.rows import UNKNOWN_LABEL, SortedRows
 from components.validate.suite import described
 
-_SHOWN_LABELS = 5
+_SHOWN_LABELS = 10
 _MAX_LABELS = 1000  # unknown labels with a count: a column of texts must not fill the memory
+_PERSONAL = "labels with personal data or that occur once"
 # A column that holds no labels may hold personal data, which no message may repeat.
 _LIKE_A_LABEL = re.compile(r"(?!.*\d{5})[\w &/.+-]{1,30}")
 
@@ -34,7 +36,11 @@ def column_problems(columns: Mapping[str, pl.DataType]) -> list[str]:
 
 
 def problems_of(
-    rows: SortedRows, documents: Batches, settings: parameters.Validate, labels: Sequence[str]
+    rows: SortedRows,
+    documents: Batches,
+    settings: parameters.Validate,
+    labels: Sequence[str],
+    names: Mapping[str, str],
 ) -> list[str]:
     """Lists the reasons to refuse the rows without a comparison to other tables.
 
@@ -43,6 +49,7 @@ def problems_of(
         documents: source of the labels that are not in `labels`.
         settings: bounds.
         labels: the classes.
+        names: pseudonym of another label -> the label, if it is a class name.
     """
     total, good = rows.judged.height, rows.good
     if not total:
@@ -52,7 +59,7 @@ def problems_of(
     problems = []
     if rows.bad.height / total > settings.max_bad_share:
         reasons = "; ".join(
-            f"{reason}: {n}{_labels(documents, labels) if reason.startswith('label') else ''}"
+            f"{reason}: {n}{_labels(documents, labels, names) if reason == UNKNOWN_LABEL else ''}"
             for reason, n in rows.reasons().items()
         )
         problems.append(
@@ -77,22 +84,32 @@ def problems_of(
     return problems
 
 
-def _labels(documents: Batches, labels: Sequence[str]) -> str:
-    """Formats the most frequent labels that are not in `labels`, with their counts."""
+def _labels(documents: Batches, labels: Sequence[str], names: Mapping[str, str]) -> str:
+    """Formats the most frequent labels that are not in `labels`, with their counts.
+
+    A label that occurs once, or that may hold personal data, is counted only.
+    """
     counts: Counter[str] = Counter()
-    others: Counter[str] = Counter()
+    hidden: Counter[str] = Counter()
     for batch in documents.batches():
         unknown = batch["label"].drop_nulls().filter(~batch["label"].drop_nulls().is_in(labels))
         for label, n in unknown.value_counts().sort("label").iter_rows():
-            if _LIKE_A_LABEL.fullmatch(label) and (label in counts or len(counts) < _MAX_LABELS):
+            if label not in counts and len(counts) >= _MAX_LABELS:
+                hidden["other values"] += n
+            elif is_hashed(label) and label not in names:
+                hidden[_PERSONAL] += n
+            elif label in names or _LIKE_A_LABEL.fullmatch(label):
                 counts[label] += n
             else:
-                others["values"] += 1
-    frequent = counts.most_common(_SHOWN_LABELS)
-    shown = [f"{label!r} {n}" for label, n in frequent]
-    hidden = others["values"] + len(counts) - len(frequent)
-    if hidden:
-        shown.append(f"{hidden} other values")
+                hidden["other values"] += n
+    single = {label for label, n in counts.items() if n == 1}
+    if single:
+        hidden[_PERSONAL] += len(single)
+    frequent = [entry for entry in counts.most_common() if entry[0] not in single]
+    shown = [f"{names.get(label, label)!r} {n}" for label, n in frequent[:_SHOWN_LABELS]]
+    if rest := frequent[_SHOWN_LABELS:]:
+        shown.append(f"{len(rest)} other labels {sum(n for _, n in rest)}")
+    shown += [f"{what} {n}" for what, n in hidden.items()]
     return f" ({', '.join(shown)})"
 
 

@@ -32,6 +32,7 @@ MEASURES: dict[str, pl.DataType] = {
     "fault": pl.String(),  # reason of an unreadable row; null for a readable row
 }
 LEAK = "the leak test found personal data that was not masked"
+UNKNOWN_LABEL = "label not in ingest.labels"
 OTHER = "(other)"  # any label that is not in ingest.labels: it may be personal data
 Scrub = Callable[[list[str]], list[str]]
 
@@ -201,7 +202,7 @@ def _rules(settings: parameters.Validate) -> dict[str, pl.Expr]:
         "no text": read & pl.col("characters").is_null(),
         f"text shorter than {shortest} characters": read & (pl.col("characters") < shortest),
         f"text longer than {longest} characters": read & (pl.col("characters") > longest),
-        "label not in ingest.labels": pl.col("label") == OTHER,
+        UNKNOWN_LABEL: pl.col("label") == OTHER,
         "no source": pl.col("source").is_null(),
         LEAK: pl.col("leaks") > 0,
         "characters damaged by a wrong decoding": pl.col("damage") >= settings.damage_marks,

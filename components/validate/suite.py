@@ -59,6 +59,8 @@ class Checker:
             observed = answer.result.get("observed_value")
             if hasattr(observed, "item"):  # the renderer does not format NumPy scalars
                 answer.result["observed_value"] = observed.item()
+            if isinstance(observed, list):  # else it shows Python's own notation
+                answer.result["observed_value"] = ", ".join(map(str, observed))
             if not answer.result:  # the expectation raised; its traceback may hold values
                 answer.exception_info = {
                     "raised_exception": True,

@@ -32,7 +32,8 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         help="Trains, releases, serves and monitors a text classifier, and retrains it on drift.",
-        epilog="Start with `newsloop run`, which trains and releases a model. `newsloop up` then "
+        epilog="Start with `newsloop init DATA`, which writes params.yaml for your data, and "
+        "`newsloop run`, which trains and releases a model. `newsloop up` then "
         "starts the service and the schedules. Exit status: 0 done, 1 refused or failed (the "
         "reason is on stderr), 2 wrong usage or settings, 130 interrupted.",
     )

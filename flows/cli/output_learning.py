@@ -70,7 +70,7 @@ def links(summary: Mapping[str, Any], paths: Paths, server: str) -> dict[str, st
     pages = {
         "home": paths.home_page,
         "Data Docs": paths.data_docs / "index.html",
-        "evaluation": paths.home / "reports" / "evaluation.html",
+        "evaluation": paths.evaluation_page,
         "privacy": Path(summary["privacy"]["page"]),
     }
     decisions = summary["decisions"] or [summary["decision"] or {}]

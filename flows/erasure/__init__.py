@@ -30,7 +30,7 @@ from components.core.paths import Paths
 from components.core.scrub import cache as scrub_cache
 from components.core.scrub import suppression
 from components.core.scrub.suppression import Subject
-from components.sources import feed_store
+from components.sources.feed import store as feed_store
 from flows.dvc import workspace
 from flows.dvc.stores import (
     DvcStore,
@@ -201,8 +201,14 @@ def _forget(paths: Paths, ledger: Ledger, plan: Plan, deeds: ErasureLog) -> None
         if count := feed_store.forget(paths.feeds, plan.traces.texts):
             what = f"{count} seen entries of feeds emptied"
             deeds.add(str(paths.feeds), what, before, tables.file_hash(paths.feeds))
+    if paths.refused_rows.exists():
+        deeds.once(str(paths.refused_rows), "bad rows of a refused run removed")
+        paths.refused_rows.unlink()
     if not plan.traces.ids:
         return
+    if paths.evaluation_page.exists():  # shows example texts
+        paths.evaluation_page.unlink()
+        deeds.add(str(paths.evaluation_page), "copy of the evaluation removed")
     # Weights of an unfinished training do not show which documents they were trained on.
     for folder, what in (
         (paths.home / "demo", "sandbox of the demo"),

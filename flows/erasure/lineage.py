@@ -22,8 +22,9 @@ TABLES = ("data/01_ingested", "data/02_validated", "data/03_split")
 SPLIT, TRAINED, EVALUATED, PACKAGED = (
     "data/03_split", "data/04_trained", "data/05_evaluated", "data/06_packaged",
 )  # fmt: skip
-LEARNED_FROM = ("train.parquet", "validation.parquet")
-SIDES = (*LEARNED_FROM, "test.parquet")
+FOLDS = "folds.parquet"  # with cross-validation the documents of all sides; older splits lack it
+LEARNED_FROM = ("train.parquet", "validation.parquet", FOLDS)
+SIDES = ("train.parquet", "validation.parquet", "test.parquet")
 _LONG = 40  # characters, from which two equal texts are the same document and not a mere phrase
 
 
@@ -165,10 +166,11 @@ def learned(library: Library, steps: list[Step] | None, affected: Held) -> bool 
     split = evaluate.deps.get(SPLIT, "")
     if split in affected.tables:
         return True
-    sides = [object_id for name, object_id in (library.files(split) or {}).items() if name in SIDES]
-    if len(sides) < len(SIDES):
+    files = library.files(split) or {}
+    if not set(SIDES) <= set(files):
         return None
-    return None if any(library.read(id_) is None for id_ in sides) else False
+    documents = [files[name] for name in (*SIDES, FOLDS) if name in files]
+    return None if any(library.read(id_) is None for id_ in documents) else False
 
 
 def clean_tree(

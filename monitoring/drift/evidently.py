@@ -15,14 +15,16 @@ from typing import Any
 import polars as pl
 
 from components.core.runtime import offline
+from monitoring import signal_names
 
 # Evidently needs a method for its plots; newsloop's p-value replaces the result.
 _PLAIN = {"number": "ks", "label": "jensenshannon"}
 SCRIPT = f"evidently-{version('evidently')}.js"  # script in the folder of the pages
-_TITLES = {
-    "sketch": "Drift in the words",
-    "features": "Drift in all features together",
-    "probabilities": "Drift in the expected shares of the classes",
+_SIDES = (("window", "#d9732b"), ("reference", "#8a94a3"))  # readable on light and on dark
+_LAYOUT = {
+    "yaxis": {"title": {"text": "share of the texts, %"}},
+    "legend": {"orientation": "h", "x": 0, "y": 1.15},
+    "margin": {"l": 50, "r": 10, "t": 40, "b": 60},
 }
 Shown = tuple[str, float | None, float]  # method, p-value, level
 
@@ -95,6 +97,25 @@ def _tools() -> dict[str, Any]:
     from evidently.metrics import ValueDrift
     from evidently.metrics.column_statistics import ValueDriftCalculation
 
+    def heading(name: str, finding: str, p_value: float, limit: float | None = None) -> Any:
+        against = "" if limit is None else f", limit {limit:.2g}"
+        data = CounterData(
+            f"{finding} (p = {p_value:.2g}{against})", signal_names.column(name).capitalize()
+        )
+        return counter(counters=[data], title="")
+
+    def in_shares(widget: Any) -> Any:
+        """Keeps the distribution of a column's plots, as shares in place of counts."""
+        tab = next(tab for tab in widget.tabs if tab.title == "DATA DISTRIBUTION")
+        figure = tab.widget.params
+        traces = [trace for trace in figure["data"] if trace.get("visible") is False]
+        for trace, (name, colour) in zip(traces, _SIDES, strict=True):
+            trace |= {"visible": True, "name": name, "marker": {"color": colour}}
+        figure["data"] = traces
+        figure["layout"].pop("updatemenus", None)
+        figure["layout"] |= _LAYOUT
+        return tab.widget
+
     class Calibrated(ValueDrift):  # type: ignore[misc]
         """Evidently's drift of a column, with the p-value that permutations gave."""
 
@@ -113,7 +134,10 @@ def _tools() -> dict[str, Any]:
                 "drift_detected": self.metric.p_value <= self.metric.threshold,
                 "stattest_name": f"{self.metric.calibrated}, permuted; p over all signals",
             }
-            return super()._render(result.copy(update=ours), *options)
+            _, *plots = super()._render(result.copy(update=ours), *options)
+            drifted = "drifted" if ours["drift_detected"] else "no drift"
+            name, limit = self.metric.column, self.metric.threshold
+            return [heading(name, drifted, self.metric.p_value, limit), *map(in_shares, plots)]
 
     class Number(SingleValueMetric):  # type: ignore[misc]
         """The p-value of a signal that has no plot."""
@@ -126,13 +150,11 @@ def _tools() -> dict[str, Any]:
         def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
             del context, current_data, reference_data
             result = self.result(self.metric.p_value)
-            label = f"{self.metric.calibrated}, permuted; p over all signals"
-            shown = CounterData(f"{label}: {self.metric.p_value:.3g}", self.display_name())
-            result.widget = [counter(counters=[shown])]
+            result.widget = [heading(self.metric.column, "no plot", self.metric.p_value)]
             return result
 
         def display_name(self) -> str:
-            return _TITLES.get(self.metric.column, f"Drift of {self.metric.column}")
+            return f"Drift of {signal_names.column(self.metric.column)}"
 
     return {
         "report": Report,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from starlette.responses import HTMLResponse
 
+from components.core import pages
 from serving.errors import Refused
 
 PATH = "/ui"
@@ -22,7 +23,7 @@ _FILE = Path(__file__).with_suffix(".html")
 
 @cache
 def _read() -> tuple[str, dict[str, str]]:
-    html = _FILE.read_text(encoding="utf-8")
+    html = _FILE.read_text(encoding="utf-8").replace("<style>\n", f"<style>\n{pages.style()}", 1)
     return html, {"Content-Security-Policy": policy(html)}
 
 

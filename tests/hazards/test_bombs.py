@@ -139,7 +139,7 @@ FILES: dict[tuple[str, str], tuple[Make, str]] = {
     ("nulls.parquet", "parquet"): (only_nulls, "unpacked_ratio"),
     ("delta.parquet", "parquet"): (shared_beginnings, "unpacked_ratio"),
     ("page.parquet", "parquet"): (long_page, "unpacked_ratio"),
-    ("list.parquet", "parquet"): (long_list, "single values"),
+    ("list.parquet", "parquet"): (long_list, "unpacked_ratio"),
     ("fixed.parquet", "parquet"): (fixed_length, "more than 4096 bytes"),
     # With a limit that lets it in, it still comes in batches that memory has room for.
     ("raised.parquet", "parquet"): (long_value, "268,435,456 bytes"),
@@ -151,7 +151,7 @@ FILES: dict[tuple[str, str], tuple[Make, str]] = {
         lambda: zipped("a.jsonl", bytes(64 * MIB), zipfile.ZIP_BZIP2), "bzip2"),
     ("entries.zip", "jsonl"): (many_entries, "more than 2,000,000 files"),
     ("zeros.jsonl.gz", "jsonl"): (lambda: gzip.compress(bytes(128 * MIB)), "unpacked_ratio"),
-    ("objects.jsonl", "jsonl"): (lambda: b"[" + b"{}," * 5 * MIB + b"{}]\n", "values"),
+    ("objects.jsonl", "jsonl"): (lambda: b'{"a": [' + b"{}," * 5 * MIB + b"{}]}\n", "values"),
     ("fields.csv", "csv"): (lambda: b"text,label\n" + b"ab," * 5 * MIB, "values"),
     ("row.csv", "csv"): (lambda: b"text,label\n" + b'"' + (b"a" * 9999 + b'\n","') * 8000,
                          "a row of more than"),

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from components.core.ledger import LABELS
+from tests import tiny
 from tests.browser import chromium, needs_browser
 from tests.served import Project, wait_for
 
@@ -95,9 +96,20 @@ def test_an_article_is_pasted_answered_explained_and_corrected(
     assert marks == [
         ("MINISTER", "against"), ("film", "for"), ("film", "for"),
     ]  # fmt: skip
+    # The other classes with their probabilities, the most probable first.
+    shares = [float(cell.split()[0]) for cell in page.locator("#others td.n").all_inner_texts()]
+    assert shares == sorted(shares, reverse=True)
+    others = page.locator("#others td:first-child").all_inner_texts()
+    assert {"entertainment", *others} == set(tiny.LABELS)
     picture(page, "answer")
 
-    page.get_by_label("the right label").select_option("politics")
+    # Nothing is chosen, and the predicted label is no choice.
+    right = page.get_by_label("the right label")
+    assert right.input_value() == ""
+    assert right.locator("option:enabled").all_inner_texts() == others
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#thanks")).to_be_empty()
+    right.select_option("politics")
     page.get_by_role("button", name="Send").click()
     expect(page.locator("#thanks")).to_have_text("Thank you, it is kept.")
     page.get_by_role("button", name="Send").click()
@@ -142,7 +154,7 @@ def test_on_a_phone_nothing_sticks_out(browser: Browser, service: Project, schem
     classify(page, ARTICLE + " " + "long" * 60)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert paper == {"light": "rgb(251, 250, 247)", "dark": "rgb(22, 24, 28)"}[scheme]
+    assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 25, 30)"}[scheme]
     picture(page, f"phone-{scheme}")
     context.close()
 

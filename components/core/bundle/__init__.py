@@ -10,6 +10,7 @@
     reference.parquet  signals and sketches of held-out texts, see bundle/reference.py; monitoring
                     compares traffic with them
     words.parquet   number of those texts with each common word
+    answers.parquet after cross-validation: the answers to the documents, see bundle/answers.py
 
 `load` verifies a bundle before it loads the model. A bundle needs no pickle and no Python class.
 This package is the only implementation of inference: evaluate, service and monitoring call it.

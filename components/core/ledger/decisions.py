@@ -34,7 +34,7 @@ _RECENT_OUTCOMES = 500
 
 
 def asked(ledger: Ledger, now: datetime) -> list[dict[str, Any]]:
-    """Decisions to retrain of the last 30 days, and of times ahead; the newest first."""
+    """Lists the decisions to retrain of the last 30 days, and of future times; the newest first."""
     return ledger.query(
         sa.select(DECISIONS)
         .where(DECISIONS.c.kind == DecisionKind.GOVERNOR)
@@ -47,7 +47,7 @@ def asked(ledger: Ledger, now: datetime) -> list[dict[str, Any]]:
 def open_request(
     ledger: Ledger, requests: Sequence[dict[str, Any]], bundle: str
 ) -> dict[str, Any] | None:
-    """The newest of `requests`, if no run took it up. One about another bundle is overtaken."""
+    """Returns the newest of `requests` if no run claimed it and it concerns `bundle`."""
     if not requests or requests[0]["details"].get("bundle", bundle) != bundle:
         return None
     taken = sa.select(RUNS.c.seq).where(RUNS.c.decision_id == requests[0]["id"])
@@ -103,7 +103,7 @@ def end(
 
 
 def unfinished(ledger: Ledger) -> list[dict[str, Any]]:
-    """Runs that took up a decision and have no outcome: at work, or dead."""
+    """Lists the runs with a decision and without an outcome: at work, or dead."""
     ended = sa.select(OUTCOMES.c.flow_run)
     return ledger.query(sa.select(RUNS).where(RUNS.c.flow_run.not_in(ended)))
 
@@ -115,16 +115,16 @@ def last_taken_up(ledger: Ledger) -> datetime | None:
 
 
 def decision(ledger: Ledger, decision_id: str) -> dict[str, Any] | None:
-    """The row of one decision, of whatever kind; None if there is none."""
+    """Returns the row of one decision of any kind; None if there is none."""
     rows = ledger.query(sa.select(DECISIONS).where(DECISIONS.c.id == decision_id))
     return rows[0] if rows else None
 
 
 def story(ledger: Ledger, limit: int) -> list[dict[str, Any]]:
-    """The newest decisions of governor and circuit, the newest first, with what became of each.
+    """Lists the newest decisions of governor and circuit, the newest first, with their outcomes.
 
     Returns:
-        Rows of DECISIONS with `outcome` (of the run that took it up, or None) and `flow_run`.
+        Rows of DECISIONS with `outcome` (of the run that claimed it, or None) and `flow_run`.
     """
     return ledger.query(
         sa.select(DECISIONS, RUNS.c.flow_run, OUTCOMES.c.outcome)
@@ -138,7 +138,7 @@ def story(ledger: Ledger, limit: int) -> list[dict[str, Any]]:
 
 
 def add_details(ledger: Ledger, decision_id: str, more: dict[str, Any]) -> None:
-    """Adds to a decision's details what was learned later; nothing of it is taken away."""
+    """Adds later facts to a decision's details; the earlier ones stay."""
     row = decision(ledger, decision_id)
     if row is not None:
         changed = {**row["details"], **more}
@@ -155,13 +155,13 @@ def add_alert(ledger: Ledger, kind: str, key: str, text: str, now: datetime) -> 
 
 
 def alerts(ledger: Ledger, since: datetime | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """The newest alerts, the newest first."""
+    """Lists the newest alerts, the newest first."""
     statement = sa.select(ALERTS).order_by(ALERTS.c.seq.desc()).limit(limit)
     return ledger.query(statement.where(ALERTS.c.time > since) if since else statement)
 
 
 def untold(ledger: Ledger, limit: int = 100) -> list[dict[str, Any]]:
-    """The alerts that no channel took yet, however old, the oldest first."""
+    """Lists the alerts that no channel has accepted, the oldest first."""
     where = ALERTS.c.told == AlertDelivery.NOT_YET
     return ledger.query(sa.select(ALERTS).where(where).order_by(ALERTS.c.seq).limit(limit))
 
@@ -173,7 +173,7 @@ def mark_alerts(ledger: Ledger, seqs: Sequence[int], delivery: AlertDelivery) ->
 
 
 def setbacks(ledger: Ledger, since: datetime) -> list[dict[str, Any]]:
-    """Deployments since then that brought an earlier version back: seq, version, before, time."""
+    """Lists the rollbacks since then: seq, version, before, time, tag."""
     rows = ledger.query(
         sa.select(DEPLOYMENTS.c.seq, DEPLOYMENTS.c.version, DEPLOYMENTS.c.time, VERSIONS.c.tag)
         .join(VERSIONS, VERSIONS.c.version == DEPLOYMENTS.c.version)

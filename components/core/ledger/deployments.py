@@ -1,9 +1,9 @@
 """Deployment history, rollback, and the version behind a prediction.
 
-Deployments are a pile that is never taken apart: a release or a promotion lays a row on it, a way
-back lays a row that names, by `returns_to`, an earlier one that stands again. What is below that
-one is where the next way back leads, so ways back never run in a circle, and a version that was
-left does not return by itself.
+Deployments are a stack to which rows are only added. A release or a promotion adds a row. A
+rollback adds a row that names, by `returns_to`, the earlier deployment that it restores. The next
+rollback starts below that deployment. So rollbacks never run in a circle, and never restore a
+version that a rollback has left.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _HISTORY = (
 
 
 def history(ledger: Ledger) -> list[dict[str, Any]]:
-    """Every deployment, the oldest first: seq, version, time, reason, returns_to, tag, bundle."""
+    """Lists all deployments, oldest first: seq, version, time, reason, returns_to, tag, bundle."""
     return ledger.query(_HISTORY)
 
 
 def at(ledger: Ledger, time: datetime) -> dict[str, Any] | None:
-    """The deployment that served at `time` (aware), as `history`; None before the first."""
+    """Returns the deployment that served at `time` (aware), as `history`; None before the first."""
     return next((row for row in reversed(history(ledger)) if row["time"] <= time), None)
 
 
@@ -49,7 +49,7 @@ def served(rows: list[dict[str, Any]], version: int) -> list[dict[str, Any]]:
 
 
 def earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The deployments that ways back lead to from the last one, the nearest first.
+    """Lists the deployments that rollbacks from the last one restore, the nearest first.
 
     Args:
         rows: as `history` gives them; not empty.
@@ -67,20 +67,20 @@ def earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def roll_back(
     ledger: Ledger, champion: Champion, now: datetime, reason: str, version: int | None = None
 ) -> dict[str, Any]:
-    """Makes the version serve again that served before `champion`, in one row.
+    """Restores the version that served before `champion`, in one row.
 
     Args:
-        champion: who serves, as the caller decided to leave it.
+        champion: the version that the caller decided to leave.
         now: UTC.
         reason: for people.
-        version: go back to the last time that this one served; None: one step.
+        version: restore the last deployment of this version; None: one step.
 
     Returns:
-        The deployment that stands again, as `history`.
+        The restored deployment, as `history`.
 
     Raises:
-        NoWayBack: no earlier version may serve again.
-        ChampionChanged: `champion` serves no more.
+        NoWayBack: no earlier version may serve.
+        ChampionChanged: `champion` is no longer the champion.
     """
     with ledger.sole_writer(DEPLOYMENTS) as connection:
         rows = [dict(row) for row in connection.execute(_HISTORY).mappings()]
@@ -126,13 +126,13 @@ def _way_back(rows: list[dict[str, Any]], retired: set[int], version: int | None
 
 
 def prediction(ledger: Ledger, prediction_id: str) -> dict[str, Any] | None:
-    """An answer of the service by its id, without its text; None if there is none."""
+    """Returns a prediction of the service by its id, without its text; None if there is none."""
     rows = ledger.query(sa.select(PREDICTIONS).where(PREDICTIONS.c.id == prediction_id))
     return rows[0] if rows else None
 
 
 def released(ledger: Ledger, name: str) -> dict[str, Any]:
-    """The row of the released version that a person names, such as v3.
+    """Returns the row of the released version that a person names, such as v3.
 
     Raises:
         UsageError: there is none.
@@ -148,6 +148,6 @@ def released(ledger: Ledger, name: str) -> dict[str, Any]:
 
 
 def version_of(ledger: Ledger, bundle: str) -> dict[str, Any] | None:
-    """The version that released this bundle; None if none did."""
+    """Returns the version that released this bundle; None if none did."""
     rows = ledger.query(sa.select(VERSIONS).where(VERSIONS.c.bundle == bundle))
     return rows[0] if rows else None

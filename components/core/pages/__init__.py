@@ -2,7 +2,7 @@
 
 A page is one file without scripts and without external resources, light and dark, for a phone, a
 screen and paper. A template of a page begins with `{% extends "layout.html.j2" %}` and fills the
-blocks `title`, `style` (optional) and `body`.
+blocks `title` and `body`; `style`, `head` and `after` (behind the body) are optional.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from components.core import tables
 from components.core.paths import Paths
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _HEADER = re.compile(r'<header class="site">.*?</header>', re.DOTALL)
@@ -42,8 +46,13 @@ class Heading:
 
     @classmethod
     def of(cls, paths: Paths, page: Path, version: str, time: datetime) -> Heading:
-        """Makes the header of a page outside DVC that will be the file `page`."""
+        """Makes the header of a page outside DVC that will be the file `page`.
+
+        Without a `version` it names the snapshot of the documents.
+        """
         home = os.path.relpath(paths.home_page, page.parent)
+        if not version and paths.snapshot.exists():
+            version = f"snapshot {tables.file_hash(paths.snapshot)[:12]}"
         return cls(paths.project, version, time, home)
 
     def html(self) -> str:
@@ -66,6 +75,7 @@ def render(
     template: str,
     heading: Heading,
     filters: dict[str, Any] | None = None,
+    policy: str = POLICY,
     **values: Any,
 ) -> str:
     """Renders the template of a package as a page in the common layout; escapes all values.
@@ -75,6 +85,7 @@ def render(
         template: name of its file.
         heading: for the header.
         filters: of Jinja, by name.
+        policy: Content-Security-Policy of the page.
         values: of the template.
     """
     from jinja2 import DictLoader, Environment, select_autoescape
@@ -84,14 +95,25 @@ def render(
     environment = Environment(
         autoescape=select_autoescape(default=True), loader=DictLoader({"layout.html.j2": layout})
     )
-    environment.filters |= filters or {}
+    environment.filters |= {"code": code} | (filters or {})
     source = files(package).joinpath(template).read_text("utf-8")
     return environment.from_string(source).render(
         header=Markup(heading.html()),  # noqa: S704 - its parts are escaped
         style=Markup(style()),  # noqa: S704 - a file of this package
-        policy=POLICY,
+        policy=policy,
         **values,
     )
+
+
+def code(text: str) -> Markup:
+    """Formats what stands between backticks as code; escapes all.
+
+    >>> code("`newsloop gate` shows <all>")
+    Markup('<code>newsloop gate</code> shows &lt;all&gt;')
+    """
+    from markupsafe import Markup
+
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S704
 
 
 def with_heading(page: str, heading: Heading) -> str:

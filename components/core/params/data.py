@@ -269,7 +269,8 @@ class Split(Settings):
     near_duplicate_similarity: Annotated[float, Field(gt=0, le=1)] = Field(
         0.5,
         description="Jaccard similarity of word shingles, from which two texts are near-"
-        "duplicates and stay on one side",
+        "duplicates and stay on one side; texts of 4 to 19 words also if they have the same label "
+        "and differ in one word or in numbers only",
     )
     shingle_words: Positive = Field(4, description="words of a shingle")
     permutations: Positive = Field(
@@ -278,3 +279,25 @@ class Split(Settings):
         "1/sqrt(128) = 0.09",
     )
     seed: int = Field(20061, description="key of the hash that assigns a side")
+    cross_validation: Literal["small", "always", "never"] = Field(
+        "small",
+        description="evaluation by cross-validation instead of one test side, after which the "
+        "model is trained on all documents; for by: content. small: where the test side would have "
+        "fewer documents than the next two settings say; always; never",
+    )
+    min_test_documents: Positive = Field(
+        50,
+        description="documents of a test side that is large enough: with 50 the interval of an "
+        "accuracy of 0.9 is 0.16 wide",
+    )
+    min_class_test_documents: Positive = Field(
+        5, description="documents of each class on a test side that is large enough"
+    )
+    max_cross_validated: Positive = Field(
+        2000,
+        description="documents, from which a small class alone is no reason for cross-validation, "
+        "which takes as many trainings as folds",
+    )
+    folds: Annotated[int, Field(ge=3)] = Field(
+        8, description="folds of the cross-validation: one tests, one validates, the others train"
+    )

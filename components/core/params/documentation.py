@@ -92,7 +92,9 @@ def shown(value: Any) -> str:
     >>> shown([2, 3]), shown(None), shown(True), shown({"low": 0.1}), shown("0 3 * * 1")
     ('[2, 3]', 'null', 'true', '{low: 0.1}', '0 3 * * 1')
     """
-    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=_ONE_LINE)
+    text = yaml.safe_dump(
+        value, default_flow_style=True, sort_keys=False, width=_ONE_LINE, allow_unicode=True
+    )
     return text.removesuffix("\n").removesuffix("\n...")
 
 

@@ -18,8 +18,13 @@ TAKES: dict[str, frozenset[str]] = {
     "package": frozenset({"package", "path"}),
     "folder": _FILE,
     "csv": _FILE | _CSV,
+    "excel": _FILE | {"sheet", "header"},
+    "json": _FILE | {"items"},
     "jsonl": _FILE,
     "parquet": _FILE,
+    "arrow": _FILE,
+    "mbox": _FILE,
+    "lines": frozenset({"path", "labels_path"}),
     "feedback": frozenset(),
     "sql": frozenset({"url_env", "table", "query", "watermark"}),
     "feed": _CALL | {"path"},
@@ -30,8 +35,13 @@ _NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "package": (("path",), ("package",)),
     "folder": (("path",),),
     "csv": (("path",),),
+    "excel": (("path",),),
+    "json": (("path",),),
     "jsonl": (("path",),),
     "parquet": (("path",),),
+    "arrow": (("path",),),
+    "mbox": (("path",),),
+    "lines": (("path",),),
     "sql": (("url_env",), ("watermark",), ("table", "query")),
     "feed": (("path", "url"),),
     "http_json": (("url",),),
@@ -50,6 +60,11 @@ class Limits(Settings):
 
     document_mib: Positive = Field(
         16, description="MiB of one text or line; a longer one is a bad row"
+    )
+    document_seconds: Rate = Field(
+        20,
+        description="seconds of processor time to read one e-mail, PDF, Word, OpenDocument or RTF "
+        "file; one that takes longer is a bad row",
     )
     unpacked_mib: Positive = Field(
         65536, description="MiB of all that one source holds, unpacked: 64 GiB"
@@ -115,7 +130,7 @@ class Source(Settings):
     )
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(
         description="connector of components/sources/: package, folder, csv, excel, json, jsonl, "
-        "parquet, arrow, sql, feed, http_json or feedback"
+        "parquet, arrow, sql, feed, http_json, mbox, lines or feedback"
     )
     path: str | None = Field(
         None,
@@ -124,6 +139,11 @@ class Source(Settings):
     )
     inside: str | None = Field(
         None, description="file or folder inside a zip or tar; null: all of it"
+    )
+    labels_path: str | None = Field(
+        None,
+        description="for `lines`: of a file with a label a line, for the texts in `path`; null: "
+        "each line of `path` begins with `__label__` and its label, as fastText has it",
     )
     package: str | None = Field(None, description="installed package, for `package`")
     url: str | None = Field(None, description="of the feed or API, http or https")
@@ -298,6 +318,21 @@ class Source(Settings):
             raise ValueError("header must be auto, true or false")
         if self.url is not None:
             _check_url(self.url)
+        return self
+
+    @model_validator(mode="after")
+    def labels_once(self) -> Source:
+        """Refuses settings of labels that would have no effect beside `fixed_label`."""
+        if self.fixed_label is None:
+            return self
+        if self.kind == "feedback":
+            raise ValueError("a source of kind feedback has no fixed_label: people gave the labels")
+        if self.label_names:
+            raise ValueError(
+                "takes one of label_names and fixed_label: all documents get one label"
+            )
+        if self.labels_path is not None:
+            raise ValueError("takes one of labels_path and fixed_label")
         return self
 
 

@@ -17,14 +17,18 @@ EMAIL = re.compile(r"[\w.!#$%&'*+=?^`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 # Ten digits and more, perhaps in groups, that are no part of a hash or of a fraction.
 _LONG_NUMBER = re.compile(r"(?<![\w.])\+?\d(?:[ -]?\d){9,}(?![\w.]?\w)")
 # Texts in folders have names of their own; other files are named in params.yaml.
-_TEXT_FILE = re.compile(r"/([^/\n]{1,120}?\.txt)(?!\w|\.\w)")
+_TEXT_FILE = re.compile(
+    r"/([^/\n]{1,120}?(\.(?:txt|text|md|markdown|html?|xhtml|eml|pdf|docx|odt|rtf)(?:\.gz)?))"
+    r"(?!\w|\.\w)",
+    re.IGNORECASE,
+)
 _PSEUDONYM, _HASHED = re.compile(r"[0-9a-f]{16}"), re.compile(r"anon-[0-9a-f]{16}")
 # What names a document and nobody else: a word in lower case, a few digits, letters of one case
 # with digits, a date, a UUID or another long hexadecimal number, each perhaps with a file's ending.
 _PLAIN_PART = (
     r"(?:\d{1,8}|[a-z]{1,20}|(?:[a-z]{0,10}|[A-Z]{0,10})[-_.]?\d{1,8}|\d{4}-\d\d-\d\d"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=\d*[a-f])[0-9a-f]{12,64})"
-    r"(?:\.[a-z]{2,5})?"
+    r"(?:\.(?:[a-z]{2,5}|[A-Z]{3,4}))?(?:\.gz)?"
 )
 _PLAIN = re.compile(_PLAIN_PART)
 # Most ids are plain: one look at the whole of them costs least.
@@ -90,7 +94,7 @@ def redact(message: str) -> str:
     """
 
     def withhold(match: re.Match[str]) -> str:
-        return match[0] if is_plain(match[1]) else "/<name withheld>.txt"
+        return match[0] if is_plain(match[1]) else f"/<name withheld>{match[2]}"
 
     message = _TEXT_FILE.sub(withhold, message)
     return _LONG_NUMBER.sub("<NUMBER>", EMAIL.sub("<EMAIL_ADDRESS>", message))
@@ -105,6 +109,11 @@ def is_plain(name: str) -> bool:
     False
     """
     return _PLAIN.fullmatch(name) is not None or _HASHED.fullmatch(name) is not None
+
+
+def is_hashed(label: str) -> bool:
+    """Tests if a label has the form of those that `plain_label` masks."""
+    return _HASHED.fullmatch(label) is not None
 
 
 def plain_id(document_id: str, secret: bytes, known: frozenset[str] = frozenset()) -> str:

@@ -22,6 +22,7 @@ from components.core import keys, tables
 from components.core.errors import DataError, UsageError
 from components.core.paths import Paths
 from components.core.scrub import pseudonyms
+from components.core.scrub.labels import UnknownLabels
 
 Kind = Literal["author", "email", "document"]
 KINDS: tuple[Kind, ...] = ("author", "email", "document")
@@ -96,6 +97,10 @@ class SuppressionFilter:
         suppression_key: of these hashes.
         pseudonym_key: of the pseudonyms of ids and labels that are not plain.
         labels: the known classes.
+
+    Attributes:
+        left_out: number of documents of erased subjects.
+        unknown_labels: labels that were replaced by a pseudonym.
     """
 
     def __init__(
@@ -110,6 +115,7 @@ class SuppressionFilter:
         self._suppression_key, self._pseudonym_key = suppression_key, pseudonym_key
         self._labels = frozenset(labels)
         self.left_out = 0
+        self.unknown_labels = UnknownLabels()
 
     @classmethod
     def load(cls, paths: Paths, labels: Iterable[str]) -> SuppressionFilter:
@@ -136,6 +142,8 @@ class SuppressionFilter:
         label = pseudonyms.plain_label(raw.label, self._pseudonym_key, self._labels)
         if plain_id == raw.id and label == raw.label:
             return raw
+        if label is not None and label != raw.label:
+            self.unknown_labels.add(label, str(raw.label))
         replaced: D = raw._replace(id=plain_id, label=label)
         return replaced
 

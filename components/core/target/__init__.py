@@ -70,7 +70,11 @@ class Target(Protocol):
         ...
 
     def score(
-        self, actual: Sequence[str], predicted: Sequence[str], settings: Evaluate
+        self,
+        actual: Sequence[str],
+        predicted: Sequence[str],
+        settings: Evaluate,
+        independent: float | None = None,
     ) -> dict[str, Any]:
         """The metrics of N answers: the head of metrics.json, which the gate reads."""
         ...

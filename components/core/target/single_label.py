@@ -92,13 +92,18 @@ class SingleLabel:
         return table
 
     def score(
-        self, actual: Sequence[str], predicted: Sequence[str], settings: Evaluate
+        self,
+        actual: Sequence[str],
+        predicted: Sequence[str],
+        settings: Evaluate,
+        independent: float | None = None,
     ) -> dict[str, Any]:
         """Accuracy and macro F1 with intervals, and each class.
 
         Args:
             actual, predicted: N labels each.
             settings: confidence of the intervals, resamples, seed.
+            independent: number of independent documents that the N are worth; None: N.
 
         Returns:
             accuracy and macro_f1 (each value, low, high), errors, documents, and for each class
@@ -106,11 +111,13 @@ class SingleLabel:
         """
         table = self.confusion(actual, predicted)
         hits, scores = int(table.trace()), metrics.by_class(table)
-        f1 = metrics.macro_f1(table, settings.confidence, settings.resamples, settings.seed)
+        count = len(actual) if independent is None else independent
+        share = hits / max(len(actual), 1)
+        f1 = metrics.macro_f1(table, settings.confidence, settings.resamples, settings.seed, count)
         return {
             "documents": len(actual),
             "errors": len(actual) - hits,
-            "accuracy": metrics.wilson(hits, len(actual), settings.confidence).rounded(),
+            "accuracy": metrics.wilson(share * count, count, settings.confidence).rounded(),
             "macro_f1": f1.rounded(),
             "classes": {
                 label: {

@@ -72,10 +72,7 @@ def detect(sample: bytes, complete: bool = True) -> str:
     >>> detect("Größe".encode("cp1252")), detect("Größe".encode()), detect("ab".encode("utf-16-le"))
     ('cp1252', 'utf-8', 'utf-16-le')
     """
-    for mark, name in _MARKS:
-        if sample.startswith(mark):
-            return name
-    if wide := _wide(sample):
+    if wide := detect_wide(sample):
         return wide
     if not complete:
         sample = sample[: sample.rfind(b"\n") + 1] or sample
@@ -86,6 +83,14 @@ def detect(sample: bytes, complete: bool = True) -> str:
     if 2 * good >= len(lines):
         return "utf-8"
     return _legacy(lines)
+
+
+def detect_wide(sample: bytes) -> str | None:
+    """Detects an encoding by its byte order mark, or UTF-16 without one; None for others."""
+    for mark, name in _MARKS:
+        if sample.startswith(mark):
+            return name
+    return _wide(sample)
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -12,6 +12,9 @@ from components.sources.budget import JSON_MARKS
 from components.sources.files import FileReader, Table
 from components.sources.rows import Columns
 from components.sources.streams import lines
+from components.sources.tabular import charsets
+
+_HEAD = 4096  # bytes that show the encoding
 
 
 class JsonlReader(FileReader):
@@ -24,6 +27,9 @@ class JsonlReader(FileReader):
 
     def _table(self, file: IO[bytes], wanted: Columns | None) -> Table:
         del wanted
+        encoding = charsets.detect_wide(file.peek(_HEAD))  # type: ignore[attr-defined]
+        if encoding not in (None, "utf-8-sig"):
+            file = charsets.as_utf8(file, encoding)
         return Table(self._objects(file))
 
     def _objects(self, file: IO[bytes]) -> Iterator[tuple[int, dict[str, Any] | str]]:

@@ -29,12 +29,14 @@ class Page(NamedTuple):
     Attributes:
         unpacked: bytes.
         values: number of values, nulls included.
+        is_dictionary: whether it holds the entries of a dictionary.
         repeats: whether a value may be made of fewer bytes than it has: it stands in a dictionary,
             or shares its beginning with the value before.
     """
 
     unpacked: int
     values: int
+    is_dictionary: bool
     repeats: bool
 
 
@@ -63,8 +65,9 @@ def pages(file: IO[bytes], column: Any) -> Iterator[Page]:
                 values, encoding = inner.get(1, 0), inner.get(at)
         if packed < 0 or unpacked < 0 or values < 0:
             raise DamagedPage("a page header without sizes")
-        repeats = fields.get(1) == _DICTIONARY_PAGE or encoding == _DELTA_BYTE_ARRAY
-        yield Page(unpacked, values, repeats)
+        is_dictionary = fields.get(1) == _DICTIONARY_PAGE
+        repeats = is_dictionary or encoding == _DELTA_BYTE_ARRAY
+        yield Page(unpacked, values, is_dictionary, repeats)
         place += header.length + packed
 
 

@@ -14,17 +14,26 @@ from flows.cli import common, output_profile
 from flows.cli.common import Json, Project
 
 if TYPE_CHECKING:
+    from components.core.params import Scrub
     from components.profile.examine import Examined, Wishes
+    from components.profile.privacy import Privacy
 
 
 def _terminal() -> bool:
     return sys.stdin.isatty()
 
 
+def _privacy(settings: Scrub) -> Privacy:
+    from components.profile.privacy import Privacy
+
+    return Privacy(settings)
+
+
 def add(
     app: typer.Typer,
     project: Project = common.read_project,
     terminal: Callable[[], bool] = _terminal,
+    open_privacy: Callable[[Scrub], Privacy] = _privacy,
 ) -> None:
     """Registers the command."""
 
@@ -96,14 +105,13 @@ def add(
             )
         params, paths = project()
         from components import profile
-        from components.core import params as parameters
+        from components.core.params import effective
         from components.profile import databases, examine, findings, proposal
         from components.profile.locate import locate, unique
-        from components.profile.privacy import Privacy
 
         single = {"label": label, "id": id_, "time": time, "author": author, "part": part}
         wishes = examine.Wishes.of(text or (), single, labels, watermark)
-        privacy = Privacy(params.ingest.scrub)
+        privacy = open_privacy(params.ingest.scrub)
         entries = [
             complete
             for address in data
@@ -117,7 +125,7 @@ def add(
         if ask:
             examined = [_answered(source, wishes) for source in examined]
         profiled = profile.count(examined, wishes, params, paths)
-        current = parameters.read(paths.params)
+        current = effective.plain(params)
         settings = proposal.propose(profiled, params, current["ingest"]["sources"])
         changes = proposal.changed(settings, current)
         shown = findings.describe(profiled, settings, changes, current, params, privacy, show_raw)

@@ -12,6 +12,7 @@ import yaml
 from components.core import params
 from components.core.errors import ParamsError
 from components.core.params import edit
+from tests.unit.core.test_params_migration import OF_0_2_0
 
 PROJECT = Path(__file__).parents[3] / "params.yaml"
 FULL = Path(__file__).parents[2] / "fixtures" / "params_0_2_0.yaml"
@@ -81,7 +82,7 @@ def test_only_the_lines_of_a_key_change(values: dict[str, Any], lines: list[str]
 
 
 def test_settings_of_both_forms_of_the_file_can_be_set(tmp_path: Path) -> None:
-    values = {
+    values = OF_0_2_0 | {
         "train.candidates": ["bilstm", "linear"],
         "train.bilstm.units": 64,
         "ingest.sources": [{"name": "mine", "kind": "folder", "path": "texts"}],

@@ -272,7 +272,7 @@ def test_the_scrub_cache_loses_the_texts_or_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "left"), [({"s/1"}, []), (set(), ["checkpoints", "drill", "vectors"])]
+    ("ids", "left"), [({"s/1"}, []), (set(), ["checkpoints", "drill", "reports", "vectors"])]
 )
 def test_copies_and_unfinished_trainings_go_if_the_subject_was_found(
     tmp_path: Path, ids: set[str], left: list[str]
@@ -282,6 +282,7 @@ def test_copies_and_unfinished_trainings_go_if_the_subject_was_found(
         paths.checkpoints / "key-net.npz",
         paths.vectors / "model.sqlite",
         paths.home / "drill" / "newsroom.parquet",
+        paths.evaluation_page,
     ):
         tables.write_text("learned from somebody", file)
     deeds = ErasureLog(tmp_path / "deeds")
@@ -289,8 +290,8 @@ def test_copies_and_unfinished_trainings_go_if_the_subject_was_found(
     ledger = Ledger(ledgers.url(tmp_path / "ledger.sqlite"))
     erasure._forget(paths, ledger, plan, deeds)
     ledger.close()
-    assert sorted(path.name for path in paths.home.iterdir()) == left
-    assert len(deeds.all) == 3 - len(left)
+    assert sorted(file.relative_to(paths.home).parts[0] for file in paths.home.rglob("*.*")) == left
+    assert len(deeds.all) == 4 - len(left)
 
 
 @pytest.fixture

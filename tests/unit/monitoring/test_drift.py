@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from components.core import params
+from components.core.pages import Heading
 from components.core.paths import Paths
-from monitoring import drift, report
+from monitoring import drift, report, signal_names
 from monitoring.drift import evidently as evidently_page
 from monitoring.drift.what_moved import Moved
 
@@ -235,14 +236,20 @@ def test_too_few_rows(rows: int) -> None:
 def test_the_page_has_a_title_and_the_signals_and_asks_nobody() -> None:
     result = drift.judge(REFERENCE, WINDOW, SETTINGS)
     assert result.page is not None
-    page = report.page(result.page, "Drift of <v1>", report.table(result.signals), Moved())
-    assert page.count("<title>Drift of &lt;v1&gt;</title>") == 1
+    reasons = [*result.verdict.reasons, "feature_1 (p = 0.5)"]
+    page = report.page(
+        result.page, "Drift of <v1>", Heading(), reasons[0], reasons[1:], result.signals, Moved()
+    )
+    assert page.count("<title>Drift of &lt;v1&gt; · newsloop</title>") == 1
     assert page.count("<h1>Drift of &lt;v1&gt;</h1>") == 1
     assert "Content-Security-Policy" in page
-    assert "Drift in all features together" in page
+    assert "a direction of the text vectors (p = 0.5)" in page
     for name in NAMES:
-        assert f"\n{name} " in page
-        assert f"Drift in column '{name}'" in page
+        assert f"<td>{signal_names.column(name)}</td>" in page
+        assert signal_names.column(name).capitalize() in page.partition("<td>")[0]
+    # Shares, not counts, and without a switch to counts: the samples have different sizes.
+    assert page.count("share of the texts, %") == len(NAMES)
+    assert '"updatemenus' not in page.partition("<main>")[0]
     assert len(page) < 1_000_000
     # Nothing is loaded but the scripts beside the page: no tag has an address that is not data.
     body = re.sub(r"(?s)<script>.*?</script>", "", page)

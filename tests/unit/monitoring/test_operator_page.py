@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ import polars as pl
 import pytest
 
 from components.core import tables
-from components.core.ledger import LABELS, labels
+from components.core.ledger import LABELS, PREDICTIONS, labels
 from components.core.ledger import decisions as ledger_decisions
 from components.core.target import SingleLabel
 from flows import retrain_requests, write_operator_page
@@ -179,10 +180,12 @@ def test_the_page_is_one_small_file_without_scripts_or_hosts(world: World) -> No
     for words in (
         "newsloop@v2.0.0 serves; 1 alert in a day", "drift in 40 predictions", "no channel",
         "PERSON 12, EMAIL_ADDRESS 3", "So wait.", "var(--alarm)", "released",
-        "0.900 (0.870 to 0.930)", "estimated", "not to be trusted", "desk", "0.012", "label, words",
+        "0.900 (0.870 to 0.930)", "estimated", "not to be trusted", "desk", "0.012",
+        "predicted class, length in words", "text vectors",
     ):  # fmt: skip
         assert words in text, words
-    assert "#040404" not in text
+    assert "feature_0" not in text
+    assert not re.search(r"#0\d0\d0\d", text)
     assert "<b>numbers" not in text
 
 
@@ -218,6 +221,36 @@ def test_labels_that_are_held_back_are_shown(world: World) -> None:
     labels.take_back(world.ledger, [1, 3])
     text = write_operator_page.write(world.params, world.paths, world.ledger, hour(1)).read_text()
     assert "look wrong" not in text
+
+
+def test_what_waits_is_counted_with_the_reason(world: World) -> None:
+    def waits() -> list[str]:
+        page = write_operator_page.write(world.params, world.paths, world.ledger, hour(1))
+        card = r"<small>waits to be \w+</small><b>(.*?)</b><small>(.*?)</small>"
+        return [": ".join(found) for found in re.findall(card, page.read_text())]
+
+    assert waits() == ["no prediction: all were judged"]
+    needed = world.params.monitor.min_rows
+    world.serve(needed - 10)
+    assert waits() == [f"{needed - 10} predictions: a window needs {needed} texts, 10 more"]
+    world.serve(20)
+    say(world, 0, ["a", "b"])
+    assert waits() == [f"{needed + 10} predictions: the next monitoring run judges them"]
+    newest = {"id": "f" * 32, "time": NOW, "bundle": world.bundle, "probabilities": {},
+              **sample(1, 0).drop("feature_0").to_dicts()[0], "features": [0.0]}  # fmt: skip
+    world.ledger.insert(PREDICTIONS, [newest])
+    assert waits()[0].endswith("judges them; 1 are not scrubbed yet")
+    tables.write_text("x" * 300_000, world.paths.spool / "1")
+    page = write_operator_page.write(world.params, world.paths, world.ledger, hour(1))
+    assert "0.3 MB of predictions" in page.read_text()
+
+
+def test_a_drifting_model_does_not_just_serve(world: World) -> None:
+    world.serve(40)
+    window(world, 1, 40, True, "retrain")
+    text = write_operator_page.write(world.params, world.paths, world.ledger, hour(2)).read_text()
+    assert "serves, and its newest texts have drifted; a retraining was requested" in text
+    assert '<h1 class="warn">' in text
 
 
 def test_a_page_before_any_window(world: World) -> None:

@@ -13,8 +13,9 @@ from components.core.errors import SourceError
 from components.core.params import Limits, Source
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed
-from components.sources import RawDocument, SourceReader, feed_store, open_source
-from components.sources.feed_entries import FeedEntry, entries, html_text
+from components.sources import RawDocument, SourceReader, open_source
+from components.sources.feed import store as feed_store
+from components.sources.feed.entries import FeedEntry, entries, html_text
 
 PROJECT = Path(__file__).parents[3] / "params.yaml"
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
@@ -11,6 +12,8 @@ import yaml
 from components import evaluate
 from components.core import bundle, params
 from components.core.bundle.reference import ACTUAL, PROBABILITIES
+from components.core.target import SingleLabel, calibration
+from components.evaluate import baselines
 from tests import tiny
 
 ROOT = Path(__file__).parents[3]
@@ -40,6 +43,61 @@ def test_only_answers_that_are_given_count_as_answered() -> None:
 def test_where_nothing_is_answered_nothing_is_claimed() -> None:
     found = evaluate.trust(rows([True] * 4), SETTINGS)
     assert found["answered"] == {"share": 0.0, "accuracy": None}
+
+
+def test_few_documents_have_a_large_calibration_error_by_chance() -> None:
+    """A perfectly calibrated model exceeds it in 1 of 20 cases, with few documents or many."""
+    generator = np.random.default_rng(1)
+    for count, noise in ((20, 0.45), (2000, 0.05)):
+        confidence = generator.uniform(0.5, 1, count)
+        limit = calibration.calibration_noise(confidence, 15, seed=2)
+        assert 0.5 * noise < limit < noise
+        right = [generator.random(count) < confidence for _ in range(300)]
+        errors = [calibration.expected_calibration_error(confidence, each, 15) for each in right]
+        assert 0.01 < np.mean(np.array(errors) > limit) < 0.1
+    assert calibration.calibration_noise(np.array([]), 15, seed=2) == 0.0
+
+
+TRAIN = pl.DataFrame(
+    {
+        "text": ["the club won", "a goal in the cup", "the match", "shares fell", "the bank"],
+        "label": ["sport", "sport", "sport", "business", "business"],
+    }
+)
+TEST = pl.DataFrame({"text": ["shares of the bank", "a cup"], "label": ["business", "sport"]})
+
+
+def test_the_simplest_models_answer_each_test_document() -> None:
+    answers, problem = baselines.predict(TRAIN, TEST)
+    assert answers.to_dict(as_series=False) == {
+        "majority": ["sport", "sport"], "baseline": ["business", "sport"],
+    }  # fmt: skip
+    assert problem is None
+    table = pl.concat([TEST.select(actual="label"), answers], how="horizontal")
+    found = baselines.measure(table, None, SingleLabel(["business", "sport"]), SETTINGS)
+    assert found["majority"]["label"] == "sport"
+    assert found["majority"]["accuracy"]["value"] == 0.5
+    assert (found["baseline"]["accuracy"]["value"], found["baseline"]["errors"]) == (1.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("train", "problem"),
+    [
+        (TRAIN.filter(pl.col("label") == "sport"), "Expected two classes"),
+        (TRAIN.with_columns(text=pl.lit("1 2 !")), "Expected words of two letters"),
+    ],
+)
+def test_a_linear_baseline_that_cannot_be_trained_is_said_and_no_failure(
+    train: pl.DataFrame, problem: str
+) -> None:
+    answers, reason = baselines.predict(train, TEST)
+    assert reason is not None
+    assert problem in reason
+    assert answers["baseline"].null_count() == 2
+    table = pl.concat([TEST.select(actual="label"), answers], how="horizontal")
+    found = baselines.measure(table, reason, SingleLabel(["business", "sport"]), SETTINGS)
+    assert found["baseline"] == {"name": "TF-IDF + LinearSVC", "problem": reason}
+    assert found["majority"]["accuracy"]["value"] == 0.5
 
 
 def test_dvc_shows_one_flat_row_of_metrics() -> None:

@@ -234,7 +234,9 @@ def test_a_candidate_that_says_always_the_same_is_refused(
     assert ("chance that the lead over the majority class is luck", False) in (
         baseline_checks(decision)
     )
-    assert [step.kind for step in decision.steps] == ["candidate", "candidate"]
+    assert [step.kind for step in decision.steps] == [
+        "candidate", "candidate", "test documents",
+    ]  # fmt: skip
 
 
 def test_a_candidate_that_is_proven_worse_than_the_linear_baseline_is_refused(

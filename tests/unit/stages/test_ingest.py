@@ -89,6 +89,32 @@ def test_documents_are_scrubbed_and_counted(paths: Paths) -> None:
     }
 
 
+def test_labels_that_are_no_classes_are_named_if_they_name_nobody(paths: Paths) -> None:
+    labels = ["Billing Issue"] * 3 + ["Ann Smith"] * 3 + ["Rare Case"] + ["good"]
+    lines = [f"{label}\tsome text {i}" for i, label in enumerate(labels)]
+    (paths.root / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
+    (paths.root / "lines.txt").write_text("".join(f"{line}\n" for line in lines))
+    source = parameters.Source(
+        name="mine", kind="lines", path="lines.txt", labels_path="labels.txt"
+    )
+    changed = settings()
+    changed = changed.model_copy(
+        update={"ingest": changed.ingest.model_copy(update={"sources": [source]})}
+    )
+    snapshot.run(changed, paths)
+    ingest.run(changed, paths)
+    named = tables.read_json(paths.ingested / "labels.json")
+    assert list(named.values()) == ["Billing Issue"]
+    rows = tables.read_table(paths.ingested / "documents.parquet")
+    assert rows["label"].to_list()[0] in named
+    assert rows["label"].str.starts_with("anon-").sum() == 7
+    known = changed.ingest.model_copy(
+        update={"labels": ["Billing Issue", "Ann Smith", "Rare Case"]}
+    )
+    ingest.run(changed.model_copy(update={"ingest": known}), paths)
+    assert not (paths.ingested / "labels.json").exists()
+
+
 def test_the_same_snapshot_gives_the_same_bytes_and_scrubs_nothing_twice(paths: Paths) -> None:
     snapshot.run(settings(), paths)
     ingest.run(settings(), paths, shout)

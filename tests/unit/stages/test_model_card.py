@@ -25,7 +25,8 @@ METRICS: dict[str, Any] = {
     "documents": 40,
     "accuracy": SHARE,
     "macro_f1": SHARE,
-    "baseline": {"name": "TF-IDF + LinearSVC", "accuracy": SHARE},
+    "baseline": {"name": "TF-IDF + LinearSVC", "problem": None, "accuracy": SHARE},
+    "majority": {"label": "te|ch", "accuracy": SHARE},
     "answered": {"share": 0.95, "accuracy": SHARE},
     "calibration_error": 0.012,
     "classes": {
@@ -58,6 +59,8 @@ def card(**changes: Any) -> str:
         "| train | 8 | 2 | 2 | 2 | 2 | 2 |",
         "- Sources of the training texts: a\\|b (1), c (1).",
         "- Times: 2025-02-01 to 2025-02-01.",
+        "| accuracy of TF-IDF + LinearSVC, for comparison | 0.900 | 0.800 | 0.950 |",
+        "| accuracy of the majority class, te\\|ch | 0.900 | 0.800 | 0.950 |",
         "- 3 of 100 labels look wrong.",
         "| PERSON | mask | 2 |",
         "| accuracy | 0.900 | 0.800 | 0.950 |",
@@ -107,3 +110,9 @@ def test_energy_is_measured() -> None:
     assert (found[0].country, found[0].kwh > 0, found[0].co2_grams > 0) == ("DEU", True, True)
     # Germany's grid: some 380 g a kWh; far off means that another country was counted.
     assert 200 < found[0].co2_grams / found[0].kwh < 600
+
+
+def test_a_baseline_that_could_not_be_trained_has_no_row() -> None:
+    said = card(baseline={"name": "TF-IDF + LinearSVC", "problem": "one class"})
+    assert "LinearSVC" not in said
+    assert "| accuracy of the majority class" in said

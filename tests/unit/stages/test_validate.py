@@ -305,7 +305,13 @@ def paths(tmp_path: Path) -> Paths:
     return Paths(tmp_path, tmp_path / ".newsloop")
 
 
-def run(paths: Paths, table: pl.DataFrame, faults: object = (), **settings: Any) -> None:
+def run(
+    paths: Paths,
+    table: pl.DataFrame,
+    faults: object = (),
+    names: dict[str, str] | None = None,
+    **settings: Any,
+) -> None:
     ingest = PARAMS.ingest.model_copy(update={"labels": list(LABELS)})
     changed = SETTINGS.model_copy(update=settings)
     params = PARAMS.model_copy(update={"ingest": ingest, "validate_": changed})
@@ -317,6 +323,8 @@ def run(paths: Paths, table: pl.DataFrame, faults: object = (), **settings: Any)
     tables.write_json(
         {"s": {"PERSON": 2, "NAMES_NOT_SEARCHED_DE": 1}}, paths.ingested / "privacy.json"
     )
+    if names:
+        tables.write_json(names, paths.ingested / "labels.json")
     validate.run(params, paths)
 
 
@@ -349,6 +357,31 @@ def test_a_refused_table_leaves_quarantine_and_page_and_nothing_of_before(paths:
     assert [p.name for p in paths.validated.iterdir()] == ["quarantine.parquet"]
     page = (paths.data_docs / "index.html").read_text()
     assert "Refused" in page and SECRET not in page
+
+
+def test_a_refusal_names_the_classes_that_are_missing_and_keeps_the_bad_rows(
+    paths: Paths,
+) -> None:
+    hidden, person = "anon-0123456789abcdef", "anon-fedcba9876543210"
+    labels = [hidden] * 12 + [person] * 3 + ["weather"] * 2 + ["once"] + ["sports"] * 22
+    labels += [f"class{i}" for i in range(11) for _ in range(3)]
+    table = schema.documents(
+        [{**row, "label": label} for row, label in zip(rows(len(labels)), labels, strict=True)]
+    )
+    with pytest.raises(DataError) as refused:
+        run(paths, table, names={hidden: "Billing Issue"})
+    message = str(refused.value)
+    assert "label not in ingest.labels: 51 ('Billing Issue' 12, 'class0' 3, 'class1' 3," in message
+    assert (
+        "'class8' 3, 3 other labels 8, labels with personal data or that occur once 4)" in message
+    )
+    assert f"{paths.data_docs / 'index.html'} and {paths.refused_rows}, then" in message
+    bad = tables.read_table(paths.refused_rows)
+    assert bad.equals(tables.read_table(paths.validated / "quarantine.parquet"))
+    assert bad["label"].to_list().count("Billing Issue") == 12
+    assert bad["reasons"][0].to_list() == ["label not in ingest.labels"]
+    run(paths, schema.documents(rows()))
+    assert not paths.refused_rows.exists()
 
 
 def test_wrong_columns_leave_only_the_page(paths: Paths) -> None:

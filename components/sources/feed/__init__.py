@@ -1,7 +1,7 @@
 """Reads entries of RSS and Atom feeds, from saved files or from a URL.
 
 A feed drops its old entries. Saved files are pinned by their content. A URL is requested for each
-snapshot; its new entries are scrubbed at once and stored (feed_store.py), and the pin holds the
+snapshot; its new entries are scrubbed at once and stored (store.py), and the pin holds the
 sequence number of the last entry. Reading a pin sends no request.
 """
 
@@ -13,14 +13,15 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from components.core.params import Source
-from components.core.params import migration as params_migration
 from components.core.paths import Paths
 from components.core.scrub import Scrubbed, Scrubber
 from components.sources.budget import MIB
-from components.sources.feed_entries import FeedEntry, entries
-from components.sources.feed_store import SeenEntries
+from components.sources.feed.entries import FeedEntry, entries
+from components.sources.feed.store import SeenEntries
 from components.sources.files import StoredReader
 from components.sources.http import getter, shown
+from components.sources.known_labels import known_labels
+from components.sources.packed import ending
 from components.sources.reader import Fingerprint, Pin, RawDocument, fingerprint
 from components.sources.rows import named_label, text_fault
 from components.sources.stores import DIGEST_BYTES, Store
@@ -110,11 +111,7 @@ class FeedReader(StoredReader):
 
     @cached_property
     def _known(self) -> frozenset[str]:
-        """The labels and label names of params.yaml."""
-        place = self.paths.params
-        settings, _ = params_migration.load(place, self.paths.sources / place.name)
-        labels = settings.ingest.labels
-        return frozenset(labels) | self.source.label_names.keys()
+        return known_labels(self.source, self.paths)
 
     def _entries(self, content: bytes, where: str, kind: str = "") -> list[FeedEntry]:
         self._budget.values(content, (b"<", b"&lt;"))
@@ -151,7 +148,7 @@ class FeedReader(StoredReader):
             names: list[str] = []
             marks = bytearray()
             if what == "folder":
-                names, marks = store.names(_SUFFIXES, self._budget)
+                names, marks = store.names(ending(_SUFFIXES), self._budget)
         if not names:
             raise self._error(
                 f"a feed, or a folder of feeds ({', '.join(_SUFFIXES)}), at {store.shown}",

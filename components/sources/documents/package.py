@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from components.sources.folder import FolderReader
+from components.sources.documents.folder import FolderReader
 from components.sources.stores import LocalStore, Store
 
 

@@ -18,6 +18,8 @@ _INLINE = frozenset(
 _NAME = re.compile(r"/?([a-zA-Z][^\s/>]*)")
 _QUOTE = re.compile("[\"']")
 _SPACE = re.compile(r"\s+")
+_STATED = re.compile(rb"<meta[^>]{0,200}?charset=[\"' ]{0,2}([\w.:-]{1,40})", re.IGNORECASE)
+_HEAD = 4096  # bytes in which a page states its encoding
 # What begins with these characters behind "<" ends with those.
 _DECLARATIONS = {"!--": "-->", "![CDATA[": "]]>", "!": ">", "?": ">"}
 
@@ -32,6 +34,16 @@ def html_text(markup: str) -> str:
     scanner.run()
     lines = (_SPACE.sub(" ", line).strip() for line in "".join(scanner.parts).split("\n"))
     return "\n".join(line for line in lines if line)
+
+
+def stated_encoding(content: bytes) -> str | None:
+    """Returns the encoding that the page states in its head.
+
+    >>> stated_encoding(b'<meta charset="windows-1251">')
+    'windows-1251'
+    """
+    stated = _STATED.search(content[:_HEAD])
+    return stated[1].decode("ascii", "replace") if stated else None
 
 
 class _Scanner:

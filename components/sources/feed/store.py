@@ -19,7 +19,7 @@ from pathlib import Path
 from components.core.errors import SourceError
 from components.core.scrub import Scrubbed
 from components.core.sqlite import rewrite
-from components.sources.feed_entries import FeedEntry
+from components.sources.feed.entries import FeedEntry
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT, "

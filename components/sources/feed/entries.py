@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.sax import SAXParseException
 
-from components.sources.html_text import html_text
+from components.formats.html_text import html_text
 
 _ID_LENGTH = 16  # hexadecimal characters: 64 bits, so that collisions are improbable
 # What Expat says of an end that comes too early.

@@ -1,0 +1,1 @@
+"""Connectors to files that are documents: folders and archives, installed packages, mailboxes."""

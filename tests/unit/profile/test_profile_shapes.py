@@ -1,0 +1,293 @@
+"""Files of the shapes that people have: entry of ingest.sources, classes and split, by content."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.core import params as parameters
+from components.core.errors import DataError, NewsloopError, SourceError, UsageError
+from components.core.paths import Paths
+from components.profile import Profile, count, databases
+from components.profile.examine import Wishes, examine
+from components.profile.locate import locate, unique
+from components.profile.names import Role
+from tests.project import ROOT
+from tests.unit.profile.test_profile_roles import PERSONS, persons, text
+
+PARAMS = parameters.load(ROOT / "params.yaml")
+ROWS = 48
+Make = Callable[[Path], Path]
+
+
+def profile_of(path: object, root: Path, wishes: Wishes | None = None, table: str = "") -> Profile:
+    paths, wishes = Paths(root, root / "home"), wishes or Wishes()
+    entries = [
+        entry
+        for located in locate(str(path), paths)
+        for entry in databases.with_tables(located, table, PARAMS, paths)
+    ]
+    examined = [examine(e, wishes, PARAMS, paths, persons) for e in unique(entries)]
+    return count(examined, wishes, PARAMS, paths)
+
+
+def rows(*values: Callable[[int], Any], header: list[str] | None = None) -> Iterator[list[Any]]:
+    if header:
+        yield header
+    for number in range(ROWS):
+        yield [value(number) for value in values]
+
+
+def delimited(lines: Iterator[list[Any]], delimiter: str = ",", encoding: str = "utf-8") -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=delimiter).writerows(lines)
+    return buffer.getvalue().encode(encoding)
+
+
+def file(name: str, content: Callable[[], bytes]) -> Make:
+    def make(folder: Path) -> Path:
+        (folder / name).write_bytes(content())
+        return folder / name
+
+    return make
+
+
+def json_lines(row: Callable[[int], dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(row(number)) + "\n" for number in range(ROWS)).encode()
+
+
+def label(*names: str) -> Callable[[int], str]:
+    return lambda number: names[number % len(names)]
+
+
+def tickets(folder: Path) -> Path:
+    header = ["Ticket ID", "Created", "Customer", "Subject", "Body", "Queue"]
+    lines = rows(
+        lambda n: f"T-{n}", lambda n: f"2026-03-{n % 28 + 1:02} 10:00", label(*PERSONS),
+        lambda n: f"problem {n} with it", lambda n: text(n, 9) * 2, label("billing", "fault"),
+        header=header,
+    )  # fmt: skip
+    return file("tickets.csv", lambda: delimited(lines))(folder)
+
+
+def ag_news(folder: Path) -> Path:
+    for part in ("train", "test"):
+        lines = rows(lambda n: n % 4 + 1, lambda n: f"big news {n} today", lambda n: text(n) * 3)
+        (folder / f"{part}.csv").write_bytes(delimited(lines))
+    (folder / "classes.txt").write_text("World\nSports\nBusiness\nSci/Tech\n")
+    return folder
+
+
+def folder_of_texts(folder: Path) -> Path:
+    for number in range(ROWS):
+        path = folder / "texts" / ("pos", "neg")[number % 2] / f"{number}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text(number))
+    return folder / "texts"
+
+
+def zip_of_tables(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "set.zip", "w") as archive:
+        for part in ("train", "dev", "test"):
+            lines = rows(text, label("a", "b"), header=["sentence", "label"])
+            archive.writestr(f"set/{part}.tsv", delimited(lines, "\t"))
+        archive.writestr("set/readme.md", "# about")
+    return folder / "set.zip"
+
+
+def hugging_face(folder: Path) -> Path:
+    features = {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    for part in ("train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001"):
+        numbers = range(ROWS)
+        table = pa.table(
+            {"text": [f"{part} {text(n)}" for n in numbers], "label": [n % 2 for n in numbers]}
+        )
+        (folder / "data").mkdir(exist_ok=True)
+        pq.write_table(table.replace_schema_metadata(metadata), folder / "data" / f"{part}.parquet")
+    return folder / "data"
+
+
+SHAPES: dict[str, tuple[Make, dict[str, Any], list[str]]] = {
+    "support tickets": (
+        tickets,
+        {"kind": "csv", "text": ["Subject", "Body"], "label": "Queue", "id": "Ticket ID",
+         "time": "Created", "author": "Customer"},
+        ["billing", "fault"],
+    ),
+    "sms spam, tabs, no header": (
+        file("SMSSpamCollection", lambda: delimited(rows(label("ham", "spam"), text), "\t")),
+        {"kind": "csv", "header": False, "text": "column_2", "label": "column_1"},
+        ["ham", "spam"],
+    ),
+    "tweets, latin-1, no header": (
+        file("tweets.csv", lambda: delimited(rows(
+            label("0", "4"), lambda n: 1467810369 + n * 37,
+            lambda n: "Mon Apr 06 22:19:45 PDT 2009", lambda n: "NO_QUERY",
+            lambda n: f"@user{n % 9}", lambda n: f"caf\xe9 {text(n)}"), encoding="latin-1")),
+        {"kind": "csv", "header": False, "text": "column_6", "label": "column_1",
+         "id": "column_2", "author": "column_5"},
+        ["0", "4"],
+    ),
+    "German, semicolons, cp1252": (
+        file("export.csv", lambda: delimited(rows(
+            lambda n: n + 1, lambda n: f"Die Größe {n} passt nicht, {text(n)}", label("Ja", "Nein"),
+            header=["Nr", "Nachricht", "Erledigt"]), ";", "cp1252")),
+        {"kind": "csv", "text": "Nachricht", "label": "Erledigt", "id": "Nr"},
+        ["Ja", "Nein"],
+    ),
+    "Japanese headlines": (
+        file("見出し.csv", lambda: delimited(rows(
+            label("経済", "天気"), lambda n: f"明日の東京は晴れのち曇り第{n}号",
+            header=["カテゴリ", "見出し"]))),
+        {"kind": "csv", "text": "見出し", "label": "カテゴリ"},
+        ["天気", "経済"],
+    ),
+    "Chinese headlines without a header": (
+        file("news.tsv", lambda: delimited(rows(
+            label("财经", "体育"), lambda n: f"今天股市大涨第{n}次"), "\t")),
+        {"kind": "csv", "header": False, "text": "column_2", "label": "column_1"},
+        ["体育", "财经"],
+    ),
+    "doccano": (
+        file("doccano.jsonl", lambda: json_lines(
+            lambda n: {"id": n, "text": text(n), "label": ["ab"[n % 2]], "Comments": []})),
+        {"kind": "jsonl", "id": "id"},
+        ["a", "b"],
+    ),
+    "dotted paths": (
+        file("nested.jsonl", lambda: json_lines(
+            lambda n: {"data": {"text": text(n)}, "meta": {"topic": "ab"[n % 2]}})),
+        {"kind": "jsonl", "text": "data.text", "label": "meta.topic"},
+        ["a", "b"],
+    ),
+    "floats": (
+        file("stars.jsonl", lambda: json_lines(
+            lambda n: {"review": text(n), "stars": float(n % 5 + 1)})),
+        {"kind": "jsonl", "text": "review", "label": "stars"},
+        ["1", "2", "3", "4", "5"],
+    ),
+    "words that YAML reads as booleans": (
+        file("yes.csv", lambda: delimited(
+            rows(text, label("yes", "no", "on", "off"), header=["text", "label"]))),
+        {"kind": "csv"},
+        ["no", "off", "on", "yes"],
+    ),
+    "columns named id, time and author": (
+        file("odd.csv", lambda: delimited(rows(
+            lambda n: n % 5, label("12:30", "later"), lambda n: f"Kettle {n % 5} Pro", text,
+            label("a", "b"), header=["id", "time", "author", "text", "label"]))),
+        {"kind": "csv", "id": None, "time": None, "author": None},
+        ["a", "b"],
+    ),
+    "a German date, a split": (
+        file("split.csv", lambda: delimited(rows(
+            lambda n: f"{n % 28 + 1}.03.2026", text, label("a", "b"),
+            label("train", "train", "Test"), header=["Datum", "Text", "Klasse", "Split"]))),
+        {"kind": "csv", "text": "Text", "label": "Klasse", "time": "Datum",
+         "time_format": "%d.%m.%Y", "part": "Split"},
+        ["a", "b"],
+    ),
+    "folder of texts": (folder_of_texts, {"kind": "folder"}, ["neg", "pos"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_entry_and_classes_of_a_shape(tmp_path: Path, name: str) -> None:
+    make, expected, classes = SHAPES[name]
+    profile = profile_of(make(tmp_path), tmp_path)
+    (source,) = profile.sources
+    assert {k: v for k, v in source.entry.items() if k not in ("name", "path")} == expected
+    assert list(profile.classes.counts) == classes
+    assert (profile.summary.documents, profile.faults) == (ROWS, {})
+
+
+@pytest.mark.parametrize(
+    ("make", "parts", "classes"),
+    [
+        (ag_news, {"test": ROWS, "train": ROWS}, ["Business", "Sci/Tech", "Sports", "World"]),
+        (zip_of_tables, {"validation": ROWS, "test": ROWS, "train": ROWS}, ["a", "b"]),
+        (hugging_face, {"test": ROWS, "train": 2 * ROWS}, ["neg", "pos"]),
+    ],
+)
+def test_an_official_split_by_files(
+    tmp_path: Path, make: Make, parts: dict[str, int], classes: list[str]
+) -> None:
+    profile = profile_of(make(tmp_path), tmp_path)
+    assert profile.summary.parts == parts
+    assert list(profile.classes.counts) == classes
+
+
+def test_a_table_of_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute("create table tickets (number integer primary key, body, queue)")
+        connection.execute("create table agents (name)")
+        connection.execute("insert into agents values ('x')")
+        values = [(n, text(n), "ab"[n % 2]) for n in range(ROWS)]
+        connection.executemany("insert into tickets values (?, ?, ?)", values)
+    connection.close()
+    monkeypatch.setenv("DATA_URL", "sqlite:///a.db")
+    profile = profile_of("DATA_URL", tmp_path)
+    (source,) = profile.sources
+    assert source.entry == {
+        "name": "tickets", "kind": "sql", "url_env": "DATA_URL", "table": "tickets",
+        "watermark": "number", "text": "body", "label": "queue", "id": "number",
+    }  # fmt: skip
+    assert list(profile.left_out) == ["agents"]
+    with pytest.raises(SourceError, match="no such table"):
+        profile_of("DATA_URL", tmp_path, table="absent")
+
+
+def test_wishes_stand_above_the_data(tmp_path: Path) -> None:
+    path = tickets(tmp_path)
+    wishes = Wishes.of(["Body"], {"id": "", "label": "Customer"}, "Jane Roe,Tom Fox")
+    profile = profile_of(path, tmp_path, wishes)
+    entry = profile.sources[0].entry
+    assert (entry["text"], entry["label"], "id" in entry) == ("Body", "Customer", False)
+    assert list(profile.classes.counts) == ["Jane Roe", "Tom Fox"]
+    named = Wishes.of((), {}, "billing=Rechnung,fault=Fehler")
+    assert list(profile_of(path, tmp_path, named).classes.counts) == ["Fehler", "Rechnung"]
+    assert Wishes.of((), {"label": None}).columns == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "wishes", "error", "words"),
+    [
+        (rows(text, text, header=["text", "note"]), {}, UsageError, r"column of labels.*--label"),
+        (rows(text, label("a"), header=["text", "label"]), {}, UsageError, "two classes, got one"),
+        (rows(label("a", "b"), header=["label"]), {}, UsageError, "column of texts.*--text"),
+        (rows(text, text, header=["text", "n"]), {"label": "x"}, UsageError, "a column 'x', got"),
+        (iter([["text", "label"]]), {}, DataError, "got none"),
+        (rows(text, lambda n: f"c{n // 2}", header=["text", "label"]), {}, DataError, "got 0 in"),
+    ],
+)
+def test_data_that_cannot_be_learned_from(
+    tmp_path: Path,
+    content: Iterator[list[Any]],
+    wishes: dict[str, str],
+    error: type[NewsloopError],
+    words: str,
+) -> None:
+    (tmp_path / "a.csv").write_bytes(delimited(content))
+    with pytest.raises(error, match=words) as raised:
+        profile_of(tmp_path / "a.csv", tmp_path, Wishes.of((), wishes))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_sorted_file_shows_all_its_classes(tmp_path: Path) -> None:
+    """The sample comes from the whole file, not from its beginning."""
+    lines = ([f"{text(n)} {n}", f"class {n // 2000}"] for n in range(8000))
+    path = file("sorted.csv", lambda: delimited(iter([["text", "label"], *lines])))(tmp_path)
+    profile = profile_of(path, tmp_path)
+    assert profile.classes.counts == {f"class {n}": 2000 for n in range(4)}
+    assert profile.sources[0].roles.of("label") is Role.LABEL
