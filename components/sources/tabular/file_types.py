@@ -88,6 +88,8 @@ def other_type(head: bytes, kind: str) -> FileType | None:
         return FileType("a text, perhaps CSV", "csv")
     if found is None or found.kind == kind or (found is _ARCHIVE and kind == "excel"):
         return None
+    if kind == "annotations" and found.kind in ("json", "jsonl"):
+        return None
     # JSON and JSON Lines share their first bytes, unless a value goes on in the next line.
     if {found.kind, kind} == {"json", "jsonl"} and found.description != _ARRAY:
         first = head.removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")

@@ -469,6 +469,8 @@ def test_feedback_gives_what_people_said_up_to_the_watermark(
         RawDocument("s/p", "text p", "tech", NOON),
         RawDocument("s/q", "text q", "sport", NOON),
     ]
+    renamed = Source(name="s", kind="feedback", label_names={"sport": "sports"})
+    assert [d.label for d in open_source(renamed, paths).read(pin)] == ["tech", "sports"]
     # r's text still waits for the scrubber.
     assert opened.pin()["watermark"] == 3
     book.close()
