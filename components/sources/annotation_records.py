@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from components.core.params import Source
 from components.core.params.sources import label_text
+from components.core.tables import text_hash
 from components.sources.rows import RowError, read_name
 
 _MIN_KEYS = frozenset({"annotation_id", "annotator", "lead_time"})  # of Label Studio's JSON_MIN
@@ -31,12 +32,12 @@ class Annotation(NamedTuple):
     """A record.
 
     Attributes:
-        id: equal for records of one text; None without.
+        key: id, and a hash of the text, equal for records of one text; None without an id.
         text: raw.
         labels: one of each annotator who gave one.
     """
 
-    id: str | None
+    key: tuple[str, str] | None
     text: str
     labels: tuple[str, ...]
 
@@ -75,7 +76,8 @@ def annotation(row: Mapping[str, Any] | str, source: Source) -> Annotation:
     except RowError:
         name = None  # of another type, such as the number pairs of some exports
     found = () if source.fixed_label is not None else tuple(labels)
-    return Annotation(name, text, found)
+    key = None if name is None else (name, text_hash(text))
+    return Annotation(key, text, found)
 
 
 def _form(row: Mapping[str, Any], source: Source) -> tuple[Mapping[str, Any], Iterable[str]]:

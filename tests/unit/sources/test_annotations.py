@@ -74,9 +74,12 @@ RECORDS: list[tuple[str, dict[str, Any], str | None]] = [
     ("studio", studio(), None),
     ("studio", studio(["a", "b"]), "!2 labels"),
     ("studio", studio(["a"]) | {"annotations": [
-        *studio(["a"], ["a"])["annotations"], *studio(["b"], ground_truth=True)["annotations"]]}, "b"),
-    ("old studio", {"id": 7, "data": {"text": "one"}, "completions": studio(["a"])["annotations"]}, "a"),
-    ("studio min", {"id": 7, "text": "one", "sentiment": "a", "annotator": 1, "lead_time": 2.1}, "a"),
+        *studio(["a"], ["a"])["annotations"], *studio(["b"], ground_truth=True)["annotations"]]},
+     "b"),
+    ("old studio", {"id": 7, "data": {"text": "one"},
+     "completions": studio(["a"])["annotations"]}, "a"),
+    ("studio min", {"id": 7, "text": "one", "sentiment": "a", "annotator": 1,
+     "lead_time": 2.1}, "a"),
     ("studio min", {"id": 7, "text": "one", "annotation_id": 1, "topic": {"choices": ["a", "b"]}},
      "!2 labels"),
     ("argilla", argilla("a"), "a"),
@@ -84,7 +87,8 @@ RECORDS: list[tuple[str, dict[str, Any], str | None]] = [
     ("argilla", argilla("a", "b"), "!disagree"),
     ("argilla", argilla(), "guess"),
     ("argilla", argilla("a", status="discarded"), None),
-    ("argilla", argilla() | {"responses": {"label": [{"value": None, "status": "discarded"}]}}, None),
+    ("argilla", argilla() | {"responses": {"label": [{"value": None, "status": "discarded"}]}},
+     None),
     ("argilla", argilla() | {
         "responses": [{"values": {"label": {"value": "a"}}, "status": "submitted"},
                       {"values": {"label": {"value": "b"}}, "status": "draft"}],
@@ -93,12 +97,14 @@ RECORDS: list[tuple[str, dict[str, Any], str | None]] = [
         "responses": [], "suggestions": [{"question_name": "label", "value": "guess"}]}, "guess"),
     ("argilla flat", {"id": "1", "text": "one", "label.responses": ["a"],
                       "label.responses.users": ["u"], "label.suggestion": "b"}, "a"),
-    ("argilla flat", {"id": "1", "text": "one", "label.responses": None, "label.suggestion": "b"}, "b"),
+    ("argilla flat", {"id": "1", "text": "one", "label.responses": None,
+     "label.suggestion": "b"}, "b"),
     ("argilla 1", {"inputs": {"text": "one"}, "annotation": "a", "status": "Validated"}, "a"),
     ("argilla 1", {"text": "one", "annotation": None, "prediction": [["a", 0.9]]}, None),
     ("argilla 1", {"text": "one", "annotation": "a", "status": "Discarded"}, None),
     ("prodigy", {"text": "one", "label": "a", "answer": "accept", "_input_hash": 5}, "a"),
-    ("prodigy", {"text": "one", "accept": ["a"], "options": [{"id": "a"}], "answer": "accept"}, "a"),
+    ("prodigy", {"text": "one", "accept": ["a"], "options": [{"id": "a"}],
+     "answer": "accept"}, "a"),
     ("prodigy", {"text": "one", "accept": [], "options": [{"id": "a"}], "answer": "accept"}, None),
     ("prodigy", {"text": "one", "label": "a", "answer": "reject"}, None),
     ("prodigy", {"text": "one", "label": "a", "answer": "ignore"}, None),
@@ -129,6 +135,8 @@ def test_records_with_one_id_are_votes(paths: Paths) -> None:
     ]
     (one,) = read(paths, hashes)
     assert (one.id, one.label) == ("s/-5", "a")
+    others = [{"id": 1, "text": "one", "label": "a"}, {"id": 1, "text": "two", "label": "b"}]
+    assert [(d.id, d.label) for d in read(paths, others)] == [("s/1", "a"), ("s/2", "b")]
     fixed = read(paths, records, fixed_label="z")
     assert [d.label for d in fixed] == ["z"] * 3
 
@@ -147,10 +155,15 @@ def test_other_names_of_text_and_question(paths: Paths) -> None:
         read(paths, [task], label="tone")
 
 
-@pytest.mark.parametrize("record", [[], 5, {"text": 5}, {"fields": {"text": None}}, {"text": "x",
-    "label": {"choices": {"a": 1}}}, {"data": {"text": "x"}, "annotations": [{"result": [{}]}]},
-    {"fields": {"text": "x"}, "responses": {"label": 5}, "suggestions": "x"}, {"id": [1], "text": "x",
-    "annotations": [5]}])  # fmt: skip
+STRANGE: list[Any] = [
+    [], 5, {"text": 5}, {"fields": {"text": None}}, {"text": "x", "label": {"choices": {"a": 1}}},
+    {"data": {"text": "x"}, "annotations": [{"result": [{}]}]},
+    {"fields": {"text": "x"}, "responses": {"label": 5}, "suggestions": "x"},
+    {"id": [1], "text": "x", "annotations": [5]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("record", STRANGE)
 def test_a_strange_record_is_no_failure(paths: Paths, record: Any) -> None:
-    strange, good = read(paths, [record, {"text": "one", "label": "a"}])
+    good, strange = read(paths, [{"text": "one", "label": "a"}, record])
     assert strange.label is None and (good.text, good.label) == ("one", "a")
