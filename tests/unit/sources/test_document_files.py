@@ -14,7 +14,7 @@ from components.core.params import Limits, Source
 from components.core.paths import Paths
 from components.sources import RawDocument, open_source
 from components.sources.documents.layout import layout_of
-from tests.files import MAIL, docx, odt, paragraph, pdf, tarred, zipped
+from tests.unit.sources.made_files import MAIL, docx, odt, paragraph, pdf, tarred, zipped
 
 CAT = "The cat sat on the mat"
 LONG = "Правительство вчера утвердило новый закон о налогах, который поможет бизнесу."
