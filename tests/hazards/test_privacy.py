@@ -139,6 +139,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
                 {"name": "desk", "kind": "csv", "path": "desk.csv"},
                 {"name": "feedback", "kind": "feedback"},
             ],
+            "gate.baselines": False,
             "gate.min_accuracy": 0.0,
             "gate.min_macro_f1": 0.0,
             "gate.max_calibration_error": 1.0,

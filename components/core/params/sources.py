@@ -276,7 +276,7 @@ class Source(Settings):
         """Refuses what Python cannot decode."""
         if encoding is not None:
             try:
-                b"".decode(encoding)
+                "a".encode(encoding)
             except (LookupError, ValueError):
                 raise ValueError(
                     "no encoding of that name, write one such as utf-8, utf-16 or cp1252"
