@@ -274,7 +274,7 @@ def _test_documents(findings: Findings) -> Iterator[Step]:
     yield Step(
         Kind.TEST_DOCUMENTS,
         sample.lead if proofs_only else None,
-        f"Bring more labelled documents: {sample.documents} are on the test side, about "
+        f"Bring more labelled documents: {sample.documents} were measured, about "
         f"{sample.needed:,} would prove a lead of {sample.lead:g}.",
         {"documents": sample.documents, "needed": sample.needed},
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _CHUNK = 500  # swaps computed together, so that many classes fit into memory
+_PERMUTATIONS = 999  # at most, of a large test side; p-values from 0.001 on
 _POWER = 0.8  # probability that the documents needed prove a lead that is there
 _ROUNDING = 1e-12  # a permuted score that differs by less is the same
 
@@ -88,13 +89,15 @@ class Sample:
     """How little, or much, the test documents prove.
 
     Attributes:
-        documents: on the test side.
+        documents: on the test side, or of the cross-validation.
+        folds: of the cross-validation; 0 without one.
         accuracy: of the candidate, with its interval at `evaluate.confidence`.
         lead: of accuracy, `gate.margin`.
         needed: test documents that would prove such a lead over the compared model.
     """
 
     documents: int
+    folds: int
     accuracy: Interval
     lead: float
     needed: int
@@ -159,7 +162,9 @@ def _compare(
     )
 
 
-def sample(accuracy: Interval, documents: int, disagreement: float, settings: Gate) -> Sample:
+def sample(
+    accuracy: Interval, documents: int, folds: int, disagreement: float, settings: Gate
+) -> Sample:
     """Computes how many test documents would prove a lead of `gate.margin` in accuracy.
 
     Connor 1987, "Sample size for testing differences in proportions for the paired-sample design",
@@ -167,11 +172,12 @@ def sample(accuracy: Interval, documents: int, disagreement: float, settings: Ga
 
     Args:
         accuracy: of the candidate on `documents` test documents.
+        folds: of the cross-validation; 0 without one.
         disagreement: share of documents that exactly one of the two models gets right.
         settings: level and margin.
 
-    >>> sample(Interval(0.9, 0.8, 0.96), 50, 0.06, Gate()).needed
-    924
+    >>> sample(Interval(0.9, 0.8, 0.96), 50, 0, 0.06, Gate()).needed
+    925
     """
     from scipy.stats import norm
 
@@ -179,7 +185,7 @@ def sample(accuracy: Interval, documents: int, disagreement: float, settings: Ga
     share = max(disagreement, lead)
     z_level, z_power = norm.ppf([settings.level, _POWER])
     root = z_level * share**0.5 + z_power * (share - lead**2) ** 0.5
-    return Sample(documents, accuracy, lead, round((root / lead) ** 2))
+    return Sample(documents, folds, accuracy, lead, round((root / lead) ** 2))
 
 
 def _marks(rows: pl.DataFrame, target: Target) -> tuple[Array, Array, Array]:
@@ -233,10 +239,9 @@ def informative(rows: pl.DataFrame, settings: Gate) -> float:
 
     least = score(candidate) - _ROUNDING
     generator = np.random.default_rng(settings.seed)
-    reached = sum(
-        score(generator.permutation(candidate)) >= least for _ in range(settings.resamples)
-    )
-    return float(1 + reached) / (1 + settings.resamples)
+    count = min(settings.resamples, _PERMUTATIONS)
+    reached = sum(score(generator.permutation(candidate)) >= least for _ in range(count))
+    return float(1 + reached) / (1 + count)
 
 
 def swapped(rows: pl.DataFrame, target: Target, settings: Gate) -> tuple[float, float]:
@@ -251,15 +256,19 @@ def swapped(rows: pl.DataFrame, target: Target, settings: Gate) -> tuple[float, 
         settings: resamples and seed.
     """
     import numpy as np
+    from scipy import sparse
 
     kinds = rows.group_by("actual", "candidate", "champion").len().sort(pl.all())
     actual, candidate, champion = _marks(kinds, target)
     counts = kinds["len"].to_numpy()  # (K,) documents of each kind
     totals = counts @ actual
+    # Sparse: each row has a class, of which there may be a thousand.
+    ours, theirs = (sparse.csr_array(actual * answers) for answers in (candidate, champion))
+    candidate, champion = (sparse.csr_array(answers) for answers in (candidate, champion))
 
     def score(first: Array, second: Array) -> Array:
         """Macro F1 of the candidate's answers to `first` and the champion's to `second`."""
-        hits = first @ (actual * candidate) + second @ (actual * champion)
+        hits = first @ ours + second @ theirs
         return _f1(hits, totals, first @ candidate + second @ champion)
 
     def difference(swaps: Array) -> Array:
@@ -270,7 +279,7 @@ def swapped(rows: pl.DataFrame, target: Target, settings: Gate) -> tuple[float, 
     drawn = np.concatenate(
         [
             difference(generator.binomial(counts, 0.5, (min(_CHUNK, left), len(counts))))
-            for left in range(settings.resamples, 0, -_CHUNK)
+            for left in range(min(settings.resamples, _PERMUTATIONS), 0, -_CHUNK)
         ]
     )
     better = int((drawn >= observed - _ROUNDING).sum())

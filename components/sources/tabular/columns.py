@@ -28,6 +28,8 @@ class TableShape(Protocol):
     def repeated(self) -> Mapping[str, Sequence[str]]: ...
     @property
     def unnamed(self) -> bool: ...
+    @property
+    def sure(self) -> bool: ...
 
 
 class Fit:
@@ -171,6 +173,8 @@ def missing_column(key: str, name: str, texts: Sequence[str], table: TableShape)
 
     if name in table.repeated:
         numbered = table.repeated[name]
+        if not numbered:
+            return "several columns of that name", "Rename all but one of them."
         return f"{len(numbered)} columns of that name", (
             f"Write {' or '.join(entry(column) for column in numbered)} in this source's entry in "
             "params.yaml, or rename one of them."
@@ -186,14 +190,21 @@ def missing_column(key: str, name: str, texts: Sequence[str], table: TableShape)
         return f"the column {printable(near)}", (
             f"Names must match exactly: write {entry(near)} in this source's entry in params.yaml."
         )
+    listed = _listed(columns, table.sure)
     todo = f"Name the right column by `{key}:` in this source's entry in params.yaml."
-    if not columns:
-        return "none", todo
-    if not all(looks_like_name(column) for column in columns):
-        return f"{len(columns)} columns of other names", (
-            f"{todo} The names are not shown, because they look like values: if the file has no "
-            "header, set `header: false` and name the columns column_1, column_2, ..."
+    if columns and not listed.startswith("only"):
+        todo += (
+            " The names are not shown, because they may be values: if the file has no header, set "
+            "`header: false` and name the columns column_1, column_2, ..."
         )
-    listed = ", ".join(printable(column) for column in columns[:_LISTED])
+    return listed, todo
+
+
+def _listed(columns: Sequence[str], sure: bool) -> str:
+    if not columns:
+        return "none"
+    if not sure or not all(map(looks_like_name, columns)):
+        return f"{len(columns)} columns of other names"
+    listed = ", ".join(map(printable, columns[:_LISTED]))
     more = f" and {len(columns) - _LISTED} more" if len(columns) > _LISTED else ""
-    return f"only {listed}{more}", todo
+    return f"only {listed}{more}"

@@ -66,6 +66,7 @@ class CsvReader(FileReader):
             columns,
             repeated,
             unnamed=not header and self.source.header in (None, AUTO),
+            sure=self.source.header is not None or found.sure,
         )
 
     def _has_header(self, names: Sequence[str], found: Dialect, wanted: Columns | None) -> bool:
@@ -82,7 +83,10 @@ class CsvReader(FileReader):
     def _rows_of(
         self, rows: Any, columns: Sequence[str], first: list[str] | None
     ) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-        """Yields the rows after the header, or from `first` on; empty rows have a number only."""
+        """Yields the rows after the header, or from `first` on; empty rows have a number only.
+
+        Empty fields behind the last column are left out: some programs end rows with a delimiter.
+        """
         number = 0
         self._row_bytes = 0
         try:
@@ -91,10 +95,10 @@ class CsvReader(FileReader):
                 number += 1
                 if isinstance(fields, str):
                     yield number, fields
-                elif len(fields) != len(columns):
+                elif len(fields) < len(columns) or any(fields[len(columns) :]):
                     yield number, f"expected {len(columns)} fields, got {len(fields)}"
                 elif any(fields):
-                    yield number, dict(zip(columns, fields, strict=True))
+                    yield number, dict(zip(columns, fields, strict=False))
         except csv.Error as error:
             raise self._unreadable(error, f", line {rows.line_num}") from error
 

@@ -120,11 +120,11 @@ def test_a_floor_above_the_interval_is_first_unless_another_step_may_reach_it(
 
 
 def test_more_test_documents_are_wanted_only_where_a_proof_is_missing() -> None:
-    sample = Sample(22, Interval(0.9, 0.7, 0.97), 0.02, 924)
+    sample = Sample(22, 0, Interval(0.9, 0.7, 0.97), 0.02, 924)
     (step,) = steps(findings({}, (UNPROVEN,), sample=sample))
-    assert "22 are on the test side, about 924 would prove" in step.text
+    assert "22 were measured, about 924 would prove" in step.text
     assert steps(findings({}, (Check("leaks", 1, 0, ceiling=True),), sample=sample)) == []
-    enough = Sample(1000, sample.accuracy, 0.02, 924)
+    enough = Sample(1000, 0, sample.accuracy, 0.02, 924)
     assert steps(findings({}, (UNPROVEN,), sample=enough)) == []
 
 

@@ -128,7 +128,7 @@ def test_a_check_is_asked_of_all_parts_or_of_none() -> None:
 def test_the_documents_needed_prove_the_lead() -> None:
     """Of the sample size that is computed, four of five simulated test sides prove the lead."""
     settings = Gate(margin=0.05)
-    sample = baselines.sample(Interval(0.9, 0.8, 0.95), 50, 0.15, settings)
+    sample = baselines.sample(Interval(0.9, 0.8, 0.95), 50, 0, 0.15, settings)
     generator = np.random.default_rng(5)
     gained, lost = 0.10, 0.05
     counts = generator.multinomial(sample.needed, [gained, lost, 1 - gained - lost], 400)
