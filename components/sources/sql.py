@@ -18,7 +18,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.exc import NoSuchModuleError, OperationalError, ProgrammingError, SQLAlchemyError
 
-from components.core import postgresql
+from components.core.databases import postgresql
 from components.core.errors import SourceError
 from components.sources.reader import Fingerprint, Pin, RawDocument, SourceReader, printable
 from components.sources.rows import Columns, document

@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from components.core import bundle, git
-from components.core import postgresql as connections
+from components.core.databases import postgresql as connections
 from components.core.errors import LedgerError, NewsloopError
 from components.core.ledger import Ledger
 from components.core.paths import Paths

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from components.core import postgresql
+from components.core.databases import postgresql
 from components.core.errors import NO_ROOM, LedgerError
 from components.core.ledger import migrations
 from components.core.ledger.database_file import DatabaseFile

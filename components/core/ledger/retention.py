@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from components.core import sqlite
+from components.core.databases import sqlite
 from components.core.ledger import Ledger
 from components.core.ledger.tables import (
     ALERTS,

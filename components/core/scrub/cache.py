@@ -14,9 +14,9 @@ from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
+from components.core.databases.sqlite import rewrite
 from components.core.errors import ScrubError
 from components.core.scrub import Scrubbed
-from components.core.sqlite import rewrite
 
 _KEY_BYTES = 16  # of the hash: 128 bits, so that no two of a billion texts ever meet
 _MOST = 30_000  # keys in one query; SQLite takes 32,766

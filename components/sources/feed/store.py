@@ -16,9 +16,9 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from components.core.databases.sqlite import rewrite
 from components.core.errors import SourceError
 from components.core.scrub import Scrubbed
-from components.core.sqlite import rewrite
 from components.sources.feed.entries import FeedEntry
 
 _TABLES = (

@@ -18,10 +18,10 @@ WITHOUT_EFFECT = {
     "components/core/ledger": "the feedback source reads it up to the watermark in sources.json",
     "components/core/params": "the values that a stage reads stand in its file of data/00_settings",
     "components/core/paths.py": "places, no content",
-    "components/core/postgresql.py": "how long a database may take",
+    "components/core/databases/postgresql.py": "how long a database may take",
     "components/core/progress.py": "prints",
     "components/core/runtime": "how the process runs",
-    "components/core/sqlite.py": "opens caches and the ledger",
+    "components/core/databases/sqlite.py": "opens caches and the ledger",
     "components/core/stage.py": "starts the stage",
     "components/core/workers": "results are equal whoever computes them",
 }

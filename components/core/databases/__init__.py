@@ -1,0 +1,1 @@
+"""Code shared by the connections to databases: SQLite files and PostgreSQL servers."""
