@@ -67,7 +67,9 @@ def test_shapes_of_csv(
     )
 
 
-@pytest.mark.parametrize("text", ["Grüße, „Größe“ – 5 €", "Größe", "café, déjà vu", "costs £5, naïve"])
+@pytest.mark.parametrize(
+    "text", ["Grüße, „Größe“ – 5 €", "Größe", "café, déjà vu", "costs £5, naïve"]
+)
 @pytest.mark.parametrize("delimiter", [";", ","])
 def test_what_excel_saves_in_western_europe(tmp_path: Path, text: str, delimiter: str) -> None:
     content = f'Text{delimiter}Label\r\n"{text}"{delimiter}a\r\n'.encode("cp1252")
