@@ -13,11 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from components.near_duplicates import UNSPACED
+
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
+# Words of two letters or more, and each letter of a script without spaces between words.
+_TOKEN = rf"[{UNSPACED}]|[^\W{UNSPACED}]{{2,}}"
 _FOLDS = 5
 _FEATURES = 2**18  # buckets of the feature hashing
 _EPOCHS = 20
@@ -123,7 +127,9 @@ def out_of_fold(texts: Sequence[str], actual: Array, folds: Sequence[int], class
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
     from sklearn.linear_model import SGDClassifier
 
-    counter = HashingVectorizer(n_features=_FEATURES, alternate_sign=False, norm=None)
+    counter = HashingVectorizer(
+        n_features=_FEATURES, alternate_sign=False, norm=None, token_pattern=_TOKEN
+    )
     words = TfidfTransformer(sublinear_tf=True).fit_transform(counter.transform(texts))
     words = words[:, np.unique(words.indices)]  # empty buckets cost time without an effect
     fold = np.array([f % _FOLDS for f in folds])

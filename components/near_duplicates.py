@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 # A word; each character of a script that writes no spaces: Chinese, Japanese, Thai, Lao, Burmese,
 # Khmer.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
-_CHARACTER = re.compile(rf"[{_UNSPACED}]")
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
+_CHARACTER = re.compile(rf"[{UNSPACED}]")
 # Words of the texts that the rule for short texts compares. With three, too little of the meaning
 # is common.
 _SHORTEST, _LONGEST = 4, 19

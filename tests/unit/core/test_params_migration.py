@@ -22,6 +22,8 @@ OTHER = 0.123  # a share that no file has
 OF_0_2_0 = {
     "gate.min_accuracy": 0.95, "gate.min_macro_f1": 0.94, "gate.min_class_recall": 0.85,
     "gate.max_calibration_error": 0.05, "gate.min_behaviour": 0.9,
+    "validate.min_documents": 60, "validate.min_class_documents": 6,
+    "validate.min_characters": 20, "validate.max_bad_share": 0.02,
 }  # fmt: skip
 
 Age = Callable[[dict[str, Any]], None]

@@ -139,6 +139,13 @@ def test_the_share_of_wrong_labels_is_estimated(share: float, low: float, high: 
     assert share == 0 or (found.worst is not None and found.worst[0] == "tech")
 
 
+def test_labels_of_texts_without_spaces_are_not_called_wrong() -> None:
+    sentences = [("株価が大きく上がる", "経済"), ("野球の試合で勝利した", "スポーツ")]
+    texts = [f"{sentences[n % 2][0]}第{n}回" for n in range(120)]
+    labels = [sentences[n % 2][1] for n in range(120)]
+    assert label_noise.estimate(texts, labels, list(range(120))).share < 0.02
+
+
 def test_folds_that_miss_a_class_do_not_fail() -> None:
     texts = ["one two", "three four", "five six", "seven eight"]
     assert 0 <= label_noise.estimate(texts, ["a", "a", "b", "b"], [0, 0, 0, 0]).share <= 1
