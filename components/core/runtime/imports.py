@@ -97,14 +97,17 @@ def require_vectors(module: str, user: str) -> None:
 
 
 def tensorflow_package() -> str:
-    """Returns the package that TensorFlow was installed from; `tensorflow-cpu` knows no GPU."""
+    """Returns the package that TensorFlow was installed from; `tensorflow-cpu` knows no GPU.
+
+    For an older release `tensorflow` has metadata, too: see `missing_aliases` in flows/dvc.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        version("tensorflow")
+        version("tensorflow-cpu")
     except PackageNotFoundError:
-        return "tensorflow-cpu"
-    return "tensorflow"
+        return "tensorflow"
+    return "tensorflow-cpu"
 
 
 def library_versions() -> dict[str, str]:
