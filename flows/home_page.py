@@ -206,8 +206,9 @@ def _evaluation(paths: Paths, runs: Sequence[Mapping[str, Any]]) -> Path | None:
         candidate = f"candidate {trained['architecture']}, {trained['outcome']}"
         version = trained["version"] if serves else candidate
     page = paths.evaluation_page
-    heading = Heading.of(paths, page, version, datetime.fromtimestamp(newest.stat().st_mtime, UTC))
-    return tables.write_text(pages.with_heading(newest.read_text("utf-8"), heading), page)
+    time = datetime.fromtimestamp(newest.stat().st_mtime, UTC)
+    heading = Heading.of(paths, page, version, time)
+    return _dated(pages.with_heading(newest.read_text("utf-8"), heading), page, time)
 
 
 def _cards(paths: Paths, versions: Sequence[Mapping[str, Any]]) -> dict[int, Path]:
@@ -219,10 +220,18 @@ def _cards(paths: Paths, versions: Sequence[Mapping[str, Any]]) -> dict[int, Pat
             page = folder / f"v{row['version']}.html"
             heading = Heading.of(paths, page, row["tag"], row["time"])
             text = card + energy.section(row["metrics"].get("energy"))
-            written[row["version"]] = tables.write_text(model_card.page(text, heading), page)
+            html = model_card.page(text, heading)
+            written[row["version"]] = _dated(html, page, row["time"])
     for page in set(folder.glob("*.html")) - set(written.values()):
         page.unlink(missing_ok=True)
     return written
+
+
+def _dated(text: str, page: Path, time: datetime) -> Path:
+    """Writes a copy with the time of its original."""
+    tables.write_text(text, page)
+    os.utime(page, (time.timestamp(), time.timestamp()))
+    return page
 
 
 def _compared(
@@ -282,7 +291,9 @@ def _window(ledger: Ledger, report: Path) -> tuple[str, str]:
         .where(WINDOWS.c.details["decision_id"].as_string().startswith(report.stem[-_ID:]))
         .limit(1)
     )
-    return (_time(rows[0]["time"]), str(rows[0]["verdict"])) if rows else (report.stem[:13], "")
+    if rows:
+        return _time(rows[0]["time"]), str(rows[0]["verdict"])
+    return _changed(report), ""  # the ledger keeps windows for `privacy.ledger_days`
 
 
 def _changed(file: Path | None) -> str:

@@ -53,6 +53,7 @@ from flows.dvc.pipeline import StageOutcome
 from flows.versions import repair
 
 _DECIDING = ("rehearse", "gate", "release")
+_REASONS = 8  # of each candidate in an error, which is one paragraph
 
 
 @dataclass
@@ -302,12 +303,19 @@ def in_turn(
             )
         refused.append(decision)
     summary.version, summary.outcome = tag, RunOutcome.REFUSED
-    reasons = "; ".join(f"{each.architecture}: {', '.join(each.reasons)}" for each in refused)
+    reasons = "; ".join(f"{each.architecture}: {_shortened(each.reasons)}" for each in refused)
+    reasons = reasons.removesuffix(".")  # of a sentence among them
     raise GateRefused(
         f"Expected one of {', '.join(candidates)} to pass the gate, none did. {reasons}. "
         f"{effect}`newsloop gate` shows each check; bring more or better data, or change train or "
         "gate in params.yaml."
     )
+
+
+def _shortened(reasons: Sequence[str]) -> str:
+    """Joins the first reasons; a thousand classes may have a thousand floors."""
+    more = len(reasons) - _REASONS
+    return ", ".join(reasons[:_REASONS]) + (f", and {more} more" if more > 0 else "")
 
 
 def _train(candidate: Candidate, paths: Paths, summary: Summary, changed: set[str] | None) -> None:

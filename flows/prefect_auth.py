@@ -18,10 +18,11 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 CLIENT, SERVER = "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"
 HOW = "log in with what `newsloop prefect-password` shows"
@@ -79,6 +80,8 @@ def proof(password: str, address: str, nonce: str) -> str:
 
 def proves(url: str, password: str) -> bool:
     """Returns True if the server at `url` knows the password, without sending the password."""
+    import httpx  # here and below: all commands import this module, and httpx takes long
+
     parts = urlsplit(url)
     nonce = secrets.token_hex(_NONCE_BYTES)
     try:
@@ -96,6 +99,8 @@ def lets_in(url: str, password: str | None) -> bool:
 
     Sends the password, so call it only for a server that a person named, or after `proves`.
     """
+    import httpx
+
     headers = authorization(password) if password else {}
     try:
         answer = httpx.get(
@@ -120,6 +125,8 @@ def ask(url: str, password: str, method: str, route: str, body: Any = None) -> A
     Raises:
         httpx.HTTPError: the server cannot be reached, or refuses.
     """
+    import httpx
+
     name = secrets.token_hex(_NONCE_BYTES)
     headers = authorization(password)
     with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
@@ -131,6 +138,8 @@ def ask(url: str, password: str, method: str, route: str, body: Any = None) -> A
 
 
 def _repeated(send: Callable[[], httpx.Response]) -> httpx.Response:
+    import httpx
+
     for pause in _PAUSES:
         answer = send()
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import httpx
 import psutil
 
 from components.core import keys
@@ -233,6 +232,8 @@ def _wake(paths: Paths, name: str) -> None:
 
 def server_answers(url: str) -> bool:
     """Whether a Prefect API says that it is well."""
+    import httpx
+
     try:
         answer = httpx.get(f"{url}/health", timeout=2, trust_env=False)
         return answer.status_code == httpx.codes.OK and answer.json() is True

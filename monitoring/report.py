@@ -38,7 +38,7 @@ def table(signals: Sequence[Signal]) -> list[str]:
     for signal in signals:
         rows.append(
             (
-                signal.name,
+                signal_names.column(signal.name),
                 "-" if signal.p_value is None else f"{signal.p_value:.2g}",
                 f"{signal.threshold:.2g}",
                 {True: "yes", False: "no", None: "cannot say"}[signal.drifted],
@@ -57,7 +57,8 @@ def by_source(sources: Sequence[SourceDrift]) -> list[str]:
     lines = []
     for source in sources:
         verdict = _BY_SOURCE.get(source.finding, "cannot be judged")
-        signals = f": {', '.join(source.signals)}" if source.signals else ""
+        names = dict.fromkeys(signal_names.title(name) for name in source.signals)
+        signals = f": {', '.join(names)}" if names else ""
         p_value = "" if source.p_value is None else f" (p = {source.p_value:.2g})"
         lines.append(f"Source {source.name}, {source.rows} texts, {verdict}{signals}{p_value}.")
     return lines

@@ -35,6 +35,7 @@ SMALL = {
     "validate.min_class_documents": 3,
     "train.epochs": 2,
     "train.textcnn.members": 1,
+    "gate.baselines": False,
     "gate.min_accuracy": 0.0,
     "gate.min_macro_f1": 0.0,
     "gate.min_behaviour": 0.0,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _CHUNK = 500  # swaps computed together, so that many classes fit into memory
+_PERMUTATIONS = 999  # at most, of a large test side; p-values from 0.001 on
 _POWER = 0.8  # probability that the documents needed prove a lead that is there
 _ROUNDING = 1e-12  # a permuted score that differs by less is the same
 
@@ -60,7 +61,7 @@ class Baseline:
         gained, lost: documents that only the candidate, or only the simple model, gets right.
         low, high: one-sided bounds of candidate less simple model, each at `gate.level`.
         better: p-value of "the candidate is not better"; small: it is better.
-        worse: p-value of "the candidate is not worse"; small: it is worse.
+        worse: p-value of "it is worse by at most the margin"; small: it is worse by more.
         provable: the documents are enough to prove of an equal candidate that it is not worse.
     """
 
@@ -88,13 +89,15 @@ class Sample:
     """How little, or much, the test documents prove.
 
     Attributes:
-        documents: on the test side.
+        documents: on the test side, or of the cross-validation.
+        folds: of the cross-validation; 0 without one.
         accuracy: of the candidate, with its interval at `evaluate.confidence`.
         lead: of accuracy, `gate.margin`.
         needed: test documents that would prove such a lead over the compared model.
     """
 
     documents: int
+    folds: int
     accuracy: Interval
     lead: float
     needed: int
@@ -134,12 +137,14 @@ def _compare(
 ) -> Baseline:
     pair = rows.select("actual", "candidate", champion=model)
     part = comparison.part(model, pair, target, settings)
-    candidate, simple, better, worse = part.candidate, part.champion, part.better, part.worse
-    low, high = part.low, part.high
+    candidate, simple, better = part.candidate, part.champion, part.better
+    low, high, margin = part.low, part.high, settings.margin
+    worse = worse_by(margin, part.gained, part.lost, len(rows))
     if metric == Metric.MACRO_F1:
         bounds = comparison.macro_f1_difference(pair, target, settings)
         (candidate, simple), low, high = _macro_f1(pair, target), bounds.low, bounds.high
         better, worse = swapped(pair, target, settings)
+        worse = worse if high < -margin else 1.0
         if model == Simple.MAJORITY:
             better = informative(pair, settings) if candidate > simple else 1.0
     return Baseline(
@@ -155,11 +160,30 @@ def _compare(
         better=better,
         worse=worse,
         # The interval of an equal model then lies within the margin with probability `level`.
-        provable=low >= -settings.margin or high - low <= settings.margin,
+        provable=low >= -margin or high - low <= margin,
     )
 
 
-def sample(accuracy: Interval, documents: int, disagreement: float, settings: Gate) -> Sample:
+def worse_by(margin: float, gained: int, lost: int, documents: int) -> float:
+    """p-value of "the accuracy is lower by at most `margin`", a McNemar test with a margin.
+
+    Of the documents that exactly one model gets right, a share of 1/2 + margin / (2 d) is lost if
+    the accuracy is lower by the margin; d is their share of all (Lu and Bean 1995, "On the sample
+    size for one-sided equivalence of sensitivities based upon McNemar's test").
+
+    >>> round(worse_by(0.0, 0, 5, 70), 4), round(worse_by(0.02, 0, 5, 70), 4)
+    (0.0312, 0.1074)
+    """
+    from scipy.stats import binom
+
+    differing = gained + lost
+    share = min(1.0, 0.5 + margin * documents / (2 * max(differing, 1)))
+    return float(binom.sf(lost - 1, differing, share))
+
+
+def sample(
+    accuracy: Interval, documents: int, folds: int, disagreement: float, settings: Gate
+) -> Sample:
     """Computes how many test documents would prove a lead of `gate.margin` in accuracy.
 
     Connor 1987, "Sample size for testing differences in proportions for the paired-sample design",
@@ -167,11 +191,12 @@ def sample(accuracy: Interval, documents: int, disagreement: float, settings: Ga
 
     Args:
         accuracy: of the candidate on `documents` test documents.
+        folds: of the cross-validation; 0 without one.
         disagreement: share of documents that exactly one of the two models gets right.
         settings: level and margin.
 
-    >>> sample(Interval(0.9, 0.8, 0.96), 50, 0.06, Gate()).needed
-    924
+    >>> sample(Interval(0.9, 0.8, 0.96), 50, 0, 0.06, Gate()).needed
+    925
     """
     from scipy.stats import norm
 
@@ -179,7 +204,7 @@ def sample(accuracy: Interval, documents: int, disagreement: float, settings: Ga
     share = max(disagreement, lead)
     z_level, z_power = norm.ppf([settings.level, _POWER])
     root = z_level * share**0.5 + z_power * (share - lead**2) ** 0.5
-    return Sample(documents, accuracy, lead, round((root / lead) ** 2))
+    return Sample(documents, folds, accuracy, lead, round((root / lead) ** 2))
 
 
 def _marks(rows: pl.DataFrame, target: Target) -> tuple[Array, Array, Array]:
@@ -233,10 +258,9 @@ def informative(rows: pl.DataFrame, settings: Gate) -> float:
 
     least = score(candidate) - _ROUNDING
     generator = np.random.default_rng(settings.seed)
-    reached = sum(
-        score(generator.permutation(candidate)) >= least for _ in range(settings.resamples)
-    )
-    return float(1 + reached) / (1 + settings.resamples)
+    count = min(settings.resamples, _PERMUTATIONS)
+    reached = sum(score(generator.permutation(candidate)) >= least for _ in range(count))
+    return float(1 + reached) / (1 + count)
 
 
 def swapped(rows: pl.DataFrame, target: Target, settings: Gate) -> tuple[float, float]:
@@ -251,15 +275,19 @@ def swapped(rows: pl.DataFrame, target: Target, settings: Gate) -> tuple[float, 
         settings: resamples and seed.
     """
     import numpy as np
+    from scipy import sparse
 
     kinds = rows.group_by("actual", "candidate", "champion").len().sort(pl.all())
     actual, candidate, champion = _marks(kinds, target)
     counts = kinds["len"].to_numpy()  # (K,) documents of each kind
     totals = counts @ actual
+    # Sparse: each row has a class, of which there may be a thousand.
+    ours, theirs = (sparse.csr_array(actual * answers) for answers in (candidate, champion))
+    candidate, champion = (sparse.csr_array(answers) for answers in (candidate, champion))
 
     def score(first: Array, second: Array) -> Array:
         """Macro F1 of the candidate's answers to `first` and the champion's to `second`."""
-        hits = first @ (actual * candidate) + second @ (actual * champion)
+        hits = first @ ours + second @ theirs
         return _f1(hits, totals, first @ candidate + second @ champion)
 
     def difference(swaps: Array) -> Array:
@@ -270,7 +298,7 @@ def swapped(rows: pl.DataFrame, target: Target, settings: Gate) -> tuple[float, 
     drawn = np.concatenate(
         [
             difference(generator.binomial(counts, 0.5, (min(_CHUNK, left), len(counts))))
-            for left in range(settings.resamples, 0, -_CHUNK)
+            for left in range(min(settings.resamples, _PERMUTATIONS), 0, -_CHUNK)
         ]
     )
     better = int((drawn >= observed - _ROUNDING).sum())

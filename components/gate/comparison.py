@@ -142,6 +142,7 @@ def macro_f1_difference(rows: pl.DataFrame, target: Target, settings: Gate) -> I
         settings: level, resamples and seed.
     """
     import numpy as np
+    from scipy import sparse
 
     kinds = rows.group_by("actual", "candidate", "champion").len().sort(pl.all())
     actual, *answers = (  # (K, C), K kinds of documents
@@ -149,11 +150,14 @@ def macro_f1_difference(rows: pl.DataFrame, target: Target, settings: Gate) -> I
     )
     occurs = actual.any(axis=0)
     actual, answers = actual[:, occurs], [said[:, occurs] for said in answers]
+    # Sparse: each row has a class, of which there may be a thousand.
+    hits = [sparse.csr_array(actual * said) for said in answers]
+    marks = [sparse.csr_array(actual + said) for said in answers]
 
     def difference(counts: Array) -> Array:
         scores = [
-            2 * (counts @ (actual * said)) / np.maximum(counts @ (actual + said), 1)
-            for said in answers
+            2 * (counts @ hit) / np.maximum(counts @ mark, 1)
+            for hit, mark in zip(hits, marks, strict=True)
         ]
         return (scores[0] - scores[1]).mean(axis=-1)  # type: ignore[no-any-return]
 

@@ -55,14 +55,17 @@ def evidence(sample: Mapping[str, Any]) -> str:
         sample: baselines.Sample as a dictionary.
 
     >>> interval = {"value": 1.0, "low": 0.851, "high": 1.0}
-    >>> evidence({"documents": 22, "accuracy": interval, "lead": 0.02, "needed": 924})
+    >>> evidence({"documents": 22, "folds": 0, "accuracy": interval, "lead": 0.02, "needed": 924})
     '22 test documents: accuracy between 0.85 and 1.00. About 924 would prove a lead of 0.02.'
     """
     low, high = sample["accuracy"]["low"], sample["accuracy"]["high"]
-    told = f"{sample['documents']:,} test documents: accuracy between {low:.2f} and {high:.2f}."
+    documents = f"{sample['documents']:,} test documents"
+    if sample["folds"]:
+        documents = f"{sample['documents']:,} documents by {sample['folds']} folds"
+    sentence = f"{documents}: accuracy between {low:.2f} and {high:.2f}."
     if sample["documents"] >= sample["needed"]:
-        return told
-    return f"{told} About {sample['needed']:,} would prove a lead of {sample['lead']:g}."
+        return sentence
+    return f"{sentence} About {sample['needed']:,} would prove a lead of {sample['lead']:g}."
 
 
 def number(value: float) -> str:

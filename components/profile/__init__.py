@@ -24,7 +24,7 @@ from components.profile.classes import Classes, classes, names_beside
 from components.profile.columns import unspaced_share
 from components.profile.examine import ROWS, Examined, Wishes, completed, source_of
 from components.profile.locate import Entry
-from components.profile.summary import Summary
+from components.profile.summary import DocumentCounts
 from components.sources import RawDocument, open_source
 from components.sources.rows import document
 
@@ -53,7 +53,7 @@ class Profile:
 
     sources: Sequence[Examined]
     left_out: Mapping[str, str]
-    summary: Summary
+    summary: DocumentCounts
     complete: bool
     faults: Mapping[str, int]
     classes: Classes
@@ -78,15 +78,17 @@ def count(examined: Iterable[Examined], wishes: Wishes, params: Params, paths: P
         raise UsageError(
             f"{source.entry['name']}: expected {source.problem}. Name the right column by {flag}."
         )
-    summary, faults, complete = Summary(), Counter[str](), True
+    summary, faults, complete = DocumentCounts(), Counter[str](), True
     sources = [replace(source, entry=completed(source)) for source in usable]
     for source in sources:
         complete &= _count(source.entry, params, paths, summary, faults)
-    if not summary.documents:
-        reason = faults.most_common(1)[0][0] if faults else "no row"
+    if faults.total() >= summary.documents:
+        rows = faults.total() + summary.documents
+        reason = f": {faults.most_common(1)[0][0]}" if faults else ""
         raise DataError(
-            f"Expected documents in {sources[0].entry['name']}, got none: {reason}. Name other "
-            "columns by --text and --label, or repair the data."
+            f"Expected readable rows in {sources[0].entry['name']}, got {faults.total()} of {rows} "
+            f"rows that cannot be read{reason}. Name other columns by --text and --label, or "
+            "repair the data."
         )
     found = _classes(summary, sources, wishes, paths)
     if len(found.counts) < _LEAST_CLASSES:
@@ -110,7 +112,7 @@ def count(examined: Iterable[Examined], wishes: Wishes, params: Params, paths: P
 
 
 def _classes(
-    summary: Summary, sources: Sequence[Examined], wishes: Wishes, paths: Paths
+    summary: DocumentCounts, sources: Sequence[Examined], wishes: Wishes, paths: Paths
 ) -> Classes:
     names = dict(wishes.names)
     for source in sources:
@@ -130,7 +132,7 @@ def _classes(
 
 
 def _count(
-    entry: Entry, params: Params, paths: Paths, summary: Summary, faults: Counter[str]
+    entry: Entry, params: Params, paths: Paths, summary: DocumentCounts, faults: Counter[str]
 ) -> bool:
     """Adds the documents of one source; returns True if all were read."""
     documents, characters = summary.documents, summary.characters

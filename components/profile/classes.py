@@ -14,6 +14,7 @@ _WHOLE = re.compile(r"-?\d+")
 _JOINTS = ("|", ";", ",")
 _JOINED = 0.2  # share of distinct labels that join others
 _MANY = 0.5  # distinct labels per document, from which they look like identifiers
+_SELDOM = 5  # documents a label, below which codes are identifiers and not classes
 _ID_LIKE = re.compile(r"(?=.*\d.*\d)[\w.:/#@-]{6,}")
 _NAME_FILES = ("classes.txt", "labels.txt", "class_names.txt", "label_names.txt", "categories.txt")
 _NAME_BYTES = 100_000  # of such a file
@@ -122,9 +123,8 @@ def _joint(counts: Counter[str]) -> str:
 def _looks_like_ids(counts: Counter[str]) -> bool:
     documents = counts.total()
     codes = sum(bool(_ID_LIKE.fullmatch(label)) for label in counts)
-    return bool(documents) and (
-        len(counts) > _MANY * documents or (codes > len(counts) / 2 and len(counts) > 1)
-    )
+    seldom = documents < _SELDOM * len(counts)
+    return len(counts) > _MANY * documents or (seldom and codes > len(counts) / 2)
 
 
 def names_beside(file: Path, labels: Counter[str]) -> dict[str, str]:

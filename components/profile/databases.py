@@ -13,7 +13,7 @@ from components.core.paths import Paths
 from components.profile.columns import Column
 from components.profile.locate import Entry, slug
 from components.profile.names import Role, fit
-from components.sources.sql import SqlReader
+from components.sources.sql import SqlReader, readable
 
 _BATCH = 1000  # rows fetched at a time
 _CHANGED = ("updated_at", "modified_at", "created_at")  # usual names of a column that only grows
@@ -55,7 +55,7 @@ class Catalog(SqlReader):
             connection.execute(query, execution_options=options) as result,
         ):
             for row in result.mappings():
-                yield dict(row)
+                yield {name: readable(value) for name, value in row.items()}
 
 
 def open_catalog(entry: Entry, params: Params, paths: Paths) -> Catalog:
@@ -69,7 +69,7 @@ def with_tables(entry: Entry, table: str, params: Params, paths: Paths) -> list[
     if entry["kind"] != "sql":
         return [entry]
     tables = [table] if table else open_catalog(entry, params, paths).tables()
-    return [{**entry, "name": slug(name), "table": name} for name in tables]
+    return [{**entry, "name": slug(name.rpartition(".")[2]), "table": name} for name in tables]
 
 
 def watermark(columns: Sequence[Column], key: str | None) -> str | None:

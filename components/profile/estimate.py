@@ -17,7 +17,7 @@ _TRAINED = 0.7  # share of the documents on the training side
 
 
 @dataclass(frozen=True)
-class Estimate:
+class RunEstimate:
     """Estimated cost of a run whose first candidate passes the gate.
 
     Attributes:
@@ -33,7 +33,7 @@ class Estimate:
 
 def estimate(
     documents: int, characters: int, classes: int, candidate: str, words: int, workers: int = 2
-) -> Estimate:
+) -> RunEstimate:
     """Multiplies measured rates by the size of the data.
 
     Args:
@@ -49,7 +49,7 @@ def estimate(
         seconds += read * _TRAINED * _NETWORKS[candidate]
     else:
         seconds += characters * _TRAINED * classes / _LINEAR
-    return Estimate(seconds, characters * _STORED / 1e6, _BUNDLE_MB.get(candidate, 20))
+    return RunEstimate(seconds, characters * _STORED / 1e6, _BUNDLE_MB.get(candidate, 20))
 
 
 def duration(seconds: float) -> str:

@@ -11,12 +11,12 @@ from components.core.paths import Paths
 from components.core.progress import track
 from components.profile import databases
 from components.profile.columns import Column, flat, measure
-from components.profile.locate import Entry
+from components.profile.exports import as_export
+from components.profile.locate import TABLES, Entry
 from components.profile.names import Role, fit
 from components.profile.roles import Roles, choose
 from components.profile.summary import Reservoir
 from components.sources import open_source
-from components.sources.files import FileReader
 from components.sources.reader import printable
 from components.sources.tabular.columns import looks_like_name
 
@@ -79,7 +79,7 @@ class Examined:
         entry: of ingest.sources; `completed` adds the columns.
         columns: statistics of the sample; empty for texts without columns.
         roles: choice of columns.
-        rows: number of rows seen.
+        rows: number of rows seen; 0 for texts without columns, which are counted later.
         sample: flat rows.
         missing: columns that a person named and that are not there.
     """
@@ -130,17 +130,18 @@ def examine(
         SourceError: it cannot be read.
         DataError: it has no rows.
     """
+    if entry["kind"] not in (*TABLES.values(), "sql"):
+        return Examined(entry, (), _FIELDS, 0)
     sample: Reservoir[dict[str, object]] = Reservoir(_SAMPLED)
-    tabular, rows = _rows(entry, params, paths)
-    for row in track(rows, f"reading {entry['name']}", unit="rows"):
+    for row in track(_rows(entry, params, paths), f"reading {entry['name']}", unit="rows"):
         sample.add(flat(row))
     if not sample.seen:
         raise DataError(
             f"Expected rows in {entry.get('path') or entry.get('table')}, got none. See that the "
             "export is complete."
         )
-    if not tabular:
-        return Examined(entry, (), _FIELDS, sample.seen, sample.items)
+    if export := as_export(entry, sample.items, wishes.columns.get(Role.TEXT, ())):
+        return Examined(export, (), _FIELDS, sample.seen)
     columns = measure(sample.items, are_persons)
     present = {column.name for column in columns}
     wished = (name for named in wishes.columns.values() for name in named)
@@ -152,15 +153,10 @@ def examine(
     return _with_key(examined, wishes, params, paths) if entry["kind"] == "sql" else examined
 
 
-def _rows(
-    entry: Entry, params: Params, paths: Paths
-) -> tuple[bool, Iterator[Mapping[str, object]]]:
-    """Returns whether the rows have columns of their own, and the rows."""
+def _rows(entry: Entry, params: Params, paths: Paths) -> Iterator[Mapping[str, object]]:
     if entry["kind"] == "sql":
-        catalog = databases.open_catalog(entry, params, paths)
-        return True, catalog.rows(entry["table"], ROWS)
-    reader = open_source(source_of(entry, params), paths)
-    return isinstance(reader, FileReader), reader.records(ROWS)
+        return databases.open_catalog(entry, params, paths).rows(entry["table"], ROWS)
+    return open_source(source_of(entry, params), paths).records(ROWS)
 
 
 def _with_key(examined: Examined, wishes: Wishes, params: Params, paths: Paths) -> Examined:

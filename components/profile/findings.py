@@ -10,7 +10,7 @@ from components.core.params import Params, documentation
 from components.profile import Profile
 from components.profile.estimate import estimate
 from components.profile.oddities import oddities
-from components.profile.privacy import Privacy
+from components.profile.privacy import ExampleScrubber
 from components.profile.proposal import at
 from components.profile.roles import reason
 
@@ -28,7 +28,7 @@ def describe(
     changes: Mapping[str, Any],
     current: Mapping[str, Any],
     params: Params,
-    privacy: Privacy,
+    privacy: ExampleScrubber,
     raw: bool = False,
 ) -> dict[str, Any]:
     """Describes what was found and what is proposed.
@@ -97,7 +97,7 @@ def _source(source: Any) -> dict[str, Any]:
 
 
 def _examples(
-    profile: Profile, privacy: Privacy, shown: Callable[[str], str], raw: bool
+    profile: Profile, privacy: ExampleScrubber, shown: Callable[[str], str], raw: bool
 ) -> list[dict[str, str]]:
     """Takes one example of each of the first classes; cut after scrubbing."""
     first: dict[str, str] = {}

@@ -20,6 +20,7 @@ from components.sources.budget import Budget, NotAllowed
 from components.sources.packed import DAMAGED, TARS, Zip, ending
 from components.sources.reader import printable
 from components.sources.stores import PACKAGES, open_store
+from components.sources.tabular.file_types import FileType, file_type, other_type
 
 Entry = dict[str, Any]  # of ingest.sources, not complete yet
 
@@ -27,9 +28,10 @@ TABLES = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".json": "json", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow",
     ".feather": "arrow", ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel", ".xlsb": "excel",
-    ".ods": "excel", ".mbox": "mbox",
+    ".ods": "excel",
 }  # fmt: skip
 _PACKED = (".gz", ".zst", ".bz2", ".xz")
+_OTHERS = {".mbox": "mbox"}  # kinds of single files without columns
 _TEXTS = frozenset(
     {"", ".txt", ".text", ".md", ".html", ".htm", ".eml", ".pdf", ".docx", ".odt", ".rtf"}
 )
@@ -37,18 +39,10 @@ _LISTED = 200_000  # files of a folder that are looked at
 _HEAD = 64 * 1024  # bytes of a file that tell its kind
 _SOURCES = 20  # of one project; more files are one data set in parts
 _DOCUMENTS = ("readme", "license", "licence", "notes", "changelog")
-# Beginning of a file -> kind, or None and the name of a format that is no data of rows.
-_MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"\xd0\xcf\x11\xe0", "excel"),
-)  # fmt: skip
-_STRANGE = (
-    (b"%PDF", "a PDF"), (b"\x89PNG", "an image"), (b"\xff\xd8\xff", "an image"),
-    (b"GIF8", "an image"), (b"\x7fELF", "a program"), (b"Rar!", "a RAR archive"),
-    (b"7z\xbc\xaf", "a 7-Zip archive"), (b"\x80\x04", "a Python pickle"),
-)  # fmt: skip
-_SQLITE = b"SQLite format 3\0"
+_FASTTEXT = b"__label__"
+_ZIP = "a zip archive"
 _VARIABLE = re.compile(r"(?:env:|\$)?([A-Z][A-Z0-9_]*)")
-_NUL_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")  # byte order marks of UTF-16
+_BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16
 
 
 def locate(address: str, paths: Paths, kind: str = "") -> list[Entry]:
@@ -118,15 +112,18 @@ def _file(path: Path, shown: str, kind: str) -> list[Entry]:
         return [{"name": path.name, "kind": "folder", "path": shown}]
     with path.open("rb") as file:
         head = file.read(_HEAD)
-        if head.startswith(b"PK\3\4") and _kind_of(path.name) != "excel":
+        packed = file_type(head)
+        if head.startswith(b"PK\3\4") and (packed is None or packed.description == _ZIP):
             return _zip(file, path.name, shown)
     if not head:
         raise SourceError(f"Expected data in {shown}, got an empty file. Save it again.")
     if head.startswith(b"\x1f\x8b"):
         with gzip.open(path) as content:
             head = content.read(_HEAD)
-    return [{"name": path.name, "kind": _kind_of(path.name) or _kind_by_content(head, shown),
-             "path": shown}]  # fmt: skip
+    found = _kind_of(path.name) or _OTHERS.get(path.suffix.lower())
+    if found is None or other_type(head, found):
+        found = _kind_by_content(head, shown)
+    return [{"name": path.name, "kind": found, "path": shown}]
 
 
 def _kind_of(name: str) -> str | None:
@@ -146,30 +143,27 @@ def _suffix(name: str) -> str:
 
 
 def _kind_by_content(head: bytes, shown: str) -> str:
-    """Returns the kind of a file whose suffix says nothing, by its first bytes."""
+    """Returns the kind of a file by its first bytes."""
     if head.startswith(b"From ") and b"\nSubject:" in head:
         return "mbox"
-    for magic, kind in _MAGIC:
-        if head.startswith(magic):
-            return kind
-    strange = next((what for magic, what in _STRANGE if head.startswith(magic)), None)
-    if head.startswith(_SQLITE):
-        raise UsageError(
-            f"Expected a database's URL in an environment variable, got the SQLite file {shown}. "
-            f"Run `export DATA_URL=sqlite:///{shown}`, then `newsloop init DATA_URL`."
-        )
-    if strange is None and b"\0" in head and not head.startswith(_NUL_ENCODINGS):
-        strange = "a binary file"
-    if strange:
+    if head.lstrip().startswith(_FASTTEXT):
+        return "lines"
+    found = file_type(head)
+    if found is None and b"\0" in head and not head.startswith(_BYTE_ORDER_MARKS):
+        found = FileType("a binary file", None)
+    if found is None:
+        return "csv"
+    if found.kind is None:
         raise SourceError(
-            f"Expected rows or texts in {shown}, got {strange}. Export the data as CSV, JSON "
-            "Lines, Parquet or Excel, or put texts into one folder a class."
+            f"Expected rows or texts in {shown}, got {found.description}. Export the data as CSV, "
+            "JSON Lines, Parquet or Excel, or put texts into one folder a class."
         )
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start.startswith(b"{"):
-        first, _, rest = start.partition(b"\n")
-        return "jsonl" if first.rstrip().endswith(b"}") and rest[:1] in (b"{", b"") else "json"
-    return "json" if start.startswith(b"[") and start[1:].lstrip()[:1] in b"{[" else "csv"
+    if found.kind == "sql":
+        raise UsageError(
+            f"Expected a database's URL in an environment variable, got {found.description} at "
+            f"{shown}. Run `export DATA_URL=sqlite:///{shown}`, then `newsloop init DATA_URL`."
+        )
+    return found.kind
 
 
 def _zip(file: IO[bytes], name: str, shown: str) -> list[Entry]:
@@ -192,7 +186,24 @@ def _zip(file: IO[bytes], name: str, shown: str) -> list[Entry]:
 
 def _folder(path: Path, shown: str, kind: str) -> list[Entry]:
     names = list(islice(_walk(path), _LISTED))
+    texts = [name for name in names if _suffix(name) in ("", ".txt") and not _is_document(name)]
+    if not kind and texts and not any("/" in name or _kind_of(name) for name in names):
+        return _flat(path, texts, shown)
     return _tree(names, shown, path.name, kind)
+
+
+def _flat(folder: Path, names: list[str], shown: str) -> list[Entry]:
+    """Returns the sources of a folder that holds text files only: tables, or lines and labels."""
+    labels = [name for name in names if "label" in name.lower()]
+    if len(labels) == 1 and len(names) == 2:  # noqa: PLR2004 - a file of lines and one of labels
+        lines = next(name for name in names if name not in labels)
+        labelled = {"path": f"{shown}/{lines}", "labels_path": f"{shown}/{labels[0]}"}
+        return [{"name": lines, "kind": "lines", **labelled}]
+    return [
+        entry | _side(name)
+        for name in names
+        for entry in _file(folder / name, f"{shown}/{name}", "")
+    ]
 
 
 def _remote(address: str, paths: Paths, kind: str) -> list[Entry]:
@@ -213,8 +224,6 @@ def _remote(address: str, paths: Paths, kind: str) -> list[Entry]:
 def _tree(names: list[str], shown: str, name: str, kind: str) -> list[Entry]:
     """Returns the sources of a folder with these files."""
     tables = [file for file in names if _kind_of(file)]
-    if not any("/" in file for file in names):
-        tables = tables or [file for file in names if _suffix(file) in ("", ".txt")]
     if kind or not tables or _are_texts(names):
         if not kind and not any(_suffix(file) in _TEXTS for file in names):
             ends = Counter(_suffix(file) or "no suffix" for file in names)
@@ -261,10 +270,15 @@ def _groups(tables: list[str]) -> list[list[str]]:
     groups: dict[tuple[str, ...], list[str]] = {}
     for name in tables:
         path = PurePosixPath(name)
-        if path.stem.lower().startswith(_DOCUMENTS):
+        if _is_document(name):
             continue
         groups.setdefault((str(path.parent), _suffix(name), _side_of(name) or ""), []).append(name)
     return list(groups.values())
+
+
+def _is_document(name: str) -> bool:
+    """Tests if a file describes the data."""
+    return PurePosixPath(name).stem.lower().startswith(_DOCUMENTS)
 
 
 def _pattern(group: list[str], tables: list[str]) -> str | None:

@@ -20,7 +20,7 @@ _TIMES = 0.95  # share of dates and times in a column
 _MINOR_LANGUAGE = 0.02  # share of the texts
 
 
-class Kind(StrEnum):
+class OddityKind(StrEnum):
     """What is odd."""
 
     FEW_DOCUMENTS = "few documents of a class"
@@ -54,7 +54,7 @@ class Oddity(NamedTuple):
         text: sentence for a person, with what newsloop does about it.
     """
 
-    kind: Kind
+    kind: OddityKind
     text: str
 
 
@@ -73,13 +73,13 @@ def _of_labels(profile: Profile, shown: Callable[[str], str]) -> Iterator[Oddity
     few = {name: number for name, number in found.counts.items() if number < _FEW}
     if few:
         yield Oddity(
-            Kind.FEW_DOCUMENTS,
+            OddityKind.FEW_DOCUMENTS,
             f"{len(few)} of {len(found.counts)} classes have fewer than {_FEW} documents "
             f"({_listed(few, shown)}): little can be proven about them. Label more of them.",
         )
     if found.rare:
         yield Oddity(
-            Kind.RARE,
+            OddityKind.RARE,
             f"{len(found.rare)} classes have fewer than 3 documents ({_listed(found.rare, shown)}) "
             "and are left out: their documents go to quarantine.",
         )
@@ -89,7 +89,7 @@ def _of_labels(profile: Profile, shown: Callable[[str], str]) -> Iterator[Oddity
         share = found.counts[largest] / total
         if share >= _DOMINANT:
             yield Oddity(
-                Kind.DOMINANT,
+                OddityKind.DOMINANT,
                 f"{share:.0%} of the documents are in class {shown(largest)}: judge the model by "
                 "macro F1 and by the rare classes, not by accuracy.",
             )
@@ -99,36 +99,36 @@ def _of_labels(profile: Profile, shown: Callable[[str], str]) -> Iterator[Oddity
             for name, others in list(found.variants.items())[:_LISTED]
         ]
         yield Oddity(
-            Kind.SPELLINGS,
+            OddityKind.SPELLINGS,
             f"Labels differ by case or white space only: {'; '.join(pairs)} (`label_names`).",
         )
     if found.invalid:
         yield Oddity(
-            Kind.INVALID,
+            OddityKind.INVALID,
             f"{found.invalid} documents have a label that is no class name (more than 200 "
             "characters, or control characters): they go to quarantine.",
         )
     if found.numbers:
         yield Oddity(
-            Kind.NUMBERS,
+            OddityKind.NUMBERS,
             "The labels are numbers without names. Reports and answers show names if you give "
             'them: --labels "0=first name,1=second name".',
         )
     if found.id_like:
         yield Oddity(
-            Kind.IDENTIFIERS,
+            OddityKind.IDENTIFIERS,
             f"The {len(summary.labels)} labels look like identifiers, not like classes. Name "
             "another column by --label if this is none.",
         )
     if found.joined:
         yield Oddity(
-            Kind.JOINED,
+            OddityKind.JOINED,
             f"Labels seem to join several classes by {found.joined!r}. A document has one class: "
             "each combination becomes a class of its own.",
         )
     if summary.unlabelled:
         yield Oddity(
-            Kind.UNLABELLED,
+            OddityKind.UNLABELLED,
             f"{summary.unlabelled} of {summary.documents} documents have no label: nothing is "
             "learned from them.",
         )
@@ -139,30 +139,30 @@ def _of_texts(profile: Profile) -> Iterator[Oddity]:
     median = summary.length(0.5)
     if median < _SHORT:
         yield Oddity(
-            Kind.SHORT,
+            OddityKind.SHORT,
             f"Half of the texts have {median} characters or fewer: they carry little to learn "
             "from. Join further columns by --text if there are any.",
         )
     if summary.empty:
         yield Oddity(
-            Kind.EMPTY,
+            OddityKind.EMPTY,
             f"{summary.empty} of {summary.documents} texts are empty: they go to quarantine.",
         )
     if summary.repeated > _SOME * summary.documents:
         yield Oddity(
-            Kind.REPEATED,
+            OddityKind.REPEATED,
             f"{summary.repeated} of {summary.documents} texts repeat an earlier one: each is used "
             "once.",
         )
     if summary.contradicting:
         yield Oddity(
-            Kind.CONTRADICTING,
+            OddityKind.CONTRADICTING,
             f"{summary.contradicting} repeated texts have another label than the first one: look "
             "at how they were labelled.",
         )
     if profile.damaged:
         yield Oddity(
-            Kind.DAMAGED,
+            OddityKind.DAMAGED,
             f"{profile.damaged} of {len(summary.texts.items)} texts look as if they were decoded "
             "with a wrong encoding: they go to quarantine. Save the data as UTF-8, or set "
             "validate.damaged: mend.",
@@ -171,7 +171,7 @@ def _of_texts(profile: Profile) -> Iterator[Oddity]:
     if len(minor) > 1:
         listed = ", ".join(f"{code} {share:.0%}" for code, share in list(minor.items())[:_LISTED])
         yield Oddity(
-            Kind.LANGUAGES,
+            OddityKind.LANGUAGES,
             f"The texts are in several languages ({listed}): one model learns all of them.",
         )
 
@@ -183,14 +183,14 @@ def _of_sources(profile: Profile) -> Iterator[Oddity]:
             for column in source.columns:
                 if column.times >= _TIMES and not column.readable_times:
                     yield Oddity(
-                        Kind.TIME,
+                        OddityKind.TIME,
                         f"{source.entry['name']}: the dates in the column {column.name} are not "
                         "read, since their form is ambiguous or rare. To read them, write time and "
                         "time_format into the source's entry.",
                     )
         for role, columns in source.roles.doubts.items():
             yield Oddity(
-                Kind.DOUBT,
+                OddityKind.DOUBT,
                 f"{source.entry['name']}: the columns {', '.join(columns)} may each be the {role}; "
                 f"{columns[0]} was taken. --{role} names another one.",
             )
@@ -198,18 +198,20 @@ def _of_sources(profile: Profile) -> Iterator[Oddity]:
         rows = sum(profile.faults.values())
         reasons = sorted(profile.faults.items(), key=lambda item: -item[1])[:_LISTED]
         listed = "; ".join(f"{reason} ({number})" for reason, number in reasons)
-        yield Oddity(Kind.UNREADABLE, f"{rows} rows cannot be read and go to quarantine: {listed}.")
+        yield Oddity(
+            OddityKind.UNREADABLE, f"{rows} rows cannot be read and go to quarantine: {listed}."
+        )
     if unknown := summary.parts.get(OTHER_PART):
         yield Oddity(
-            Kind.PARTS,
+            OddityKind.PARTS,
             f"{unknown} rows name neither train nor test nor validation in the column of the "
             "official split: they go to quarantine.",
         )
     for name, reason in profile.left_out.items():
-        yield Oddity(Kind.LEFT_OUT, f"{name} is left out: {reason}.")
+        yield Oddity(OddityKind.LEFT_OUT, f"{name} is left out: {reason}.")
     if not profile.complete:
         yield Oddity(
-            Kind.PARTIAL,
+            OddityKind.PARTIAL,
             f"The counts come from the first {summary.documents:,} documents. A class that begins "
             "later is missing in ingest.labels: the run names it.",
         )

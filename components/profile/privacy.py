@@ -19,7 +19,7 @@ _LEAST = 3  # documents of a class whose name is shown
 _LIKE_NAMES = frozenset({"STREET_ADDRESS", "PRIVATE_URL", "USER_HANDLE", "DRIVER_LICENSE"})
 
 
-class Privacy:
+class ExampleScrubber:
     """Scrubs what is shown, by the project's scrubber.
 
     In a language without a tagger the scrubber of a run does not search names. Here all that

@@ -88,8 +88,9 @@ def _limits(profile: Profile, params: Params) -> dict[str, Any]:
         limits["validate.min_class_documents"] = max(1, smallest)
     if summary.length(0.01) < validate.min_characters:
         limits["validate.min_characters"] = 1
-    rows = summary.documents + sum(profile.faults.values())
-    bad = 1 - (learned - summary.empty) / rows if rows else 0.0
+    # Documents without a label are no bad rows.
+    rows = summary.documents - summary.unlabelled + sum(profile.faults.values())
+    bad = 1 - learned / max(1, rows)
     if bad * _ROOM > validate.max_bad_share:
         limits["validate.max_bad_share"] = _rounded(bad)
     repeated = summary.repeated / max(1, summary.documents)

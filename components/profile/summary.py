@@ -43,7 +43,7 @@ class Reservoir(Generic[T]):
             self.items[place] = item
 
 
-class Summary:
+class DocumentCounts:
     """Counts over the documents of one or several sources.
 
     Attributes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from components.core.errors import ParamsError
 from components.core.params import Source
 from components.core.paths import Paths
+from components.sources.annotations import AnnotationsReader
 from components.sources.documents.folder import FolderReader
 from components.sources.documents.mbox import MboxReader
 from components.sources.documents.package import PackageReader
@@ -27,6 +28,7 @@ from components.sources.tabular.parquet import ParquetReader
 __all__ = ["READERS", "Pin", "RawDocument", "SourceReader", "open_source"]
 
 READERS: dict[str, type[SourceReader]] = {
+    "annotations": AnnotationsReader,
     "arrow": ArrowReader,
     "csv": CsvReader,
     "excel": ExcelReader,

@@ -6,6 +6,7 @@
 | Label Studio, JSON | data.TEXT | annotations[].result[].value.choices | was_cancelled |
 | Label Studio, JSON_MIN | TEXT | the key of the question | - |
 | Argilla | fields.TEXT | responses, or else suggestions, of the question | discarded |
+| Argilla, flat | TEXT | LABEL.responses, or else LABEL.suggestion | - |
 | Argilla 1 | text or inputs.TEXT | annotation | status Discarded |
 | Prodigy | text | accept: a list of one; label | answer reject or ignore |
 
@@ -19,9 +20,11 @@ from typing import Any, NamedTuple
 
 from components.core.params import Source
 from components.core.params.sources import label_text
+from components.core.tables import text_hash
 from components.sources.rows import RowError, read_name
 
 _MIN_KEYS = frozenset({"annotation_id", "annotator", "lead_time"})  # of Label Studio's JSON_MIN
+_RESPONSES = ".responses"  # ends the key of a question in a flat record of Argilla
 _MIN_OTHERS = _MIN_KEYS | {"id", "created_at", "updated_at", "agreement"}
 
 
@@ -29,12 +32,12 @@ class Annotation(NamedTuple):
     """A record.
 
     Attributes:
-        id: equal for records of one text; None without.
+        key: id, and a hash of the text, equal for records of one text; None without an id.
         text: raw.
         labels: one of each annotator who gave one.
     """
 
-    id: str | None
+    key: tuple[str, str] | None
     text: str
     labels: tuple[str, ...]
 
@@ -73,32 +76,42 @@ def annotation(row: Mapping[str, Any] | str, source: Source) -> Annotation:
     except RowError:
         name = None  # of another type, such as the number pairs of some exports
     found = () if source.fixed_label is not None else tuple(labels)
-    return Annotation(name, text, found)
+    key = None if name is None else (name, text_hash(text))
+    return Annotation(key, text, found)
 
 
 def _form(row: Mapping[str, Any], source: Source) -> tuple[Mapping[str, Any], Iterable[str]]:
     """Returns the fields among which the text is, and the labels."""
-    if isinstance(fields := row.get("fields"), dict):
-        return fields, _argilla(row, source)
-    if isinstance(data := row.get("data"), dict):
-        return data, _label_studio(row, source)
-    if "answer" in row or "_input_hash" in row:
-        return row, _prodigy(row, source)
-    if "annotation" in row:
-        inputs = row.get("inputs")
-        skipped = row.get("status") == "Discarded"
-        labels = () if skipped else _labels(row["annotation"])
-        return inputs if isinstance(inputs, dict) else row, labels
-    if not _MIN_KEYS.isdisjoint(row):
+    fields: Mapping[str, Any] = row
+    labels: Iterable[str] = ()
+    if isinstance(row.get("fields"), dict):
+        fields, labels = row["fields"], _argilla(row, source)
+    elif isinstance(row.get("data"), dict):
+        fields, labels = row["data"], _label_studio(row, source)
+    elif "answer" in row or "_input_hash" in row:
+        labels = _prodigy(row, source)
+    elif "annotation" in row:
+        fields = row["inputs"] if isinstance(row.get("inputs"), dict) else row
+        labels = _labels(row["annotation"]) if row.get("status") != "Discarded" else labels
+    elif not _MIN_KEYS.isdisjoint(row):
         others = [key for key in row if key not in (*_MIN_OTHERS, *source.text_columns)]
-        return row, _labels(row.get(_question(others, source)))
-    if questions := [key.removesuffix(".responses") for key in row if key.endswith(".responses")]:
-        question = _question(questions, source)
-        responses = row[f"{question}.responses"] or row.get(f"{question}.suggestion")
-        return row, _votes(responses if isinstance(responses, list) else [responses])
-    if isinstance(annotations := row.get("annotations"), list):
-        return row, _votes(entry.get("label") for entry in _objects(annotations))
-    return row, _labels(row.get(source.label, row.get("labels")))
+        labels = _labels(row.get(_question(others, source)))
+    elif any(key.endswith(_RESPONSES) for key in row):
+        labels = _flat_argilla(row, source)
+    elif isinstance(row.get("annotations"), list):
+        labels = _votes(entry.get("label") for entry in _objects(row["annotations"]))
+    else:
+        labels = _labels(row.get(source.label, row.get("labels")))
+    return fields, labels
+
+
+def _flat_argilla(row: Mapping[str, Any], source: Source) -> Iterator[str]:
+    questions = [key.removesuffix(_RESPONSES) for key in row if key.endswith(_RESPONSES)]
+    question = _question(questions, source)
+    responses = row.get(f"{question}{_RESPONSES}")
+    if not responses:
+        responses = [row.get(f"{question}.suggestion")]
+    yield from _votes(responses if isinstance(responses, list) else [responses])
 
 
 def _argilla(row: Mapping[str, Any], source: Source) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 The file is JSON Lines or a JSON list. Each record shows by its keys which tool wrote it; see
 annotation_records.py. Several annotators of one text vote, also in records of their own with one
-id. A tie is a bad row. Skipped, cancelled and rejected records have no label.
+id and text. A tie is a bad row. Skipped, cancelled and rejected records have no label.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from typing import IO
 
 from components.core.params.sources import OPTIONAL
 from components.sources.annotation_records import Annotation, BadRecord, annotation
-from components.sources.files import Table
+from components.sources.files import FileReader, Table
 from components.sources.reader import RawDocument, printable
 from components.sources.rows import Columns, faulty, named_label, text_fault
-from components.sources.streams import rewound
 from components.sources.tabular.json_file import JsonReader
 from components.sources.tabular.jsonl import JsonlReader
 
@@ -25,34 +24,35 @@ _HEAD = 4096  # bytes in which the first character stands
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
-class AnnotationsReader(JsonlReader):
+class AnnotationsReader(FileReader):
     """A record is a document; records with one id are one document."""
 
     suffixes = (".json", ".jsonl", ".ndjson")
 
     def _table(self, file: IO[bytes], wanted: Columns | None) -> Table:
-        head = file.read(_HEAD)
-        is_list = head.lstrip(_BLANK)[:1] == b"["
-        rest = rewound(head, file)
-        if is_list:
-            return JsonReader(self.source, self.paths)._table(rest, None)
-        return super()._table(rest, None)
+        head: bytes = file.peek(_HEAD)  # type: ignore[attr-defined]
+        kind = JsonReader if head.lstrip(_BLANK)[:1] == b"[" else JsonlReader
+        reader = kind(self.source, self.paths)
+        reader._budget = self._budget
+        return reader._table(file, wanted)
 
     def _fitting(self) -> Columns:
         """Counts the votes; the optional columns of tables have no meaning here."""
-        self._votes: dict[str, Counter[str]] = {}
-        self._read = set[str]()
+        self._votes: dict[tuple[str, str], Counter[str]] = {}
+        self._read = set[tuple[str, str]]()
+        self._ids = set[str]()
         for _, table in self._tables(None):
             for _, row in table.rows:
                 try:
                     record = annotation(row, self.source)
                 except BadRecord:
                     continue
-                if record.id is not None:
-                    self._votes.setdefault(record.id, Counter()).update(record.labels)
+                if record.key is not None:
+                    self._votes.setdefault(record.key, Counter()).update(record.labels)
         return Columns.of(self.source, OPTIONAL)
 
     def _mapped(self, table: Table, columns: Columns, prefix: str) -> Iterator[RawDocument]:
+        del columns
         fields: tuple[str, ...] = ()
         has_text = False
         for number, row in table.rows:
@@ -69,11 +69,15 @@ class AnnotationsReader(JsonlReader):
                 yield faulty(f"{prefix}{number}", str(error), self.source)
                 continue
             has_text = True
-            if record.id is not None:
-                if record.id in self._read:
-                    continue
-                self._read.add(record.id)
-            yield self._document(record, record.id or f"{prefix}{number}")
+            if record.key in self._read:
+                continue
+            name = f"{prefix}{number}"
+            if record.key is not None:
+                self._read.add(record.key)
+                if record.key[0] not in self._ids:  # else another text has this id
+                    name = record.key[0]
+                self._ids.add(name)
+            yield self._document(record, name)
         if fields and not has_text:
             raise self._error(
                 f"a field {self.source.text_columns[0]!r} in {self._shown}",
@@ -82,7 +86,7 @@ class AnnotationsReader(JsonlReader):
             )
 
     def _document(self, record: Annotation, name: str) -> RawDocument:
-        votes = Counter(record.labels) if record.id is None else self._votes[record.id]
+        votes = Counter(record.labels) if record.key is None else self._votes[record.key]
         ranked = votes.most_common(2)
         fault = text_fault(record.text)
         if len(record.text) > self._longest:

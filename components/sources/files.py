@@ -70,7 +70,7 @@ class StoredReader(SourceReader):
     def _unreadable(self, error: object, where: str = "") -> SourceError:
         return self._error(
             f"a readable {self.source.kind} file at {self._shown}{where}",
-            f"{error}" or type(error).__name__,
+            " ".join(f"{error}".split()) or type(error).__name__,
             "Mend the file and run `newsloop run`.",
         )
 
@@ -169,6 +169,7 @@ class Table(NamedTuple):
         columns: names of the columns; None where each row has keys of its own.
         repeated: name that the header holds several times -> the names of its columns in `rows`.
         unnamed: True for a file without a header.
+        sure: False if the names of the columns may be values, which no message shows.
         lists: columns of `columns` whose values are lists.
         class_names: column -> names of its classes by their number, as the file states them.
     """
@@ -177,6 +178,7 @@ class Table(NamedTuple):
     columns: Sequence[str] | None = None
     repeated: Mapping[str, Sequence[str]] = {}
     unnamed: bool = False
+    sure: bool = True
     lists: Sequence[str] = ()
     class_names: Mapping[str, Sequence[str]] = {}
 
@@ -274,7 +276,7 @@ class FileReader(PinnedFile):
         missing = dict(columns.needed)
         if table.columns is not None:
             for name, key in missing.items():
-                if not table.has(name):
+                if not table.has(name) or name in table.repeated:
                     raise self._without_column(key, name, table)
             missing = {}
         if names := table.class_names.get(columns.label or ""):
@@ -445,5 +447,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _with_packed(suffixes: tuple[str, ...]) -> tuple[str, ...]:
-    names = [end + packed for end in suffixes for packed in ("", *PACKED)]
-    return tuple(dict.fromkeys([*names, *(name.upper() for name in names)]))
+    """Ends of the names of wanted files, plain and packed, in small and capital letters."""
+    plain = [end for suffix in suffixes for end in (suffix, suffix.upper())]
+    packed = ["", *PACKED, *(end.upper() for end in PACKED)]
+    return tuple(dict.fromkeys(end + pack for end in plain for pack in packed))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, cast
 
 from components.sources.budget import MIB, Budget, limited
+from components.sources.streams import tapped
 
 TARS = (".tar", ".tar.gz", ".tgz")
 _MARK = 4  # bytes that show how a file is packed
@@ -52,7 +53,8 @@ def unpacked(file: IO[bytes], name: str, budget: Budget) -> IO[bytes]:
     if head == b"\x28\xb5\x2f\xfd":
         import pyarrow as pa
 
-        return budget.stream(pa.CompressedInputStream(file, "zstd"))
+        # It closes what it reads from: here the wrapper only.
+        return budget.stream(pa.CompressedInputStream(tapped(file, lambda *_: None), "zstd"))
     return file
 
 

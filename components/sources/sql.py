@@ -94,7 +94,7 @@ class SqlReader(SourceReader):
                         "Name a column by `id:` that tells rows apart.",
                     )
                 before = here
-                values = {key: _readable(value) for key, value in row.items()}
+                values = {key: readable(value) for key, value in row.items()}
                 yield here, document(values, number, self.source)
 
     def _table(self, connection: sa.Connection) -> sa.Subquery:
@@ -223,7 +223,7 @@ def _count(connection: sa.Connection, table: sa.Subquery, which: sa.ColumnElemen
     return int(connection.scalar(query) or 0)
 
 
-def _readable(value: Any) -> Any:
+def readable(value: Any) -> Any:
     """Converts a UUID to text, and a Decimal without fraction to an integer."""
     if isinstance(value, UUID):
         return str(value)

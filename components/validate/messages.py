@@ -19,7 +19,8 @@ from components.validate.suite import described
 
 _SHOWN_LABELS = 10
 _MAX_LABELS = 1000  # unknown labels with a count: a column of texts must not fill the memory
-_PERSONAL = "labels with personal data or that occur once"
+_OTHERS = "other values"
+_PERSONAL = "whose label occurs once or may hold personal data"
 # A column that holds no labels may hold personal data, which no message may repeat.
 _LIKE_A_LABEL = re.compile(r"(?!.*\d{5})[\w &/.+-]{1,30}")
 
@@ -89,7 +90,7 @@ def problems_of(
 def _labels(documents: Batches, labels: Sequence[str], names: Mapping[str, str]) -> str:
     """Formats the most frequent labels that are not in `labels`, with their counts.
 
-    A label that occurs once, or that may hold personal data, is counted only.
+    Ingest has masked labels that occur once or may hold personal data; these are counted only.
     """
     counts: Counter[str] = Counter()
     hidden: Counter[str] = Counter()
@@ -97,21 +98,17 @@ def _labels(documents: Batches, labels: Sequence[str], names: Mapping[str, str])
         unknown = batch["label"].drop_nulls().filter(~batch["label"].drop_nulls().is_in(labels))
         for label, n in unknown.value_counts().sort("label").iter_rows():
             if label not in counts and len(counts) >= _MAX_LABELS:
-                hidden["other values"] += n
+                hidden[_OTHERS] += 1
             elif is_hashed(label) and label not in names:
                 hidden[_PERSONAL] += n
             elif label in names or _LIKE_A_LABEL.fullmatch(label):
                 counts[label] += n
             else:
-                hidden["other values"] += n
-    single = {label for label, n in counts.items() if n == 1}
-    if single:
-        hidden[_PERSONAL] += len(single)
-    frequent = [entry for entry in counts.most_common() if entry[0] not in single]
+                hidden[_OTHERS] += 1
+    frequent = counts.most_common()
     shown = [f"{names.get(label, label)!r} {n}" for label, n in frequent[:_SHOWN_LABELS]]
-    if rest := frequent[_SHOWN_LABELS:]:
-        shown.append(f"{len(rest)} other labels {sum(n for _, n in rest)}")
-    shown += [f"{what} {n}" for what, n in hidden.items()]
+    hidden[_OTHERS] += len(frequent[_SHOWN_LABELS:])
+    shown += [f"{n} {what}" for what, n in hidden.items() if n]
     return f" ({', '.join(shown)})"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from components.core.errors import NewsloopError, cause_and_remedy
 from components.core.runtime import imports, interrupts, noise
 from components.core.runtime.private import keep_private
@@ -18,7 +20,7 @@ def main() -> int:
     try:
         from flows.cli import app  # takes a second, in which Ctrl-C works already
 
-        status = app.build()(standalone_mode=False)
+        status = app.build(sys.argv[1:])(standalone_mode=False)
     except NewsloopError as error:
         _say(str(error))
         status = error.exit_status

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from types import ModuleType
 from typing import Annotated, Any
@@ -21,8 +21,13 @@ from flows import cli
 from flows.cli import panels
 
 
-def build() -> typer.Typer:
-    """Builds the application with all commands, in the order of the help."""
+def build(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Builds the application with all commands, in the order of the help.
+
+    Args:
+        arguments: of the command line. If the first one names a command, the application has no
+            other, since the imports of all commands take longer than most commands.
+    """
     app = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -44,18 +49,24 @@ def build() -> typer.Typer:
     ) -> None:
         del version_  # the option's callback ended the command
 
-    for command in commands():
+    for command in commands(arguments[0] if arguments else None):
         command.add(app)
         _arrange(app, panel(command))
     return app
 
 
-def commands() -> list[ModuleType]:
-    """Imports the modules of all commands; returns them in the order of the help."""
+def commands(name: str | None = None) -> list[ModuleType]:
+    """Imports the modules of all commands; returns them in the order of the help.
+
+    Args:
+        name: of the only command to import; all are imported if there is no such command.
+    """
     ordered = []
     for group in panels.ORDER:
         package = importlib.import_module(f"{cli.__name__}.{group}")
         names = [module.name for module in pkgutil.iter_modules(package.__path__)]
+        if name is not None and name.replace("-", "_") in names:
+            return [importlib.import_module(f"{package.__name__}.{name.replace('-', '_')}")]
         modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
         ordered += sorted(modules, key=_rank)
     return ordered

@@ -18,6 +18,7 @@ from flows.cli import output
 from flows.prefect_auth import HOW
 
 _MASKED_SHOWN = 6  # entities in the table at the end of a run; the page lists all entities
+_FAILED_SHOWN = 12  # checks of a candidate; with many classes there may be many more
 _CONFIDENCE = 0.95  # of the interval of a class's recall
 _WIDTH = 12  # columns of the first column
 NOT_RELEASED = (RunOutcome.KEPT, RunOutcome.REFUSED, RunOutcome.CANNOT_SAY)
@@ -128,7 +129,7 @@ def _weakest(classes: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, 
     name, row = min(measured.items(), key=lambda entry: entry[1]["f1"])
     documents = int(row["documents"])
     recall = wilson(round(row["recall"] * documents), documents, _CONFIDENCE)
-    yield "weakest", f"{_interval(recall)}  recall of {name}, {documents} test documents"
+    yield "weakest", f"{_interval(recall)}  recall of {name}, {documents} documents"
 
 
 def _interval(interval: Interval) -> str:
@@ -145,6 +146,8 @@ def _decision(out: Console, summary: Mapping[str, Any]) -> None:
         return
     for each in summary["decisions"]:
         failed = [_failed(check) for check in each["checks"] if not check["passed"]]
+        if (more := len(failed) - _FAILED_SHOWN) > 0:
+            failed[_FAILED_SHOWN:] = [f"{more} more checks failed; its page shows all"]
         for line in [*failed, *each["remarks"]]:
             _line(out, "", f"{each['architecture']}: {line}")
     if sample := decision["sample"]:

@@ -7,10 +7,9 @@ from typing import Any
 
 from rich.markup import escape
 
-from components.profile.estimate import duration
 from flows.cli import output
 
-_CLASSES_SHOWN = 20
+_LARGEST, _SMALLEST = 15, 5  # classes that are shown of many
 _UNUSED_SHOWN = 12
 
 
@@ -27,11 +26,14 @@ def show(found: dict[str, Any]) -> None:
     _texts(found)
     classes = output.table("class", "documents", "share", right=("documents", "share"))
     total = sum(row["documents"] for row in found["classes"]) or 1
-    for row in found["classes"][:_CLASSES_SHOWN]:
-        share = f"{row['documents'] / total:.1%}"
-        classes.add_row(escape(row["class"]), f"{row['documents']:,}", share)
-    if (more := len(found["classes"]) - _CLASSES_SHOWN) > 0:
-        classes.add_row(f"and {more} more", "", "")
+    rows = sorted(found["classes"], key=lambda row: -row["documents"])
+    hidden = max(0, len(rows) - _LARGEST - _SMALLEST)
+    for number, row in enumerate(rows):
+        if hidden and number == _LARGEST:
+            classes.add_row(f"... {hidden} more", "", "")
+        if not hidden or number < _LARGEST or number >= len(rows) - _SMALLEST:
+            share = f"{row['documents'] / total:.1%}"
+            classes.add_row(escape(row["class"]), f"{row['documents']:,}", share)
     output.show(classes)
     out.print()
     for example in found["examples"]:
@@ -88,6 +90,8 @@ def finish(found: dict[str, Any], params: Path, check: bool, as_json: bool) -> N
     if as_json:
         output.as_json(found)
         return
+    from components.profile.estimate import duration
+
     cost = found["estimate"]
     if not found["changes"]:
         result = f"{params} has these values already."

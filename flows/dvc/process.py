@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +28,7 @@ from components.core.runtime import imports, stale_processes
 from components.core.runtime.noise import is_noise
 from components.core.scrub.pseudonyms import redact
 
+_ALIASES = Path(__file__).parent / "aliases"  # a folder for each package
 _ERROR = "error: "  # start of a stage's paragraph, see core/stage.py
 _GRACE_SECONDS = 10  # between asking a stage to end and ending it
 STAGE_SECONDS = 7 * 24 * 3600.0  # of one stage: one that takes longer than a week hangs
@@ -43,6 +45,21 @@ _SHARED: ContextVar[Dvc | None] = ContextVar("_SHARED", default=None)
 
 class StageFailed(NewsloopError):
     """Failure of a stage; the message is the stage's own paragraph."""
+
+
+def missing_aliases() -> list[str]:
+    """Returns folders with the metadata of packages that are not installed.
+
+    Stages of releases up to 0.2 ask for the versions of packages that requirements.txt no longer
+    holds, and import none of them: `tensorflow` comes from the package tensorflow-cpu.
+    """
+    aliases = []
+    for folder in sorted(_ALIASES.iterdir()):
+        try:
+            distribution(folder.name)
+        except PackageNotFoundError:
+            aliases.append(str(folder))
+    return aliases
 
 
 @contextlib.contextmanager
@@ -90,6 +107,9 @@ class Dvc:
         # A stage's `python` must be this one, also without an activated environment.
         path = self._env.get("PATH", "")
         self._env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{path}"
+        self._env["PYTHONPATH"] = os.pathsep.join(
+            [*filter(None, [self._env.get("PYTHONPATH")]), *missing_aliases()]
+        )
         if sys.stderr.isatty():
             self._env["NEWSLOOP_WATCHED"] = "1"
         self._running: _Running | None = None

@@ -20,6 +20,7 @@ import polars as pl
 from components.core.bundle.reference import LANGUAGE, PROBABILITIES, SKETCH
 from components.core.ledger.verdicts import WindowFinding
 from components.core.params import Monitor
+from monitoring import signal_names
 from monitoring.drift import (
     evidently as evidently_page,
 )
@@ -303,14 +304,21 @@ def _verdict(signals: tuple[Signal, ...], known: int, window: int, rows: int) ->
     untested = [signal for signal in signals if signal.drifted is None]
     shown = []
     if drifted:
-        names = ", ".join(f"{signal.name} (p = {signal.p_value:.2g})" for signal in drifted)
+        least: dict[str, float] = {}  # of the signals that share a name for people
+        for signal in drifted:
+            title, p_value = signal_names.title(signal.name), signal.p_value or 0.0
+            least[title] = min(p_value, least.get(title, 1.0))
+        names = ", ".join(f"{title} (p = {p_value:.2g})" for title, p_value in least.items())
         if rows > window:
             shown.append(f"Of the last {rows} predictions together:")
         shown.append(
             f"{len(drifted)} of {len(signals)} signals drifted in {rows} predictions: "
             f"{names}; a p-value at or below {drifted[0].threshold:.2g} counts."
         )
-    shown += [f"{signal.name} cannot be tested: {signal.reason}." for signal in untested]
+    shown += [
+        f"{signal_names.column(signal.name)} cannot be tested: {signal.reason}."
+        for signal in untested
+    ]
     if drifted:
         return WindowVerdict(WindowFinding.DRIFT, tuple(shown))
     if untested:
@@ -321,7 +329,7 @@ def _verdict(signals: tuple[Signal, ...], known: int, window: int, rows: int) ->
         (
             f"None of {len(signals)} signals has drifted between {known} reference rows "
             f"and {window} predictions; the least p-value is {closest.p_value:.2g} "
-            f"({closest.name}), above {closest.threshold:.2g}.",
+            f"({signal_names.title(closest.name)}), above {closest.threshold:.2g}.",
         ),
     )
 

@@ -6,6 +6,7 @@ Evidently embeds its scripts, 3.5 MB, in each page; newsloop's pages share one f
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -80,8 +81,17 @@ def share(folder: Path) -> None:
         tables.write_text(_script().read_text(encoding="utf-8"), target)
 
 
+def _import() -> None:
+    """Imports Evidently; Python 3.12 and later report escape sequences in its docstrings once."""
+    offline.stay_home()  # before Evidently looks for its switches
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        import evidently  # noqa: F401 - for its effect
+
+
 @cache
 def _script() -> Path:
+    _import()
     from evidently.legacy.utils.dashboard import STATIC_PATH
 
     return Path(STATIC_PATH) / "index.js"
@@ -90,7 +100,7 @@ def _script() -> Path:
 @cache
 def _tools() -> dict[str, Any]:
     """Returns Evidently's classes and two metrics as subclasses."""
-    offline.stay_home()  # before Evidently looks for its switches
+    _import()
     from evidently import DataDefinition, Dataset, Report
     from evidently.core.metric_types import SingleValueCalculation, SingleValueMetric
     from evidently.legacy.renderers.html_widgets import CounterData, counter

@@ -69,6 +69,7 @@ def _judged(row: dict[str, Any], answers: list[dict[str, Any]], confidence: floa
         estimated=Interval(**estimate["accuracy"]) if estimate else None,
         trusted=bool(estimate and estimate["trusted"]),
         finding=row["verdict"],
+        bundle=row["bundle"],
     )
 
 
@@ -132,8 +133,10 @@ def render(
     released = [one.time for one in deployments if one.time >= since]
     tested = champion.metrics["accuracy"]["value"] if champion.metrics else None
     finding = windows[-1].finding if windows else None
+    own = bool(windows) and windows[-1].bundle == champion.bundle
     # Without traffic there is no evidence that a service runs.
-    state = f"{champion.tag} {_STATES[WindowFinding(finding) if finding else None]}"
+    state = _STATES[finding] if own or not windows else "serves; its own traffic was not judged yet"
+    state = f"{champion.tag} {state}"
     if story and story[0]["verdict"] == GovernorVerdict.RETRAIN and not story[0]["outcome"]:
         state += "; a retraining was requested"
     if opened:
@@ -151,7 +154,7 @@ def render(
         heading,
         {"in_words": signal_names.in_words},
         state=state,
-        colour="alarm" if opened or recent else "warn" if moved else "good",
+        colour="alarm" if opened or recent else "warn" if moved and own else "good",
         cards=cards,
         alerts=[{**row, "time": _time(row["time"])} for row in recent],
         windows=len(windows),

@@ -32,6 +32,7 @@ class Judged:
         estimated: accuracy without labels, with its interval; None where nobody can know.
         trusted: False for an estimate without trust.
         finding: of the window.
+        bundle: that gave the predictions.
     """
 
     time: datetime
@@ -42,6 +43,7 @@ class Judged:
     estimated: Interval | None = None
     trusted: bool = False
     finding: WindowFinding = WindowFinding.NONE
+    bundle: str = ""
 
 
 def drift(windows: Sequence[Judged], retrained: Sequence[datetime]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import socket
 import subprocess
@@ -92,7 +93,7 @@ CASES: list[tuple[str, Callable[[Project], None], int, list[str]]] = [
     ("unreadable file", unreadable, 1, ["broken.parquet"]),
     ("empty data set", empty_data, 1, []),
     ("a class with one article, and a label outside the list", one_article_and_other_class, 1,
-     ["got 1 of tech", "'weather' 14"]),
+     ["got 1 of tech", "'weather' 14", "data_docs/index.html", "data_docs/quarantine.parquet"]),
 ]  # fmt: skip
 
 
@@ -121,6 +122,11 @@ def test_a_run_is_refused_in_one_paragraph_and_changes_nothing(
     for word in words:
         assert word in paragraph
     assert state(project) == before
+    # The page and the bad rows are where the message says, though the data are those of before.
+    for path in re.findall(r"\S+/data_docs/[\w.]+\w", paragraph):
+        assert Path(path).is_file()
+    # The page that links the others is there, and names the refusal.
+    assert status == 2 or "The last run: failed." in (project.home / "home.html").read_text()
 
 
 def test_a_refused_candidate_leaves_the_champion(project: Project) -> None:
@@ -137,6 +143,14 @@ def test_a_refused_candidate_leaves_the_champion(project: Project) -> None:
     paragraph = answer.err.strip().splitlines()[-1]
     for word in ("textcnn: accuracy is", "linear: accuracy is", "below 1", "stays"):
         assert word in paragraph
+    # Before that the run ends as a good one does, with what failed, and what to do next.
+    lines = [line for line in answer.out.splitlines() if line.strip()]
+    for beginning in (
+        "stage", "train", "gate ", "accuracy", "weakest", "            textcnn: accuracy is 0",
+        "            linear: accuracy is 0", "evidence", "next        1. ", "version     newsloop@",
+        "evaluation  file://", "gate, textcnn  file://", "gate        file://",
+    ):  # fmt: skip
+        assert any(line.startswith(beginning) for line in lines), (beginning, answer.out)
     assert state(project)["champion"] == champion
 
 

@@ -80,6 +80,7 @@ def project(
                 {"name": "desk", "kind": "jsonl", "path": "desk.jsonl"},
                 {"name": "feedback", "kind": "feedback"},
             ],
+            "gate.baselines": False,
             "gate.min_accuracy": 0.0,
             "gate.min_macro_f1": 0.0,
             "gate.max_calibration_error": 1.0,

@@ -26,6 +26,8 @@ from components.core.ledger import PREDICTIONS, Ledger
 from components.core.paths import Paths
 from flows.dvc.pipeline import STAGES
 from serving.client import Client
+from tests.browser import chromium, needs_browser
+from tests.links import followed
 from tests.modes import readable_by_others
 from tests.project import DIFFICULT_SHELL, LABELS, Project, articles, canary
 
@@ -299,6 +301,32 @@ def test_what_was_decided_can_be_seen(project: Project) -> None:
     assert {"retrain on drift", "newsloop: mark dead runs as crashed"} <= {
         one["name"].split("/")[-1] for one in found
     }
+
+
+@needs_browser
+def test_every_page_is_linked_and_fits_a_phone(project: Project) -> None:
+    files, missing = followed(project.home / "home.html")
+    assert missing == []
+    names = [str(file.relative_to(project.home.resolve())) for file in files]
+    assert {
+        "data_docs/index.html", "reports/evaluation.html", "reports/privacy.html",
+        "reports/index.html", "reports/cards/v1.html", "reports/cards/v2.html",
+    } <= set(names)  # fmt: skip
+    assert {"decisions", "monitoring"} <= {file.parent.name for file in files}
+    addresses = [file.as_uri() for file in files] + [f"{project.service}/ui"]
+    said: list[str] = []
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.on("console", lambda message: said.append(message.text))
+        widths = {}
+        for address in addresses:
+            page.goto(address)
+            if "/monitoring/" in address:
+                page.locator(".js-plotly-plot").first.wait_for()  # Evidently draws
+            widths[address] = page.evaluate("document.documentElement.scrollWidth")
+            assert page.locator("header.site").count() == 1, address
+    assert {address for address, width in widths.items() if width > 390} == set()
+    assert said == []
 
 
 def test_rollback_and_promote_are_followed_by_the_service(project: Project) -> None:

@@ -18,12 +18,14 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from components.core.errors import SourceError
+from components.core.errors import SourceError, UsageError
 from components.core.params import ENTITIES, Source
 from components.core.paths import Paths
+from components.profile.locate import locate
 from components.sources import RawDocument, SourceReader, open_source
 from tests import object_store, postgres
 from tests.project import Project, articles
+from tests.unit.profile.test_profile_shapes import profile_of
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -336,3 +338,35 @@ def test_a_snapshot_and_ingest_from_s3_by_fsspecs_own_environment(
     rows = pl.read_parquet(project.root / "data/01_ingested/documents.parquet")
     assert sorted(rows["id"]) == sorted(f"far/{name}" for name in files)
     assert "hunter2" not in (project.root / "data/sources.json").read_text()
+
+
+# What `newsloop init` finds
+
+
+def test_init_finds_the_tables_of_postgres(paths: Paths, tickets: sa.Engine) -> None:
+    insert(
+        tickets,
+        *(row(f"a sentence about {n}", "12:00+00:00", number=n) | {"label": "ab"[n % 2]}
+          for n in range(20)),
+    )  # fmt: skip
+    profile = profile_of("TICKETS_URL", paths.root, table="public.tickets")
+    (source,) = profile.sources
+    assert source.entry == {
+        "name": "tickets", "kind": "sql", "url_env": "TICKETS_URL", "table": "public.tickets",
+        "watermark": "time", "id": "id", "time": "time",
+    }  # fmt: skip
+    assert profile.classes.counts == {"a": 10, "b": 10}
+
+
+def test_init_finds_tables_in_a_bucket(paths: Paths, bucket: Any) -> None:
+    lines = [f"a sentence about {n},{'ab'[n % 2]}\n" for n in range(20)]
+    for part in ("train", "test"):
+        put(bucket, f"set/{part}.csv", "".join(["text,label\n", *lines]).encode())
+    profile = profile_of("s3://news/set", paths.root)
+    entries = [(source.entry["path"], source.entry["fixed_part"]) for source in profile.sources]
+    assert entries == [("s3://news/set/test.csv", "test"), ("s3://news/set/train.csv", "train")]
+    assert profile.summary.parts == {"test": 20, "train": 20}
+    (entry,) = locate("s3://news/set/train.csv", paths)
+    assert entry["kind"] == "csv"
+    with pytest.raises(UsageError, match="got none"):
+        locate("s3://news/nothing", paths)

@@ -20,6 +20,7 @@ from components.core import bundle, tables
 from components.core import ledger as ledgers
 from components.core.ledger import Ledger
 from components.core.paths import Paths
+from flows.dvc import process
 from tests.project import LABELS, QUICKEST, ROOT, Project, articles, canary
 
 BEFORE = "e318b04"  # the last commit of version 0.1.0
@@ -95,7 +96,13 @@ def old_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, old_code: Path) -> Iterator[Project]:
     """Released once by the old code; its server runs."""
-    made = Project(tmp_path_factory.mktemp("upgrade") / "project", PER_CLASS, code=old_code)
+    made = Project(
+        tmp_path_factory.mktemp("upgrade") / "project",
+        PER_CLASS,
+        code=old_code,
+        # The old environment had these packages.
+        shell={"PYTHONPATH": os.pathsep.join(process.missing_aliases())},
+    )
     made.settle(
         {
             **QUICKEST,
@@ -167,6 +174,7 @@ def test_the_new_code_is_merged(
 ) -> None:
     """Only files of the project are in conflict, and the project's side is taken."""
     del answered  # the old code answered before
+    project.shell = {}
     project.git("add", "--all")
     project.git("commit", "--quiet", "-m", "what was learned from")
     settings = (project.root / "params.yaml").read_bytes()

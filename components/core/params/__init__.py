@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeGuard
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from components.core.errors import ParamsError
 from components.core.params.architectures import Candidate, Network
@@ -125,8 +125,21 @@ def _describe(fault: Any) -> str:
         return f"{key} is an unknown key" + (f", the nearest is {near}" if near else "")
     if fault["type"] == "missing":
         return f"{key} is missing"
-    shown = repr(fault["input"])
+    shown = _shown(fault["input"])
     return f"{key}: {fault['msg']}, got {shown if len(shown) < 60 else shown[:57] + '...'}"  # noqa: PLR2004
+
+
+def _shown(value: Any) -> str:
+    """Formats a wrong value for a message: a text in quotes, other values as YAML has them."""
+    if isinstance(value, str):
+        return repr(value)
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    try:
+        text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000)
+    except yaml.YAMLError:
+        return f"a value of type {type(value).__name__}"
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def nearest(key: str) -> str | None:

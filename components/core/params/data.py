@@ -12,6 +12,13 @@ from components.core.params.sources import Limits, Source
 
 LONGEST_LABEL = 200  # characters of a class name
 
+# What YAML reads as a boolean or null, as people write it.
+_WRITTEN = {
+    "true": '"yes", "on" or "true"',
+    "false": '"no", "off" or "false"',
+    "null": '"null" or "~"',
+}
+
 Policy = Literal["mask", "pseudonym", "keep", "drop"]
 
 # Entities that are masked by default, with a description. Places, dates and groups are left out:
@@ -133,10 +140,11 @@ class Ingest(Settings):
     def names(cls, labels: Any) -> Any:
         """Refuses what stands for no class name; reports, files and pages show the names as is."""
         for number, label in enumerate(labels if isinstance(labels, list) else [], 1):
-            if isinstance(label, bool | int | float):
+            if label is None or isinstance(label, bool | int | float):
+                shown = "null" if label is None else str(label).lower()
+                written = _WRITTEN.get(shown, f'"{shown}"')
                 raise ValueError(
-                    f"label {number} is no text for YAML, but {str(label).lower()}: put it in "
-                    "quotes"
+                    f"label {number} is no text for YAML, but {shown}: put it in quotes: {written}"
                 )
             if isinstance(label, str) and not is_class_name(label):
                 raise ValueError(

@@ -25,6 +25,7 @@ TAKES: dict[str, frozenset[str]] = {
     "arrow": _FILE,
     "mbox": _FILE,
     "lines": frozenset({"path", "labels_path"}),
+    "annotations": _FILE,
     "feedback": frozenset(),
     "sql": frozenset({"url_env", "table", "query", "watermark"}),
     "feed": _CALL | {"path"},
@@ -42,6 +43,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "arrow": (("path",),),
     "mbox": (("path",),),
     "lines": (("path",),),
+    "annotations": (("path",),),
     "sql": (("url_env",), ("watermark",), ("table", "query")),
     "feed": (("path", "url"),),
     "http_json": (("url",),),
@@ -130,7 +132,7 @@ class Source(Settings):
     )
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(
         description="connector of components/sources/: package, folder, csv, excel, json, jsonl, "
-        "parquet, arrow, sql, feed, http_json, mbox, lines or feedback"
+        "parquet, arrow, sql, feed, http_json, mbox, lines, annotations or feedback"
     )
     path: str | None = Field(
         None,
@@ -274,7 +276,7 @@ class Source(Settings):
         """Refuses what Python cannot decode."""
         if encoding is not None:
             try:
-                b"".decode(encoding)
+                "a".encode(encoding)
             except (LookupError, ValueError):
                 raise ValueError(
                     "no encoding of that name, write one such as utf-8, utf-16 or cp1252"

@@ -5,11 +5,9 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 
 from components.core.errors import MissingPackage
 from components.core.runtime import noise
@@ -89,7 +87,9 @@ def require_vectors(module: str, user: str) -> None:
     Raises:
         MissingPackage: it is not.
     """
-    if importlib.util.find_spec(module) is None:
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
         raise MissingPackage(
             f"Expected the package {module}, which is needed for {user}; it is not installed. Run "
             "`make vectors`, or install requirements/vectors.txt."
@@ -97,16 +97,23 @@ def require_vectors(module: str, user: str) -> None:
 
 
 def tensorflow_package() -> str:
-    """Returns the package that TensorFlow was installed from; `tensorflow-cpu` knows no GPU."""
+    """Returns the package that TensorFlow was installed from; `tensorflow-cpu` knows no GPU.
+
+    For an older release `tensorflow` has metadata, too: see `missing_aliases` in flows/dvc.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
-        version("tensorflow")
+        version("tensorflow-cpu")
     except PackageNotFoundError:
-        return "tensorflow-cpu"
-    return "tensorflow"
+        return "tensorflow"
+    return "tensorflow-cpu"
 
 
 def library_versions() -> dict[str, str]:
     """Returns the versions of the libraries that a trained model depends on."""
+    from importlib.metadata import version
+
     packages = {"keras": "keras", "numpy": "numpy", "tensorflow": tensorflow_package()}
     return {library: version(package) for library, package in packages.items()}
 

@@ -56,6 +56,7 @@ class ArrowReader(FileReader):
         return Table(
             self._rows_of(_batches(source, is_file), columns),
             arrow_schema.paths_in(schema),
+            arrow_schema.repeated(schema),
             lists=sorted(arrow_schema.list_columns(schema, columns)),
             class_names=arrow_schema.class_names(schema),
         )
@@ -65,7 +66,8 @@ class ArrowReader(FileReader):
         if wanted is None:
             return [name for name in schema.names if arrow_schema.is_readable(schema, name)]
         paths = filter(None, (arrow_schema.column_of(schema, name) for name in wanted.all))
-        columns = list(dict.fromkeys(path.partition(".")[0] for path in paths))
+        names = (path if path in schema.names else path.partition(".")[0] for path in paths)
+        columns = list(dict.fromkeys(names))
         if bad := next((c for c in columns if not arrow_schema.is_readable(schema, c)), None):
             raise self._nested(bad)
         return columns
@@ -74,7 +76,6 @@ class ArrowReader(FileReader):
         self, batches: Iterator[Any], columns: list[str]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         import polars as pl
-        import pyarrow as pa
 
         number = 0
         try:
@@ -90,7 +91,7 @@ class ArrowReader(FileReader):
                     for row in frame.iter_rows(named=True):
                         number += 1
                         yield number, row
-        except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
+        except arrow_schema.errors() as error:
             raise self._damaged() from error
 
     def _check_sizes(self, file: IO[bytes], is_file: bool) -> None:

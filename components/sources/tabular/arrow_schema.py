@@ -9,6 +9,15 @@ from typing import Any
 LIST_VALUES = 16  # of a list that are read; a label is a list of one
 
 
+def errors() -> tuple[type[BaseException], ...]:
+    """Returns what Arrow and Polars raise on damaged data; a panic is no Exception for Python."""
+    import polars as pl
+    import pyarrow as pa
+
+    polars = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+    return (pa.ArrowException, *polars, OSError, ValueError)
+
+
 def paths_in(schema: Any) -> list[str]:
     """Names of the columns, and dotted paths of the fields of structs."""
     return [path for field in schema for path, _ in _fields(field, "")]
@@ -25,7 +34,7 @@ def column_of(schema: Any, path: str) -> str | None:
         None where there is no such column.
     """
     if path in schema.names:
-        return path
+        return None if path in repeated(schema) else path
     known = paths_in(schema)
     while path:
         if path in known:
@@ -43,11 +52,18 @@ def _fields(field: Any, prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _fields(inner, f"{prefix}{field.name}.")
 
 
+def repeated(schema: Any) -> dict[str, list[str]]:
+    """Names that stand several times, each with no name to use instead."""
+    return {name: [] for name in schema.names if schema.names.count(name) > 1}
+
+
 def is_readable(schema: Any, path: str) -> bool:
     """Tests that a column holds single values, structs of these, or lists whose items are these.
 
     A list in a struct or list may hold any number of values, and cannot be cut to LIST_VALUES.
     """
+    if path in repeated(schema):
+        return False
     kinds = {name: kind for field in schema for name, kind in _fields(field, "")}
     kind = schema.field(path).type if path in schema.names else kinds[path]
     return _is_plain(kind.value_type if path in schema.names and _is_list(kind) else kind)
@@ -59,12 +75,10 @@ def list_columns(schema: Any, columns: list[str]) -> set[str]:
 
 
 def cut_lists(batch: Any) -> Any:
-    """Cuts the lists in a `pyarrow.RecordBatch` to LIST_VALUES values each."""
+    """Cuts the lists in a `pyarrow.RecordBatch` to LIST_VALUES values each; drops its metadata."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not any(_is_list(field.type) for field in batch.schema):
-        return batch
     columns = [
         pc.list_slice(column, 0, LIST_VALUES, return_fixed_size_list=False)
         if _is_list(column.type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import IO, Any
 
@@ -43,24 +43,28 @@ _LATIN = (
     ("çğıöşüâîÇĞİÖŞÜ", ("cp1254",)),
     ("āčēģīķļņšūžąęėįųõäöüĀČĒĪŠŽ", ("cp1257", "iso8859_13")),
 )  # fmt: skip
-# The commonest letters of languages in other alphabets, and their encodings of one byte.
-_ALPHABETS = (
-    ("оеаинтсрвл", ("cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5")),
-    ("αοιετσνηυρ", ("cp1253", "iso8859_7")),
-    ("יוהלאתרבמש", ("cp1255", "iso8859_8")),
-    ("اليمونرتبة", ("cp1256", "iso8859_6")),
-    ("านรอกเงมยล", ("cp874",)),
-)  # fmt: skip
-_ONE_BYTE = {name for _, names in _ALPHABETS for name in names}
-_DOUBLE_BYTE = ("cp932", "shift_jis", "gb18030", "big5", "euc_kr", "cp949", "euc_jp")
+# The commonest characters of languages in other scripts, their share of a text, and encodings.
+_OTHERS = (
+    ("оеаинтсрвл", 0.6, ("cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5")),
+    ("αοιετσνηυρ", 0.6, ("cp1253", "iso8859_7")),
+    ("יוהלאתרבמש", 0.7, ("cp1255", "iso8859_8")),
+    ("اليمونرتبة", 0.7, ("cp1256", "iso8859_6")),
+    ("านรอกเงมยล่้", 0.5, ("cp874",)),
+    ("のにはをたがでてとしれさいるなうもすんまりから。、", 0.5, ("cp932", "euc_jp")),
+    ("的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你，。", 0.3, ("gb18030",)),
+    ("的一是不了在人有我他這個們中來上大為和國地到以說時要就出會可也你，。", 0.3, ("big5",)),
+    ("이다는을의에가하고지한로도은기서를니어사", 0.4, ("cp949",)),
+)
+_LEAST = 0.3  # of that share; below it the language is none of these
+_MOST = 0.9  # share of letters of a language in Latin script
 
 
 def detect(sample: bytes, complete: bool = True) -> str:
     """Detects the encoding of `sample`: a byte order mark, UTF-8, UTF-16, or an older encoding.
 
-    Bytes that are UTF-8 but for a few places are UTF-8: these places are damaged. Of the older
-    encodings, those of Latin scripts are chosen by the letters of their languages, those of other
-    scripts by charset-normalizer. Where nothing fits, Windows-1252.
+    Bytes that are UTF-8 but for a few places are UTF-8: these places are damaged. An older
+    encoding is chosen by the characters of the languages that use it; where none fits, by
+    charset-normalizer, which needs longer texts.
 
     Args:
         sample: beginning of a file.
@@ -69,8 +73,10 @@ def detect(sample: bytes, complete: bool = True) -> str:
     Returns:
         Name of a codec of Python.
 
-    >>> detect("Größe".encode("cp1252")), detect("Größe".encode()), detect("ab".encode("utf-16-le"))
-    ('cp1252', 'utf-8', 'utf-16-le')
+    >>> detect("Größe".encode("cp1252")), detect("Größe".encode())
+    ('cp1252', 'utf-8')
+    >>> detect("a b".encode("utf-16-le"))
+    'utf-16-le'
     """
     if wide := detect_wide(sample):
         return wide
@@ -118,46 +124,43 @@ def _legacy(lines: Sequence[bytes]) -> str:
     content = b"\n".join(lines)[:_JUDGED]
     beyond = sum(byte > 127 for byte in content)  # noqa: PLR2004 - the last of ASCII
     letters = beyond + sum(content.count(byte) for byte in map(ord, string.ascii_letters))
+    latin, latin_score = _best(
+        content, ((known + _PUNCTUATION, 1, names) for known, names in _LATIN)
+    )
     if beyond < _DENSE * letters:
-        return _best(content, _LATIN, _share_of_letters)
+        return latin
+    best, score = _best(content, _OTHERS)
+    if score >= _LEAST:
+        return best
+    if latin_score >= _MOST:  # a short text of few words with many accents
+        return latin
     import charset_normalizer
 
-    matches = charset_normalizer.from_bytes(
-        content, cp_isolation=[*_ONE_BYTE, *_DOUBLE_BYTE], preemptive_behaviour=False
-    )
-    match = matches.best()
-    if match is not None and match.encoding not in _ONE_BYTE:
-        return match.encoding
-    return _best(content, _ALPHABETS, _share_of_common)
+    names = {name for _, _, names in _OTHERS for name in names}
+    match = charset_normalizer.from_bytes(content, cp_isolation=sorted(names)).best()
+    return latin if match is None else match.encoding
 
 
 def _best(
-    content: bytes,
-    languages: Iterable[tuple[str, tuple[str, ...]]],
-    share: Callable[[str, str], float],
-) -> str:
-    """Returns the encoding under which most characters are those of a language."""
+    content: bytes, languages: Iterable[tuple[str, float, tuple[str, ...]]]
+) -> tuple[str, float]:
+    """Returns the encoding under which the characters are those of a language, and the score.
+
+    The score is 1 for a text whose characters beyond ASCII have the share of these characters that
+    the language has. Capital letters inside of words are a sign of a wrong encoding.
+    """
     best, highest = "cp1252", 0.0
-    for letters, names in languages:
+    for characters, expected, names in languages:
         for place, name in enumerate(names):
             text = content.decode(name, "replace")
+            beyond = [character for character in text if not character.isascii()]
+            common = sum(character in characters for character in beyond)
+            inside = sum(before.islower() and after.isupper() for before, after in pairwise(text))
             # The first encoding of a language wins a draw.
-            score = share(text, letters) - place * _RARER
+            score = (common - inside) / max(1, len(beyond)) / expected - place * _RARER
             if score > highest:
                 best, highest = name, score
-    return best
-
-
-def _share_of_letters(text: str, letters: str) -> float:
-    beyond = [character for character in text if not character.isascii()]
-    return sum(c in letters or c in _PUNCTUATION for c in beyond) / max(1, len(beyond))
-
-
-def _share_of_common(text: str, letters: str) -> float:
-    """Share of the commonest letters; a capital inside a word is a sign of a wrong encoding."""
-    beyond = [character for character in text if not character.isascii()]
-    inside = sum(a.islower() and b.isupper() for a, b in pairwise(text))
-    return (sum(c in letters for c in beyond) - inside) / max(1, len(beyond))
+    return best, highest
 
 
 class Utf8(io.RawIOBase):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
+
+import yaml
 
 from components.core.params import Source
 from components.sources.reader import printable
@@ -28,6 +31,8 @@ class TableShape(Protocol):
     def repeated(self) -> Mapping[str, Sequence[str]]: ...
     @property
     def unnamed(self) -> bool: ...
+    @property
+    def sure(self) -> bool: ...
 
 
 class Fit:
@@ -166,11 +171,13 @@ def missing_column(key: str, name: str, texts: Sequence[str], table: TableShape)
     many = key == "text" and len(texts) > 1
 
     def entry(column: str) -> str:
-        named = ", ".join(column if text == name else text for text in texts)
-        return f"`text: [{named}]`" if many else f"`{key}: {column}`"
+        named = ", ".join(_as_yaml(column if text == name else text) for text in texts)
+        return f"`text: [{named}]`" if many else f"`{key}: {_as_yaml(column)}`"
 
     if name in table.repeated:
         numbered = table.repeated[name]
+        if not numbered:
+            return "several columns of that name", "Rename all but one of them."
         return f"{len(numbered)} columns of that name", (
             f"Write {' or '.join(entry(column) for column in numbered)} in this source's entry in "
             "params.yaml, or rename one of them."
@@ -186,14 +193,31 @@ def missing_column(key: str, name: str, texts: Sequence[str], table: TableShape)
         return f"the column {printable(near)}", (
             f"Names must match exactly: write {entry(near)} in this source's entry in params.yaml."
         )
+    listed = _listed(columns, table.sure)
     todo = f"Name the right column by `{key}:` in this source's entry in params.yaml."
-    if not columns:
-        return "none", todo
-    if not all(looks_like_name(column) for column in columns):
-        return f"{len(columns)} columns of other names", (
-            f"{todo} The names are not shown, because they look like values: if the file has no "
-            "header, set `header: false` and name the columns column_1, column_2, ..."
+    if columns and not listed.startswith("only"):
+        todo += (
+            " The names are not shown, because they may be values: if the file has no header, set "
+            "`header: false` and name the columns column_1, column_2, ..."
         )
-    listed = ", ".join(printable(column) for column in columns[:_LISTED])
+    return listed, todo
+
+
+def _as_yaml(name: str) -> str:
+    """Writes a name as params.yaml may hold it: in quotes, unless it is a plain word.
+
+    >>> _as_yaml("text"), _as_yaml(" text"), _as_yaml("1")
+    ('text', '" text"', '"1"')
+    """
+    is_plain = re.fullmatch(r"[^\W\d][\w.-]*( [\w.-]+)*", name) and yaml.safe_load(name) == name
+    return name if is_plain else json.dumps(name, ensure_ascii=False)
+
+
+def _listed(columns: Sequence[str], sure: bool) -> str:
+    if not columns:
+        return "none"
+    if not sure or not all(map(looks_like_name, columns)):
+        return f"{len(columns)} columns of other names"
+    listed = ", ".join(map(printable, columns[:_LISTED]))
     more = f" and {len(columns) - _LISTED} more" if len(columns) > _LISTED else ""
-    return f"only {listed}{more}", todo
+    return f"only {listed}{more}"

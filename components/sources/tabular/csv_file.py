@@ -54,9 +54,10 @@ class CsvReader(FileReader):
         content: IO[bytes] = rewound(sample, file)
         if found.encoding not in ("utf-8", "utf-8-sig") or found.old_lines:
             content = charsets.as_utf8(content, found.encoding, found.old_lines)
-        rows = csv.reader(self._decoded(content, found.delimiter), **found.format)
+        decoded = self._decoded(content, found.delimiter)
         if found.separator_line:
-            next(rows, None)
+            next(decoded, None)
+        rows = csv.reader(decoded, **found.format)
         first = self._first(rows)
         names = [name.strip("\ufeff") for name in first or []]
         header = self._has_header(names, found, wanted)
@@ -66,6 +67,7 @@ class CsvReader(FileReader):
             columns,
             repeated,
             unnamed=not header and self.source.header in (None, AUTO),
+            sure=self.source.header is not None or found.sure,
         )
 
     def _has_header(self, names: Sequence[str], found: Dialect, wanted: Columns | None) -> bool:
@@ -82,7 +84,10 @@ class CsvReader(FileReader):
     def _rows_of(
         self, rows: Any, columns: Sequence[str], first: list[str] | None
     ) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-        """Yields the rows after the header, or from `first` on; empty rows have a number only."""
+        """Yields the rows after the header, or from `first` on; empty rows have a number only.
+
+        Empty fields behind the last column are left out: some programs end rows with a delimiter.
+        """
         number = 0
         self._row_bytes = 0
         try:
@@ -91,10 +96,10 @@ class CsvReader(FileReader):
                 number += 1
                 if isinstance(fields, str):
                     yield number, fields
-                elif len(fields) != len(columns):
+                elif len(fields) < len(columns) or any(fields[len(columns) :]):
                     yield number, f"expected {len(columns)} fields, got {len(fields)}"
                 elif any(fields):
-                    yield number, dict(zip(columns, fields, strict=True))
+                    yield number, dict(zip(columns, fields, strict=False))
         except csv.Error as error:
             raise self._unreadable(error, f", line {rows.line_num}") from error
 

@@ -8,6 +8,7 @@ inside quotes. The result depends on the sample alone.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -21,8 +22,15 @@ _COMPARED = 256 * 1024  # characters of it that all candidates parse
 _DELIMITERS = ("\t", ";", ",", "|", ":")  # the rarer one in texts first: it wins a draw
 # In texts without quotes these rarely occur, so files with them may have no quotes at all.
 _UNQUOTED = ("\t", "|", ":")
-_HEADER_ROWS = 200
-_SEPARATOR = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+_HEADER_ROWS, _SURE_ROWS = 200, 8
+_MARGIN = 1e-9  # of two shares that differ
+_USUAL = {
+    "text", "label", "id", "title", "body", "class", "category", "content", "message", "subject",
+    "sentence", "comment", "review", "description", "name", "target", "topic", "type", "date",
+    "time", "author", "sentiment", "intent", "query", "question", "answer", "summary", "headline",
+    "tag", "tags", "tweet", "document", "source", "language",
+}  # fmt: skip
+_SEPARATOR = re.compile(r"sep=(.) *(\n|$)", re.IGNORECASE)
 QUOTES: dict[str, dict[str, Any]] = {
     "double": {"quotechar": '"', "doublequote": True},
     "backslash": {"quotechar": '"', "doublequote": True, "escapechar": "\\"},
@@ -41,7 +49,9 @@ class Dialect(NamedTuple):
         header: True if the first row holds the names of the columns.
         separator_line: True if a line such as `sep=;` comes before the first row.
         old_lines: True if lines end with a carriage return only.
+        spaced: True if a space follows each delimiter.
         columns: number of fields in most rows.
+        sure: True if the header is one beyond doubt.
     """
 
     encoding: str = "utf-8"
@@ -50,12 +60,19 @@ class Dialect(NamedTuple):
     header: bool = True
     separator_line: bool = False
     old_lines: bool = False
+    spaced: bool = False
     columns: int = 0
+    sure: bool = False
 
     @property
     def format(self) -> dict[str, Any]:
         """Arguments of `csv.reader`."""
-        return {"delimiter": self.delimiter, "strict": True, **QUOTES[self.quote]}
+        return {
+            "delimiter": self.delimiter,
+            "skipinitialspace": self.spaced,
+            "strict": True,
+            **QUOTES[self.quote],
+        }
 
 
 def detect(
@@ -87,20 +104,33 @@ def detect(
         text = text[separator.end() :]
     given = delimiter or (separator and separator[1])
     first = text.lstrip("\n").partition("\n")[0]
-    candidates = [given] if given else [mark for mark in _DELIMITERS if mark in first]
-    best, best_key = (given if given else ",", quote or "double", 1), (0.0, 0)
+    marks = [given] if given else [mark for mark in _DELIMITERS if mark in first]
     compared = text[:_COMPARED]
-    for mark in candidates:
+    best, highest = Dialect(delimiter=given or ",", quote=quote or "double", columns=1), 0.0
+    if marks and not given:
+        # Where no row is like the first one, the delimiter is the one that the first row has most.
+        best = best._replace(delimiter=max(marks, key=first.count))
+    for mark in marks:
+        parts = first.split(mark)[1:]
+        spaced = bool(parts) and all(part.startswith(" ") for part in parts)
         for name in [quote] if quote else _quotes(mark, compared):
-            covered, columns = _covered(compared, mark, name)
-            if columns > 1 and covered > best_key[0] + 1e-9:
-                best, best_key = (mark, name, columns), (covered, columns)
-    delimiter, quote, columns = best
-    if quote == "double" and delimiter in _UNQUOTED and len(text) > _COMPARED:
+            candidate = Dialect(delimiter=mark, quote=name, spaced=spaced)
+            covered, columns = _covered(compared, candidate)
+            if columns > 1 and covered > highest + _MARGIN:
+                best, highest = candidate._replace(columns=columns), covered
+    if not quote and best.quote == "double" and best.delimiter in _UNQUOTED:
         # A quote that is never closed may come late; then all to the end would be one field.
-        quote = max(("double", "none"), key=lambda name: _covered(text, delimiter, name)[0])
-    dialect = Dialect(encoding, delimiter, quote, True, bool(separator), old_lines, columns)
-    return dialect._replace(header=has_header(_rows(compared, dialect.format)[0][:_HEADER_ROWS]))
+        unquoted = best._replace(quote="none")
+        if len(text) > _COMPARED and _covered(text, unquoted)[0] > _covered(text, best)[0]:
+            best = unquoted
+    rows = [row for row in _rows(compared, best)[0][:_HEADER_ROWS] if row]
+    return best._replace(
+        encoding=encoding,
+        separator_line=bool(separator),
+        old_lines=old_lines,
+        header=has_header(rows),
+        sure=has_header(rows) and is_sure(rows),
+    )
 
 
 def _quotes(delimiter: str, text: str) -> list[str]:
@@ -115,12 +145,12 @@ def _quotes(delimiter: str, text: str) -> list[str]:
     return names
 
 
-def _covered(text: str, delimiter: str, quote: str) -> tuple[float, int]:
+def _covered(text: str, dialect: Dialect) -> tuple[float, int]:
     """Share of the lines in rows of the most common length, and that length in fields.
 
     The first row must have that length.
     """
-    rows, spans = _rows(text, {"delimiter": delimiter, "strict": True, **QUOTES[quote]})
+    rows, spans = _rows(text, dialect)
     lines = sum(spans) or 1
     lengths: Counter[int] = Counter()
     for row, span in zip(rows, spans, strict=True):
@@ -129,35 +159,30 @@ def _covered(text: str, delimiter: str, quote: str) -> tuple[float, int]:
     if not lengths:
         return 0.0, 0
     length = lengths.most_common(1)[0][0]
-    first = next(row for row in rows if row)
-    if len(first) != length:
+    if len(next(row for row in rows if row)) != length:
         return 0.0, length
     return lengths[length] / lines, length
 
 
-def _rows(text: str, form: dict[str, Any]) -> tuple[list[list[str]], list[int]]:
-    """Rows of `text`, and how many lines each spans; a row that is no CSV is empty."""
+def _rows(text: str, dialect: Dialect) -> tuple[list[list[str]], list[int]]:
+    """Rows of `text`, and how many lines each spans; a row that is no CSV has no fields."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
-    lines = text.splitlines(keepends=True) if "\x1c" not in text else text.split("\n")
-    reader = csv.reader(iter(lines), **form)
+    reader = csv.reader(io.StringIO(text, newline="\n"), **dialect.format)
     rows: list[list[str]] = []
     spans: list[int] = []
     before = 0
     while True:
+        is_bad, row = False, []
         try:
             row = next(reader)
         except StopIteration:
             return rows, spans
         except csv.Error:
-            row = []
-        if row or reader.line_num - before > 1 or rows:
+            is_bad = True
+        if row or is_bad:
             rows.append(row)
-            spans.append(reader.line_num - before if row or _is_content(lines, before) else 0)
+            spans.append(reader.line_num - before)
         before = reader.line_num
-
-
-def _is_content(lines: Sequence[str], number: int) -> bool:
-    return number < len(lines) and bool(lines[number].strip())
 
 
 def has_header(rows: Sequence[Sequence[str]]) -> bool:
@@ -185,3 +210,16 @@ def has_header(rows: Sequence[Sequence[str]]) -> bool:
         for name, column in zip(first, columns, strict=False)
         if name
     )
+
+
+def is_sure(rows: Sequence[Sequence[str]]) -> bool:
+    """Tests that the first row holds names beyond doubt: they may be shown to a person.
+
+    That is so where one of them is the name of a column that everybody uses, or stands above a
+    column of few values that are repeated, such as labels.
+    """
+    first, rest = rows[0] if rows else [], rows[1:]
+    if _USUAL & {name.strip().casefold() for name in first}:
+        return True
+    columns = zip(*(row for row in rest if len(row) == len(first)), strict=True)
+    return len(rest) >= _SURE_ROWS and any(2 * len(set(column)) <= len(rest) for column in columns)

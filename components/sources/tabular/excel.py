@@ -21,7 +21,7 @@ from components.sources.rows import Columns
 from components.sources.streams import BLOCK, drain
 from components.sources.tabular import workbook
 from components.sources.tabular.columns import named_columns, numbered
-from components.sources.tabular.dialect import has_header
+from components.sources.tabular.dialect import has_header, is_sure
 
 _MEMORY_MIB = 1024  # of the process that opens the workbook
 _SECONDS = 600  # of processor time, for that process
@@ -64,6 +64,8 @@ class ExcelReader(FileReader):
             columns,
             repeated,
             unnamed=bool(head) and not header and self.source.header in (None, AUTO),
+            sure=self.source.header is not None
+            or is_sure([[str(cell) for cell in cells] for _, cells in head]),
         )
 
     def _has_header(
@@ -131,7 +133,7 @@ class ExcelReader(FileReader):
         is_zip = file.read(2) == b"PK"
         file.seek(0)
         if is_zip:
-            for _, _, content in Zip(file, "", ("",), self._budget):
+            for _, _, content in Zip(file, "", lambda _name: True, self._budget):
                 drain(content)
             file.seek(0)
 

@@ -28,6 +28,7 @@ _SIGNATURES: tuple[tuple[bytes, str, str | None], ...] = (
     (b"\xff\xd8\xff", "a picture", None),
 )
 _HTML = (b"<!doctype html", b"<html", b"<table", b"<meta")
+_KINDS = ("csv", "excel", "json", "jsonl", "parquet", "arrow")
 _BINARY = ("excel", "parquet", "arrow")
 
 
@@ -43,6 +44,7 @@ class FileType(NamedTuple):
     kind: str | None
 
 
+_ARCHIVE = FileType("a zip archive", None)
 _ZIPS = (
     (b"xl/", FileType("a workbook of Excel", "excel")),
     (b"opendocument.spreadsheet", FileType("a workbook of LibreOffice", "excel")),
@@ -59,7 +61,7 @@ def file_type(head: bytes) -> FileType | None:
     """
     head = head[:_READ]
     if head.startswith(_ZIP):
-        return next((kind for mark, kind in _ZIPS if mark in head), FileType("a zip archive", None))
+        return next((kind for mark, kind in _ZIPS if mark in head), _ARCHIVE)
     for mark, description, kind in _SIGNATURES:
         if head.startswith(mark):
             return FileType(description, kind)
@@ -79,16 +81,19 @@ def _text_type(text: bytes) -> FileType | None:
 
 def other_type(head: bytes, kind: str) -> FileType | None:
     """Returns what the file is if a source of `kind` cannot read it; None if it can, or may."""
-    if not head:
+    if not head or kind not in _KINDS:
         return None
     found = file_type(head)
     if found is None and kind in _BINARY and b"\0" not in head[:_READ]:
         return FileType("a text, perhaps CSV", "csv")
-    if found is None or found.kind == kind:
+    if found is None or found.kind == kind or (found is _ARCHIVE and kind == "excel"):
         return None
-    # JSON and JSON Lines share their first bytes, unless there is an array.
+    if kind == "annotations" and found.kind in ("json", "jsonl"):
+        return None
+    # JSON and JSON Lines share their first bytes, unless a value goes on in the next line.
     if {found.kind, kind} == {"json", "jsonl"} and found.description != _ARRAY:
-        return None
+        first = head.removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")
+        return found if kind == "jsonl" and first[1] and first[0].strip() == b"{" else None
     return found
 
 

@@ -122,7 +122,21 @@ class JsonReader(FileReader):
             if are_rows and (len(members) >= _JUDGED or stream.length > self._longest):
                 break
             self._all((), stream, members)
-        self._is_alone(stream)
+        if not self.source.items and stream.next() == "{":  # one object after another
+            yield members
+            while stream.next():
+                yield stream.value()
+            return
+        yield from self._of_shape(members, keys, stream, wanted)
+
+    def _of_shape(
+        self,
+        members: dict[str, Any],
+        keys: Iterator[str],
+        stream: JsonStream,
+        wanted: Columns | None,
+    ) -> Iterator[Any]:
+        """Yields the rows of an object; `keys` and `stream` have the members that follow."""
         shape, value = self._shape(members, wanted)
         if shape is Shape.BY_ID:
             yield from members.values()

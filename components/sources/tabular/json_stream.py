@@ -15,6 +15,7 @@ from components.sources.budget import JSON_MARKS, Budget, TooLarge
 
 _FIRST = 256 * 1024  # bytes of the first read; each further one for the same value is as long as
 # what has come
+_AFTER_NUMBER = tuple(" \t\r\n,]}")
 _NEAR_END = 16  # characters: an error there may come from a value that is cut
 _DECODER = json.JSONDecoder(strict=False)  # line breaks in texts are let through
 
@@ -73,10 +74,11 @@ class JsonStream:
                 continue
             except ValueError:  # a number of more digits than Python converts
                 raise BadJson("a number that is too long") from None
-            # A number at the end may go on.
-            is_number = isinstance(value, int | float)
-            if end == len(self._text) and is_number and self._fill():
-                continue
+            # A number at the end of what was read may go on.
+            if isinstance(value, int | float) and self._text[end : end + 1] not in _AFTER_NUMBER:
+                length = len(self._text) - self._place
+                if self._fill() and length < self._longest:
+                    continue
             self.length += end - self._place
             self._place = end
             return value
@@ -128,9 +130,9 @@ class JsonStream:
         if self._ended:
             return False
         rest = self._text[self._place :]
-        if len(rest) > self._longest:
+        if len(rest) >= self._longest:
             raise TooLarge(f"more than {self._longest:,} characters in one piece", "document_mib")
-        content = self._file.read(max(_FIRST, len(rest)))
+        content = self._file.read(min(max(_FIRST, len(rest)), self._longest + 1 - len(rest)))
         self._ended = not content
         self._text = rest + self._decoder.decode(content, final=self._ended)
         self._place = 0

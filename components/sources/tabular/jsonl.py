@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import orjson
 
@@ -23,7 +23,7 @@ class JsonlReader(FileReader):
     A key may be a dotted path into nested objects and lists.
     """
 
-    suffixes = (".jsonl", ".ndjson")
+    suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
 
     def _table(self, file: IO[bytes], wanted: Columns | None) -> Table:
         del wanted

@@ -51,6 +51,7 @@ class ParquetReader(FileReader):
         return Table(
             self._rows_of(table, columns, sizes),
             arrow_schema.paths_in(schema),
+            arrow_schema.repeated(schema),
             lists=list(arrow_schema.list_columns(schema, columns)),
             class_names=arrow_schema.class_names(schema),
         )
@@ -59,7 +60,6 @@ class ParquetReader(FileReader):
         self, table: Any, columns: list[str], sizes: list[int]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         import polars as pl
-        import pyarrow as pa
 
         number = 0
         try:
@@ -70,7 +70,7 @@ class ParquetReader(FileReader):
                     for row in frame.iter_rows(named=True):
                         number += 1
                         yield number, row
-        except (pa.ArrowException, pl.exceptions.PolarsError, UnicodeError, DamagedPage) as error:
+        except arrow_schema.errors() as error:
             raise self._unreadable(error) from error
 
     def _wanted(self, schema: Any, wanted: Columns | None) -> list[str]:

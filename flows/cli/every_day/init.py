@@ -16,24 +16,24 @@ from flows.cli.common import Json, Project
 if TYPE_CHECKING:
     from components.core.params import Scrub
     from components.profile.examine import Examined, Wishes
-    from components.profile.privacy import Privacy
+    from components.profile.privacy import ExampleScrubber
 
 
 def _terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _privacy(settings: Scrub) -> Privacy:
-    from components.profile.privacy import Privacy
+def _privacy(settings: Scrub) -> ExampleScrubber:
+    from components.profile.privacy import ExampleScrubber
 
-    return Privacy(settings)
+    return ExampleScrubber(settings)
 
 
 def add(
     app: typer.Typer,
     project: Project = common.read_project,
     terminal: Callable[[], bool] = _terminal,
-    open_privacy: Callable[[Scrub], Privacy] = _privacy,
+    open_privacy: Callable[[Scrub], ExampleScrubber] = _privacy,
 ) -> None:
     """Registers the command."""
 

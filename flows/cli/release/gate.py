@@ -28,7 +28,8 @@ def add(
         """Show the gate's last decisions, the newest first, with links to their pages.
 
         release: every check passed. keep: the candidate is sound, but not proven better, so the
-        champion stays. refuse: a check failed. docs/release.md explains the rule.
+        champion stays. refuse: a check failed, or a first release lacks a proof. cannot say: the
+        rehearsal had no result. docs/release.md explains the rule.
 
         Example: `newsloop gate --last 3`
         """

@@ -16,7 +16,7 @@ from components.core import params as parameters
 from components.core.errors import DataError, NewsloopError, UsageError
 from components.core.params import Scrub
 from components.core.paths import Paths
-from components.profile.privacy import Privacy
+from components.profile.privacy import ExampleScrubber
 from flows.cli.every_day import init
 from tests.project import ROOT
 
@@ -25,12 +25,12 @@ ADDRESS = "jane.roe@example.org"
 
 
 @cache
-def loaded() -> Privacy:
+def loaded() -> ExampleScrubber:
     """Loads the scrubber once; every test has its settings."""
-    return Privacy(parameters.load(ROOT / "params.yaml").ingest.scrub)
+    return ExampleScrubber(parameters.load(ROOT / "params.yaml").ingest.scrub)
 
 
-def privacy(settings: Scrub) -> Privacy:
+def privacy(settings: Scrub) -> ExampleScrubber:
     return loaded()
 
 
@@ -147,3 +147,11 @@ def test_a_refusal_is_one_paragraph_and_changes_nothing(
     assert "\n" not in str(raised.value)
     assert PERSON not in str(raised.value)
     assert (project / "params.yaml").read_text() == before
+
+
+def test_persons_are_told_from_products_and_private_labels_are_not_shown() -> None:
+    assert all(loaded().are_persons(["Jane Roe", "Max Muster", "Li Wei"]))
+    assert not any(loaded().are_persons(["Kettle 3 Pro", "Garden Chair", "Premium Plan"]))
+    counts = {"comp.graphics": 9, "Billing Issue": 9, "Jane Roe": 9, ADDRESS: 9, "seldom": 1}
+    shown = loaded().labels(counts)
+    assert [name for name in counts if shown(name) == name] == ["comp.graphics", "Billing Issue"]

@@ -14,7 +14,8 @@ from flows.cli import output_learning
 from tests.unit.flows.test_cli import METRICS, PYTHON
 
 SAMPLE = {
-    "documents": 22, "accuracy": {"value": 0.95, "low": 0.78, "high": 0.99}, "lead": 0.02,
+    "documents": 22, "folds": 0, "lead": 0.02,
+    "accuracy": {"value": 0.95, "low": 0.78, "high": 0.99},
     "needed": 924,
 }  # fmt: skip
 FLOOR = {"name": "accuracy", "value": 0.9, "limit": 0.95, "ceiling": False, "passed": False}
@@ -75,7 +76,7 @@ def test_a_refused_run_ends_with_all_that_a_person_needs(
     for line in (
         "train   ran      61.0",
         "accuracy    0.9800  (0.9600 to 0.9900)",
-        "weakest     0.7500  (0.3006 to 0.9544)  recall of refunds, 4 test documents",
+        "weakest     0.7500  (0.3006 to 0.9544)  recall of refunds, 4 documents",
         "gate        1 of 3 checks passed",
         "            linear: accuracy is 0.9, must be at least 0.95",
         "            textcnn: accuracy is 0.9, must be at least 0.95",
@@ -144,3 +145,12 @@ def test_files_that_the_run_changed_stand_there_with_the_command_that_commits_th
     command = 'git commit -m "Pins of a run" -- data/sources.json dvc.lock'
     assert "git         the run changed data/sources.json, dvc.lock; this" in printed
     assert command in printed
+
+
+def test_of_many_failed_checks_the_first_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    floors = [{**FLOOR, "name": f"recall of class {i}"} for i in range(1000)]
+    lines = shown(summary("refused", decision("linear", *floors)), tmp_path, capsys).splitlines()
+    assert sum("recall of class" in line for line in lines) == 12
+    assert any("988 more checks failed" in line for line in lines)

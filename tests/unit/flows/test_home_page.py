@@ -19,6 +19,7 @@ from components.core.runtime.private import STATE
 from flows import home_page, privacy_report, write_operator_page
 from flows.cli.every_day import home
 from flows.learning import Summary
+from tests.links import followed
 from tests.watched import NOW, World
 
 INTERVAL = {"value": 0.9, "low": 0.85, "high": 0.95}
@@ -41,18 +42,9 @@ def run(world: World, summary: Summary, error: BaseException | None = None) -> s
 
 
 def broken_links(root: Path, page: Path) -> list[str]:
-    """Addresses of files that are missing, on `page` and on the pages that it links."""
-    linked, missing = [page], []
-    for found in linked:
-        for address in re.findall(r'href="([^"#]+)"', found.read_text()):
-            target = (found.parent / address).resolve()
-            if address.startswith("http"):
-                continue
-            if not target.is_file() or not target.is_relative_to(root):
-                missing.append(f"{found.name}: {address}")
-            elif target not in linked:
-                linked.append(target)
-    return missing
+    """Links that lead nowhere, or out of the folder `root`."""
+    files, missing = followed(page)
+    return missing + [str(file) for file in files if not file.is_relative_to(root)]
 
 
 def test_a_page_before_the_first_run(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ CHAMPION = Champion(
     metrics={}, decision={}, time=datetime(2026, 1, 5, tzinfo=UTC), reason="a test",
 )  # fmt: skip
 SAME = "the champion itself"
+MANY = "refused for a thousand reasons"
 
 
 def learn(
@@ -35,7 +36,9 @@ def learn(
         if verdict == SAME:
             return None
         name = champion.bundle if champion else None
-        return Decision("d", verdict, "a" * 64, name, candidate, [], ["not good enough"], None)
+        reasons = ["not good enough"] * (1 if verdict != MANY else 1000)
+        kind = GateVerdict.REFUSE if verdict == MANY else verdict
+        return Decision("d", kind, "a" * 64, name, candidate, [], reasons, None)
 
     def publish(decision: Decision) -> str:
         released.append(decision.architecture)
@@ -71,6 +74,7 @@ def test_candidates_are_tried_until_the_gate_has_an_answer(
         ([REFUSE, REFUSE], CHAMPION, r"textcnn: not good enough; bilstm.*newsloop@v1.0.0 stays"),
         ([REFUSE, REFUSE], None, "Nothing was released"),
         ([KEEP, KEEP], None, "Nothing was released"),  # there is nothing to keep
+        ([MANY, REFUSE], None, r"textcnn: (not good enough, ){8}and 992 more; bilstm: not good"),
     ],
 )
 def test_refused_candidates_leave_all_as_it_was(

@@ -84,14 +84,16 @@ def test_old_bad_rows_go_from_the_tree_and_from_the_cache(paths: Paths, ledger: 
 def test_old_logs_and_pages_go(paths: Paths, ledger: Ledger) -> None:
     old_log = write(paths.logs / "service.log.20250101", PARAMS.privacy.log_days + 1)
     new_log = write(paths.logs / "service.log.20250102", PARAMS.privacy.log_days - 1)
+    rows = write(paths.refused_rows, PARAMS.privacy.quarantine_days + 1)
+    assert retain(PARAMS, paths, ledger, NOW, dry_run=True)["quarantines"] == 1
     old_page = write(paths.monitoring_reports / "a.html", PARAMS.privacy.page_days + 1)
     new_page = write(paths.monitoring_reports / "b.json", PARAMS.privacy.page_days - 1)
     found = retain(PARAMS, paths, ledger, NOW, dry_run=True)
     assert (found["logs"], found["pages"], old_log.exists()) == (1, 1, True)
     found = retain(PARAMS, paths, ledger, NOW)
     assert (found["logs"], found["pages"]) == (1, 1)
-    kept = [path.exists() for path in (old_log, new_log, old_page, new_page)]
-    assert kept == [False, True, False, True]
+    kept = [path.exists() for path in (old_log, new_log, old_page, new_page, rows)]
+    assert kept == [False, True, False, True, False]
 
 
 def test_a_log_that_is_written_now_is_put_aside_and_its_writer_goes_on(

@@ -74,7 +74,7 @@ def test_a_shift_is_found_in_its_signal(name: str, moved: pl.Expr) -> None:
     assert moved_names == [name, *[drift.TOGETHER] * name.startswith("feature")]
     assert result.verdict.reasons[0].startswith(
         f"{len(moved_names)} of {len(result.signals)} signals drifted in {WINDOW.height} "
-        f"predictions: {name} (p = "
+        f"predictions: {signal_names.title(name)} (p = "
     )
 
 
@@ -98,7 +98,7 @@ def test_probabilities_are_one_signal_shown_as_a_number() -> None:
     moved = drift.judge(known, with_probabilities(WINDOW, 0.3, 3), SETTINGS)
     assert [one.name for one in moved.signals if one.drifted] == ["probabilities"]
     assert found(moved, "probabilities").method == drift.EXPECTED
-    assert "Drift in the expected shares of the classes" in (moved.page or "")
+    assert "Expected class shares" in (moved.page or "")
 
 
 def test_small_drift_is_found_by_looking_back_and_says_how_far() -> None:
@@ -197,7 +197,9 @@ def test_what_cannot_be_tested_is_shown_and_is_no_pass(
     assert {signal.name for signal in result.signals} == set(TESTED)
     assert [s.name for s in result.signals if s.drifted is None] == [name]
     assert found(result, name).reason == reason
-    assert result.verdict.reasons == (f"{name} cannot be tested: {reason}.",)
+    assert result.verdict.reasons == (
+        f"{signal_names.column(name)} cannot be tested: {reason}.",
+    )  # fmt: skip
     assert any(reason in line for line in report.table(result.signals))
 
 
@@ -208,7 +210,7 @@ def test_missing_values_do_not_hide_drift() -> None:
     )  # fmt: skip
     assert result.verdict.finding == "drift"
     assert found(result, "feature_0").drifted is True
-    assert "words cannot be tested" in result.verdict.reasons[-1]
+    assert "length in words cannot be tested" in result.verdict.reasons[-1]
 
 
 @pytest.mark.parametrize(("p_value", "drifted"), [(0.01, True), (0.0101, False)])
@@ -264,7 +266,7 @@ def test_one_label_only_gives_a_page_and_a_verdict(both: bool) -> None:
     result = drift.judge(reference, WINDOW.with_columns(only), SETTINGS)
     assert result.verdict.finding == ("cannot say" if both else "drift")
     if both:
-        reason = "label cannot be tested: it is a in every row of reference and window."
+        reason = "predicted class cannot be tested: it is a in every row of reference and window."
         assert result.verdict.reasons[0] == reason
     assert result.page
     json.dumps(result.evidently, allow_nan=False)

@@ -251,6 +251,10 @@ def test_a_drifting_model_does_not_just_serve(world: World) -> None:
     text = write_operator_page.write(world.params, world.paths, world.ledger, hour(2)).read_text()
     assert "serves, and its newest texts have drifted; a retraining was requested" in text
     assert '<h1 class="warn">' in text
+    # What the champion before it got says nothing about the new one.
+    world.release(version=2)
+    text = write_operator_page.write(world.params, world.paths, world.ledger, hour(3)).read_text()
+    assert "newsloop@v2.0.0 serves; its own traffic was not judged yet" in text
 
 
 def test_a_page_before_any_window(world: World) -> None:

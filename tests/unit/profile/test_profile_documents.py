@@ -15,23 +15,23 @@ from components.profile import Profile, proposal
 from components.profile.classes import classes, names_beside
 from components.profile.estimate import estimate
 from components.profile.examine import Examined
-from components.profile.oddities import Kind, oddities
+from components.profile.oddities import OddityKind, oddities
 from components.profile.roles import Roles
-from components.profile.summary import Reservoir, Summary
+from components.profile.summary import DocumentCounts, Reservoir
 from tests.project import ROOT
 
 PARAMS = parameters.load(ROOT / "params.yaml")
 SOURCES = parameters.read(ROOT / "params.yaml")["ingest"]["sources"]
 
 
-def summarised(*documents: tuple[str, str | None], part: str | None = None) -> Summary:
-    summary = Summary()
+def summarised(*documents: tuple[str, str | None], part: str | None = None) -> DocumentCounts:
+    summary = DocumentCounts()
     for text, label in documents:
         summary.add(text, label, part)
     return summary
 
 
-def profiled(summary: Summary, **values: Any) -> Profile:
+def profiled(summary: DocumentCounts, **values: Any) -> Profile:
     entry = {"name": "mine", "kind": "csv", "path": "mine.csv"}
     found: dict[str, Any] = {
         "sources": [Examined(entry, (), Roles(("text",), "label"), summary.documents)],
@@ -41,7 +41,9 @@ def profiled(summary: Summary, **values: Any) -> Profile:
     return Profile(**found | values)
 
 
-def many(labels: dict[str, int], words: str = "a sentence of some words about thing") -> Summary:
+def many(
+    labels: dict[str, int], words: str = "a sentence of some words about thing"
+) -> DocumentCounts:
     pairs = [(label, n) for label, total in labels.items() for n in range(total)]
     return summarised(*((f"{words} {n} {label}", label) for label, n in pairs))
 
@@ -73,6 +75,7 @@ def test_numbers_are_ordered_and_may_get_names(tmp_path: Path) -> None:
         ({"a": 5, "b": 5, "a|b": 3}, 1, "joined", "|"),
         ({"a": 5, "Arts, Crafts": 5, "Toys, Games": 3}, 1, "joined", ""),
         ({f"INC-{n:05}": 1 for n in range(9)}, 1, "id_like", True),
+        ({f"intent_{n:02}": 8 for n in range(40)}, 1, "id_like", False),
         ({"comp.sys.mac": 3, "sci.med": 4}, 1, "id_like", False),
     ],
 )
@@ -103,28 +106,32 @@ def test_reservoir_holds_all_of_a_short_stream_and_a_sample_of_a_long_one() -> N
 @pytest.mark.parametrize(
     ("kind", "summary", "values"),
     [
-        (Kind.FEW_DOCUMENTS, many({"a": 40, "b": 8}), {}),
-        (Kind.RARE, many({"a": 40, "b": 40, "c": 2}), {}),
-        (Kind.DOMINANT, many({"a": 90, "b": 30}), {}),
-        (Kind.SHORT, many({"a": 40, "b": 40}, "pls"), {}),
-        (Kind.REPEATED, summarised(*[("same text", "a")] * 9), {}),
-        (Kind.CONTRADICTING, summarised(("same text", "a"), ("same text", "b")), {}),
-        (Kind.DAMAGED, many({"a": 40, "b": 40}), {"damaged": 3}),
-        (Kind.LANGUAGES, many({"a": 40, "b": 40}), {"languages": {"en": 0.6, "de": 0.4}}),
-        (Kind.EMPTY, summarised(("", "a"), ("x", "b")), {}),
-        (Kind.UNLABELLED, summarised(("x", None), ("y", "b")), {}),
-        (Kind.UNREADABLE, many({"a": 40, "b": 40}), {"faults": {"expected 2 fields, got 3": 4}}),
-        (Kind.SPELLINGS, many({"a": 40, "A": 4, "b": 40}), {}),
-        (Kind.INVALID, many({"a": 40, "b\x07": 40}), {}),
-        (Kind.NUMBERS, many({"0": 40, "1": 40}), {}),
-        (Kind.IDENTIFIERS, many({f"T-{n:04}": 3 for n in range(9)}), {}),
-        (Kind.JOINED, many({"a": 40, "b": 40, "a;b": 9}), {}),
-        (Kind.PARTS, summarised(("x", "a"), part="(other)"), {}),
-        (Kind.LEFT_OUT, many({"a": 40, "b": 40}), {"left_out": {"sample": "no labels"}}),
-        (Kind.PARTIAL, many({"a": 40, "b": 40}), {"complete": False}),
+        (OddityKind.FEW_DOCUMENTS, many({"a": 40, "b": 8}), {}),
+        (OddityKind.RARE, many({"a": 40, "b": 40, "c": 2}), {}),
+        (OddityKind.DOMINANT, many({"a": 90, "b": 30}), {}),
+        (OddityKind.SHORT, many({"a": 40, "b": 40}, "pls"), {}),
+        (OddityKind.REPEATED, summarised(*[("same text", "a")] * 9), {}),
+        (OddityKind.CONTRADICTING, summarised(("same text", "a"), ("same text", "b")), {}),
+        (OddityKind.DAMAGED, many({"a": 40, "b": 40}), {"damaged": 3}),
+        (OddityKind.LANGUAGES, many({"a": 40, "b": 40}), {"languages": {"en": 0.6, "de": 0.4}}),
+        (OddityKind.EMPTY, summarised(("", "a"), ("x", "b")), {}),
+        (OddityKind.UNLABELLED, summarised(("x", None), ("y", "b")), {}),
+        (
+            OddityKind.UNREADABLE,
+            many({"a": 40, "b": 40}),
+            {"faults": {"expected 2 fields, got 3": 4}},
+        ),
+        (OddityKind.SPELLINGS, many({"a": 40, "A": 4, "b": 40}), {}),
+        (OddityKind.INVALID, many({"a": 40, "b\x07": 40}), {}),
+        (OddityKind.NUMBERS, many({"0": 40, "1": 40}), {}),
+        (OddityKind.IDENTIFIERS, many({f"T-{n:04}": 3 for n in range(9)}), {}),
+        (OddityKind.JOINED, many({"a": 40, "b": 40, "a;b": 9}), {}),
+        (OddityKind.PARTS, summarised(("x", "a"), part="(other)"), {}),
+        (OddityKind.LEFT_OUT, many({"a": 40, "b": 40}), {"left_out": {"sample": "no labels"}}),
+        (OddityKind.PARTIAL, many({"a": 40, "b": 40}), {"complete": False}),
     ],
 )
-def test_oddities(kind: Kind, summary: Summary, values: dict[str, Any]) -> None:
+def test_oddities(kind: OddityKind, summary: DocumentCounts, values: dict[str, Any]) -> None:
     found = {odd.kind: odd.text for odd in oddities(profiled(summary, **values), str)}
     assert kind in found
     assert not {"None", "True", "['", "{'"} & set(found[kind].split())

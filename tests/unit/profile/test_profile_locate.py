@@ -37,8 +37,11 @@ def zipped(*names: str) -> bytes:
 FILES = [
     ("a.csv", TEXT, "csv"), ("A.TSV", TEXT, "csv"), ("a.csv.gz", gzip.compress(TEXT), "csv"),
     ("a.jsonl", JSON_LINE, "jsonl"), ("a.ndjson", JSON_LINE, "jsonl"), ("a.json", b"[]", "json"),
-    ("a.parquet", b"PAR1", "parquet"), ("a.feather", b"ARROW1", "arrow"), ("a.ods", b"PK", "excel"),
-    ("a.xlsx", b"PK\3\4", "excel"), ("a.mbox", b"From x", "mbox"), ("a.tar.gz", b"x", "folder"),
+    ("a.parquet", b"PAR1", "parquet"), ("a.feather", b"ARROW1", "arrow"),
+    ("a.ods", zipped("opendocument.spreadsheet"), "excel"),
+    ("a.xlsx", zipped("xl/workbook.xml"), "excel"), ("a.csv", zipped("xl/workbook.xml"), "excel"),
+    ("a.mbox", b"From x", "mbox"), ("a.txt", b"__label__a x\n", "lines"),
+    ("a.tar.gz", b"x", "folder"),
     ("SMSSpamCollection", b"ham\thello\n", "csv"), ("a.txt", b"ham\thello\n", "csv"),
     ("export", JSON_LINE * 2, "jsonl"), ("export", b'[\n{"a": 1}]', "json"),
     ("export", b'{\n "a": 1}', "json"), ("export", b"PAR1x", "parquet"),
@@ -77,6 +80,10 @@ FOLDERS = {
     "a table without suffix": (
         ["SMSSpamCollection", "readme"], [("csv", "SMSSpamCollection", None)],
     ),
+    "fastText": (
+        ["train.txt", "test.txt"], [("lines", "test.txt", "test"), ("lines", "train.txt", "train")],
+    ),
+    "lines and labels": (["sentences.txt", "labels.txt"], [("lines", "sentences.txt", None)]),
     "hidden files": ([".git/x.csv", "__MACOSX/a.csv", "b.csv"], [("csv", "b.csv", None)]),
 }  # fmt: skip
 
@@ -84,7 +91,8 @@ FOLDERS = {
 @pytest.mark.parametrize("name", FOLDERS)
 def test_sources_of_a_folder(tmp_path: Path, name: str) -> None:
     files, expected = FOLDERS[name]
-    tree(tmp_path / "data", dict.fromkeys(files, TEXT))
+    content = b"__label__a some text\n" if name == "fastText" else TEXT
+    tree(tmp_path / "data", dict.fromkeys(files, content))
     entries = locate(str(tmp_path / "data"), Paths(tmp_path, tmp_path))
     listed = [(e["kind"], e["path"][5:], e.get("fixed_part")) for e in entries]
     assert listed == expected
@@ -126,7 +134,8 @@ def test_names_of_sources_differ() -> None:
         ("empty.csv", b"", SourceError, "an empty file"),
         ("a.bin", b"\0\1\2" * 100, SourceError, "a binary file"),
         ("a.pdf", b"%PDF-1.7", SourceError, "a PDF"),
-        ("a.pkl", b"\x80\x04\x95", SourceError, "a Python pickle"),
+        ("a.docx", zipped("word/document.xml"), SourceError, "a document of Word"),
+        ("a.xls", b"<html><table>", SourceError, "an HTML page"),
         ("a.zip", b"PK\3\4broken", SourceError, "readable file or archive"),
         ("a.gz", b"\x1f\x8bbroken", SourceError, "got"),
         ("photos/a.jpg", b"x", UsageError, r"\.jpg 1"),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import random
 import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -105,6 +109,63 @@ def zip_of_tables(folder: Path) -> Path:
     return folder / "set.zip"
 
 
+def xlsx(lines: list[list[Any]]) -> dict[str, str]:
+    """Members of a workbook with one sheet of numbers and texts."""
+    office = "http://schemas.openxmlformats.org"
+    main, packages = f"{office}/spreadsheetml/2006/main", f"{office}/package/2006"
+    relations = f"{office}/officeDocument/2006/relationships"
+
+    def cell(value: object) -> str:
+        if isinstance(value, int):
+            return f"<c><v>{value}</v></c>"
+        return f'<c t="inlineStr"><is><t>{escape(str(value))}</t></is></c>'
+
+    def related(kind: str, target: str) -> str:
+        return (
+            f'<Relationships xmlns="{packages}/relationships"><Relationship Id="r1" '
+            f'Type="{relations}/{kind}" Target="{target}"/></Relationships>'
+        )
+
+    cells = "".join(f"<row>{''.join(map(cell, line))}</row>" for line in lines)
+    types = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    return {
+        "[Content_Types].xml": f'<Types xmlns="{packages}/content-types"><Default Extension="rels" '
+        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override '
+        f'PartName="/xl/workbook.xml" ContentType="{types}.sheet.main+xml"/><Override '
+        f'PartName="/xl/worksheets/sheet1.xml" ContentType="{types}.worksheet+xml"/></Types>',
+        "_rels/.rels": related("officeDocument", "xl/workbook.xml"),
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{relations}"><sheets><sheet '
+        'name="Export" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": related("worksheet", "worksheets/sheet1.xml"),
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData>'
+        "</worksheet>",
+    }
+
+
+def workbook(folder: Path) -> Path:
+    header = ["Nr", "Datum", "Bearbeiter", "Text", "Klasse"]
+    lines = rows(
+        lambda n: n + 100, lambda n: f"2026-03-{n % 28 + 1:02}", label(*PERSONS), text,
+        label("a", "b"),
+    )  # fmt: skip
+    with zipfile.ZipFile(folder / "sheet.xlsx", "w") as archive:
+        for name, content in xlsx([header, *lines]).items():
+            archive.writestr(name, content)
+    return folder / "sheet.xlsx"
+
+
+def nested(folder: Path) -> Path:
+    items = [{"id": n, "attributes": {"body": text(n), "tag": "ab"[n % 2]}} for n in range(ROWS)]
+    content = {"meta": {"n": 1}, "data": {"items": items}}
+    (folder / "export.json").write_text(json.dumps(content))
+    return folder / "export.json"
+
+
+def packed(folder: Path) -> Path:
+    lines = json_lines(lambda n: {"text": text(n), "label": "ab"[n % 2]})
+    return file("export.jsonl.gz", lambda: gzip.compress(lines))(folder)
+
+
 def hugging_face(folder: Path) -> Path:
     features = {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
@@ -198,6 +259,38 @@ SHAPES: dict[str, tuple[Make, dict[str, Any], list[str]]] = {
          "time_format": "%d.%m.%Y", "part": "Split"},
         ["a", "b"],
     ),
+    "workbook": (
+        workbook,
+        {"kind": "excel", "text": "Text", "label": "Klasse", "id": "Nr", "time": "Datum",
+         "author": "Bearbeiter"},
+        ["a", "b"],
+    ),
+    "lines of fastText": (
+        file("train.txt", lambda: "".join(
+            f"__label__{'ab'[n % 2]} {text(n)}\n" for n in range(ROWS)).encode()),
+        {"kind": "lines"},
+        ["a", "b"],
+    ),
+    "Label Studio": (
+        file("project.json", lambda: json.dumps([
+            {"id": n, "data": {"body": text(n)}, "annotations": [
+                {"result": [{"from_name": "q", "value": {"choices": ["ab"[n % 2]]}}]}]}
+            for n in range(ROWS)]).encode()),
+        {"kind": "annotations", "text": "body"},
+        ["a", "b"],
+    ),
+    "Prodigy": (
+        file("prodigy.jsonl", lambda: json_lines(
+            lambda n: {"text": text(n), "_input_hash": n, "accept": ["ab"[n % 2]],
+                       "answer": "accept"})),
+        {"kind": "annotations"},
+        ["a", "b"],
+    ),
+    "nested JSON": (
+        nested,
+        {"kind": "json", "text": "attributes.body", "label": "attributes.tag", "id": "id"},
+        ["a", "b"],
+    ),
     "folder of texts": (folder_of_texts, {"kind": "folder"}, ["neg", "pos"]),
 }  # fmt: skip
 
@@ -284,6 +377,13 @@ def test_data_that_cannot_be_learned_from(
     assert "\n" not in str(raised.value)
 
 
+def test_lists_of_several_labels_are_refused(tmp_path: Path) -> None:
+    tags = [["a"], ["a", "b"], ["b", "c"], ["b"], ["a", "c"]]
+    path = file("tags.jsonl", lambda: json_lines(lambda n: {"text": text(n), "tags": tags[n % 5]}))
+    with pytest.raises(DataError, match=r"of 48 rows that cannot be read: .*several labels"):
+        profile_of(path(tmp_path), tmp_path)
+
+
 def test_a_sorted_file_shows_all_its_classes(tmp_path: Path) -> None:
     """The sample comes from the whole file, not from its beginning."""
     lines = ([f"{text(n)} {n}", f"class {n // 2000}"] for n in range(8000))
@@ -291,3 +391,26 @@ def test_a_sorted_file_shows_all_its_classes(tmp_path: Path) -> None:
     profile = profile_of(path, tmp_path)
     assert profile.classes.counts == {f"class {n}": 2000 for n in range(4)}
     assert profile.sources[0].roles.of("label") is Role.LABEL
+
+
+def spoiled(content: bytes) -> Iterator[bytes]:
+    """Copies of a file that are cut, zeroed in the middle, or changed in some bytes."""
+    half = len(content) // 2
+    yield content[:half]
+    yield content[:half] + bytes(64) + content[half + 64 :]
+    yield content[half:]
+    numbers = random.Random(1)
+    changed = bytearray(content)
+    for _ in range(20):
+        changed[numbers.randrange(len(changed))] = numbers.randrange(256)
+    yield bytes(changed)
+
+
+@pytest.mark.parametrize("make", [tickets, workbook, zip_of_tables, hugging_face, packed, nested])
+def test_a_spoiled_file_is_read_or_refused(tmp_path: Path, make: Make) -> None:
+    path = make(tmp_path)
+    path = path if path.is_file() else next(path.iterdir())
+    for content in spoiled(path.read_bytes()):
+        path.write_bytes(content)
+        with suppress(NewsloopError):
+            profile_of(path, tmp_path)

@@ -60,7 +60,7 @@ def test_every_kind_has_a_reader() -> None:
 
 
 def test_a_kind_that_nobody_knows_is_named(paths: Paths) -> None:
-    with pytest.raises(ParamsError, match=r"s: expected one of the kinds csv, .*, got ftp"):
+    with pytest.raises(ParamsError, match=r"s: expected one of the kinds annotations, .*, got ftp"):
         reader(paths, kind="ftp")
 
 
@@ -469,6 +469,8 @@ def test_feedback_gives_what_people_said_up_to_the_watermark(
         RawDocument("s/p", "text p", "tech", NOON),
         RawDocument("s/q", "text q", "sport", NOON),
     ]
+    renamed = Source(name="s", kind="feedback", label_names={"sport": "sports"})
+    assert [d.label for d in open_source(renamed, paths).read(pin)] == ["tech", "sports"]
     # r's text still waits for the scrubber.
     assert opened.pin()["watermark"] == 3
     book.close()
