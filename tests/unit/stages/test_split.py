@@ -126,7 +126,7 @@ def test_documents_never_move_when_others_are_added_after_them() -> None:
 
 
 def test_the_same_table_gives_the_same_split_and_another_seed_another() -> None:
-    rows = table(many())
+    rows = table(many(600))
     first, second = split.split(rows, SETTINGS), split.split(rows, SETTINGS)
     assert first.counts == second.counts
     assert all(first.sides[n].equals(second.sides[n]) for n in split.SIDES)
