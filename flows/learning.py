@@ -304,6 +304,7 @@ def in_turn(
         refused.append(decision)
     summary.version, summary.outcome = tag, RunOutcome.REFUSED
     reasons = "; ".join(f"{each.architecture}: {_shortened(each.reasons)}" for each in refused)
+    reasons = reasons.removesuffix(".")  # of a sentence among them
     raise GateRefused(
         f"Expected one of {', '.join(candidates)} to pass the gate, none did. {reasons}. "
         f"{effect}`newsloop gate` shows each check; bring more or better data, or change train or "

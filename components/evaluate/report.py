@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from components.core.target import SingleLabel
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_SHOWN_CLASSES = 20  # of a figure, with room for their names
 _SHOWN_MISTAKES = 12  # the most confident mistakes, about one screen
 _EXCERPT = 260  # characters of a scrubbed text, enough for a person to judge a mistake
 _BINS = 10  # of the reliability diagram, equally many documents each
@@ -88,7 +90,7 @@ def render(
         confusion=figures.draw(
             lambda axes: _confusion(axes, measured, answers), "confusion", (5.2, 4.6)
         ),
-        classes=figures.draw(lambda axes: _classes(axes, measured), "classes", (5.2, 4.6)),
+        classes=figures.draw(lambda axes: _classes(axes, measured, answers), "classes", (5.2, 4.6)),
         loss=figures.draw(lambda axes: _curve(axes, curves, training, "loss"), "loss", (5.2, 3.2)),
         accuracy=figures.draw(
             lambda axes: _curve(axes, curves, training, "accuracy"), "accuracy", (5.2, 3.2)
@@ -100,13 +102,36 @@ def render(
     )
 
 
+def most_confused(labels: list[str], answers: pl.DataFrame) -> list[str]:
+    """Selects the classes that a figure shows: all, or the _SHOWN_CLASSES with the most errors.
+
+    Args:
+        labels: the classes.
+        answers: actual and predicted of each document.
+
+    Returns:
+        The classes in the order of `labels`.
+    """
+    if len(labels) <= _SHOWN_CLASSES:
+        return labels
+    wrong = answers.filter(pl.col("actual") != pl.col("predicted"))
+    errors = Counter([*wrong["actual"], *wrong["predicted"]])
+    chosen = sorted(range(len(labels)), key=lambda i: (-errors[labels[i]], i))[:_SHOWN_CLASSES]
+    return [labels[i] for i in sorted(chosen)]
+
+
+def _title(title: str, labels: list[str], measured: dict[str, Any]) -> str:
+    total = len(measured["classes"])
+    few = f", the {len(labels)} most confused of {total} classes"
+    return title + few * (len(labels) < total)
+
+
 def _confusion(axes: Axes, measured: dict[str, Any], answers: pl.DataFrame) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
-    labels = list(measured["classes"])
-    table = SingleLabel(labels).confusion(
-        answers["actual"].to_list(), answers["predicted"].to_list()
-    )
+    labels = most_confused(list(measured["classes"]), answers)
+    shown = answers.filter(pl.col("actual").is_in(labels) & pl.col("predicted").is_in(labels))
+    table = SingleLabel(labels).confusion(shown["actual"].to_list(), shown["predicted"].to_list())
     shares = table / table.sum(axis=1, keepdims=True).clip(1)
     colours = LinearSegmentedColormap.from_list("share", [f"{_CELL}00", _CELL])
     axes.imshow(shares, cmap=colours, vmin=0, vmax=1)
@@ -120,11 +145,11 @@ def _confusion(axes: Axes, measured: dict[str, Any], answers: pl.DataFrame) -> N
                 )  # fmt: skip
     axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlabel="predicted", ylabel="actual", title="Confusion matrix (documents)")
+    axes.set(xlabel="predicted", ylabel="actual", title=_title("Documents", labels, measured))
 
 
-def _classes(axes: Axes, measured: dict[str, Any]) -> None:
-    labels = list(measured["classes"])
+def _classes(axes: Axes, measured: dict[str, Any], answers: pl.DataFrame) -> None:
+    labels = most_confused(list(measured["classes"]), answers)
     for offset, (name, colour) in enumerate(
         [("precision", figures.FAINT), ("recall", figures.ORANGE), ("f1", figures.BLUE)]
     ):
@@ -138,7 +163,7 @@ def _classes(axes: Axes, measured: dict[str, Any]) -> None:
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
     axes.set_xlim(right=1.005)
-    axes.set(title="By class", xlabel="share")
+    axes.set(title=_title("By class", labels, measured), xlabel="share")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
 
 

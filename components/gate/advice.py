@@ -30,11 +30,13 @@ _MIN_NOISE = 0.02  # share of labels that look wrong
 _MIN_GAP = 0.05  # of accuracy between the shortest texts and the others
 _DECIDES = 1.0  # gain of a step without which nothing is released
 _PRETRAINED = "pretrained"
+_COSTS = ("max_latency_ms", "max_memory_mib", "max_bundle_mib")
 
 
 class Kind(StrEnum):
     REHEARSE = "rehearse again"
-    LIMIT = "limit of the rehearsal"
+    LIMIT = "time, memory or size"
+    LEAKS = "personal data"
     FLOOR = "floor"
     CANDIDATE = "candidate"
     DOCUMENTS = "documents of a class"
@@ -87,16 +89,30 @@ def steps(findings: Findings, params: Params) -> list[Step]:
         *_candidates(findings, params), *_test_documents(findings),
     ]  # fmt: skip
     reach = max((step.gain or 0.0 for step in improvements), default=0.0)
-    every = [*_rehearsal(findings), *_floors(findings, reach), *improvements]
+    every = [
+        *_rehearsal(findings), *_leaks(findings), *_floors(findings, reach),
+        *(improvements if _lacks_quality(findings) else ()),
+    ]  # fmt: skip
     return sorted(every, key=lambda step: -1.0 if step.gain is None else step.gain, reverse=True)[
         :SHOWN
     ]
 
 
+def _lacks_quality(findings: Findings) -> bool:
+    """True if a failed check is about the answers, and not about time, size, data or service."""
+    others = (*_COSTS, "max_leaks")
+    return any(
+        check.setting not in others and check.kind != CheckKind.REHEARSAL
+        for check in _failed(findings)
+    )
+
+
+def _failed(findings: Findings) -> list[Check]:
+    return [check for check in findings.checks if not check.passed]
+
+
 def _rehearsal(findings: Findings) -> Iterator[Step]:
-    for check in findings.checks:
-        if check.passed or check.kind != CheckKind.REHEARSAL:
-            continue
+    for check in _failed(findings):
         if check.undecided:
             yield Step(
                 Kind.REHEARSE,
@@ -105,7 +121,7 @@ def _rehearsal(findings: Findings) -> Iterator[Step]:
                 "again: it trains nothing and only repeats the rehearsal. gate.rehearsal_seconds "
                 "gives the service more time.",
             )
-        elif check.setting:
+        elif check.setting in _COSTS:
             yield Step(
                 Kind.LIMIT,
                 _DECIDES,
@@ -116,12 +132,23 @@ def _rehearsal(findings: Findings) -> Iterator[Step]:
             )
 
 
+def _leaks(findings: Findings) -> Iterator[Step]:
+    for check in _failed(findings):
+        if check.setting == "max_leaks":
+            yield Step(
+                Kind.LEAKS,
+                _DECIDES,
+                f"Have the remaining personal data masked: {check.value:.0f} documents hold some. "
+                "Data Docs name its kinds, ingest.scrub sets what is searched for.",
+                {"documents": int(check.value)},
+            )
+
+
 def _floors(findings: Findings, reach: float) -> Iterator[Step]:
     """A floor above the interval of the measurement; first if no other step may reach it."""
     intervals = {"min_accuracy": "accuracy", "min_macro_f1": "macro_f1"}
-    for check in findings.checks:
-        key = intervals.get(check.setting)
-        if check.passed or key is None:
+    for check in _failed(findings):
+        if (key := intervals.get(check.setting)) is None:
             continue
         interval = findings.measured[key]
         if interval.get("high", 1.0) < check.limit:
@@ -267,8 +294,8 @@ def _test_documents(findings: Findings) -> Iterator[Step]:
     sample = findings.sample
     if sample is None or sample.documents >= sample.needed:
         return
-    failed = [check for check in findings.checks if not check.passed]
-    if not failed or not any(check.proof for check in failed):
+    failed = _failed(findings)
+    if not any(check.proof for check in failed):
         return
     proofs_only = all(check.proof or check.undecided for check in failed)
     yield Step(

@@ -61,7 +61,7 @@ class Baseline:
         gained, lost: documents that only the candidate, or only the simple model, gets right.
         low, high: one-sided bounds of candidate less simple model, each at `gate.level`.
         better: p-value of "the candidate is not better"; small: it is better.
-        worse: p-value of "the candidate is not worse"; small: it is worse.
+        worse: p-value of "it is worse by at most the margin"; small: it is worse by more.
         provable: the documents are enough to prove of an equal candidate that it is not worse.
     """
 
@@ -137,12 +137,14 @@ def _compare(
 ) -> Baseline:
     pair = rows.select("actual", "candidate", champion=model)
     part = comparison.part(model, pair, target, settings)
-    candidate, simple, better, worse = part.candidate, part.champion, part.better, part.worse
-    low, high = part.low, part.high
+    candidate, simple, better = part.candidate, part.champion, part.better
+    low, high, margin = part.low, part.high, settings.margin
+    worse = worse_by(margin, part.gained, part.lost, len(rows))
     if metric == Metric.MACRO_F1:
         bounds = comparison.macro_f1_difference(pair, target, settings)
         (candidate, simple), low, high = _macro_f1(pair, target), bounds.low, bounds.high
         better, worse = swapped(pair, target, settings)
+        worse = worse if high < -margin else 1.0
         if model == Simple.MAJORITY:
             better = informative(pair, settings) if candidate > simple else 1.0
     return Baseline(
@@ -158,8 +160,25 @@ def _compare(
         better=better,
         worse=worse,
         # The interval of an equal model then lies within the margin with probability `level`.
-        provable=low >= -settings.margin or high - low <= settings.margin,
+        provable=low >= -margin or high - low <= margin,
     )
+
+
+def worse_by(margin: float, gained: int, lost: int, documents: int) -> float:
+    """p-value of "the accuracy is lower by at most `margin`", a McNemar test with a margin.
+
+    Of the documents that exactly one model gets right, a share of 1/2 + margin / (2 d) is lost if
+    the accuracy is lower by the margin; d is their share of all (Lu and Bean 1995, "On the sample
+    size for one-sided equivalence of sensitivities based upon McNemar's test").
+
+    >>> round(worse_by(0.0, 0, 5, 70), 4), round(worse_by(0.02, 0, 5, 70), 4)
+    (0.0312, 0.1074)
+    """
+    from scipy.stats import binom
+
+    differing = gained + lost
+    share = min(1.0, 0.5 + margin * documents / (2 * max(differing, 1)))
+    return float(binom.sf(lost - 1, differing, share))
 
 
 def sample(

@@ -206,7 +206,8 @@ def against_baselines(baselines: Sequence[Baseline], settings: params.Gate) -> l
     """The conditions on the comparison with the simplest models.
 
     Better than the majority class is always proven. Not worse than the linear baseline is proven
-    where the test side can prove it; elsewhere the candidate must only not be proven worse.
+    where the test side can prove it; elsewhere the candidate must only not be proven worse by more
+    than the margin.
     """
     luck = round(1 - settings.level, 6)
     checks = []
@@ -223,10 +224,8 @@ def against_baselines(baselines: Sequence[Baseline], settings: params.Gate) -> l
                 -settings.margin, BASELINE, proof=True, setting="margin",
             )  # fmt: skip
         else:
-            check = Check(
-                f"chance that the deficit to {name} is luck", round(baseline.worse, 6), luck,
-                BASELINE,
-            )  # fmt: skip
+            question = f"chance that losing more than the margin to {name} is luck"
+            check = Check(question, round(baseline.worse, 6), luck, BASELINE)
         checks.append(check)
     return checks
 

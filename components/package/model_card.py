@@ -19,6 +19,7 @@ from components.core import pages
 from components.core.pages import Heading
 from components.core.params import Params
 
+_COLUMNS = 20  # classes of a table that has a column for each
 _PLACEHOLDER = re.compile(r"<([A-Z][A-Z_]*[A-Z])(?:_[0-9a-f]+)?>")  # placeholders of core/scrub
 
 
@@ -55,6 +56,7 @@ def markdown(
     ]
     text = environment.from_string(source).render(
         labels=params.ingest.labels,
+        columns=params.ingest.labels if len(params.ingest.labels) <= _COLUMNS else [],
         training=training,
         metrics=metrics,
         split=split,

@@ -85,7 +85,7 @@ def _limits(profile: Profile, params: Params) -> dict[str, Any]:
         limits["validate.min_documents"] = max(1, learned // 2)
     smallest = min(found.counts.values(), default=0)
     if smallest < validate.min_class_documents:
-        limits["validate.min_class_documents"] = max(3, smallest)
+        limits["validate.min_class_documents"] = max(1, smallest)
     if summary.length(0.01) < validate.min_characters:
         limits["validate.min_characters"] = 1
     # Documents without a label are no bad rows.

@@ -128,7 +128,7 @@ def split(table: pl.DataFrame, settings: parameters.Split, eras: Sequence[Era] =
         "folds": 0,
     }
     chosen = fold_assignment.EMPTY
-    if settings.by == "content" and too_small(by_side["test"], len(valid), settings):
+    if valid and settings.by == "content" and too_small(by_side["test"], len(valid), settings):
         ordered = sorted(valid, key=lambda k: rows[k])
         chosen = fold_assignment.table(
             table[[rows[k] for k in ordered]],

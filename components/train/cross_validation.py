@@ -12,6 +12,7 @@ N is the documents, C the classes, F the features of the network.
 
 from __future__ import annotations
 
+import logging
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ def run(
     import numpy as np
     import tensorflow as tf
 
+    # Each fold has a network of its own, which TensorFlow takes for a function traced too often.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     count = int(str(documents["fold"].max())) + 1
     facts_of_folds, parts, order = [], [], []
     for fold in range(count):

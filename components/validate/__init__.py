@@ -130,7 +130,7 @@ def judge(
     results = {
         _COLUMNS: columns,
         "Rows that came in": checker.check(
-            numbers(rows.judged), "rows", row_expectations(settings, labels, mostly)
+            numbers(rows.with_text), "rows", row_expectations(settings, labels, mostly)
         ),
         "Documents that go on": checker.check(
             numbers(rows.good),

@@ -58,13 +58,15 @@ def problems_of(
             return [f"none of {rows.unlabelled} documents has a label"]
         return ["no documents came in"]
     problems = []
-    if rows.bad.height / total > settings.max_bad_share:
+    total = rows.with_text.height
+    bad = total - good.height
+    if bad > total * settings.max_bad_share:
         reasons = "; ".join(
             f"{reason}: {n}{_labels(documents, labels, names) if reason == UNKNOWN_LABEL else ''}"
             for reason, n in rows.reasons().items()
         )
         problems.append(
-            f"{rows.bad.height} of {total} rows are bad ({rows.bad.height / total:.1%}, at most "
+            f"{bad} of {total} rows are bad ({bad / total:.1%}, at most "
             f"{settings.max_bad_share:.1%}): {reasons}"
         )
     if good.height < settings.min_documents:

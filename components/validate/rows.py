@@ -20,7 +20,8 @@ from components.near_duplicates import normalise
 # The measures of a row.
 MEASURES: dict[str, pl.DataType] = {
     "id": pl.UInt64(),  # hash of the id; null for a row without id
-    "characters": pl.UInt32(),  # without outer white space; null without text
+    # Without outer white space; 0 without a letter or digit; null without text.
+    "characters": pl.UInt32(),
     "label": pl.String(),  # one of ingest.labels, OTHER, or null
     "source": pl.String(),  # null for a row without source
     "time": pl.Datetime("us", "UTC"),
@@ -31,6 +32,10 @@ MEASURES: dict[str, pl.DataType] = {
     "leaks": pl.UInt32(),  # personal data that scrubbing left behind, see leak_test.py
     "fault": pl.String(),  # reason of an unreadable row; null for a readable row
 }
+_LETTER = r"[\p{L}\p{N}]"
+NO_TEXT, NO_LETTER = "no text", "text without a letter or digit"
+# Rows with no other reason hold nothing to learn from, so they do not count as bad data.
+_BLANK = [NO_TEXT, NO_LETTER, "not readable: the text is empty"]
 LEAK = "the leak test found personal data that was not masked"
 UNKNOWN_LABEL = "label not in ingest.labels"
 OTHER = "(other)"  # any label that is not in ingest.labels: it may be personal data
@@ -52,6 +57,12 @@ class SortedRows:
     good: pl.DataFrame
     bad: pl.DataFrame
     unlabelled: int
+
+    @property
+    def with_text(self) -> pl.DataFrame:
+        """The judged rows without those that are bad only because they have no text."""
+        blank = self.bad.filter(pl.col("reasons").list.eval(pl.element().is_in(_BLANK)).list.all())
+        return self.judged.join(blank, on="row", how="anti", maintain_order="left")
 
     def reasons(self) -> dict[str, int]:
         """Counts the rows by reason, the most frequent first."""
@@ -131,7 +142,10 @@ class Measurer:
             batch.with_columns(named)
             .select(
                 id=pl.when(pl.col("id").is_not_null()).then(pl.col("id").hash()),
-                characters=pl.col("text").str.strip_chars().str.len_chars().cast(pl.UInt32),
+                characters=pl.when(pl.col("text").str.contains(_LETTER).not_())
+                .then(pl.lit(0))
+                .otherwise(pl.col("text").str.strip_chars().str.len_chars())
+                .cast(pl.UInt32),
                 label=pl.when(pl.col("label").is_in(self._labels))
                 .then("label")
                 .when(pl.col("label").is_not_null())
@@ -199,8 +213,10 @@ def _rules(settings: parameters.Validate) -> dict[str, pl.Expr]:
     return {
         "no id": pl.col("id").is_null(),
         "id not unique": pl.col("id").is_duplicated() & pl.col("id").is_not_null(),
-        "no text": read & pl.col("characters").is_null(),
-        f"text shorter than {shortest} characters": read & (pl.col("characters") < shortest),
+        NO_TEXT: read & pl.col("characters").is_null(),
+        NO_LETTER: read & (pl.col("characters") == 0),
+        f"text shorter than {shortest} characters": read
+        & pl.col("characters").is_between(1, shortest, closed="left"),
         f"text longer than {longest} characters": read & (pl.col("characters") > longest),
         UNKNOWN_LABEL: pl.col("label") == OTHER,
         "no source": pl.col("source").is_null(),

@@ -7,7 +7,6 @@ from typing import Any
 
 from rich.markup import escape
 
-from components.profile.estimate import duration
 from flows.cli import output
 
 _LARGEST, _SMALLEST = 15, 5  # classes that are shown of many
@@ -91,6 +90,8 @@ def finish(found: dict[str, Any], params: Path, check: bool, as_json: bool) -> N
     if as_json:
         output.as_json(found)
         return
+    from components.profile.estimate import duration
+
     cost = found["estimate"]
     if not found["changes"]:
         result = f"{params} has these values already."

@@ -56,7 +56,7 @@ def log_in(page: Page, key: str | None) -> None:
 def classify(page: Page, text: str) -> None:
     page.get_by_label("Text", exact=True).fill(text)
     page.get_by_role("button", name="Classify").click()
-    expect(page.locator("#legend")).not_to_be_empty()
+    expect(page.locator("#legend")).not_to_be_empty(timeout=30_000)  # the first is slow
 
 
 def picture(page: Page, name: str) -> None:

@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+_WEIGHTS = 2**24  # of the n-grams of each length: 64 MiB
+
+
+def buckets(most: int, classes: int) -> int:
+    """Limits the rows of n-grams, each of which has a weight for each class.
+
+    >>> buckets(131_072, 5), buckets(131_072, 1000)
+    (131072, 16777)
+    """
+    return min(most, _WEIGHTS // classes)
+
+
 def features(
     ids: Any, settings: Linear, embedding: np.ndarray[Any, Any], seed: int, classes: int
 ) -> list[Any]:
@@ -24,4 +36,6 @@ def features(
     words.
     """
     del seed  # nothing is random
-    return [tfidf.bag(ids, len(embedding), settings.grams, settings.buckets, classes)]
+    return [
+        tfidf.bag(ids, len(embedding), settings.grams, buckets(settings.buckets, classes), classes)
+    ]

@@ -182,13 +182,18 @@ class Validate(Settings):
     """`validate`: limits that stop a run, and limits that send a row to quarantine."""
 
     min_documents: Positive = Field(
-        60, description="documents; with fewer the run stops, because they are too few to train on"
+        20,
+        description="documents; with fewer the run stops, because nothing can be measured on them",
     )
-    min_class_documents: Annotated[int, Field(ge=3)] = Field(
-        6, description="documents of each class; every side of the split needs some"
+    min_class_documents: Positive = Field(
+        1,
+        description="documents of each class; a class with few is learned, and the reports show "
+        "what is known of it",
     )
     min_characters: Positive = Field(
-        20, description="characters of a text; a shorter one goes to quarantine"
+        1,
+        description="characters of a text, which must hold a letter or digit; a shorter one goes "
+        "to quarantine",
     )
     max_characters: Positive = Field(
         200_000,
@@ -196,7 +201,9 @@ class Validate(Settings):
         "quarantine",
     )
     max_bad_share: Share = Field(
-        0.02, description="share of rows in quarantine, 0 to 1; above it the run stops"
+        0.1,
+        description="share of rows in quarantine, 0 to 1; above it the run stops; rows without "
+        "text do not count",
     )
     languages: list[str] = Field(
         ["en"],

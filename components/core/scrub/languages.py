@@ -14,6 +14,7 @@ from components.core import text_quality
 UNKNOWN = ""  # of texts that are too short, or that no language fits
 _CHARACTERS = 20  # of a text, from which its language is detected
 _SMALL_CHARACTERS = 15  # of the words that do not begin with a capital letter
+_READ = 400  # characters that show the script of a text
 _SCORE = 0.5  # confidence of the detector, 0 to 1, from which its answer counts
 
 
@@ -24,6 +25,7 @@ def detector(default: str) -> Callable[[str], str]:
         default: language of the text unless both detections name another one.
     """
     of_text = text_quality.language_of(_CHARACTERS, _SCORE)
+    of_script = text_quality.language_of(1, 0.0)
     of_words = text_quality.language_of(_SMALL_CHARACTERS, _SCORE)
 
     def language(text: str) -> str:
@@ -31,11 +33,27 @@ def detector(default: str) -> Callable[[str], str]:
         if code == default:
             return code
         if code == text_quality.SHORT:
-            return UNKNOWN
+            return of_script(text) if _is_foreign(text) else UNKNOWN
         confirmed = of_words(_small(text))
         return code if confirmed not in (default, text_quality.SHORT) else UNKNOWN
 
     return language
+
+
+def _is_foreign(text: str) -> bool:
+    """Tests if most letters are not Latin: a headline of a few signs has a language, too.
+
+    >>> _is_foreign("株価が上がる"), _is_foreign("Цены 10%"), _is_foreign("Bahn"), _is_foreign("12")
+    (True, True, False, False)
+    """
+    if text.isascii():
+        return False
+    letters = [character for character in text[:_READ] if character.isalpha()]
+    return 2 * sum(map(_is_not_latin, letters)) > len(letters)
+
+
+def _is_not_latin(character: str) -> bool:
+    return "\u0250" <= character < "\u1e00" or character >= "\u1f00"
 
 
 def _small(text: str) -> str:

@@ -14,6 +14,7 @@ NEVER = 2.0  # a confidence that no answer has
 _COLDEST, _HOTTEST = 0.05, 20.0  # temperatures that are looked at
 _CHANCE = 0.95  # of perfectly calibrated models have a smaller error than `calibration_noise`
 _DRAWS = 400  # simulated test sides
+_FEW = 200  # documents, see `temperature`
 _TINY = 1e-12  # a probability of 0 has no logarithm
 
 
@@ -41,6 +42,10 @@ def tempered(probabilities: Array, temperature: float) -> Array:
 def temperature(probabilities: Array, actual: Array) -> float:
     """The temperature with the least log loss (Guo et al. 2017, "On Calibration", section 4.2).
 
+    Where N is below _FEW the labels are smoothed by 1 / (N + 2), as Platt's targets are (1999,
+    "Probabilistic Outputs for Support Vector Machines"): a few dozen right answers prove no
+    certainty.
+
     Args:
         probabilities: (N, C) of documents that the model did not learn from.
         actual: (N,) index of each document's class.
@@ -48,11 +53,17 @@ def temperature(probabilities: Array, actual: Array) -> float:
     import numpy as np
     from scipy.optimize import minimize_scalar
 
-    rows = np.arange(len(actual))
+    rows, classes = np.arange(len(actual)), probabilities.shape[1]
+    smoothing = 1 / (len(actual) + 2) if len(actual) < _FEW else 0.0
 
     def loss(logarithm: float) -> float:
-        said = tempered(probabilities, float(np.exp(logarithm)))[rows, actual]
-        return float(-np.log(np.maximum(said, _TINY)).mean())
+        answers = tempered(probabilities, float(np.exp(logarithm)))
+        right = np.maximum(answers[rows, actual], _TINY)
+        result = -(1 - smoothing) * np.log(right).mean()
+        if smoothing and classes > 1:
+            others = np.log(np.maximum(answers, _TINY)).sum(axis=1) - np.log(right)
+            result -= smoothing * others.mean() / (classes - 1)
+        return float(result)
 
     bounds = (np.log(_COLDEST), np.log(_HOTTEST))
     found = minimize_scalar(loss, bounds=bounds, method="bounded")

@@ -113,7 +113,9 @@ class SingleLabel:
         hits, scores = int(table.trace()), metrics.by_class(table)
         count = len(actual) if independent is None else independent
         share = hits / max(len(actual), 1)
-        f1 = metrics.macro_f1(table, settings.confidence, settings.resamples, settings.seed, count)
+        f1 = metrics.macro_f1(
+            table, settings.confidence, settings.resamples, settings.seed, independent
+        )
         return {
             "documents": len(actual),
             "errors": len(actual) - hits,

@@ -23,6 +23,7 @@ from components.sources.reader import RawDocument
 from components.sources.rows import named_label, text_fault
 
 _SHOWN_SUFFIXES = 5
+_GZIP = b"\x1f\x8b"  # begins a gz file, whatever its name says
 UNKNOWN_ENCODING = "the text is in an unknown encoding: save it as UTF-8"
 
 
@@ -86,13 +87,13 @@ class DocumentFiles(StoredReader):
     def _text(self, name: str, content: bytes) -> FileText:
         """Returns the text of a file."""
         budget = Budget(self.source.limits, packed=len(content))
-        if name.lower().endswith(".gz"):
+        if content.startswith(_GZIP):
             try:
                 content = gunzipped(io.BytesIO(content), budget).read(self._longest + 1)
             except TooLarge as error:
                 return FileText("", fault=f"the file is {error}")
             except (OSError, *DAMAGED):
-                return FileText("", fault="the file is damaged, or not packed as gz")
+                return FileText("", fault="the file is damaged: its gz does not unpack")
         if len(content) > self._longest:
             return FileText("", fault=f"the text is longer than {self._longest:,} bytes")
         kind = format_of(name) or "text"

@@ -56,6 +56,7 @@ _OTHERS = (
     ("이다는을의에가하고지한로도은기서를니어사", 0.4, ("cp949",)),
 )
 _LEAST = 0.3  # of that share; below it the language is none of these
+_MOST = 0.9  # share of letters of a language in Latin script
 
 
 def detect(sample: bytes, complete: bool = True) -> str:
@@ -72,8 +73,10 @@ def detect(sample: bytes, complete: bool = True) -> str:
     Returns:
         Name of a codec of Python.
 
-    >>> detect("Größe".encode("cp1252")), detect("Größe".encode()), detect("ab".encode("utf-16-le"))
-    ('cp1252', 'utf-8', 'utf-16-le')
+    >>> detect("Größe".encode("cp1252")), detect("Größe".encode())
+    ('cp1252', 'utf-8')
+    >>> detect("a b".encode("utf-16-le"))
+    'utf-16-le'
     """
     if wide := detect_wide(sample):
         return wide
@@ -121,15 +124,21 @@ def _legacy(lines: Sequence[bytes]) -> str:
     content = b"\n".join(lines)[:_JUDGED]
     beyond = sum(byte > 127 for byte in content)  # noqa: PLR2004 - the last of ASCII
     letters = beyond + sum(content.count(byte) for byte in map(ord, string.ascii_letters))
+    latin, latin_score = _best(
+        content, ((known + _PUNCTUATION, 1, names) for known, names in _LATIN)
+    )
     if beyond < _DENSE * letters:
-        return _best(content, ((letters + _PUNCTUATION, 1, names) for letters, names in _LATIN))[0]
+        return latin
     best, score = _best(content, _OTHERS)
     if score >= _LEAST:
         return best
+    if latin_score >= _MOST:  # a short text of few words with many accents
+        return latin
     import charset_normalizer
 
-    match = charset_normalizer.from_bytes(content).best()
-    return "cp1252" if match is None else match.encoding
+    names = {name for _, _, names in _OTHERS for name in names}
+    match = charset_normalizer.from_bytes(content, cp_isolation=sorted(names)).best()
+    return latin if match is None else match.encoding
 
 
 def _best(

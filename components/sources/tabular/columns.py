@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
+
+import yaml
 
 from components.core.params import Source
 from components.sources.reader import printable
@@ -168,8 +171,8 @@ def missing_column(key: str, name: str, texts: Sequence[str], table: TableShape)
     many = key == "text" and len(texts) > 1
 
     def entry(column: str) -> str:
-        named = ", ".join(column if text == name else text for text in texts)
-        return f"`text: [{named}]`" if many else f"`{key}: {column}`"
+        named = ", ".join(_as_yaml(column if text == name else text) for text in texts)
+        return f"`text: [{named}]`" if many else f"`{key}: {_as_yaml(column)}`"
 
     if name in table.repeated:
         numbered = table.repeated[name]
@@ -198,6 +201,16 @@ def missing_column(key: str, name: str, texts: Sequence[str], table: TableShape)
             "`header: false` and name the columns column_1, column_2, ..."
         )
     return listed, todo
+
+
+def _as_yaml(name: str) -> str:
+    """Writes a name as params.yaml may hold it: in quotes, unless it is a plain word.
+
+    >>> _as_yaml("text"), _as_yaml(" text"), _as_yaml("1")
+    ('text', '" text"', '"1"')
+    """
+    is_plain = re.fullmatch(r"[^\W\d][\w.-]*( [\w.-]+)*", name) and yaml.safe_load(name) == name
+    return name if is_plain else json.dumps(name, ensure_ascii=False)
 
 
 def _listed(columns: Sequence[str], sure: bool) -> str:

@@ -54,9 +54,10 @@ class CsvReader(FileReader):
         content: IO[bytes] = rewound(sample, file)
         if found.encoding not in ("utf-8", "utf-8-sig") or found.old_lines:
             content = charsets.as_utf8(content, found.encoding, found.old_lines)
-        rows = csv.reader(self._decoded(content, found.delimiter), **found.format)
+        decoded = self._decoded(content, found.delimiter)
         if found.separator_line:
-            next(rows, None)
+            next(decoded, None)
+        rows = csv.reader(decoded, **found.format)
         first = self._first(rows)
         names = [name.strip("\ufeff") for name in first or []]
         header = self._has_header(names, found, wanted)

@@ -30,7 +30,7 @@ _USUAL = {
     "time", "author", "sentiment", "intent", "query", "question", "answer", "summary", "headline",
     "tag", "tags", "tweet", "document", "source", "language",
 }  # fmt: skip
-_SEPARATOR = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+_SEPARATOR = re.compile(r"sep=(.) *(\n|$)", re.IGNORECASE)
 QUOTES: dict[str, dict[str, Any]] = {
     "double": {"quotechar": '"', "doublequote": True},
     "backslash": {"quotechar": '"', "doublequote": True, "escapechar": "\\"},

@@ -41,6 +41,15 @@ def test_ordinary_words_of_another_language_stay(scrubber: Scrubber, language: s
     assert scrubber.scrub(text) == scrub.Scrubbed(text, {}, unsearched=language)
 
 
+@pytest.mark.parametrize(
+    "text", ["株価が上がる", "野球の試合で勝利", "今天股市大涨", "날씨 맑음", "Цены выросли"]
+)
+def test_a_short_text_in_another_script_stays(scrubber: Scrubber, text: str) -> None:
+    clean = scrubber.scrub(text)
+    assert clean.text == text
+    assert clean.unsearched not in ("", "en")
+
+
 def test_rules_run_in_every_language(scrubber: Scrubber) -> None:
     clean = scrubber.scrub(f"{SENTENCES['de']} Schreiben Sie an anna@example.org.")
     assert clean.text.endswith("Schreiben Sie an <EMAIL_ADDRESS>.")

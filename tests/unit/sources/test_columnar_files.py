@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.core.errors import SourceError
-from tests.table_files import TWO, labelled, opened, read, refusal
+from tests.unit.sources.table_files import TWO, labelled, opened, read, refusal
 
 CLASSES = {"info": {"features": {
     "number": {"names": ["a", "b"], "_type": "ClassLabel"},

@@ -15,7 +15,7 @@ from components.core import params
 from components.core.errors import ParamsError
 from components.core.params import Source
 from components.sources import rows
-from tests.table_files import SECRET, opened, read
+from tests.unit.sources.table_files import SECRET, opened, read
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 ROW = {"text": "one", "label": "a"}

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from components.sources.tabular import charsets, dialect
-from tests.table_files import SECRET, TWO, labelled, opened, read, refusal
+from tests.unit.sources.table_files import SECRET, TWO, labelled, opened, read, refusal
 
 COMMA = "text,label\none,a\ntwo,b\n"
 QUOTED = 'text;label\r\n"one; ""1""";a\r\n"two\nlines";b\r\n'
@@ -67,7 +67,7 @@ def test_shapes_of_csv(
     )
 
 
-@pytest.mark.parametrize("text", ["Grüße, „Größe“ – 5 €", "café, déjà vu", "costs £5, naïve"])
+@pytest.mark.parametrize("text", ["Grüße, „Größe“ – 5 €", "Größe", "café, déjà vu", "costs £5, naïve"])
 @pytest.mark.parametrize("delimiter", [";", ","])
 def test_what_excel_saves_in_western_europe(tmp_path: Path, text: str, delimiter: str) -> None:
     content = f'Text{delimiter}Label\r\n"{text}"{delimiter}a\r\n'.encode("cp1252")
@@ -184,7 +184,7 @@ def test_a_name_that_stands_twice_is_refused_only_if_it_is_used(tmp_path: Path) 
     ("header", "settings", "hint"),
     [
         ("Text,label", {}, "the column 'Text'. Names must match exactly: write `text: Text`"),
-        (" text,label", {}, "write `text:  text`"),
+        (" text,label", {}, 'write `text: " text"`'),
         ("text,labels", {}, "write `label: labels`"),
         ("title,Body,label", {"text": ["title", "body"]}, "write `text: [title, Body]`"),
         ("body,label", {}, "only 'body', 'label'"),

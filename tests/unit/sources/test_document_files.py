@@ -14,7 +14,7 @@ from components.core.params import Limits, Source
 from components.core.paths import Paths
 from components.sources import RawDocument, open_source
 from components.sources.documents.layout import layout_of
-from tests.files import MAIL, docx, odt, paragraph, pdf, tarred, zipped
+from tests.unit.sources.made_files import MAIL, docx, odt, paragraph, pdf, tarred, zipped
 
 CAT = "The cat sat on the mat"
 LONG = "Правительство вчера утвердило новый закон о налогах, который поможет бизнесу."
@@ -58,6 +58,8 @@ FILES: dict[str, tuple[bytes, str]] = {
     "3.md": (b"# " + CAT.encode(), f"# {CAT}"),
     "4.text": (CAT.encode(), CAT),
     "5.txt.gz": (gzip.compress(CAT.encode()), CAT),
+    "plain.txt.gz": (CAT.encode(), CAT),
+    "packed.txt": (gzip.compress(CAT.encode()), CAT),
     "6.HTML": (b"<html><head><title>t</title></head><p>The cat<br>sat</p>", "The cat\nsat"),
     "7.htm": (b'<meta charset="windows-1251"><p>' + LONG.encode("cp1251"), LONG),
     "8.html.gz": (gzip.compress(b"<p>one"), "one"),
@@ -111,7 +113,6 @@ FAULTY: dict[str, tuple[bytes, str]] = {
     "long.txt": (b"x" * 2**20 + b"x", "longer than 1,048,576 bytes"),
     "long.txt.gz": (gzip.compress(bytes(2**21)), "unpacked"),
     "cut.txt.gz": (gzip.compress(CAT.encode())[:-9], "damaged"),
-    "no.txt.gz": (b"plain", "not packed as gz"),
     "no.pdf": (b"%PDF-1.4 and nothing", "damaged"),
     "scan.pdf": (pdf(" "), "without text"),
     "no.docx": (b"\xd0\xcf\x11\xe0 an encrypted one", "password"),

@@ -11,7 +11,7 @@ import pytest
 from components.sources.budget import Budget
 from components.sources.tabular import json_stream
 from components.sources.tabular.json_stream import BadJson, JsonStream
-from tests.table_files import SECRET, TWO, labelled, opened, read, refusal
+from tests.unit.sources.table_files import SECRET, TWO, labelled, opened, read, refusal
 
 ROWS = [{"text": "one", "label": "a"}, {"text": "two", "label": "b"}]
 LISTS = [["one", "a"], ["two", "b"]]

@@ -14,7 +14,7 @@ from components.core.errors import SourceError
 from components.core.params import Limits, Source
 from components.core.paths import Paths
 from components.sources import RawDocument, open_source
-from tests.files import MAIL, zipped
+from tests.unit.sources.made_files import MAIL, zipped
 
 PROJECT = Path(__file__).parents[3] / "params.yaml"
 ENVELOPE = b"From ann@example.org Wed May  1 12:00:00 2024\n"

@@ -60,7 +60,7 @@ def test_every_kind_has_a_reader() -> None:
 
 
 def test_a_kind_that_nobody_knows_is_named(paths: Paths) -> None:
-    with pytest.raises(ParamsError, match=r"s: expected one of the kinds arrow, .*, got ftp"):
+    with pytest.raises(ParamsError, match=r"s: expected one of the kinds annotations, .*, got ftp"):
         reader(paths, kind="ftp")
 
 

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from tests.table_files import SECRET, TWO, labelled, opened, refusal
+from tests.unit.sources.table_files import SECRET, TWO, labelled, opened, refusal
 
 Rows = list[list[str | int | float | bool | None]]
 RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

@@ -247,7 +247,7 @@ def test_a_candidate_that_is_proven_worse_than_the_linear_baseline_is_refused(
     decision = gate.judge(case.params, paths, ledger)
     assert decision.verdict == "refuse"
     assert baseline_checks(decision)[1] == (
-        "chance that the deficit to the linear baseline is luck", False,
+        "chance that losing more than the margin to the linear baseline is luck", False,
     )  # fmt: skip
     off = case.params.gate.model_copy(update={"baselines": False})
     decision = gate.judge(case.params.model_copy(update={"gate": off}), paths, ledger)

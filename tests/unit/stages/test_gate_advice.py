@@ -27,7 +27,7 @@ def share(value: float, spread: float = 0.05) -> dict[str, float]:
 
 def findings(
     wrong: dict[tuple[str, str], int],
-    checks: tuple[Check, ...] = (),
+    checks: tuple[Check, ...] = (UNPROVEN,),
     train: dict[str, int] | None = None,
     sample: Sample | None = None,
     **measured: Any,
@@ -123,7 +123,8 @@ def test_more_test_documents_are_wanted_only_where_a_proof_is_missing() -> None:
     sample = Sample(22, 0, Interval(0.9, 0.7, 0.97), 0.02, 924)
     (step,) = steps(findings({}, (UNPROVEN,), sample=sample))
     assert "22 were measured, about 924 would prove" in step.text
-    assert steps(findings({}, (Check("leaks", 1, 0, ceiling=True),), sample=sample)) == []
+    own = Check("a check of one's own", 1, 0, ceiling=True)
+    assert steps(findings({}, (own,), sample=sample)) == []
     enough = Sample(1000, 0, sample.accuracy, 0.02, 924)
     assert steps(findings({}, (UNPROVEN,), sample=enough)) == []
 
@@ -133,8 +134,13 @@ def test_a_slow_service_is_answered_by_a_smaller_one_and_one_without_a_result_by
 ):
     slow = Check("ms", 400, 250, CheckKind.REHEARSAL, ceiling=True, setting="max_latency_ms")
     assert "raise gate.max_latency_ms" in steps(findings({}, (slow,)))[0].text
+    big = Check("MiB", 500, 400, ceiling=True, setting="max_bundle_mib")
+    leaks = Check("leaks", 3, 0, ceiling=True, setting="max_leaks")
+    # More documents would change nothing.
+    found = steps(findings({("a", "b"): 9}, (big, leaks)))
+    assert [step.kind for step in found] == [Kind.LIMIT, Kind.LEAKS]
     none = Check("served", 0, 1, CheckKind.REHEARSAL, undecided=True)
-    assert steps(findings({("a", "b"): 9}, (none,)))[0].kind == Kind.REHEARSE
+    assert [step.kind for step in steps(findings({("a", "b"): 9}, (none,)))] == [Kind.REHEARSE]
 
 
 def test_at_most_three_steps_are_named_the_largest_gain_first() -> None:

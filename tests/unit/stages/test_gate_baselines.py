@@ -59,11 +59,13 @@ def even(both: int, gained: int, lost: int, neither: int = 0) -> pl.DataFrame:
     [
         (20, 0, 0, 2, "release"),  # 22 texts: 10 of 11 gained over the majority class
         (19, 0, 3, 0, "release"),  # not proven worse than the linear baseline: 1/8
-        (16, 0, 5, 1, "refuse"),  # proven worse: 1/32
+        (17, 0, 5, 0, "refuse"),  # proven worse by more than 2 points: 0.048
+        (65, 0, 5, 0, "release"),  # of 70: worse by 7 points, and not proven to be by 2: 0.11
         (11, 1, 1, 9, "keep"),  # 12 of 22 right: not proven better than the majority class
         (380, 2, 2, 16, "release"),
         (380, 0, 8, 12, "keep"),  # of 400: not proven to be at most 2 points worse
-        (360, 2, 14, 24, "refuse"),  # of 400: proven worse
+        (360, 2, 14, 24, "release"),  # of 400: 3 points worse, not proven to be by 2
+        (360, 2, 24, 14, "refuse"),  # of 400: proven worse by more than 2 points
         (1900, 10, 12, 78, "release"),  # of 2,000: proven not worse by the margin
         (1900, 5, 65, 30, "keep"),  # 3 points worse where equality could be proven
     ],

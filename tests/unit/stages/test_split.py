@@ -414,7 +414,7 @@ def test_an_official_side_may_lack_a_class_and_the_train_side_not() -> None:
     column: list[str | None] = ["train", "train", "test", "test", "validation", "validation"] * 10
     found = split.split(official(rows, [*column, "train"]), BY_COLUMN)
     assert "rare" not in found.counts["sides"]["test"]["by_class"]
-    with pytest.raises(DataError, match="got 0 of rare"):
+    with pytest.raises(DataError, match="got none of rare"):
         split.split(official(rows, [*column, "test"]), BY_COLUMN)
 
 
@@ -443,13 +443,43 @@ def test_nine_documents_in_three_classes(seed: int) -> None:
     assert all(set(t["label"]) == {"a", "b", "c"} for t in found.sides.values())
 
 
+@pytest.mark.parametrize(("texts", "sides_of_it"), [(1, ["train"]), (2, ["train", "test"])])
 @pytest.mark.parametrize("copies", [0, 5])
-def test_fewer_than_three_different_texts_of_a_class_are_refused(copies: int) -> None:
-    first, second = many(2, seed=9)
-    rare = [(first[0], "rare"), (second[0], "rare")]
-    rare += [(changed(first[0], i), "rare") for i in range(copies)]
-    with pytest.raises(DataError, match=r"at least 3 documents .* got 2 of rare"):
-        split.split(table(many(100) + rare), SETTINGS)
+def test_a_class_of_one_or_two_texts_is_learned_first_then_tested(
+    texts: int, sides_of_it: list[str], copies: int
+) -> None:
+    rare = [(text, "rare") for text, _ in many(texts, seed=9)]
+    rare += [(changed(rare[0][0], i), "rare") for i in range(copies)]
+    found = split.split(table(many(100) + rare), SETTINGS)
+    having = [name for name, rows in found.sides.items() if "rare" in rows["label"]]
+    assert sorted(having) == sorted(sides_of_it)
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes", "count"),
+    [
+        (many(600), {}, 0),
+        (many(100), {}, 8),
+        (many(100), {"cross_validation": "never"}, 0),
+        (many(100), {"folds": 5}, 5),
+        (many(600), {"cross_validation": "always"}, 8),
+        ([*many(600), *((text, "rare") for text, _ in many(9, seed=3))], {}, 8),
+        ([*many(600), *((text, "rare") for text, _ in many(9, seed=3))],
+         {"max_cross_validated": 500}, 0),
+    ],
+)  # fmt: skip
+def test_small_test_sides_become_folds(
+    rows: list[tuple[str, str]], changes: dict[str, object], count: int
+) -> None:
+    found = split.split(table(rows), SETTINGS.model_copy(update=changes))
+    assert found.counts["folds"] == count
+    assert found.folds.height == (len(rows) if count else 0)
+    if count:
+        where = sides(found)
+        assert all(where[t] == side for t, side in found.folds.select("text", "side").rows())
+        assert set(found.folds["fold"]) == set(range(count))
+        a_and_b = found.folds.filter(pl.col("label") != "rare").group_by("fold", "label").len()
+        assert a_and_b["len"].max() - a_and_b["len"].min() <= 1  # type: ignore[operator]
 
 
 def test_no_documents_give_empty_sides() -> None:
@@ -465,6 +495,12 @@ def test_run_writes_three_tables_and_the_counts(tmp_path: Path) -> None:
     tables.write_json({"snapshot": None, "release": None, "taken": None}, paths.baseline)
     split.run(PARAMS, paths)
     first = {p.name: p.read_bytes() for p in paths.split.iterdir()}
-    assert set(first) == {"train.parquet", "validation.parquet", "test.parquet", "split.json"}
+    assert set(first) == {
+        "train.parquet",
+        "validation.parquet",
+        "test.parquet",
+        "split.json",
+        "folds.parquet",
+    }
     split.run(PARAMS, paths)
     assert first == {p.name: p.read_bytes() for p in paths.split.iterdir()}

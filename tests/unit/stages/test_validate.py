@@ -27,6 +27,7 @@ LABELS = ("sports", "tech")
 SETTINGS = PARAMS.validate_.model_copy(
     update={
         "min_documents": 20,
+        "min_characters": 20,
         "max_characters": 2000,
         "max_bad_share": 0.1,
         "max_duplicate_share": 1.0,
@@ -80,7 +81,8 @@ def verdict_on(
     [
         ({}, None),
         ({"text": None}, ["no text"]),
-        ({"text": ""}, ["text shorter than 20 characters"]),
+        ({"text": ""}, ["text without a letter or digit"]),
+        ({"text": "?!... :-) " * 5}, ["text without a letter or digit"]),
         ({"text": "x" * 19}, ["text shorter than 20 characters"]),
         ({"text": "x" * 20}, None),
         ({"text": " \n" * 500 + "x"}, ["text shorter than 20 characters"]),
@@ -95,7 +97,7 @@ def verdict_on(
         ({"source": ""}, ["no source"]),
         (
             {"label": "?", "text": ""},
-            ["text shorter than 20 characters", "label not in ingest.labels"],
+            ["text without a letter or digit", "label not in ingest.labels"],
         ),
         ({"text": GERMAN + " Er schwieg."}, ["language de, expected en"]),
         ({"text": GERMAN[:80]}, None),  # too short to tell
@@ -194,6 +196,21 @@ def test_unknown_labels_are_named_unless_they_look_like_something_else(
     assert hidden is None or hidden not in message
 
 
+@pytest.mark.parametrize("texts", [["refund pls", "Where is it", "忘记密码", "改地址", "u2 live"]])
+def test_short_texts_pass_by_default_and_rows_without_text_stop_no_run(
+    checker: suite.Checker, texts: list[str]
+) -> None:
+    """Eight documents of a class; more than every tenth row is empty."""
+    given = [{**row, "text": texts[i % 5]} for i, row in enumerate(rows(16))]
+    given += [{**row, "id": f"e/{i}", "text": " ...!"} for i, row in enumerate(rows(8))]
+    settings = PARAMS.validate_.model_copy(
+        update={"max_duplicate_share": 1.0, "min_documents": 16, "languages": []}
+    )
+    verdict = judge(schema.documents(given), checker, settings, labels=LABELS, sources={"s": "csv"})
+    assert verdict.problems == [] and verdict.rows is not None
+    assert (verdict.rows.good.height, verdict.rows.bad.height) == (16, 8)
+
+
 def test_great_expectations_counts_what_polars_counts(checker: suite.Checker) -> None:
     """Two readings of the same rules."""
     table = schema.documents(
@@ -201,7 +218,7 @@ def test_great_expectations_counts_what_polars_counts(checker: suite.Checker) ->
             {
                 **row,
                 "label": "?" if i < 3 else row["label"],
-                "text": "" if 2 < i < 9 else GERMAN + " Er schwieg." if i == 9 else row["text"],
+                "text": "pls" if 2 < i < 9 else GERMAN + " Er schwieg." if i == 9 else row["text"],
             }
             for i, row in enumerate(rows(100))
         ]

@@ -16,7 +16,11 @@ class Linear(ReaderSettings):
         2048, description="words of a document that are counted; the rest is cut"
     )
     grams: Positive = Field(2, description="words of the longest n-gram; 2: single words and pairs")
-    buckets: Positive = Field(131_072, description="hash buckets for n-grams of two or more words")
+    buckets: Positive = Field(
+        131_072,
+        description="hash buckets for n-grams of two or more words; with more than 128 classes "
+        "fewer, so that their weights take 64 MiB",
+    )
 
     @property
     def has_closed_form(self) -> bool:
