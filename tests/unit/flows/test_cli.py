@@ -232,3 +232,10 @@ def test_status_says_how_a_process_is(
     assert line in printed
     assert "runner    does not run" in printed
     assert not PYTHON.search(printed), printed
+
+
+@pytest.mark.parametrize("name", ["status", "api-key"])
+def test_a_command_imports_no_other(name: str) -> None:
+    (module,) = app.commands(name)
+    assert module.__name__.endswith(f".{name.replace('-', '_')}")
+    assert len(app.commands("no-such-command")) == len(app.commands()) > 1
