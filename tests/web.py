@@ -1,15 +1,17 @@
-"""A real HTTP server on the loopback whose answers a test writes."""
+"""A real HTTP server on the loopback whose answers a test writes; the links of written pages."""
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 Headers = dict[str, str]
 # (status, headers, body); an iterator of bytes goes out as it comes, anything else as JSON.
@@ -75,3 +77,18 @@ def serving() -> Iterator[Web]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def followed(page: Path) -> tuple[list[Path], list[str]]:
+    """The files that `page` and the pages behind it link, and the links that lead nowhere."""
+    files, missing = [page.resolve()], []
+    for file in files:
+        for address in re.findall(r'href="([^"#]+)"', file.read_text("utf-8")):
+            target = (file.parent / unquote(address)).resolve()
+            if address.startswith(("http", "data:")):
+                continue
+            if not target.is_file():
+                missing.append(f"{file.name}: {address}")
+            elif target not in files:
+                files.append(target)
+    return files, missing

@@ -27,9 +27,9 @@ from components.core.paths import Paths
 from flows.dvc.pipeline import STAGES
 from serving.client import Client
 from tests.browser import chromium, needs_browser
-from tests.links import followed
 from tests.modes import readable_by_others
 from tests.project import DIFFICULT_SHELL, LABELS, Project, articles, canary
+from tests.web import followed
 
 DEADLINE = 240  # seconds for anything that happens by itself
 

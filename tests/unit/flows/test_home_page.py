@@ -19,8 +19,8 @@ from components.core.runtime.private import STATE
 from flows import home_page, privacy_report, write_operator_page
 from flows.cli.every_day import home
 from flows.learning import Summary
-from tests.links import followed
 from tests.watched import NOW, World
+from tests.web import followed
 
 INTERVAL = {"value": 0.9, "low": 0.85, "high": 0.95}
 METRICS = {
