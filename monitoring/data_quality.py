@@ -39,6 +39,7 @@ def faults(
         ),
         f"shorter than {shortest} characters": lambda text, _: len(text.strip()) < shortest,
         f"longer than {longest} characters": lambda text, _: len(text) > longest,
+        "without a letter or digit": lambda text, _: not any(map(str.isalnum, text)),
     }
     rows_by_fault = {
         name: [i for i, pair in enumerate(zip(texts, languages, strict=True)) if rule(*pair)]

@@ -14,7 +14,7 @@ from components.core import schema
 from components.core.scrub.pseudonyms import is_hashed
 from components.core.tables.streams import Batches
 from components.validate.checks import TableCheck, counted
-from components.validate.rows import UNKNOWN_LABEL, SortedRows
+from components.validate.rows import LEAK, UNKNOWN_LABEL, SortedRows
 from components.validate.suite import described
 
 _SHOWN_LABELS = 10
@@ -68,6 +68,12 @@ def problems_of(
         problems.append(
             f"{bad} of {total} rows are bad ({bad / total:.1%}, at most "
             f"{settings.max_bad_share:.1%}): {reasons}"
+        )
+    leaking = rows.reasons().get(LEAK, 0)
+    if leaking > total * settings.max_leak_share:
+        problems.append(
+            f"{LEAK} in {leaking} of {total} rows ({leaking / total:.1%}, at most "
+            f"{settings.max_leak_share:.1%})"
         )
     if good.height < settings.min_documents:
         left_out = f", and {rows.unlabelled} without label" if rows.unlabelled else ""

@@ -205,6 +205,11 @@ class Validate(Settings):
         description="share of rows in quarantine, 0 to 1; above it the run stops; rows without "
         "text do not count",
     )
+    max_leak_share: Share = Field(
+        0.02,
+        description="share of rows in which the leak test finds personal data that was not masked, "
+        "0 to 1; above it the run stops",
+    )
     languages: list[str] = Field(
         ["en"],
         description="languages to train on, ISO 639 codes; a document in another one goes to "

@@ -46,7 +46,7 @@ def verdict(one: Window, usual: dict[str, int] | None = None, language: str = "e
         (texts(100), ""),
         (texts(95, *[DAMAGED] * 5), ""),  # fewer than one in ten
         (texts(80, *[DAMAGED] * 20), "20 of 100 texts are bad, and at most 10% may be: 20 damaged"),
-        (texts(80, *["{} short"] * 20), "20 shorter than 20 characters"),
+        (texts(80, *["?! ..."] * 20), "20 without a letter or digit"),
         (texts(80, *["{}" + "x" * 200_000] * 20), "20 longer than 200000 characters"),
         (texts(5, *["The same text again, which is long enough."] * 95), "95% of them"),
     ],
@@ -54,6 +54,14 @@ def verdict(one: Window, usual: dict[str, int] | None = None, language: str = "e
 def test_bad_texts(given: list[str], says: str) -> None:
     found = verdict(window(given))
     assert (says in found) if says else not found
+
+
+def test_texts_that_are_too_short() -> None:
+    settings = PARAMS.validate_.model_copy(update={"min_characters": 20})
+    short = window(texts(80, *["{} short"] * 20))
+    judged, _ = data_quality.judge(short, ["en"] * 100, {}, settings, SETTINGS)
+    assert judged is not None
+    assert "20 shorter than 20 characters" in judged.reasons[0]
 
 
 def test_another_language() -> None:

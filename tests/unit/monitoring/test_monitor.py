@@ -15,7 +15,7 @@ from components.core.errors import BundleError, LedgerError
 from components.core.ledger import DECISIONS, RUNS, WINDOWS, Ledger
 from components.core.metrics import Interval
 from components.core.paths import Paths
-from monitoring import monitor
+from monitoring import monitor, signal_names
 from monitoring.accuracy_estimate import Decay
 from monitoring.drift import Drift
 from monitoring.governor import WindowVerdict
@@ -103,7 +103,7 @@ def test_as_dict_is_json_and_lines_show_every_signal(world: World) -> None:
     assert (plain["decision_id"], plain["report"]) == (outcome.decision_id, str(outcome.page))
     text = "\n".join(plain["lines"])
     for name in sample(1, 0).columns:
-        assert f"\n{name} " in text
+        assert f"\n{signal_names.column(name)} " in text
     assert "sequence numbers 1 to 150: drift" in text
 
 

@@ -59,7 +59,7 @@ def test_a_leak_goes_to_quarantine_without_its_text(
     assert any(LEAK in problem for problem in verdict.problems) is stops
     assert verdict.rows is not None
     assert verdict.rows.reasons().get(LEAK, 0) == leaking
-    kept = list(validate.quarantined(came, measurer, verdict.rows.bad))
+    kept = list(validate.quarantined(came, measurer, verdict.rows.bad, {}))
     if leaking:
         table = pl.concat(kept)
         assert table["text"].null_count() == table.height == leaking
