@@ -89,7 +89,7 @@ def macro_f1(
 ) -> Interval:
     """Unweighted mean of the classes' F1, with a percentile bootstrap interval (Efron 1979).
 
-    A class that no document has is left out.
+    A class that no document has is left out, also of a resample.
 
     Args:
         table: (C, C) counts, rows actual, columns predicted; documents are resampled from it.
@@ -114,15 +114,21 @@ def macro_f1(
         round(documents or table.sum()), counts / counts.sum(), resamples
     )
     actual, predicted = np.divmod(cells, len(table))
-    scores = _f1(drawn, actual, predicted, len(table))[:, occurs].mean(axis=1)
-    low, high = np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2])
+    f1, present = _f1(drawn, actual, predicted, len(table))
+    scores = (f1 * present).sum(axis=1) / present.sum(axis=1)
     value = float(by_class(table)[occurs, 2].mean())
-    # The percentiles of few documents may miss the value itself.
-    return Interval(value, min(value, float(low)), max(value, float(high)))
+    # Resamples of few documents a class lose classes, and their mean misses the value: the
+    # percentiles are moved by the difference (Efron and Tibshirani 1993, "An Introduction to the
+    # Bootstrap", 10.6).
+    scores += value - scores.mean()
+    low, high = np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(value, min(value, max(float(low), 0.0)), max(value, min(float(high), 1.0)))
 
 
-def _f1(counts: Array, actual: Array, predicted: Array, classes: int) -> Array:
+def _f1(counts: Array, actual: Array, predicted: Array, classes: int) -> tuple[Array, Array]:
     """Computes the F1 of each class (R, C) from R draws of K cells of the confusion matrix.
+
+    The second result, (R, C), is True where the draw holds documents of the class.
 
     Args:
         counts: (R, K) documents in each cell.
@@ -141,7 +147,7 @@ def _f1(counts: Array, actual: Array, predicted: Array, classes: int) -> Array:
     hits = counts[:, right] @ csr_array(
         (ones[right], (np.arange(right.sum()), actual[right])), shape=(int(right.sum()), classes)
     )
-    return 2 * hits / np.maximum(rows + columns, 1)  # type: ignore[no-any-return]
+    return 2 * hits / np.maximum(rows + columns, 1), rows > 0
 
 
 def paired_difference(
