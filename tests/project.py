@@ -80,6 +80,11 @@ def empty_database(home: Path) -> None:
         shutil.copy(file, home / "prefect")
 
 
+def _knows_folds(code: Path) -> bool:
+    """Tests if the code has cross-validation, which needs a training for each fold."""
+    return (code / "components" / "folds.py").exists()
+
+
 def _copy(file: Path, to: Path) -> None:
     if file.is_file():
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -173,6 +178,8 @@ class Project:
                 "gate.min_class_recall": 0.0,
                 "gate.max_calibration_error": 1.0,
                 "gate.margin": 1.0,
+                # An earlier release does not know the key.
+                **({"split.cross_validation": "never"} if _knows_folds(code) else {}),
                 "gate.rule": "not_worse",
                 "gate.rehearse": False,
                 "monitor.min_rows": 40,

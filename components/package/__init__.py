@@ -75,11 +75,15 @@ def facts(
     }
 
 
+# Left out by requirements/unused.txt; flows/dvc/aliases has their metadata for older releases.
+_UNUSED = frozenset({"libclang", "statsmodels"})
+
+
 def pinned(names: Sequence[str] = SERVED_WITH) -> list[str]:
     """Lists `names` and all their dependencies, pinned to the installed versions.
 
     A container that is built later, or from a mirror, thus has the tested versions. Dependencies
-    that are not installed are left out: newsloop never imports them (requirements/unused.txt).
+    that are not installed, or not imported, are left out.
 
     >>> [line.partition("==")[0] for line in pinned(["sqlalchemy"])]
     ['sqlalchemy', 'typing-extensions']
@@ -90,7 +94,7 @@ def pinned(names: Sequence[str] = SERVED_WITH) -> list[str]:
     while queue:
         requirement = queue.pop()
         name, extras = canonicalize_name(requirement.name), {"", *requirement.extras}
-        if extras <= extras_by_package.get(name, set()):
+        if name in _UNUSED or extras <= extras_by_package.get(name, set()):
             continue
         extras_by_package[name] = extras_by_package.get(name, set()) | extras
         try:

@@ -60,11 +60,12 @@ def problems_of(
     problems = []
     total = rows.with_text.height
     bad = total - good.height
-    if bad > total * settings.max_bad_share:
-        reasons = "; ".join(
-            f"{reason}: {n}{_labels(documents, labels, names) if reason == UNKNOWN_LABEL else ''}"
-            for reason, n in rows.reasons().items()
-        )
+    reasons = "; ".join(
+        f"{reason}: {n}{_labels(documents, labels, names) if reason == UNKNOWN_LABEL else ''}"
+        for reason, n in rows.reasons().items()
+    )
+    refused = bad > total * settings.max_bad_share
+    if refused:
         problems.append(
             f"{bad} of {total} rows are bad ({bad / total:.1%}, at most "
             f"{settings.max_bad_share:.1%}): {reasons}"
@@ -79,7 +80,7 @@ def problems_of(
         left_out = f", and {rows.unlabelled} without label" if rows.unlabelled else ""
         problems.append(
             f"expected at least {settings.min_documents} good documents, got {good.height}"
-            f"{left_out}"
+            f"{left_out}{f' ({reasons})' if reasons and not refused else ''}"
         )
     if good["label"].n_unique() < 2:  # noqa: PLR2004 - one class leaves nothing to classify
         problems.append(f"expected at least two classes, got {good['label'].n_unique()}")

@@ -19,7 +19,11 @@ from tests.project import LABELS
 from tests.validating import PARAMS, everything, judge, news
 
 stay_home()
-SETTINGS = PARAMS.validate_
+SETTINGS = PARAMS.validate_.model_copy(
+    update={
+        "min_documents": 60, "min_class_documents": 6, "min_characters": 20, "max_bad_share": 0.02,
+    }
+)  # fmt: skip
 SNAPSHOT_TAKEN = datetime(2026, 2, 1, tzinfo=UTC)
 GERMAN = (
     "Der Minister sagte am Montag, die Regierung werde die Steuern im nächsten Jahr nicht erhöhen. "
@@ -155,15 +159,15 @@ WAYS: dict[str, Way] = {
         lambda t: t.with_columns(source=pl.lit(None, pl.String)), "no source: 200"
     ),
     # Values
-    "3 % of texts null": Way(
-        lambda t: t.with_columns(text=pl.when(row >= 6).then("text")),
-        "6 of 200 rows are bad (3.0%, at most 2.0%): no text: 6",
+    "3 % of ids null": Way(
+        lambda t: t.with_columns(id=pl.when(row >= 6).then("id")),
+        "6 of 200 rows are bad (3.0%, at most 2.0%): no id: 6",
     ),
     "all texts empty": Way(
-        lambda t: t.with_columns(text=pl.lit("")), "text shorter than 20 characters: 200"
+        lambda t: t.with_columns(text=pl.lit("")), "text without a letter or digit: 200"
     ),
     "texts of white space": Way(
-        lambda t: t.with_columns(text=pl.lit(" \n\t" * 50)), "text shorter than 20 characters: 200"
+        lambda t: t.with_columns(text=pl.lit(" \n\t" * 50)), "text without a letter or digit: 200"
     ),
     "texts cut short": Way(
         lambda t: t.with_columns(text=pl.col("text").str.head(10)),
@@ -288,7 +292,7 @@ def test_unreadable_rows_are_blocked_with_their_reasons(checker: suite.Checker) 
     """Wrong encoding: the source marks the rows, validation counts them."""
     table = text(pl.lit(""), 10)(even(200))
     faults = dict.fromkeys(table["id"].head(10), "the text is not valid UTF-8")
-    verdict = judge(table, checker, faults=faults)
+    verdict = judge(table, checker, SETTINGS, faults=faults)
     assert "not readable: the text is not valid UTF-8: 10" in " ".join(verdict.problems)
 
 
@@ -308,7 +312,7 @@ CHANGES: dict[str, Spoil] = {
         [t, t.with_columns(id=pl.format("{}u", "id"), label=pl.lit(None, pl.String))]
     ),
     "a few bad rows": lambda t: t.with_columns(
-        text=pl.when(row < pl.len() // 50).then(pl.lit("short")).otherwise("text")
+        text=pl.when(row < pl.len() // 50).then(pl.lit("?!")).otherwise("text")
     ),
     "several sources": lambda t: t.with_columns(source=pl.format("s{}", row % 4)),
 }
