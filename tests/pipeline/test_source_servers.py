@@ -260,9 +260,10 @@ def test_s3_folder_of_texts(paths: Paths, bucket: Any) -> None:
         put(bucket, f"in/{name}", name.encode())
     opened = reader(paths, kind="folder", path="s3://news/in/")
     pin = opened.pin()
-    assert pin["files"] == 3
+    assert pin["files"] == 4
     assert [(d.id, d.text, d.label) for d in opened.read(pin)] == [
         ("s/art/a.txt", "art/a.txt", "art"),
+        ("s/art/x.md", "art/x.md", "art"),
         ("s/tech/b.txt", "tech/b.txt", "tech"),
         ("s/tech/old/c.txt", "tech/old/c.txt", "tech"),
     ]
