@@ -231,7 +231,7 @@ def _wake(paths: Paths, name: str) -> None:
 
 
 def server_answers(url: str) -> bool:
-    """Whether a Prefect API says that it is well."""
+    """Tests that a Prefect API reports health."""
     import httpx
 
     try:

@@ -1,4 +1,4 @@
-"""Where every artifact lies. Computing a path makes no folder."""
+"""Paths of all artifacts. Computing a path makes no folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SPOOL = "spool"  # what the service could not yet write to the ledger
 
 
 def state_of(root: Path) -> Path:
-    """Where the project at `root` keeps its state: NEWSLOOP_HOME, or `.newsloop` in it."""
+    """Returns the state folder of the project at `root`: NEWSLOOP_HOME, or `.newsloop` in it."""
     home = os.environ.get("NEWSLOOP_HOME")
     return Path(home).resolve() if home else root / ".newsloop"
 
@@ -52,7 +52,7 @@ class Paths:
 
     @property
     def sources(self) -> Path:
-        """What relative paths of sources start from: people's files lie beside their checkout."""
+        """Folder at which relative paths of sources start: people's files lie beside their checkout."""
         return self.checkout or self.root
 
     @property

@@ -1,4 +1,4 @@
-"""What a stage does when it is run by itself: settings in, exit status out."""
+"""Entry point of a stage that is run by itself: settings in, exit status out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What spoils a text: a wrong decoding, another language; for validation and for monitoring."""
+"""Faults of a text (wrong decoding, another language), for validation and for monitoring."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _MIB = 2**20
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate decided about one candidate.
+    """Decision of the gate about one candidate.
 
     Attributes:
         id: the same for the same candidate, champion, test side, settings and outcome.

@@ -65,7 +65,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Findings:
-    """What the rules read.
+    """Facts that the rules read.
 
     Attributes:
         measured: metrics.json.
@@ -190,7 +190,7 @@ def _documents(findings: Findings) -> Iterator[Step]:
 
 
 def _cost(findings: Findings, name: str) -> float:
-    """What the mistakes on a class cost of the metric."""
+    """Computes how much of the metric the mistakes on a class cost."""
     row = findings.measured["classes"][name]
     if findings.measured.get("imbalanced"):
         return float(1 - row.get("f1", 1.0)) / len(findings.measured["classes"])

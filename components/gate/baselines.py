@@ -86,7 +86,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Sample:
-    """How little, or much, the test documents prove.
+    """Strength of the proof that the test documents allow.
 
     Attributes:
         documents: on the test side, or of the cross-validation.

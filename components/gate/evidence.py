@@ -1,4 +1,4 @@
-"""What the gate reads: files of the stages, the ledger, the champion's answers.
+"""Evidence of the gate: files of the stages, the ledger, the champion's answers.
 
 Each comparison is made without the labels of each caller in turn; see callers.py.
 """
@@ -97,7 +97,7 @@ def measured_without_each(
 
 
 def stood(params_: params.Params, paths: Paths, candidate: str) -> bool:
-    """Whether a rehearsal of this candidate is there, and found nothing to object to."""
+    """Tests that a rehearsal of this candidate exists and passed."""
     return all(check.passed for check in rehearsed(rehearsal_of(paths, candidate), params_.gate))
 
 

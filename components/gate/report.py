@@ -49,7 +49,7 @@ def render(decision: dict[str, Any], heading: pages.Heading) -> str:
 
 
 def evidence(sample: Mapping[str, Any]) -> str:
-    """What the test documents prove, in a sentence or two.
+    """Formats what the test documents prove, in a sentence or two.
 
     Args:
         sample: baselines.Sample as a dictionary.

@@ -21,7 +21,7 @@ _MINOR_LANGUAGE = 0.02  # share of the texts
 
 
 class OddityKind(StrEnum):
-    """What is odd."""
+    """Kinds of oddities in a data set."""
 
     FEW_DOCUMENTS = "few documents of a class"
     RARE = "classes left out"

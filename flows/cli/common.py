@@ -1,4 +1,4 @@
-"""What the files of commands share: the way to the project, versions, common options."""
+"""Code that commands share: finding the project, versions, common options."""
 
 from __future__ import annotations
 

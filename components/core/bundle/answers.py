@@ -1,4 +1,4 @@
-"""What a model answered to its own documents in cross-validation, without having learned from them.
+"""Answers of a model to its own documents in cross-validation, by models without them.
 
 The released model learned from all of them, so its own answers to them look better than they are.
 The gate compares a later candidate with these answers instead. A bundle stores no text and no id: a

@@ -55,7 +55,7 @@ OPTIONAL = ("id", "time", "author")  # keys of columns that may be absent
 
 
 class Limits(Settings):
-    """What a source may cost, so that no archive or server fills the memory or hangs a run.
+    """Limits of a source, so that no archive or server fills the memory or hangs a run.
 
     `ingest.limits` holds for all sources; a source may have `limits` of its own.
     """
@@ -99,7 +99,7 @@ class Limits(Settings):
 
 
 class Pages(Settings):
-    """How an HTTP API names its next page."""
+    """Pagination of an HTTP API."""
 
     by: Literal["link", "cursor", "number"] = Field(
         description="link: the answer holds the address of the next page; cursor: the answer holds "

@@ -26,7 +26,7 @@ __all__ = ["DEFAULT", "TARGETS", "Calibration", "SingleLabel", "Target", "make",
 
 
 class Target(Protocol):
-    """How N documents with C classes become numbers, and numbers become answers."""
+    """Converts labels of N documents with C classes to numbers, and numbers to answers."""
 
     @property
     def classes(self) -> list[str]:

@@ -20,7 +20,7 @@ _TINY = 1e-12  # a probability of 0 has no logarithm
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is done to a model's probabilities before anybody sees them.
+    """Calibration of a model's probabilities before anybody sees them.
 
     Attributes:
         temperature: above 0; over 1 makes the model less sure, under 1 surer.

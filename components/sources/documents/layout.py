@@ -1,4 +1,4 @@
-"""Which folder names the label of a document, and which the part of an official split.
+"""Layout of folders: one names the label of a document, one the part of an official split.
 
 <label>/.../1.txt
 dataset/<label>/.../1.txt          a single folder above all labels is passed over
@@ -20,7 +20,7 @@ _LAST_WORD = re.compile(r"[^-_. ]+$")
 
 
 class Place(NamedTuple):
-    """Where a document lies.
+    """Place of a document in the layout.
 
     Attributes:
         name: path below the folders that are passed over.

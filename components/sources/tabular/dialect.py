@@ -40,7 +40,7 @@ QUOTES: dict[str, dict[str, Any]] = {
 
 
 class Dialect(NamedTuple):
-    """How a CSV file is written.
+    """Dialect of a CSV file.
 
     Attributes:
         encoding: codec of Python.

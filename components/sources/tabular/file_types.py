@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: for files that are not what `kind` or their name says."""
+"""Detects the type of a file by its first bytes, for files that contradict `kind` or their name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BINARY = ("excel", "parquet", "arrow")
 
 
 class FileType(NamedTuple):
-    """What a file is.
+    """Type of a file.
 
     Attributes:
         description: with its article.

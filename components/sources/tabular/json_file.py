@@ -28,7 +28,7 @@ _DEEPEST = 3  # levels at which a list of rows is looked for
 
 
 class Shape(Enum):
-    """How a JSON file holds its rows."""
+    """Form in which a JSON file holds its rows."""
 
     LIST = "rows in a list"
     BY_ID = "object of id -> row"
