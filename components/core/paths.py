@@ -52,7 +52,7 @@ class Paths:
 
     @property
     def sources(self) -> Path:
-        """Folder at which relative paths of sources start: people's files lie beside their checkout."""
+        """Folder where relative paths of sources start: files lie beside a person's checkout."""
         return self.checkout or self.root
 
     @property
