@@ -13,8 +13,8 @@ from typing import IO
 
 from components.core.params.sources import OPTIONAL
 from components.sources.annotation_records import Annotation, BadRecord, annotation
-from components.sources.files import FileReader, Table
 from components.sources.reader import RawDocument, printable
+from components.sources.row_files import FileReader, Table
 from components.sources.rows import Columns, faulty, named_label, text_fault
 from components.sources.tabular.json_file import JsonReader
 from components.sources.tabular.jsonl import JsonlReader

@@ -143,10 +143,4 @@ class LinesReader(PinnedFile):
             raise self._error(
                 f"to reach {address}", str(error), "Mend `labels_path` in params.yaml."
             ) from None
-        if what != "file":
-            raise self._error(
-                f"a file at {store.shown}",
-                "a folder" if what == "folder" else "none",
-                "Put it there, or mend `labels_path` in params.yaml.",
-            )
-        return store
+        return self._only_file(store, what, "labels_path")

@@ -17,7 +17,7 @@ from flatbuffers.table import Table as FlatTable  # type: ignore[import-untyped]
 
 from components.core.errors import SourceError
 from components.sources.budget import MIB
-from components.sources.files import FileReader, Table
+from components.sources.row_files import FileReader, Table
 from components.sources.rows import Columns
 from components.sources.tabular import arrow_schema
 

@@ -23,7 +23,7 @@ _DIGEST = 8  # bytes of an id that is remembered: two of 100,000 ids rarely shar
 
 
 class TableShape(Protocol):
-    """Part of `files.Table` that `missing_column` reads."""
+    """Part of `row_files.Table` that `missing_column` reads."""
 
     @property
     def columns(self) -> Sequence[str] | None: ...

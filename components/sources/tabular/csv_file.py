@@ -8,7 +8,7 @@ from itertools import chain
 from typing import IO, Any
 
 from components.core.params.sources import AUTO
-from components.sources.files import FileReader, Table
+from components.sources.row_files import FileReader, Table
 from components.sources.rows import Columns
 from components.sources.streams import lines, rewound
 from components.sources.tabular import charsets, dialect

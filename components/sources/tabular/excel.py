@@ -14,9 +14,9 @@ from typing import IO, Any
 
 from components.core.errors import SourceError
 from components.core.params.sources import AUTO
-from components.sources.files import FileReader, Table
 from components.sources.packed import Zip
 from components.sources.reader import printable
+from components.sources.row_files import FileReader, Table
 from components.sources.rows import Columns
 from components.sources.streams import BLOCK, drain
 from components.sources.tabular import workbook

@@ -13,8 +13,8 @@ from typing import IO, Any
 
 from components.core.errors import SourceError
 from components.sources.budget import TooLarge
-from components.sources.files import FileReader, Table
 from components.sources.reader import printable
+from components.sources.row_files import FileReader, Table
 from components.sources.rows import Columns
 from components.sources.streams import BLOCK, rewound
 from components.sources.tabular import charsets

@@ -9,7 +9,7 @@ from typing import IO, Any, ClassVar
 import orjson
 
 from components.sources.budget import JSON_MARKS
-from components.sources.files import FileReader, Table
+from components.sources.row_files import FileReader, Table
 from components.sources.rows import Columns
 from components.sources.streams import lines
 from components.sources.tabular import charsets

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from components.sources.budget import MIB
-from components.sources.files import FileReader, Table
+from components.sources.row_files import FileReader, Table
 from components.sources.rows import Columns
 from components.sources.tabular import arrow_schema
 from components.sources.tabular.parquet_pages import DamagedPage, pages

@@ -21,6 +21,7 @@ from components.core.errors import SourceError
 from components.core.params import Limits, Source
 from components.core.paths import Paths
 from components.sources import RawDocument, SourceReader, open_source
+from tests.unit.sources.made_files import tarred, zipped
 
 LIMITS: dict[str, Any] = {
     "document_mib": 1, "unpacked_mib": 4, "unpacked_ratio": 20, "answer_mib": 1,
@@ -54,22 +55,6 @@ def read(paths: Paths, name: str, content: bytes, **settings: Any) -> list[RawDo
 def parquet() -> bytes:
     table = pl.DataFrame({"text": ["one", "two"], "label": ["a", "b"]})
     table.write_parquet(buffer := io.BytesIO())
-    return buffer.getvalue()
-
-
-def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    with zipfile.ZipFile(buffer := io.BytesIO(), "w", method) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-def tarred(files: dict[str, bytes], mode: Any = "w:gz") -> bytes:
-    with tarfile.open(fileobj=(buffer := io.BytesIO()), mode=mode) as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
 
 
