@@ -12,7 +12,7 @@ from email.message import Message
 from email.utils import parseaddr, parsedate_to_datetime
 
 from components.formats import FileText
-from components.formats.encoding import decode
+from components.formats.charsets import decode
 from components.formats.html_text import html_text
 
 

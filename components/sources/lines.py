@@ -14,7 +14,7 @@ from functools import partial
 from itertools import zip_longest
 from typing import IO, Any
 
-from components.formats.encoding import decode
+from components.formats.charsets import decode
 from components.sources.files import PinnedFile
 from components.sources.packed import gunzipped
 from components.sources.reader import Pin, RawDocument, fingerprint

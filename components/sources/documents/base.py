@@ -11,8 +11,8 @@ from datetime import datetime
 from components.core.params import Limits
 from components.core.progress import say
 from components.formats import FORMATS, FileText, format_of, is_about, is_system_file, suffix_of
+from components.formats.charsets import decode
 from components.formats.converter import Converter
-from components.formats.encoding import decode
 from components.formats.html_text import html_text, stated_encoding
 from components.sources.budget import MIB, Budget, TooLarge
 from components.sources.documents.layout import Layout, Place, layout_of

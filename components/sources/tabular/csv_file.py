@@ -11,7 +11,7 @@ from components.core.params.sources import AUTO
 from components.sources.row_files import FileReader, Table
 from components.sources.rows import Columns
 from components.sources.streams import lines, rewound
-from components.sources.tabular import charsets, dialect
+from components.sources.tabular import dialect, recoding
 from components.sources.tabular.columns import named_columns, numbered
 from components.sources.tabular.dialect import Dialect
 
@@ -53,7 +53,7 @@ class CsvReader(FileReader):
         self._row_bytes = 0
         content: IO[bytes] = rewound(sample, file)
         if found.encoding not in ("utf-8", "utf-8-sig") or found.old_lines:
-            content = charsets.as_utf8(content, found.encoding, found.old_lines)
+            content = recoding.as_utf8(content, found.encoding, found.old_lines)
         decoded = self._decoded(content, found.delimiter)
         if found.separator_line:
             next(decoded, None)

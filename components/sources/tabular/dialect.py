@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from components.sources.tabular import charsets
+from components.formats import charsets
 from components.sources.tabular.columns import looks_like_name
 
 SAMPLE = 1024 * 1024  # bytes from the beginning of a file

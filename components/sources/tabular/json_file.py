@@ -12,12 +12,13 @@ from enum import Enum
 from typing import IO, Any
 
 from components.core.errors import SourceError
+from components.formats import charsets
 from components.sources.budget import TooLarge
 from components.sources.reader import printable
 from components.sources.row_files import FileReader, Table
 from components.sources.rows import Columns
 from components.sources.streams import BLOCK, rewound
-from components.sources.tabular import charsets
+from components.sources.tabular import recoding
 from components.sources.tabular.columns import looks_like_name, numbered
 from components.sources.tabular.json_stream import BadJson, JsonStream
 
@@ -51,7 +52,7 @@ class JsonReader(FileReader):
         encoding = charsets.detect_wide(head)
         content: IO[bytes] = rewound(head, file)
         if encoding is not None:
-            content = charsets.as_utf8(content, encoding)
+            content = recoding.as_utf8(content, encoding)
         return Table(self._rows_of(content, wanted))
 
     def _rows_of(

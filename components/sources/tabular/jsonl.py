@@ -8,11 +8,12 @@ from typing import IO, Any, ClassVar
 
 import orjson
 
+from components.formats import charsets
 from components.sources.budget import JSON_MARKS
 from components.sources.row_files import FileReader, Table
 from components.sources.rows import Columns
 from components.sources.streams import lines
-from components.sources.tabular import charsets
+from components.sources.tabular import recoding
 
 _HEAD = 4096  # bytes that show the encoding
 
@@ -29,7 +30,7 @@ class JsonlReader(FileReader):
         del wanted
         encoding = charsets.detect_wide(file.peek(_HEAD))  # type: ignore[attr-defined]
         if encoding not in (None, "utf-8-sig"):
-            file = charsets.as_utf8(file, encoding)
+            file = recoding.as_utf8(file, encoding)
         return Table(self._objects(file))
 
     def _objects(self, file: IO[bytes]) -> Iterator[tuple[int, dict[str, Any] | str]]:

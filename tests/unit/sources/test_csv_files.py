@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from components.sources.tabular import charsets, dialect
+from components.formats import charsets
+from components.sources.tabular import dialect
 from tests.unit.sources.table_files import SECRET, TWO, labelled, opened, read, refusal
 
 COMMA = "text,label\none,a\ntwo,b\n"

@@ -1,15 +1,11 @@
-"""Character encodings of text files: detection by a sample, and conversion to UTF-8 as a stream."""
+"""Detects the character encoding of text by a sample of its bytes, and decodes text."""
 
 from __future__ import annotations
 
 import codecs
-import io
 import string
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import IO, Any
-
-from components.sources.streams import BLOCK
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -19,6 +15,9 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
     (b"\x84\x31\x95\x33", "gb18030"),
 )
+_SAMPLE = 65_536  # bytes of a text by which `decode` detects the encoding
+_ASCII = 127  # the last byte of it
+_FEW = 4  # bytes beyond ASCII; fewer say nothing about a language
 _NUL_SHARE = 0.01  # of the bytes of UTF-16: line ends and delimiters have one
 _JUDGED = 64 * 1024  # bytes of lines beyond ASCII that are judged
 _DENSE = 0.3  # share of bytes beyond ASCII in the letters; Latin scripts have fewer
@@ -57,6 +56,37 @@ _OTHERS = (
 )
 _LEAST = 0.3  # of that share; below it the language is none of these
 _MOST = 0.9  # share of letters of a language in Latin script
+
+
+def decode(content: bytes, stated: str | None = None) -> str | None:
+    """Decodes `content`; None if no encoding fits.
+
+    A byte order mark decides, then UTF-8, then `stated`, then what `detect` finds.
+
+    >>> decode(b"caf\\xc3\\xa9"), decode(b"caf\\xe9"), decode("Wort".encode("utf-16"))
+    ('café', 'café', 'Wort')
+    """
+    mark = next((name for mark, name in _MARKS if content.startswith(mark)), None)
+    for encoding in (mark,) if mark else ("utf-8", stated):
+        text = _decoded(content, encoding)
+        if text is not None:
+            return text
+    if mark:
+        return None
+    encoding = detect(content[:_SAMPLE], len(content) <= _SAMPLE)
+    few = sum(byte > _ASCII for byte in content[:_SAMPLE]) < _FEW
+    # A text whose lines are UTF-8 but for a few has two encodings.
+    return _decoded(content, "cp1252" if few or encoding == "utf-8" else encoding)
+
+
+def _decoded(content: bytes, encoding: str | None) -> str | None:
+    if encoding is None:
+        return None
+    try:
+        text = content.decode(encoding)
+    except (UnicodeError, LookupError, ValueError):
+        return None
+    return text if isinstance(text, str) else None  # rot13 and the like are codecs, too
 
 
 def detect(sample: bytes, complete: bool = True) -> str:
@@ -122,7 +152,7 @@ def _wide(sample: bytes) -> str | None:
 
 def _legacy(lines: Sequence[bytes]) -> str:
     content = b"\n".join(lines)[:_JUDGED]
-    beyond = sum(byte > 127 for byte in content)  # noqa: PLR2004 - the last of ASCII
+    beyond = sum(byte > _ASCII for byte in content)
     letters = beyond + sum(content.count(byte) for byte in map(ord, string.ascii_letters))
     latin, latin_score = _best(
         content, ((known + _PUNCTUATION, 1, names) for known, names in _LATIN)
@@ -161,43 +191,3 @@ def _best(
             if score > highest:
                 best, highest = name, score
     return best, highest
-
-
-class Utf8(io.RawIOBase):
-    """A stream of text in any encoding, converted to UTF-8.
-
-    Bytes that the encoding does not have stay as they are, so that they are not valid UTF-8.
-
-    Args:
-        file: is read from front to end.
-        encoding: a codec of Python.
-        old_lines: lines end with a carriage return only, as on old Macintosh computers.
-    """
-
-    def __init__(self, file: IO[bytes], encoding: str, old_lines: bool = False) -> None:
-        self._file, self._old_lines, self._rest = file, old_lines, b""
-        wide = encoding.replace("_", "-").lower().startswith(("utf-16", "utf-32"))
-        self._errors = "surrogatepass" if wide else "surrogateescape"
-        self._decoder = codecs.getincrementaldecoder(encoding)(self._errors)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            content = self._file.read(BLOCK)
-            text = self._decoder.decode(content, final=not content)
-            if self._old_lines:
-                text = text.replace("\r", "\n")
-            self._rest = text.encode("utf-8", self._errors)
-            if not content:
-                break
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-
-def as_utf8(file: IO[bytes], encoding: str, old_lines: bool = False) -> IO[bytes]:
-    """Opens `file` as UTF-8; see `Utf8`."""
-    return io.BufferedReader(Utf8(file, encoding, old_lines), BLOCK)
