@@ -39,7 +39,7 @@ from components.core.bundle.layout import (
     WORDS,
 )
 from components.core.bundle.predictions import Predictions
-from components.core.bundle.signing import sign, verify
+from components.core.bundle.signing import complete, depends_on_key, sign, verify
 from components.core.errors import BundleError
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CARD", "CARD_PAGE", "FACTS", "MANIFEST", "MODEL", "REFERENCE", "SIGNATURE", "WORDS", "Bundle",
-    "Model", "Predictions", "card", "load", "model_format", "read_reference", "save_model", "sign",
-    "verify", "words", "write",
+    "Model", "Predictions", "card", "complete", "depends_on_key", "load", "model_format",
+    "read_reference", "save_model", "sign", "verify", "words", "write",
 ]  # fmt: skip
 _PREDICT_BATCH = 128  # texts; more cost memory and save no time
 _EXPLAIN_BATCH = 8  # texts; each needs the network at several points of its path
