@@ -1,0 +1,171 @@
+"""Novelty: an out-of-distribution score of a text, from what every runtime computes anyway.
+
+The score joins two distances to documents that the model did not learn from:
+
+- The share of unknown words above the usual one, in standard deviations: the share of n words
+  varies between documents, and by chance with p (1 - p) / n.
+- The Mahalanobis distance of the features to the nearest class (Lee et al. 2018, "A Simple Unified
+  Framework for Detecting Out-of-Distribution Samples"), on the principal components that monitoring
+  has, in standard deviations above the usual distance.
+
+The score is the root of the sum of both squares, divided by the threshold; texts above 1 are
+unlike the texts that the model learned from, so the model is unsure. No label is needed, and no
+other data. benchmarks/learning/novelty.py compares it with other scores.
+
+N is the documents, C the classes, D the principal components.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.core import tables
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+FILE = "novelty.json"  # in the folder of the model
+_LEAST = 3.0  # standard deviations; the threshold of a few documents would be too low
+_SINGULAR = 1e-6  # share of the largest variance under which a direction is left out
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """Parameters of the score.
+
+    Attributes:
+        unknown: usual share of unknown words, in (0, 1).
+        variance: of this share between documents, beyond chance.
+        words: most words that the model reads of a text.
+        whitening: (D, D) matrix that gives features within a class the covariance 1.
+        centres: (C, D) whitened means of the classes.
+        distance, spread: mean and standard deviation of the distance to the nearest class.
+        threshold: score, in standard deviations, from which a text is novel.
+    """
+
+    unknown: float
+    variance: float
+    words: int
+    whitening: list[list[float]]
+    centres: list[list[float]]
+    distance: float
+    spread: float
+    threshold: float
+
+
+class Scorer:
+    """Computes novelty; at most some microseconds a text."""
+
+    def __init__(self, novelty: Novelty) -> None:
+        import numpy as np
+
+        self._novelty = novelty
+        self._whitening = np.array(novelty.whitening, np.float32)
+        self._centres = np.array(novelty.centres, np.float32)
+        self._squares = (self._centres**2).sum(axis=1)
+
+    def distances(self, features: Array) -> Array:
+        """Computes the Mahalanobis distance (N,) of features (N, D) to the nearest class."""
+        import numpy as np
+
+        white = features @ self._whitening
+        nearest = (self._squares - 2 * (white @ self._centres.T)).min(axis=1)
+        distances: Array = np.sqrt(np.maximum(nearest + (white * white).sum(axis=1), 0))
+        return distances
+
+    def __call__(self, outputs: Mapping[str, Array]) -> Array:
+        """Scores N texts.
+
+        Args:
+            outputs: unknown_share (N,), words (N,) and features (N, D), see `Runtime.predict`.
+
+        Returns:
+            (N,) float32, at least 0; above 1 for a text unlike the held-out texts.
+        """
+        import numpy as np
+
+        of = self._novelty
+        read = outputs["words"].clip(1, of.words)
+        chance = of.unknown * (1 - of.unknown) / read
+        unknown = (outputs["unknown_share"] - of.unknown) / np.sqrt(of.variance + chance)
+        distance = (self.distances(outputs["features"]) - of.distance) / of.spread
+        far = np.hypot(np.maximum(unknown, 0), np.maximum(distance, 0))
+        return (far / of.threshold).astype(np.float32)
+
+
+def fit(
+    train: tuple[Array, Array],
+    held_out: Mapping[str, Array],
+    words: int,
+    familiar_share: float,
+) -> Novelty:
+    """Fits the parameters.
+
+    Args:
+        train: features (N, D) and probabilities (N, C) of documents of the training side.
+        held_out: outputs as of `Runtime.predict` for documents that the model did not learn from;
+            probabilities, features, words, unknown_share.
+        words: most words that the model reads of a text.
+        familiar_share: share of the held-out documents that are not novel, in [0, 1].
+    """
+    import numpy as np
+
+    features, decided = train[0], train[1].argmax(axis=1)
+    known = np.unique(decided)
+    centres = np.stack([features[decided == label].mean(axis=0) for label in known])
+    nearest = np.searchsorted(known, held_out["probabilities"].argmax(axis=1))
+    nearest = np.minimum(nearest, len(known) - 1)  # of a class without a training document
+    residuals = held_out["features"] - centres[nearest]
+    whitening = _whitening(residuals.T @ residuals / max(len(residuals), 1))
+    read = held_out["words"].clip(1, words)
+    total = float((read * held_out["unknown_share"]).sum())
+    unknown = (total + 1) / (float(read.sum()) + 2)
+    chance = unknown * (1 - unknown) * float((1 / read).mean())
+    variance = max(float(((held_out["unknown_share"] - unknown) ** 2).mean()) - chance, 0.0)
+    plain = Novelty(
+        _rounded(unknown), _rounded(variance), words, _listed(whitening),
+        _listed(centres @ whitening), 0.0, 1.0, 1.0,
+    )  # fmt: skip
+    distances = Scorer(plain).distances(held_out["features"])
+    spread = float(distances.std()) or 1.0
+    values = asdict(plain)
+    values |= {"distance": _rounded(float(distances.mean())), "spread": _rounded(spread)}
+    scores = np.sort(Scorer(Novelty(**values))(held_out))
+    last = max(math.ceil(familiar_share * len(scores)) - 1, 0)
+    return Novelty(**values | {"threshold": _rounded(max(float(scores[last]), _LEAST))})
+
+
+def save(novelty: Novelty, folder: Path) -> None:
+    """Writes FILE into `folder`, of the model."""
+    tables.write_json(asdict(novelty), folder / FILE)
+
+
+def load(folder: Path) -> Scorer | None:
+    """Loads the score of the model in `folder`; None for a model older than it."""
+    path = folder / FILE
+    return Scorer(Novelty(**tables.read_json(path))) if path.exists() else None
+
+
+def _whitening(covariance: Array) -> Array:
+    """Computes a matrix (D, D) that whitens; directions without variance become 0."""
+    import numpy as np
+
+    variances, directions = np.linalg.eigh(covariance)
+    used = variances > _SINGULAR * max(float(variances.max(initial=0)), _SINGULAR)
+    return directions * np.where(used, 1 / np.sqrt(np.where(used, variances, 1)), 0)
+
+
+def _rounded(value: float) -> float:
+    """Rounds to _DIGITS significant digits: the last bits differ between processors."""
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def _listed(matrix: Array) -> list[list[float]]:
+    return [[_rounded(value) for value in row] for row in matrix.tolist()]
