@@ -7,6 +7,7 @@ docs/tutorial.ipynb goes through all methods. The commands of `newsloop` do the 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -79,7 +80,7 @@ class Project:
 
         Returns:
             The documents with id, text, label, source, time, author, and side: train, validation
-            or test, or the number of the fold where there are too few documents for sides.
+            or test; with fold where a test side would be too small.
         """
         import polars as pl
 
@@ -90,7 +91,7 @@ class Project:
             self._bring_up_to("split")
         documents = folds.read(self.paths)
         if documents is not None:
-            return documents.rename({"fold": "side"}).with_columns(pl.col("side").cast(pl.String))
+            return documents
         sides = {side: tables.read_table(self.paths.split / f"{side}.parquet") for side in _SIDES}
         return pl.concat([table.with_columns(side=pl.lit(side)) for side, table in sides.items()])
 
@@ -249,9 +250,11 @@ class Project:
             yield
 
     def _command(self, *arguments: str) -> str:
+        # A notebook asks programs for colours, which a text has not.
+        plain = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
         done = subprocess.run(
             [sys.executable, "-m", "flows.cli", *arguments],
-            cwd=self.paths.root, capture_output=True, text=True, check=False,
+            cwd=self.paths.root, env=plain, capture_output=True, text=True, check=False,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         if done.returncode:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 FILE = "novelty.json"  # in the folder of the model
 _LEAST = 3.0  # standard deviations; the threshold of a few documents would be too low
+_UNKNOWN = 0.02  # least usual share of unknown words: names and typing errors come with all texts
 _SINGULAR = 1e-6  # share of the largest variance under which a direction is left out
 _DIGITS = 6
 
@@ -126,7 +127,8 @@ def fit(
     whitening = _whitening(residuals.T @ residuals / max(len(residuals), 1))
     read = held_out["words"].clip(1, words)
     total = float((read * held_out["unknown_share"]).sum())
-    unknown = (total + 1) / (float(read.sum()) + 2)
+    unknown = max(total / max(float(read.sum()), 1.0), _UNKNOWN)
+    unknown = min(unknown, 1 - _UNKNOWN)
     chance = unknown * (1 - unknown) * float((1 / read).mean())
     variance = max(float(((held_out["unknown_share"] - unknown) ** 2).mean()) - chance, 0.0)
     plain = Novelty(
