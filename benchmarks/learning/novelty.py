@@ -180,7 +180,7 @@ def measure(
     projection = train.principal_directions(
         known[assembly.FEATURES], params.train.feature_directions
     )
-    ours = train.fit_novelty(known, held_out, *projection, encoder, params)
+    ours = train.fit_novelty(known, held_out, *projection, encoder, 1.0, params)
 
     def outputs(texts: Sequence[str]) -> Outputs:
         table = pl.DataFrame({"text": texts}).with_columns(label=pl.lit(params.ingest.labels[0]))

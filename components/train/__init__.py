@@ -27,6 +27,7 @@ from components.core.params.fitting import Fitting
 from components.core.paths import Paths
 from components.core.progress import say
 from components.core.runtime import imports
+from components.core.target import calibration
 from components.core.tokenizers import wordpiece
 from components.core.tokenizers import words as word_tokenizer
 from components.core.training import (
@@ -308,20 +309,23 @@ def training_outputs(
 
 def fit_novelty(
     train: inference.Outputs, held_out: inference.Outputs, centre: Array, directions: Array,
-    encoder: Any, params: Params,
+    encoder: Any, temperature: float, params: Params,
 ) -> novelty.Novelty:  # fmt: skip
     """Fits the out-of-distribution score of a trained network; see core/bundle/novelty.py.
 
     Args:
         train, held_out: results of `training_outputs`.
         centre, directions: results of `principal_directions`.
+        temperature: of the calibration.
     """
+    probabilities = calibration.tempered(held_out[assembly.PROBABILITIES], temperature)
     train, held_out = (
         {**side, "features": (side[assembly.FEATURES] - centre) @ directions}
         for side in (train, held_out)
     )
     return novelty.fit(
-        (train["features"], train[assembly.PROBABILITIES]), held_out, encoder.lengths[0],
+        (train["features"], train[assembly.PROBABILITIES]),
+        {**held_out, "probabilities": probabilities}, encoder.lengths[0],
         params.train.familiar_share,
     )  # fmt: skip
 
@@ -357,16 +361,16 @@ def run(params: Params, paths: Paths) -> None:
         name, model, encoder, params, *sides, paths.vectors
     )
     projection = principal_directions(trained[assembly.FEATURES], params.train.feature_directions)
-    calibration, answered = targets.of(params).calibrate(
+    calibrated, answered = targets.of(params).calibrate(
         held_out[assembly.PROBABILITIES], actual, params.train.answered_accuracy
     )
     facts |= {
-        "temperature": calibration.temperature,
-        "abstain_below": calibration.abstain_below,
+        "temperature": calibrated.temperature,
+        "abstain_below": calibrated.abstain_below,
         "validation_answered": round(answered, 6),
     }
-    bundle.save_model(paths.trained / "model", model, encoder, *projection, calibration)
-    fitted = fit_novelty(trained, held_out, *projection, encoder, params)
+    bundle.save_model(paths.trained / "model", model, encoder, *projection, calibrated)
+    fitted = fit_novelty(trained, held_out, *projection, encoder, calibrated.temperature, params)
     novelty.save(fitted, paths.trained / "model")
     tables.write_json(facts, paths.trained / "training.json")
     energy.write(spent[0], paths.trained / "model", paths.home)
@@ -375,7 +379,7 @@ def run(params: Params, paths: Paths) -> None:
     say(
         f"train: best of {facts['epochs']} {facts['tried']}: number {facts['best_epoch']}, "
         f"validation accuracy {facts['validation_accuracy']:.4f}; temperature "
-        f"{calibration.temperature:.2f}, unsure below {calibration.abstain_below:.2f} "
+        f"{calibrated.temperature:.2f}, unsure below {calibrated.abstain_below:.2f} "
         f"({1 - answered:.1%} of the validation side); {spent[0]}"
     )
 
@@ -404,14 +408,16 @@ def run_folds(
         trained[assembly.FEATURES], params.train.feature_directions
     )
     directions = cross_validation.comparable(directions, name, params)
-    calibration, answered = cross_validation.calibrate(outputs, params)
+    calibrated, answered = cross_validation.calibrate(outputs, params)
     facts |= {
-        "temperature": calibration.temperature,
-        "abstain_below": calibration.abstain_below,
+        "temperature": calibrated.temperature,
+        "abstain_below": calibrated.abstain_below,
         "validation_answered": round(answered, 6),
     }
-    bundle.save_model(paths.trained / "model", model, encoder, centre, directions, calibration)
-    fitted = fit_novelty(trained, outputs.as_outputs(), centre, directions, encoder, params)
+    bundle.save_model(paths.trained / "model", model, encoder, centre, directions, calibrated)
+    fitted = fit_novelty(
+        trained, outputs.as_outputs(), centre, directions, encoder, calibrated.temperature, params
+    )
     novelty.save(fitted, paths.trained / "model")
     table = cross_validation.table(documents, outputs, centre, directions, fitted, params)
     tables.write_table(table, paths.trained / cross_validation.FILE)
@@ -420,6 +426,6 @@ def run_folds(
     say(
         f"train: {facts['folds']} folds, validation accuracy {facts['validation_accuracy']:.4f} on "
         f"average; then all {documents.height} documents; temperature "
-        f"{calibration.temperature:.2f}, unsure below {calibration.abstain_below:.2f} "
+        f"{calibrated.temperature:.2f}, unsure below {calibrated.abstain_below:.2f} "
         f"({1 - answered:.1%}); {spent[0]}"
     )

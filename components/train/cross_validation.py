@@ -169,7 +169,9 @@ def table(
         probabilities[tested] = calibration.tempered(probabilities[tested], fitted.temperature)
         abstained[tested] = target.decide(probabilities[tested])[1] < fitted.abstain_below
     features = (outputs.features - centre) @ directions
-    scores = novelty.Scorer(score)({**outputs.as_outputs(), "features": features})
+    scores = novelty.Scorer(score)(
+        {**outputs.as_outputs(), "features": features, "probabilities": probabilities}
+    )
     return documents.select("id").with_columns(
         pl.Series("probabilities", probabilities.tolist(), dtype=pl.List(pl.Float32)),
         pl.Series("abstained", abstained | (scores > 1)),

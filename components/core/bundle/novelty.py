@@ -1,16 +1,19 @@
 """Novelty: an out-of-distribution score of a text, from what every runtime computes anyway.
 
-The score joins two distances to documents that the model did not learn from:
+The score joins three values, each in standard deviations above its mean over documents that the
+model did not learn from:
 
-- The share of unknown words above the usual one, in standard deviations: the share of n words
-  varies between documents, and by chance with p (1 - p) / n.
+- The share of unknown words. That of n words varies between documents, and by chance with
+  p (1 - p) / n.
+- The entropy of the probabilities.
 - The Mahalanobis distance of the features to the nearest class (Lee et al. 2018, "A Simple Unified
   Framework for Detecting Out-of-Distribution Samples"), on the principal components that monitoring
-  has, in standard deviations above the usual distance.
+  has. Means and covariance are those of the training side, so that the distances of the held-out
+  documents are as large as those of new ones.
 
-The score is the root of the sum of both squares, divided by the threshold; texts above 1 are
-unlike the texts that the model learned from, so the model is unsure. No label is needed, and no
-other data. benchmarks/learning/novelty.py compares it with other scores.
+The score is the root of the sum of the squares, divided by the threshold; texts above 1 are unlike
+the texts that the model learned from, so the model is unsure. No label is needed, and no other
+data. benchmarks/learning/novelty.py compares it with other scores.
 
 N is the documents, C the classes, D the principal components.
 """
@@ -34,6 +37,7 @@ FILE = "novelty.json"  # in the folder of the model
 _LEAST = 3.0  # standard deviations; the threshold of a few documents would be too low
 _UNKNOWN = 0.02  # least usual share of unknown words: names and typing errors come with all texts
 _SINGULAR = 1e-6  # share of the largest variance under which a direction is left out
+_TINY = 1e-12  # a probability of 0 has no logarithm
 _DIGITS = 6
 
 
@@ -47,7 +51,8 @@ class Novelty:
         words: most words that the model reads of a text.
         whitening: (D, D) matrix that gives features within a class the covariance 1.
         centres: (C, D) whitened means of the classes.
-        distance, spread: mean and standard deviation of the distance to the nearest class.
+        entropy, distance: mean and standard deviation of the entropy, and of the distance to the
+            nearest class.
         threshold: score, in standard deviations, from which a text is novel.
     """
 
@@ -56,8 +61,8 @@ class Novelty:
     words: int
     whitening: list[list[float]]
     centres: list[list[float]]
-    distance: float
-    spread: float
+    entropy: tuple[float, float]
+    distance: tuple[float, float]
     threshold: float
 
 
@@ -85,7 +90,8 @@ class Scorer:
         """Scores N texts.
 
         Args:
-            outputs: unknown_share (N,), words (N,) and features (N, D), see `Runtime.predict`.
+            outputs: unknown_share (N,), words (N,), probabilities (N, C) and features (N, D), see
+                `Runtime.predict`.
 
         Returns:
             (N,) float32, at least 0; above 1 for a text unlike the held-out texts.
@@ -95,10 +101,22 @@ class Scorer:
         of = self._novelty
         read = outputs["words"].clip(1, of.words)
         chance = of.unknown * (1 - of.unknown) / read
-        unknown = (outputs["unknown_share"] - of.unknown) / np.sqrt(of.variance + chance)
-        distance = (self.distances(outputs["features"]) - of.distance) / of.spread
-        far = np.hypot(np.maximum(unknown, 0), np.maximum(distance, 0))
-        return (far / of.threshold).astype(np.float32)
+        far = np.stack(
+            [
+                (outputs["unknown_share"] - of.unknown) / np.sqrt(of.variance + chance),
+                (entropy(outputs["probabilities"]) - of.entropy[0]) / of.entropy[1],
+                (self.distances(outputs["features"]) - of.distance[0]) / of.distance[1],
+            ]
+        )
+        squares = (np.maximum(far, 0) ** 2).sum(axis=0)
+        return (np.sqrt(squares) / of.threshold).astype(np.float32)  # type: ignore[no-any-return]
+
+
+def entropy(probabilities: Array) -> Array:
+    """Computes the entropy (N,) of probabilities (N, C), in nats."""
+    import numpy as np
+
+    return -(probabilities * np.log(np.maximum(probabilities, _TINY))).sum(axis=1)  # type: ignore[no-any-return]
 
 
 def fit(
@@ -112,7 +130,7 @@ def fit(
     Args:
         train: features (N, D) and probabilities (N, C) of documents of the training side.
         held_out: outputs as of `Runtime.predict` for documents that the model did not learn from;
-            probabilities, features, words, unknown_share.
+            calibrated probabilities, features, words, unknown_share.
         words: most words that the model reads of a text.
         familiar_share: share of the held-out documents that are not novel, in [0, 1].
     """
@@ -121,9 +139,7 @@ def fit(
     features, decided = train[0], train[1].argmax(axis=1)
     known = np.unique(decided)
     centres = np.stack([features[decided == label].mean(axis=0) for label in known])
-    nearest = np.searchsorted(known, held_out["probabilities"].argmax(axis=1))
-    nearest = np.minimum(nearest, len(known) - 1)  # of a class without a training document
-    residuals = held_out["features"] - centres[nearest]
+    residuals = features - centres[np.searchsorted(known, decided)]
     whitening = _whitening(residuals.T @ residuals / max(len(residuals), 1))
     read = held_out["words"].clip(1, words)
     total = float((read * held_out["unknown_share"]).sum())
@@ -133,12 +149,10 @@ def fit(
     variance = max(float(((held_out["unknown_share"] - unknown) ** 2).mean()) - chance, 0.0)
     plain = Novelty(
         _rounded(unknown), _rounded(variance), words, _listed(whitening),
-        _listed(centres @ whitening), 0.0, 1.0, 1.0,
+        _listed(centres @ whitening), _usual(entropy(held_out["probabilities"])), (0.0, 1.0), 1.0,
     )  # fmt: skip
-    distances = Scorer(plain).distances(held_out["features"])
-    spread = float(distances.std()) or 1.0
     values = asdict(plain)
-    values |= {"distance": _rounded(float(distances.mean())), "spread": _rounded(spread)}
+    values["distance"] = _usual(Scorer(plain).distances(held_out["features"]))
     scores = np.sort(Scorer(Novelty(**values))(held_out))
     last = max(math.ceil(familiar_share * len(scores)) - 1, 0)
     return Novelty(**values | {"threshold": _rounded(max(float(scores[last]), _LEAST))})
@@ -162,6 +176,11 @@ def _whitening(covariance: Array) -> Array:
     variances, directions = np.linalg.eigh(covariance)
     used = variances > _SINGULAR * max(float(variances.max(initial=0)), _SINGULAR)
     return directions * np.where(used, 1 / np.sqrt(np.where(used, variances, 1)), 0)
+
+
+def _usual(values: Array) -> tuple[float, float]:
+    """Returns mean and standard deviation; 1 for a deviation of 0."""
+    return _rounded(float(values.mean())), _rounded(float(values.std())) or 1.0
 
 
 def _rounded(value: float) -> float:
