@@ -67,23 +67,24 @@ class Novelty:
 
 
 class Scorer:
-    """Computes novelty; at most some microseconds a text."""
+    """Computes novelty. A single text costs as much as the calls of NumPy, so these are few."""
 
     def __init__(self, novelty: Novelty) -> None:
         import numpy as np
 
         self._novelty = novelty
         self._whitening = np.array(novelty.whitening, np.float32)
-        self._centres = np.array(novelty.centres, np.float32)
-        self._squares = (self._centres**2).sum(axis=1)
+        centres = np.array(novelty.centres, np.float32)
+        self._doubled, self._squares = -2 * centres.T, (centres**2).sum(axis=1)
+        self._chance = novelty.unknown * (1 - novelty.unknown)
 
     def distances(self, features: Array) -> Array:
         """Computes the Mahalanobis distance (N,) of features (N, D) to the nearest class."""
         import numpy as np
 
         white = features @ self._whitening
-        nearest = (self._squares - 2 * (white @ self._centres.T)).min(axis=1)
-        distances: Array = np.sqrt(np.maximum(nearest + (white * white).sum(axis=1), 0))
+        nearest = np.minimum.reduce(self._squares + white @ self._doubled, axis=1)
+        distances: Array = np.sqrt(np.maximum(nearest + np.einsum("nd,nd->n", white, white), 0))
         return distances
 
     def __call__(self, outputs: Mapping[str, Array]) -> Array:
@@ -99,24 +100,26 @@ class Scorer:
         import numpy as np
 
         of = self._novelty
-        read = outputs["words"].clip(1, of.words)
-        chance = of.unknown * (1 - of.unknown) / read
-        far = np.stack(
+        chance = self._chance / np.maximum(np.minimum(outputs["words"], of.words), 1)
+        far = np.array(
             [
                 (outputs["unknown_share"] - of.unknown) / np.sqrt(of.variance + chance),
                 (entropy(outputs["probabilities"]) - of.entropy[0]) / of.entropy[1],
                 (self.distances(outputs["features"]) - of.distance[0]) / of.distance[1],
             ]
         )
-        squares = (np.maximum(far, 0) ** 2).sum(axis=0)
-        return (np.sqrt(squares) / of.threshold).astype(np.float32)  # type: ignore[no-any-return]
+        np.maximum(far, 0, out=far)
+        scores = np.sqrt(np.einsum("kn,kn->n", far, far)) / of.threshold
+        return scores.astype(np.float32)  # type: ignore[no-any-return]
 
 
 def entropy(probabilities: Array) -> Array:
     """Computes the entropy (N,) of probabilities (N, C), in nats."""
     import numpy as np
 
-    return -(probabilities * np.log(np.maximum(probabilities, _TINY))).sum(axis=1)  # type: ignore[no-any-return]
+    logarithms = np.log(np.maximum(probabilities, _TINY))
+    entropies: Array = -np.einsum("nc,nc->n", probabilities, logarithms)
+    return entropies
 
 
 def fit(
