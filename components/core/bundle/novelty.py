@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 FILE = "novelty.json"  # in the folder of the model
 _LEAST = 3.0  # standard deviations; the threshold of a few documents would be too low
 _UNKNOWN = 0.02  # least usual share of unknown words: names and typing errors come with all texts
+# Least deviations. Where classes are easy, the held-out documents hardly vary, and a short text of
+# the same kind would be many deviations away.
+_ENTROPY = 0.2  # of the largest entropy, ln C
+_DISTANCE = 0.25  # of the median distance between two classes
 _SINGULAR = 1e-6  # share of the largest variance under which a direction is left out
 _TINY = 1e-12  # a probability of 0 has no logarithm
 _DIGITS = 6
@@ -150,12 +154,16 @@ def fit(
     unknown = min(unknown, 1 - _UNKNOWN)
     chance = unknown * (1 - unknown) * float((1 / read).mean())
     variance = max(float(((held_out["unknown_share"] - unknown) ** 2).mean()) - chance, 0.0)
+    white = centres @ whitening
+    between = np.linalg.norm(white[:, None] - white[None], axis=2)[np.triu_indices(len(white), 1)]
+    least = _DISTANCE * float(np.median(between)) if len(between) else 0.0
+    entropies = entropy(held_out["probabilities"])
     plain = Novelty(
         _rounded(unknown), _rounded(variance), words, _listed(whitening),
-        _listed(centres @ whitening), _usual(entropy(held_out["probabilities"])), (0.0, 1.0), 1.0,
+        _listed(white), _usual(entropies, _ENTROPY * math.log(train[1].shape[1])), (0.0, 1.0), 1.0,
     )  # fmt: skip
     values = asdict(plain)
-    values["distance"] = _usual(Scorer(plain).distances(held_out["features"]))
+    values["distance"] = _usual(Scorer(plain).distances(held_out["features"]), least)
     scores = np.sort(Scorer(Novelty(**values))(held_out))
     last = max(math.ceil(familiar_share * len(scores)) - 1, 0)
     return Novelty(**values | {"threshold": _rounded(max(float(scores[last]), _LEAST))})
@@ -181,9 +189,9 @@ def _whitening(covariance: Array) -> Array:
     return directions * np.where(used, 1 / np.sqrt(np.where(used, variances, 1)), 0)
 
 
-def _usual(values: Array) -> tuple[float, float]:
-    """Returns mean and standard deviation; 1 for a deviation of 0."""
-    return _rounded(float(values.mean())), _rounded(float(values.std())) or 1.0
+def _usual(values: Array, least: float) -> tuple[float, float]:
+    """Returns mean and standard deviation, which is at least `least`; 1 for a deviation of 0."""
+    return _rounded(float(values.mean())), _rounded(max(float(values.std()), least)) or 1.0
 
 
 def _rounded(value: float) -> float:
