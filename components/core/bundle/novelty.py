@@ -38,8 +38,8 @@ _LEAST = 3.0  # standard deviations; the threshold of a few documents would be t
 _UNKNOWN = 0.02  # least usual share of unknown words: names and typing errors come with all texts
 # Least deviations. Where classes are easy, the held-out documents hardly vary, and a short text of
 # the same kind would be many deviations away.
-_ENTROPY = 0.2  # of the largest entropy, ln C
-_DISTANCE = 0.25  # of the median distance between two classes
+_ENTROPY = 0.25  # of the largest entropy, ln C
+_DISTANCE = 0.15  # of the median distance between two classes
 _SINGULAR = 1e-6  # share of the largest variance under which a direction is left out
 _TINY = 1e-12  # a probability of 0 has no logarithm
 _DIGITS = 6

@@ -69,9 +69,8 @@ def test_a_network_that_knows_its_training_documents_by_heart() -> None:
         (lambda side: side | {"words": 1, "unknown_share": 1.0}, True),
         (lambda side: side | {"words": 0, "unknown_share": 1.0}, True),
         (lambda side: side | {"probabilities": [0.4, 0.3, 0.3]}, True),
-        (lambda side: side | {"features": [0.0, 0.0]}, True),  # between the classes
-        (lambda side: side | {"features": [4.0, 2.0]}, False),  # where the class is wide
-        (lambda side: side | {"features": [6.0, 0.0]}, True),  # where it is narrow
+        (lambda side: side | {"features": [4.0, 6.0]}, False),  # where the class is wide
+        (lambda side: side | {"features": [10.0, 0.0]}, True),  # where it is narrow
     ],
 )
 def test_what_is_novel(
@@ -83,6 +82,20 @@ def test_what_is_novel(
     }  # fmt: skip
     text = {key: np.array([value]) for key, value in change(plain).items()}
     assert (novelty.Scorer(fitted())(text)[0] > 1) == novel
+
+
+def test_a_short_text_of_an_easy_kind_is_familiar() -> None:
+    """Held-out documents that hardly vary do not make it novel; a text between classes is."""
+    train, held_out = documents(300, spread=0.05), documents(40, spread=0.1)
+    held_out["probabilities"] = train["probabilities"] = 0.97 * np.eye(3)[np.arange(300) % 3] + 0.01
+    held_out["probabilities"] = held_out["probabilities"][:40]
+    scorer = novelty.Scorer(
+        novelty.fit((train["features"], train["probabilities"]), held_out, 9, 1)
+    )
+    text = {"words": np.full(2, 6), "unknown_share": np.array([0.0, 0.0]),
+            "features": np.array([[3.0, 0.3], [0.5, 0.5]]),
+            "probabilities": np.array([[0.8, 0.1, 0.1], [0.4, 0.3, 0.3]])}  # fmt: skip
+    assert (scorer(text) > 1).tolist() == [False, True]
 
 
 def test_features_without_variance_do_not_count() -> None:
