@@ -66,7 +66,7 @@ def complete(folder: Path, key_folder: Path, signature: bytes | None = None) -> 
     """
     if (folder / "bundle").is_dir():
         complete(folder / "bundle", key_folder, signature)
-        if (key_folder / keys.PUBLIC).exists():
+        if (key_folder / keys.PUBLIC).exists() and not (folder / _PUBLIC_KEY).exists():
             (folder / "keys").mkdir(exist_ok=True)
             shutil.copy(key_folder / keys.PUBLIC, folder / _PUBLIC_KEY)
     if not (folder / MANIFEST).exists():
@@ -74,7 +74,8 @@ def complete(folder: Path, key_folder: Path, signature: bytes | None = None) -> 
     copy = key_folder / _KEPT / tables.file_hash(folder / MANIFEST)
     known = copy.read_bytes() if copy.exists() else signature
     if known is not None:
-        (folder / SIGNATURE).write_bytes(known)
+        # Not in place: the file of an earlier release may be a link into DVC's cache.
+        tables.write_atomic(folder / SIGNATURE, lambda path: path.write_bytes(known))
 
 
 def verify(folder: Path, key_folder: Path) -> str:
