@@ -233,3 +233,17 @@ def test_a_time_after_2106_has_32_bits_in_a_cache(folder: Path, key_folder: Path
     forge(folder, cache)
     with pytest.raises(BundleError, match="__pycache__"):
         signing.verify(folder, key_folder)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sig"])
+def test_what_another_key_signed_is_refused(
+    folder: Path, key_folder: Path, tmp_path: Path, name: str
+) -> None:
+    other = keys.ensure(tmp_path / "other")
+    with pytest.raises(BundleError, match="signed by the key"):
+        signing.verify(folder, other)
+    content = bytearray((folder / name).read_bytes())
+    content[3] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(BundleError, match="signed by the key"):
+        signing.verify(folder, key_folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_no_character_of_a_finding_stays_and_none_besides_is_taken() -> None:
             spans.append(Span(start, end, chance.choice("ABC"), chance.random()))
         merged = scrub.merge(text, spans)
         assert merged == sorted(merged)
-        assert all(a.end <= b.start for a, b in zip(merged, merged[1:], strict=False))
+        assert all(a.end <= b.start for a, b in pairwise(merged))
         covered = {i for span in spans for i in range(span.start, span.end)}
         assert {i for span in merged for i in range(span.start, span.end)} == covered
         for span in merged:
