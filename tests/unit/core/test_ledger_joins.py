@@ -463,8 +463,8 @@ def release(ledger: Ledger, number: int, watermark: int | None = None) -> dict[s
     decision = {} if watermark is None else {"feedback_watermark": watermark}
     row = {
         "version": number, "bundle": f"{number:064x}", "time": NOW,
-        "tag": f"newsloop@v{number}.0.0", "commit": "c" * 40, "dvc_lock": "d" * 64, "snapshot": "e" * 64, "metrics": {},
-        "decision": decision,
+        "tag": f"newsloop@v{number}.0.0", "commit": "c" * 40, "dvc_lock": "d" * 64,
+        "snapshot": "e" * 64, "metrics": {}, "decision": decision,
     }  # fmt: skip
     ledger.add_version(row, "a test")
     return row

@@ -181,3 +181,20 @@ def test_a_key_is_revoked_by_its_id_and_loses_its_digest(tmp_path: Path) -> None
     api_keys.revoke(path, "b", later)
     with pytest.raises(UsageError, match=r"\(none\)"):
         api_keys.revoke(path, "b", later)
+
+
+@pytest.mark.parametrize("field", ["id", "name", "digest", "created"])
+def test_a_field_of_another_kind_lets_nobody_in(tmp_path: Path, field: str) -> None:
+    path = tmp_path / api_keys.FILE
+    key = api_keys.add(path, "a", ["predict"], NOW)
+    value = json.loads(path.read_text())
+    value["keys"][0][field] = 7
+    path.write_text(json.dumps(value))
+    with pytest.raises(StackError, match="got something else"):
+        api_keys.load(path)
+    assert Keys(path).find(key) is None
+
+
+def test_all_unknown_scopes_are_named_in_order(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="got a, b, c, d, e, root"):
+        api_keys.add(tmp_path / api_keys.FILE, "a", ["e", "c", "a", "root", "d", "b"], NOW)

@@ -1,4 +1,4 @@
-"""checks.py: each condition with its number, limit, kind and the key of params.yaml that sets it."""
+"""checks.py: each condition with its number, limit, kind and key of params.yaml."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ LOST = [
     replace(SIDE, name="class c", candidate=0.84375, champion=0.875, worse=0.001),  # by 1/32
 ]
 BASELINE = Baseline(
-    Simple.LINEAR, Metric.MACRO_F1, 100, 0.9, 0.8, 5, 3, -0.0123456789, 0.1, 0.04, 0.6666666666, True
+    Simple.LINEAR, Metric.MACRO_F1, 100, 0.9, 0.8, 5, 3,
+    low=-0.0123456789, high=0.1, better=0.04, worse=0.6666666666, provable=True,
 )  # fmt: skip
 
 
