@@ -194,7 +194,9 @@ def test_a_line_cut_short_by_a_kill_was_never_promised(tmp_path: Path) -> None:
     assert found == [[row(0)]]
 
 
-def test_a_damaged_segment_is_kept_aside_and_the_next_arrives(tmp_path: Path) -> None:
+def test_a_damaged_segment_is_kept_aside_and_the_next_arrives(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     kept = spool(tmp_path)
     kept.put("predictions", [row(0)])
     kept.put("predictions", [row(1)])
@@ -205,6 +207,7 @@ def test_a_damaged_segment_is_kept_aside_and_the_next_arrives(tmp_path: Path) ->
         pass
     assert found == [[row(1)]]
     assert [path.suffix for path in (tmp_path / "spool").iterdir()] == [".damaged"]
+    assert f"{first} is damaged; it is kept as {first.name}.damaged" in caplog.text
 
 
 def test_a_segment_that_another_service_writes_is_left_alone(tmp_path: Path) -> None:
