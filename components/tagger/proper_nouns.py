@@ -61,6 +61,8 @@ TEAMS = _phrases("""
     Lech Poznań; Wisła Kraków; Górnik Zabrze; Ruch Chorzów; Cracovia; Widzew Łódź; Manchester United;
     Manchester City; Arsenal; Chelsea; Liverpool; Everton; Tottenham Hotspur; Aston Villa; Leeds United;
     Celtic; Rangers; Galatasaray; Fenerbahçe; Beşiktaş; Olympiakos; Dynamo Kiew; Spartak; ZSKA; Zenit;
+    Philadelphia 76ers; San Antonio Spurs; Milwaukee Bucks; Houston Rockets; Golden State Warriors; Indiana Pacers;
+    Denver Broncos; Atlanta Braves; Florida Panthers; Pittsburgh Penguins; Cleveland Cavaliers; Chicago Cubs;
     Los Angeles Lakers; Chicago Bulls; Boston Celtics; Miami Heat; New York Yankees; Boston Red Sox;
     Dallas Cowboys; Green Bay Packers; New England Patriots; Detroit Red Wings; Toronto Maple Leafs;
     Ferrari; McLaren; Red Bull; Williams; Mercedes; Lotus; Telekom; Rabobank; Movistar; Sky
@@ -89,6 +91,8 @@ WORKS = _phrases("""
     Fortnite; Tetris; Pokémon; Dragon Ball; Naruto; One Piece; Sailor Moon; Death Note; Asterix; Tintin
 """)
 BANDS = _phrases("""
+    Limp Bizkit; Deftones; Linkin Park; Foo Fighters; Jefferson Airplane; Jethro Tull; Franz Ferdinand; Van Halen;
+    Lynyrd Skynyrd; Alice in Chains; Pearl Jam; Guns N' Roses; Bon Jovi; Slayer; Megadeth; Kreator; Sodom;
     The Beatles; Rolling Stones; Led Zeppelin; Pink Floyd; Queen; AC/DC; Metallica; Iron Maiden; Nirvana;
     Radiohead; Oasis; Coldplay; U2; Genesis; Deep Purple; Black Sabbath; Kraftwerk; Rammstein; Die Ärzte;
     Tokio Hotel; ABBA; Roxette; Daft Punk; Måneskin; Los Lobos; Maná; Golden Earring; Within Temptation;
@@ -133,6 +137,16 @@ SAINTS_AND_RULERS = _phrases("""
     Leonardo da Vinci; Johann ohne Land; Richard Löwenherz; Ludwig der Fromme; Pipin; Theoderich; Attila;
     Dschingis Khan; Timur; Saladin; Süleyman; Rumi; Avicenna; Averroes; Erasmus; Erasmus von Rotterdam;
     Madonna; Prince; Shakira; Rihanna; Adele; Beyoncé; Eminem; Drake; Sting; Bono; Moby; Björk; Falco; Nena;
+    Socrate; Aristotele; Platão; Cristo; Gesù; Jesus; Jésus; Jesús; Chrystus; Jezus; Jezusa; Voltaire;
+    Cartesio; Descartes; Virgilio; Virgile; Cicerone; Cicéron; Cícero; Cyceron; Sofocle; Alcibiade; Erodoto;
+    Hérodote; Heródoto; Tacitus; Tacite; Nerone; Néron; Tiberius; Trajan; Trajano; Hadrian; Adriano;
+    Konstantin; Constantino; Costantino; Justinian; Giustiniano; Arystoteles; Horacy; Owidiusz; Herodes; Erode;
+    Einstein; Shakespeare; Newton; Darwin; Marx; Freud; Kant; Hegel; Nietzsche; Goethe; Schiller; Mozart;
+    Beethoven; Bach; Wagner; Verdi; Puccini; Picasso; Dalí; Goya; Velázquez; Cervantes; Borges; Zola; Balzac;
+    Proust; Sartre; Camus; Pascal; Rousseau; Diderot; Galilei; Galileo; Machiavelli; Manzoni; Leopardi; Pessoa;
+    Camões; Saramago; Chopin; Mickiewicz; Kopernik; Spinoza; Van Gogh; Rubens; Hitler; Stalin; Lenin; Mussolini;
+    Churchill; Roosevelt; Obama; Clinton; Trump; Putin; Merkel; Kohl; Macron; Sarkozy; de Gaulle; Berlusconi;
+    Salazar; Wałęsa; Tusk; Paracelso; Boezio; Giotto; Donatello; Tiziano; Raphael; Bembo; Caracalla; Buda;
     Pelé; Ronaldinho; Kaká; Neymar; Ronaldo; Rivaldo; Xavi; Deco; Pepe; Zico; Garrincha; Hulk; Raúl; Isco
 """)
 ACRONYMS = tuple("ABCDEFGHIKLMNOPRSTUVWZ")

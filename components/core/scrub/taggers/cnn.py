@@ -146,6 +146,7 @@ class Features:
 _BLOCK = 32  # tokens that are multiplied together
 HASHED = ("word", "suffix", "prefix", "shape")  # features with an embedding of their own
 _BELIEVED = 0.05  # probability from which a name that is sure elsewhere in the text is one here
+_SURE = 0.9  # probability from which a word in lower case begins or ends a name
 _REMEMBERED = 200_000  # tokens; more than a language has, less than memory
 
 
@@ -235,6 +236,8 @@ class Tagger:
         for text, spans, at in zip(texts, token_spans, starts, strict=True):
             here = slice(at, at + len(spans))
             kinds = np.where(scores[here] >= threshold, best[here], 0).tolist()
+            if self._lexicon is not None:
+                _trim(text, spans, kinds, scores[here].tolist())
             _again(text, spans, kinds, probabilities[here, KINDS.index("PERSON")].tolist())
             marks.append(join(text, spans, kinds, scores[here].tolist()))
         return marks
@@ -262,6 +265,23 @@ def _again(
     for i, (a, b) in enumerate(spans):
         if not kinds[i] and persons[i] >= _BELIEVED and text[a:b] in names:
             kinds[i] = person
+
+
+def _trim(
+    text: str, spans: Sequence[tuple[int, int]], kinds: list[int], scores: list[float]
+) -> None:
+    """Removes words in lower case from the ends of names, unless the whole text is so or they are sure.
+
+    "der Bruder von Anna" holds one name; "anna hat angerufen" holds one, too.
+    """
+    if not any(text[a].isupper() for a, _ in spans[1:]):
+        return
+    for order in (range(len(kinds)), range(len(kinds) - 1, -1, -1)):
+        inside = False
+        for i in order:
+            if kinds[i] and not inside and scores[i] < _SURE and text[spans[i][0]].islower():
+                kinds[i] = 0
+            inside = kinds[i] > 0
 
 
 def join(
