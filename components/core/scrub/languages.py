@@ -2,12 +2,13 @@
 
 A tagger that searches a language it does not know masks ordinary words: the English one masked 43 %
 of the characters of German sentences without a name. Foreign names in an English text mislead a
-detector, so the words that do not begin with a capital letter must confirm its answer.
+detector, so the words that do not begin with a capital letter must confirm its answer. Where they
+are too few, a language with a tagger is accepted: that tagger finds the names in English, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from components.core import text_quality
 
@@ -18,11 +19,12 @@ _READ = 400  # characters that show the script of a text
 _SCORE = 0.5  # confidence of the detector, 0 to 1, from which its answer counts
 
 
-def detector(default: str) -> Callable[[str], str]:
+def detector(default: str, searched: Collection[str] = ()) -> Callable[[str], str]:
     """Makes a function that detects the language of a text: its ISO 639 code, or UNKNOWN.
 
     Args:
         default: language of the text unless both detections name another one.
+        searched: languages with a tagger.
     """
     of_text = text_quality.language_of(_CHARACTERS, _SCORE)
     of_script = text_quality.language_of(1, 0.0)
@@ -35,6 +37,8 @@ def detector(default: str) -> Callable[[str], str]:
         if code == text_quality.SHORT:
             return of_script(text) if _is_foreign(text) else UNKNOWN
         confirmed = of_words(_small(text))
+        if confirmed == text_quality.SHORT and code in searched:
+            return code
         return code if confirmed not in (default, text_quality.SHORT) else UNKNOWN
 
     return language

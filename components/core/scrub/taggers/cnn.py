@@ -1,7 +1,7 @@
 """Marks persons and addresses in texts: a small convolutional network, computed with NumPy.
 
 spaCy's small model reads 26 news articles a second on one core; this one some hundreds. Weights lie
-beside this file: en.npz for English, xx.npz and lexicon.npz for the other languages of `SEARCHED`.
+beside this file: en.npz for English, xx.npz and lexicon.npz for seven other languages.
 `components/tagger/` makes them, from generated texts.
 
 N is the tokens of all texts of a batch, E the numbers that describe a token, H the hidden numbers.
@@ -213,11 +213,12 @@ class Tagger:
         Args:
             texts: any number.
             threshold: probability, 0 to 1, from which a token belongs to a mark.
-            language: of all texts, for the multilingual tagger.
+            language: of all texts; the English tagger ignores it.
         """
         import numpy as np
 
         token_spans = [tokens(text, parted=self._lexicon is not None) for text in texts]
+        language = language if self._lexicon is not None else ""
         if language not in self._features:
             self._features[language] = Features(self._lexicon, language)
         features = self._features[language].of

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 
 from components.core.scrub.taggers.cnn import Mark
 
 _SCORE = 0.8
 # Vowel signs are no word characters for `re`, and belong to the name: Devanagari, Arabic.
-_SIGNS = "\u0900-\u0903\u093a-\u094f\u0955-\u0957\u0962\u0963\u064b-\u065f\u0670\u200c\u200d"
+_SIGNS = r"\u0900-\u0903\u093a-\u094f\u0955-\u0957\u0962\u0963\u064b-\u065f\u0670\u200c\u200d"
 _CAPITAL = "[A-ZÀ-ÖØ-ÞĀĂĄĆĈĊČĎĐĒĔĖĘĚĞĠĢĤĪĮİĶĹĻĽŁŃŅŇŌŎŐŒŔŖŘŚŞŠŢŤŪŬŮŰŲŹŻŽȘȚΑ-ΩΆΈΉΊΌΎΏА-ЯЁІЇЄҐ]"
-_WORD = rf"{_CAPITAL}(?:[^\W\d_]|['’-](?=[^\W\d_])|\.(?= ?{_CAPITAL}))*"
+_TITLES = "Úr|Asszony|Bey|Hanım|Tisztelt|Kedves|Sayın|Pane|Paní|Domnule|Doamnă"
+_WORD = rf"(?!(?:{_TITLES})(?!\w)){_CAPITAL}(?:[^\W\d_]|['’-](?=[^\W\d_])|\.(?= ?{_CAPITAL}))*"
 _CASED = rf"(?:{_WORD})(?: {_WORD}){{0,2}}"
 _PLAIN = rf"(?:[^\W\d_]|[{_SIGNS}])"
 _GAP = r"[ \t\u3000]"
@@ -29,7 +31,7 @@ _BEFORE = {
         "фио|ф\\.и\\.о\\.|имя|фамилия|отчество|клиент|пациент|контактное лицо|заказчик|подпись",
     ),
     "uk": (
-        "пан|пані|пану|доктор|професор|звати|звуть", "шановний|шановна|дорогий|дорога|привіт,?|вітаю,?",
+        "пан|пані|пану|пане|доктор|професор|звати|звуть", "шановний|шановна|дорогий|дорога|привіт,?|вітаю,?",
         "з повагою|щиро ваш|щиро ваша|дякую", "піб|ім'я|ім’я|прізвище|клієнт|пацієнт|підпис",
     ),
     "bg": (
@@ -127,7 +129,7 @@ _UNCASED = {
 @functools.cache
 def _patterns(language: str) -> tuple[re.Pattern[str], ...]:
     if language in _UNCASED:
-        return tuple(re.compile(pattern, re.MULTILINE) for pattern in _UNCASED[language])
+        return tuple(re.compile(_without_signs(p), re.MULTILINE) for p in _UNCASED[language])
     if language not in _BEFORE:
         return ()
     inside, begin, end, field = (f"(?i:{words})" for words in _BEFORE[language])
@@ -142,8 +144,17 @@ def _patterns(language: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern, re.MULTILINE) for pattern in patterns)
 
 
+def _without_signs(pattern: str) -> str:
+    """Removes what `confusables.normalize` removes: signs without a character of their own."""
+    return "".join(c for c in pattern if unicodedata.category(c) != "Mn")
+
+
 def mark(text: str, language: str) -> list[Mark]:
     """The names in `text` that a title, greeting, signature or field announces.
+
+    Args:
+        text: normalized.
+        language: ISO 639 code.
 
     >>> [m.start for m in mark("Sayın Ayşe Yılmaz,", "tr")], mark("Sayın", "xx")
     ([6], [])
