@@ -179,7 +179,7 @@ def ordinary(language: str) -> tuple[list[str], list[float]]:
     """
     import simplemma
 
-    frequent = 1500
+    frequent = 150
     words, weights = [], []
     for rank, word in enumerate(vocabulary(language)):
         if rank > frequent and (word in _name_words(language) or not simplemma.is_known(word, lang=language)):
@@ -248,8 +248,10 @@ class Values:
         return self.draw.choices(self._words, cum_weights=self._weights)[0]
 
     def capital(self) -> str:
-        """A capitalised word of the language, as in a title."""
+        """A capitalised word of the language, as in a title; in German often a compound."""
         word = self.draw.choice(self._words[300:15_000])
+        if self.language in ("de", "nl") and self.chance(0.3):
+            word += self.draw.choice(self._words[300:9000]).lower()
         return word[0].upper() + word[1:]
 
     def _origin(self) -> str:
