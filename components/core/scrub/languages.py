@@ -15,8 +15,8 @@ from components.core import text_quality
 
 # Commonest language of a script, by the first word of its letters' names in Unicode.
 _SCRIPTS = {
-    "ARABIC": "ar", "CJK": "zh", "CYRILLIC": "ru", "DEVANAGARI": "hi", "GREEK": "el", "HANGUL": "ko",
-    "HEBREW": "he", "HIRAGANA": "ja", "KATAKANA": "ja", "THAI": "th",
+    "ARABIC": "ar", "CJK": "zh", "CYRILLIC": "ru", "DEVANAGARI": "hi", "GREEK": "el",
+    "HANGUL": "ko", "HEBREW": "he", "HIRAGANA": "ja", "KATAKANA": "ja", "THAI": "th",
 }  # fmt: skip
 UNKNOWN = ""  # of texts that are too short, or that no language fits
 _CHARACTERS = 20  # of a text, from which its language is detected

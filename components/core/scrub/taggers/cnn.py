@@ -202,9 +202,7 @@ class Tagger:
         exponents = np.exp(logits)
         return exponents / exponents.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
 
-    def mark(
-        self, texts: Sequence[str], threshold: float, language: str = ""
-    ) -> list[list[Mark]]:
+    def mark(self, texts: Sequence[str], threshold: float, language: str = "") -> list[list[Mark]]:
         """The persons and addresses in each of `texts`.
 
         A name that is sure in one place of a text is believed in its other places too: "Blair said"
@@ -271,7 +269,7 @@ def _again(
 def _trim(
     text: str, spans: Sequence[tuple[int, int]], kinds: list[int], scores: list[float]
 ) -> None:
-    """Removes words in lower case from the ends of names, unless the whole text is so or they are sure.
+    """Removes words in lower case from the ends of names, unless they are sure or all words are so.
 
     "der Bruder von Anna" holds one name; "anna hat angerufen" holds one, too.
     """
