@@ -43,7 +43,7 @@ def add(
         Example: `newsloop predict articles.csv labelled.csv --column body`
         """
         interrupts.keeps("OUT was not written; the same command starts from the beginning")
-        _, paths = project()
+        params, paths = project()
         row = _version(open_ledger(paths), version)
         from components import predict as prediction
         from components.core import bundle as bundles
@@ -51,7 +51,9 @@ def add(
         if source.resolve() == target.resolve():
             raise UsageError(f"Expected OUT to be another file than IN, got {target} twice.")
         bundle = bundles.load(paths.bundles / row["bundle"], paths.keys)
-        counts = prediction.predict(source, target, bundle.predict, column, prefix)
+        counts = prediction.predict(
+            source, target, bundle.predict, column, prefix, params.ingest.limits
+        )
         output.lines(
             [
                 f"{counts['rows']} rows by {row['tag']}, {counts['abstained']} unsure "

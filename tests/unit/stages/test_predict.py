@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 
 from components.core.bundle import Predictions
 from components.core.errors import DataError, UsageError
+from components.core.params import Limits
 from components.predict import predict
 
 TEXTS = ["a film", 'two\nlines, "quoted"', "naïve \U0001f600", "unsure"]
@@ -178,3 +181,41 @@ def test_a_run_that_fails_leaves_the_older_output(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no"):
         predict(tmp_path / "in.csv", tmp_path / "out.csv", broken)
     assert (tmp_path / "out.csv").read_text() == "older"
+
+
+TIGHT = Limits(document_mib=1, unpacked_ratio=10, unpacked_mib=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        # 4 MiB of one letter in 4 KB; 4 MiB that are packed twice as small, but too much.
+        ("in.csv.gz", lambda: gzip.compress(b"text\n" + b"a\n" * 2**21), "bytes unpacked"),
+        ("in.jsonl.gz", lambda: gzip.compress(b'{"text": "a"}\n' * 2**18), "bytes unpacked"),
+        ("in.jsonl.gz", lambda: gzip.compress(noise(5000)), "more than 3,145,728 bytes unpacked"),
+        ("in.parquet", lambda: parquet(["a" * 100] * 2**15), "bytes unpacked"),
+        ("in.csv", lambda: b"text\n" + b"a" * 2**20, "a line of more than 1 MiB"),
+        ("in.jsonl", lambda: b'{"text": "' + b"a" * 2**20, "a line of more than 1 MiB"),
+    ],
+)
+def test_what_unpacks_to_more_than_its_limits_is_refused(
+    tmp_path: Path, name: str, content: Callable[[], bytes], words: str
+) -> None:
+    source = tmp_path / name
+    source.write_bytes(content())
+    with pytest.raises(DataError, match=words):
+        predict(source, tmp_path / f"out.{name.partition('.')[2]}", answer, limits=TIGHT)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def noise(rows: int) -> bytes:
+    """Rows of 1 KB that pack to no less than half."""
+    return b"".join(b'{"text": "%s"}\n' % os.urandom(500).hex().encode() for _ in range(rows))
+
+
+def parquet(texts: list[str]) -> bytes:
+    """A file whose pages hold the texts themselves, packed."""
+    file = io.BytesIO()
+    pl.DataFrame({"text": texts}).write_parquet(file, use_pyarrow=True, pyarrow_options={
+        "use_dictionary": False, "compression": "zstd"})  # fmt: skip
+    return file.getvalue()
