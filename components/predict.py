@@ -27,7 +27,7 @@ from components.core.progress import track
 from components.sources.budget import MIB, Budget, TooLarge
 from components.sources.tabular.parquet_pages import DamagedPage, pages
 
-ADDED = ("label", "confidence", "abstained")
+ADDED = ("label", "confidence", "abstained", "novelty")
 BATCH_ROWS = 128
 CONCURRENT_BATCHES = 2  # more would wait for Python's GIL
 Kind = Literal["csv", "jsonl", "parquet"]
@@ -61,18 +61,19 @@ def predict(
     prefix: str = "",
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> dict[str, int]:
-    """Writes `target`: `source` with <prefix>label, <prefix>confidence and <prefix>abstained.
+    """Writes `target`: `source` with the columns ADDED, each after `prefix`.
 
     Args:
         source, target: of the same format, by suffix; each may end in `.gz`.
         answer: texts -> predictions; Bundle.predict.
         column: name of the column with the text. A row whose text is null or missing gets no label
-            and no confidence, and counts as abstained.
+            no confidence and no novelty, and counts as abstained.
         prefix: of the new columns' names.
         limits: of what a packed file unpacks to, and of one line.
 
     Returns:
-        `rows`, `abstained` and `without_text`: counts.
+        `rows`, `abstained`, `novel` (abstained since the text is unlike those that the model
+        learned from) and `without_text`: counts.
 
     Raises:
         UsageError: an unknown format, two different formats, no such column, or a new column
@@ -85,7 +86,7 @@ def predict(
             f"Expected {target.name} to be of the format of {source.name}. Name both .csv, "
             ".jsonl or .parquet; .gz may follow."
         )
-    counts = {"rows": 0, "abstained": 0, "without_text": 0}
+    counts = {"rows": 0, "abstained": 0, "novel": 0, "without_text": 0}
     names = [prefix + name for name in ADDED]
 
     def write(partial: Path) -> None:
@@ -104,6 +105,7 @@ def predict(
                 rows.write(batch, added)
                 counts["rows"] += len(texts)
                 counts["abstained"] += sum(added[names[2]])
+                counts["novel"] += sum(score is not None and score > 1 for score in added[names[3]])
                 counts["without_text"] += texts.count(None)
 
     tables.write_atomic(target, write)
@@ -219,7 +221,7 @@ class _Parquet:
                 or pa.types.is_large_string(kind)):  # fmt: skip
             raise UsageError(f"Expected strings in the column {column}, got {kind}.")
         self._column, self._names = column, names
-        types = (pa.string(), pa.float32(), pa.bool_())
+        types = (pa.string(), pa.float32(), pa.bool_(), pa.float32())
         for name, type_ in zip(names, types, strict=True):
             schema = schema.append(pa.field(name, type_))
         self._schema, self._types = schema, types
@@ -268,9 +270,10 @@ def _added(
         predictions.labels,
         predictions.confidence.tolist(),
         predictions.abstained.tolist(),
+        [None] * len(predictions) if predictions.novelty is None else predictions.novelty.tolist(),
         strict=True,
     )
-    all_rows = [(None, None, True) if text is None else next(rows) for text in texts]
+    all_rows = [(None, None, True, None) if text is None else next(rows) for text in texts]
     return {name: [row[i] for row in all_rows] for i, name in enumerate(names)}
 
 

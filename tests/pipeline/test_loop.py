@@ -33,6 +33,7 @@ from tests.modes import readable_by_others
 from tests.project import DIFFICULT_SHELL, LABELS, Project, articles, canary
 from tests.web import followed
 
+BUNDLE = Path("data", "06_packaged", "bundle")
 DEADLINE = 240  # seconds for anything that happens by itself
 
 
@@ -121,16 +122,18 @@ def test_run_again_changes_nothing(project: Project, ledger: Ledger) -> None:
 
 
 def test_dvc_repro_alone_gives_the_same_lock(project: Project, tmp_path: Path) -> None:
-    """In a clone with an empty cache, so that every stage runs again."""
+    """In a clone with an empty cache, so that every stage runs again, and with keys of its own."""
     clone = tmp_path / "clone"
     project.git("clone", "--quiet", str(project.root), str(clone))
     shutil.copytree(project.root / "texts", clone / "texts")
     for name in ("data/sources.json", "data/candidate.json"):
         shutil.copy(project.root / name, clone / name)
-    answer = project.command("dvc", "repro", cwd=clone)
+    answer = project.command("dvc", "repro", cwd=clone, NEWSLOOP_HOME=str(clone / ".newsloop"))
     assert answer.status == 0, answer.err[-2000:]
     assert answer.out.count("Running stage") == len(STAGES)
     assert (clone / "dvc.lock").read_bytes() == (project.root / "dvc.lock").read_bytes()
+    signatures = {(root / BUNDLE / bundle.SIGNATURE).read_bytes() for root in (clone, project.root)}
+    assert len(signatures) == 2
 
 
 @pytest.mark.parametrize(

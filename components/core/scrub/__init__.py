@@ -2,8 +2,9 @@
 
     text -> normalize (confusables) -> rules (forms) + tagger (persons, addresses) -> policy
 
-The tagger knows some languages only. In others it would mask ordinary words, so names are not
-searched there: `Scrubbed.unsearched` names the language. If anything raises, nothing passes.
+The taggers know some languages only. In others they would mask ordinary words, so only names beside
+a title, greeting or signature are found: `Scrubbed.unsearched` names the language. If anything
+raises, nothing passes.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from pathlib import Path
 
 from components.core import params as parameters
 from components.core.errors import NewsloopError, ScrubError
-from components.core.scrub import languages, recognizers
+from components.core.scrub import languages, recognizers, taggers
 from components.core.scrub.confusables import normalize
 from components.core.scrub.pseudonyms import keyed_value
 from components.core.scrub.recognizers import Span
 from components.core.scrub.recognizers.presidio import PresidioRules
 from components.core.scrub.taggers import cnn as tagger
+from components.core.scrub.taggers import phrases
 
 PERSON, ADDRESS = "PERSON", "STREET_ADDRESS"
 # Beside the entities in counts of documents; the language follows in capitals.
@@ -99,8 +101,8 @@ class Scrubber:
             self._presidio = PresidioRules(others) if others else None
             self._taggers: dict[str, tagger.Tagger] = {}
             if PERSON in self._policy:
-                self._taggers = {code: tagger.Tagger(file) for code, file in _weights().items()}
-                self._language = languages.detector(_DEFAULT_LANGUAGE)
+                self._taggers = taggers.load()
+                self._language = languages.detector(_DEFAULT_LANGUAGE, self._taggers)
         except NewsloopError:
             raise
         except Exception as error:
@@ -161,13 +163,18 @@ class Scrubber:
         for language, model in self._taggers.items():
             chosen = [i for i, code in enumerate(codes) if code == language]
             plain_texts = [normalized[i].text for i in chosen]
-            marked = model.mark(plain_texts, self._settings.tagger_threshold) if chosen else []
+            threshold = self._settings.tagger_threshold
+            marked = model.mark(plain_texts, threshold, language) if chosen else []
             for i, plain_text, marks in zip(chosen, plain_texts, marked, strict=True):
                 spans[i] += [
                     Span(_with_title(plain_text, mark), mark.end, _TAGGED[mark.kind], mark.score)
                     for mark in marks
                     if _TAGGED[mark.kind] in self._policy and _may_name(plain_text, mark)
                 ]
+        for i, code in enumerate(codes):
+            if code not in self._taggers:
+                marks = phrases.mark(normalized[i].text, code)
+                spans[i] += [Span(mark.start, mark.end, PERSON, mark.score) for mark in marks]
         findings = [
             [
                 Finding(*plain.span(s.start, s.end), s.entity, s.score)
@@ -194,11 +201,6 @@ class Scrubber:
         if self._presidio is not None:
             spans += self._presidio.search(text)
         return [span for span in spans if span.score >= self._settings.min_score]
-
-
-def _weights() -> dict[str, Path]:
-    """Maps each language that has a tagger to its weights."""
-    return {file.stem: file for file in sorted(tagger.WEIGHTS.parent.glob("*.npz"))}
 
 
 def _may_name(text: str, mark: tagger.Mark) -> bool:
@@ -339,7 +341,7 @@ def _code() -> str:
         *(folder / name for name in ("__init__.py", "confusables.py", "languages.py")),
         *sorted((folder / "taggers").glob("*.py")),
         *sorted((folder / "recognizers").glob("*.py")),
-        *_weights().values(),
+        *taggers.FILES,
     ]
     digest = hashlib.sha256()
     for file in files:

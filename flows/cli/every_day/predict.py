@@ -36,8 +36,9 @@ def add(
     ) -> None:
         """Classify the rows of a CSV, JSON Lines or Parquet file, also with the suffix .gz.
 
-        Writes all columns of IN and three new ones to OUT: label, confidence, abstained. OUT
-        appears complete or not at all. Nothing is recorded in the ledger.
+        Writes all columns of IN and four new ones to OUT: label, confidence, abstained, and
+        novelty, which is above 1 for a text unlike those that the model learned from. OUT appears
+        complete or not at all. Nothing is recorded in the ledger.
 
         Example: `newsloop predict articles.csv labelled.csv --column body`
         """
@@ -55,7 +56,8 @@ def add(
         )
         output.lines(
             [
-                f"{counts['rows']} rows by {row['tag']}, {counts['abstained']} unsure, "
+                f"{counts['rows']} rows by {row['tag']}, {counts['abstained']} unsure "
+                f"({counts['novel']} unlike the texts it learned from), "
                 f"{counts['without_text']} without text: {target}"
             ],
             {"version": row["version"], "tag": row["tag"], "out": str(target), **counts},

@@ -23,7 +23,7 @@ TEXTS = ["a film", 'two\nlines, "quoted"', "naïve \U0001f600", "unsure"]
 
 
 def answer(texts: Sequence[str]) -> Predictions:
-    """Each text's label is its own length; "unsure" is unsure."""
+    """Each text's label is its own length; "unsure" is unsure, since it is unlike the others."""
     n = len(texts)
     return Predictions(
         labels=[f"l{len(text)}" for text in texts],
@@ -33,6 +33,7 @@ def answer(texts: Sequence[str]) -> Predictions:
         unknown_share=np.zeros(n, np.float32),
         features=np.zeros((n, 1), np.float32),
         abstained=np.array([text == "unsure" for text in texts], bool),
+        novelty=np.array([1.5 if text == "unsure" else 0.5 for text in texts], np.float32),
     )
 
 
@@ -69,7 +70,7 @@ def read(path: Path) -> pl.DataFrame:
     ],
 )
 @pytest.mark.parametrize("repeats", [1, 100])
-def test_every_row_keeps_its_columns_and_gets_three(
+def test_every_row_keeps_its_columns_and_gets_four(
     tmp_path: Path, source: str, target: str, repeats: int
 ) -> None:
     count = repeats * len(TEXTS)
@@ -83,7 +84,8 @@ def test_every_row_keeps_its_columns_and_gets_three(
     assert [str(one).lower() for one in found["abstained"]] == [
         "false", "false", "false", "true",
     ] * repeats  # fmt: skip
-    assert counts == {"rows": count, "abstained": repeats, "without_text": 0}
+    assert [float(one) for one in found["novelty"]] == [0.5, 0.5, 0.5, 1.5] * repeats
+    assert counts == {"rows": count, "abstained": repeats, "novel": repeats, "without_text": 0}
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([source, target])
 
 
@@ -95,10 +97,11 @@ def test_types_and_nulls_of_parquet_stay(tmp_path: Path) -> None:
     write(tmp_path / "in.parquet", table)
     counts = predict(tmp_path / "in.parquet", tmp_path / "out.parquet", answer)
     found = read(tmp_path / "out.parquet")
-    assert found.drop("label", "confidence", "abstained").equals(table)
+    assert found.drop("label", "confidence", "abstained", "novelty").equals(table)
+    assert found["novelty"].to_list() == [0.5, None, 0.5]
     assert found["label"].to_list() == ["l1", None, "l2"]
     assert found["abstained"].to_list() == [False, True, False]
-    assert counts == {"rows": 3, "abstained": 1, "without_text": 1}
+    assert counts == {"rows": 3, "abstained": 1, "novel": 0, "without_text": 1}
 
 
 def test_lines_may_differ_and_stay_as_they_are(tmp_path: Path) -> None:
@@ -114,6 +117,7 @@ def test_lines_may_differ_and_stay_as_they_are(tmp_path: Path) -> None:
     assert [row.pop("p_label") for row in found] == ["l1", None, "l2"]
     assert [row.pop("p_abstained") for row in found] == [False, True, False]
     assert [row.pop("p_confidence") for row in found] == [0.5, None, 0.5]
+    assert [row.pop("p_novelty") for row in found] == [0.5, None, 0.5]
     assert found == rows
 
 
@@ -152,8 +156,8 @@ def test_what_cannot_be_read_is_told_and_leaves_nothing(
 def test_a_file_without_rows_keeps_its_header(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("id,text\n")
     counts = predict(tmp_path / "in.csv", tmp_path / "out.csv", answer)
-    assert counts == {"rows": 0, "abstained": 0, "without_text": 0}
-    assert (tmp_path / "out.csv").read_text() == "id,text,label,confidence,abstained\n"
+    assert counts == {"rows": 0, "abstained": 0, "novel": 0, "without_text": 0}
+    assert (tmp_path / "out.csv").read_text() == "id,text,label,confidence,abstained,novelty\n"
 
 
 def test_one_format_at_a_time(tmp_path: Path) -> None:
