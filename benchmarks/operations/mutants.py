@@ -39,7 +39,10 @@ ROOMS: dict[str, tuple[list[str], list[str]]] = {
         [f"{_UNIT}/privacy/test_{name}.py" for name in (
             "pseudonyms", "suppression", "scrub_merging", "scrub", "scrub_cache", "languages")],
     ),
-    "signing": (["components/core/bundle/signing.py"], [f"{_UNIT}/bundle/test_signing.py"]),
+    "signing": (
+        ["components/core/bundle/signing.py"],
+        [f"{_UNIT}/bundle/test_{name}.py" for name in ("signing", "signatures_and_cache")],
+    ),
     "access": (
         ["serving/http/auth.py", "serving/http/api_keys.py"],
         [f"{_UNIT}/serving/test_api_keys.py", f"{_UNIT}/serving/test_gateway.py",

@@ -89,6 +89,7 @@ def complete(paths: Paths) -> None:
     signature = tables.read_json(released).get("signature") if released.exists() else None
     for folder in (paths.bundle, paths.bento / "src"):
         bundle.complete(folder, paths.keys, bytes.fromhex(signature) if signature else None)
+    bundle.complete(paths.bento, paths.keys)
 
 
 def verify(paths: Paths, stages: Sequence[str] = STAGES) -> None:

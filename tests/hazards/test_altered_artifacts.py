@@ -18,6 +18,7 @@ import pytest
 from components import gate, release
 from components.core import bundle, keys, tables
 from components.core import ledger as ledgers
+from components.core.bundle import signing
 from components.core.errors import BundleError, NewsloopError, ReleaseError
 from components.core.ledger import Ledger, decisions
 from components.core.paths import Paths
@@ -215,7 +216,10 @@ def test_each_place_in_each_file_of_bundle_and_bento(
     for folder in (spoiled.paths.bundle, spoiled.paths.bento):
         for path in files_of(folder):
             content = path.read_bytes()
-            if change(content) == content:
+            # Signatures within, and the public key, have readers of their own.
+            name = str(path.relative_to(folder))
+            within = signing.depends_on_key(name) and name != bundle.SIGNATURE
+            if within or change(content) == content:
                 continue
             path.write_bytes(change(content))
             with pytest.raises(BundleError):

@@ -11,6 +11,8 @@ import pytest
 from components.core import bundle, keys, tables
 from components.core.bundle import MANIFEST, SIGNATURE
 from components.core.errors import BundleError
+from components.core.paths import Paths
+from flows.dvc import pipeline
 
 
 @pytest.fixture
@@ -105,3 +107,19 @@ def test_a_manifest_of_an_earlier_release_lists_the_key(tmp_path: Path, key_fold
     (code / "bundle" / SIGNATURE).write_bytes(b"altered")
     with pytest.raises(BundleError, match="altered"):
         bundle.verify(code, key_folder)
+
+
+def test_bundle_code_and_whole_of_a_bento_get_their_signatures_again(tmp_path: Path) -> None:
+    """As the gate reads them after DVC has checked the outputs out."""
+    paths = Paths(tmp_path, tmp_path / "home")
+    keys.ensure(paths.keys)
+    bento(paths.bento / "src", paths.keys)
+    (paths.bento / "bento.yaml").write_text("name: newsloop\n")
+    bundle.sign(paths.bento, paths.keys)
+    shutil.copytree(paths.bento / "src" / "bundle", paths.bundle)
+    for file in [*paths.packaged.rglob(SIGNATURE), *paths.packaged.rglob(keys.PUBLIC)]:
+        file.unlink()
+    (paths.bento / "src" / "keys").rmdir()
+    pipeline.complete(paths)
+    for folder in (paths.bundle, paths.bento / "src", paths.bento):
+        bundle.verify(folder, paths.keys)

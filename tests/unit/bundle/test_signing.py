@@ -41,6 +41,7 @@ def test_the_manifest_names_each_file_and_its_hash(folder: Path, key_folder: Pat
     assert json.loads(manifest) == {"files": expected}
     name = hashlib.sha256(manifest).hexdigest()
     assert signing.verify(folder, key_folder) == signing.sign(folder, key_folder) == name
+    assert (key_folder / "signatures").stat().st_mode & 0o777 == 0o700
 
 
 def replace_by_folder(file: Path) -> None:

@@ -183,3 +183,19 @@ def test_a_new_pseudonym_key_unlinks_and_makes_ingest_run_anew(paths: Paths) -> 
         is None
     )
     assert (paths.keys / keys.PSEUDONYM).stat().st_mode & 0o777 == 0o600
+
+
+def test_an_id_has_one_spelling_and_a_name_many() -> None:
+    def entries(kind: suppression.Kind) -> set[str]:
+        return {Subject(kind, key).hash(b"key") for key in ("s/A", "s/a", "s/a ")}
+
+    assert len(entries("document")) == 3
+    assert len(entries("author")) == 1
+
+
+def test_the_first_pin_writes_an_empty_list_to_git_and_nothing_else(paths: Paths) -> None:
+    assert suppression.pin(paths)
+    empty = {"key": None, "rotations": 0, "subjects": []}
+    assert tables.read_json(paths.root / "data" / "suppression.json") == empty
+    assert not (paths.home / "suppression.json").exists()
+    assert not suppression.pin(paths)
