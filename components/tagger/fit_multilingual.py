@@ -31,8 +31,8 @@ SIZES = {
     "word": (tagger.WORDS, 16), "suffix": (tagger.SUFFIXES, 16), "prefix": (tagger.PREFIXES, 16),
     "shape": (tagger.SHAPES, 8), "lexicon": (tagger.CLASSES**2, 12),
 }  # fmt: skip
-# Added to the score of "no name": at the threshold of the English tagger, recall and precision of the
-# multilingual one shall be balanced.
+# Added to the score of "no name", so that recall and precision of persons are balanced at the
+# threshold of the English tagger.
 BALANCE = 0.23
 THRESHOLD = 0.3  # default of ingest.scrub.tagger_threshold
 REPORT = Path(__file__).with_name("report_multilingual.json")
