@@ -102,6 +102,7 @@ lock:
 	@$(BESIDE) requirements/vectors.txt --no-emit-package tensorflow requirements/vectors.in
 	@$(BESIDE) requirements/test.txt --constraints requirements/vectors.txt requirements/test.in
 	@$(BESIDE) requirements/gpu.txt requirements/gpu.in
+	@$(BESIDE) requirements/tagger.txt requirements/tagger.in
 
 clean:
 	@-test -x $(BIN)/newsloop && $(BIN)/newsloop down

