@@ -35,6 +35,7 @@ ENTITIES = {
     "US_SSN": "social security numbers of the United States",
     "UK_NINO": "national insurance numbers of the United Kingdom",
     "UK_NHS": "patient numbers of the United Kingdom",
+    "NATIONAL_ID": "numbers of persons of more than sixty states, such as BR_CPF or PL_PESEL",
     "PASSPORT": "passport numbers",
     "DRIVER_LICENSE": "numbers of driving licences",
     "IP_ADDRESS": "IP addresses, versions 4 and 6",
@@ -42,14 +43,19 @@ ENTITIES = {
     "PRIVATE_URL": "links with a user's name or a token",
     "SECRET": "API keys, passwords, private keys",
     "USER_HANDLE": "user names after an @",
+    "DATE_OF_BIRTH": "dates of birth, beside their word",
+    "LICENSE_PLATE": "registration numbers of vehicles, beside their word",
+    "LOCATION": "latitude and longitude",
+    "SPECIAL_CATEGORY": "health, religion, origin, views, orientation: GDPR, article 9",
 }
+_KEPT = {"SPECIAL_CATEGORY"}  # by default: in most texts they are the subject
 
 
 class Scrub(Settings):
     """`ingest.scrub`: detection of personal data, and the action for each entity."""
 
     entities: Annotated[dict[str, Policy], Field(min_length=1)] = Field(
-        dict.fromkeys(ENTITIES, "mask"),
+        {entity: "keep" if entity in _KEPT else "mask" for entity in ENTITIES},
         description="action for each entity. mask: <ENTITY> replaces the value. pseudonym: "
         "<ENTITY_1f0c...> replaces it, equal values get equal tokens by the key in "
         ".newsloop/keys. keep: the value stays. drop: a document that contains the "

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from components.core import params as parameters
 from components.core.errors import NewsloopError, ScrubError
-from components.core.scrub import languages, recognizers
+from components.core.scrub import filters, languages, recognizers
 from components.core.scrub.confusables import normalize
 from components.core.scrub.pseudonyms import keyed_value
 from components.core.scrub.recognizers import Span
@@ -32,14 +32,9 @@ PERSON, ADDRESS = "PERSON", "STREET_ADDRESS"
 _UNSEARCHED = "NAMES_NOT_SEARCHED_"
 _TAGGED = {"PERSON": PERSON, "ADDRESS": ADDRESS}  # kind of the tagger's marks -> entity
 _DEFAULT_LANGUAGE = "en"  # of texts whose language is unknown
+# Modules of this folder that decide what is found, and how it is replaced.
+_DECIDING = ("__init__", "confusables", "filters", "languages", "lexicon", "pseudonyms")
 _TOKEN_LENGTH = 12  # hexadecimal characters of a pseudonym: 48 bits
-_TITLE = re.compile(  # a title belongs to the name: it tells the gender, at least
-    r"(?<!\w)(?:mr|mrs|ms|miss|mx|dr|prof|professor|sir|dame|lord|lady|rev|fr|sr|sra|herr|frau|mme|mlle)"
-    r"\.?\s{1,2}\Z",
-    re.IGNORECASE,
-)
-_LONGEST_TITLE = 14  # characters
-_OF_ADDRESS = re.compile(r"[^\W\d_]{3}|\d{4}")  # a word or a postal code
 _PLACEHOLDER = re.compile(rf"<[A-Z][A-Z_]+[A-Z](?:_[0-9a-f]{{{_TOKEN_LENGTH}}})?>")
 
 
@@ -85,7 +80,13 @@ class Scrubber:
 
     def __init__(self, settings: parameters.Scrub, secret: bytes | None = None) -> None:
         self._settings = settings
-        self._policy = {e: p for e, p in settings.entities.items() if p != "keep"}
+        groups = {
+            entity: settings.entities[group]
+            for entity, group in recognizers.GROUPS.items()
+            if group in settings.entities
+        }
+        policy = {**groups, **settings.entities}
+        self._policy = {entity: action for entity, action in policy.items() if action != "keep"}
         self._secret = secret
         if secret is None and "pseudonym" in self._policy.values():
             raise ScrubError(
@@ -165,8 +166,8 @@ class Scrubber:
             for i, plain_text, marks in zip(chosen, plain_texts, marked, strict=True):
                 spans[i] += [
                     Span(_with_title(plain_text, mark), mark.end, _TAGGED[mark.kind], mark.score)
-                    for mark in marks
-                    if _TAGGED[mark.kind] in self._policy and _may_name(plain_text, mark)
+                    for mark in filters.believable(plain_text, marks, spans[i])
+                    if _TAGGED[mark.kind] in self._policy
                 ]
         findings = [
             [
@@ -201,16 +202,11 @@ def _weights() -> dict[str, Path]:
     return {file.stem: file for file in sorted(tagger.WEIGHTS.parent.glob("*.npz"))}
 
 
-def _may_name(text: str, mark: tagger.Mark) -> bool:
-    """Tests if a marked address may be one: in tables and code, single letters look like some."""
-    return mark.kind == PERSON or bool(_OF_ADDRESS.search(text, mark.start, mark.end))
-
-
 def _with_title(text: str, mark: tagger.Mark) -> int:
     """Returns the start of a mark; the title before a name belongs to it."""
     if mark.kind != PERSON:
         return mark.start
-    title = _TITLE.search(text[max(0, mark.start - _LONGEST_TITLE) : mark.start])
+    title = filters.TITLE.search(text[max(0, mark.start - filters.LONGEST_TITLE) : mark.start])
     return mark.start - (len(title[0]) if title else 0)
 
 
@@ -336,9 +332,9 @@ def _code() -> str:
     """Hashes the files that decide what is found."""
     folder = Path(__file__).parent
     files = [
-        *(folder / name for name in ("__init__.py", "confusables.py", "languages.py")),
+        *(folder / f"{name}.py" for name in _DECIDING),
         *sorted((folder / "taggers").glob("*.py")),
-        *sorted((folder / "recognizers").glob("*.py")),
+        *sorted((folder / "recognizers").glob("*.*")),
         *_weights().values(),
     ]
     digest = hashlib.sha256()

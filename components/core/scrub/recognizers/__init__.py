@@ -7,19 +7,28 @@ that only other countries use come from Presidio by their entity's name (`presid
 from __future__ import annotations
 
 from components.core.scrub.recognizers import (
+    categories,
+    dates,
+    national_ids,
     numbers,
     online,
+    persons,
     phones,
     places,
     secrets,
 )
-from components.core.scrub.recognizers.rule import Rule, RuleSet, Span
+from components.core.scrub.recognizers.national_ids import GROUPS
+from components.core.scrub.recognizers.rule import Rule, RuleSet, Scan, Span
 
-__all__ = ["RULES", "Rule", "RuleSet", "Span"]
+__all__ = ["GROUPS", "RULES", "Rule", "RuleSet", "Scan", "Span"]
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[Rule | Scan, ...] = (
     *online.RULES,
     *numbers.RULES,
+    *national_ids.RULES,
+    *dates.RULES,
+    *persons.RULES,
+    *categories.RULES,
     *phones.RULES,
     *places.RULES,
     *secrets.RULES,
