@@ -20,9 +20,8 @@ from pathlib import Path
 
 from components.core import params as parameters
 from components.core.errors import NewsloopError, ScrubError
-from components.core.scrub import filters, languages, recognizers
+from components.core.scrub import filters, languages, pseudonyms, recognizers
 from components.core.scrub.confusables import normalize
-from components.core.scrub.pseudonyms import keyed_value
 from components.core.scrub.recognizers import Span
 from components.core.scrub.recognizers.presidio import PresidioRules
 from components.core.scrub.taggers import cnn as tagger
@@ -94,9 +93,8 @@ class Scrubber:
                 "got none. Run `newsloop run` once: it makes the keys."
             )
         try:
-            rules = [rule for rule in recognizers.RULES if rule.entity in self._policy]
             others = set(self._policy) - {rule.entity for rule in recognizers.RULES} - {PERSON}
-            self._rules = recognizers.RuleSet(rules) if rules else None
+            self._rules = recognizers.rules_for(frozenset(self._policy))
             self._presidio = PresidioRules(others) if others else None
             self._taggers: dict[str, tagger.Tagger] = {}
             if PERSON in self._policy:
@@ -249,27 +247,20 @@ def replace(
     counts = Counter(finding.entity for finding in findings)
     if any(policy.get(finding.entity) == "drop" for finding in findings):
         return Scrubbed("", dict(counts), dropped=True)
-    names = _full_names([text[f.start : f.end] for f in findings if f.entity == PERSON])
+    values = [text[f.start : f.end] for f in findings if f.entity == PERSON]
+    names = iter(pseudonyms.persons(values))
     parts, last = [], 0
     for finding in findings:
-        value = text[finding.start : finding.end]
-        token = finding.entity
+        start, token = finding.start, finding.entity
+        name = next(names) if finding.entity == PERSON else ""
         if policy.get(finding.entity) == "pseudonym" and secret is not None:
-            value = names.get(value, value) if finding.entity == PERSON else value
-            token = f"{token}_{keyed_value(value, secret)[:_TOKEN_LENGTH]}"
-        parts += [text[last : finding.start], f"<{token}>"]
+            value = name or pseudonyms.normal(text[start : finding.end])
+            token = f"{token}_{pseudonyms.keyed(value, secret)[:_TOKEN_LENGTH]}"
+            if name:  # the title of a person stays
+                start += pseudonyms.title_length(text[start : finding.end])
+        parts += [text[last:start], f"<{token}>"]
         last = finding.end
     return Scrubbed("".join([*parts, text[last:]]), dict(counts))
-
-
-def _full_names(names: Sequence[str]) -> dict[str, str]:
-    """Maps each surname to the only full name in `names` that ends with it: the same person."""
-    full: dict[str, set[str]] = {}
-    for name in names:
-        words = name.split()
-        if len(words) > 1:
-            full.setdefault(words[-1], set()).add(name)
-    return {surname: next(iter(same)) for surname, same in full.items() if len(same) == 1}
 
 
 def counts_of(scrubbed: Scrubbed) -> dict[str, int]:

@@ -10,28 +10,25 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from components.core.scrub.lexicon import BRANDS, FORMS, NOT_PERSONS, THINGS
+from components.core.scrub.lexicon import BRANDS, FORMS, GEOGRAPHY, NOT_PERSONS, THINGS
+from components.core.scrub.pseudonyms import TITLES
 from components.core.scrub.recognizers.first_names import is_first_name
 
 if TYPE_CHECKING:
     from components.core.scrub.recognizers import Span
     from components.core.scrub.taggers.cnn import Mark
 
-TITLE = re.compile(  # of a person, at the end of the text before the name
-    r"(?<!\w)(?:mr|mrs|ms|miss|mx|dr|prof|professor|sir|dame|lord|lady|rev|fr|sr|sra|herr|frau|mme|mlle|"
-    r"m|monsieur|madame|señor|señora|don|doña|signor|signora|sig|mevrouw|meneer|dhr|mevr|pan|pani|"
-    r"captain|capt|sgt|lt|col|gen|judge|justice|senator|sen|president|chancellor|king|queen|prince|princess)"
-    r"\.?\s{1,2}\Z",
-    re.IGNORECASE,
-)
+TITLE = re.compile(rf"(?<!\w)(?:{TITLES})\.?\s{{1,2}}\Z", re.IGNORECASE)  # right before a name
 LONGEST_TITLE = 14  # characters
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _OF_ADDRESS = re.compile(r"[^\W\d_]{3}|\d{4}")  # a word or a postal code
 _ADDRESS_NAME = re.compile(r"(?<!\w)[^\W\d_][^\W\d_.’'-]{2,}")
+_SURE = 0.8  # score of a mark, from which a first name that is also a word is a name
+_NEAR = 60  # characters between a number and the address that it belongs to
 _GAP = 4  # characters between two parts of an address
 _CODE = re.compile(
     r"""(?x)
-    .*://.* | www\..* | .*(?:::|->|\(\)|[{}\\=<>|]).* | [\w.-]*_[\w.-]*
+    .*://.* | www\..* | .*(?:::|->|\(\)|[{}=]).* | [\w.-]*_[\w.-]*
     | .*[0-9a-f]{8}-[0-9a-f]{4}-.*                              # UUID
     | (?=[^\s]*\d)(?=[^\s]*[a-z])[0-9a-f]{8,}                   # hexadecimal
     | [\w.-]+\.(?:py|md|js|ts|c|h|cc|cpp|hpp|java|go|rs|rb|sh|exe|dll|so|txt|csv|json|ya?ml|toml|xml|html?|css
@@ -128,13 +125,19 @@ _FIRMS = FORMS - {
 
 def _is_listed(text: str, mark: Mark, word: str) -> bool:
     """Tests a single word against the lexicon, and the words beside it."""
+    if is_first_name(word) and mark.score >= _SURE:
+        return False
     if word in NOT_PERSONS or (word in FORMS and word not in {"church", "banks", "bridge", "town"}):
+        return True
+    if word.endswith(("ism", "ology", "ography")):
         return True
     bare = word.removesuffix("'s").removesuffix("’s")
     before = re.search(r"([^\W\d_][\w-]*)\s\Z", text[max(0, mark.start - 24) : mark.start])
     after = re.match(r"\s(?:&\s)?([A-Z][\w]*)", text[mark.end : mark.end + 24])
     brand = before is not None and before[1][0].isupper() and before[1].casefold() in BRANDS
-    form = after is not None and after[1].casefold() in _FIRMS and not is_first_name(word)
+    form = (
+        after is not None and after[1].casefold() in _FIRMS | GEOGRAPHY and not is_first_name(word)
+    )
     return bare in NOT_PERSONS or brand or form
 
 
@@ -172,7 +175,7 @@ def _addresses(text: str, marks: Sequence[Mark], rules: Sequence[Span]) -> list[
         if mark.kind != "ADDRESS":
             kept.append(mark)
             continue
-        if any(mark.start < end and start < mark.end for start, end in others):
+        if any(start <= mark.start and mark.end <= end for start, end in others):
             continue
         if _CODE.fullmatch(_token(text, mark.start, mark.start + 1)) and mark.end - mark.start < 80:  # noqa: PLR2004
             continue
@@ -184,8 +187,12 @@ def _addresses(text: str, marks: Sequence[Mark], rules: Sequence[Span]) -> list[
             groups[-1].append(mark)
         else:
             groups.append([mark])
+    streets = [(rule.start, rule.end) for rule in rules if rule.entity in _ADDRESS_ENTITIES]
+    sure = [group for group in groups if _is_address(text, group, streets)]
+    streets += [(group[0].start, group[-1].end) for group in sure]
     for group in groups:
-        if _may_be_address(text, group, rules):
+        # A postal code or a number of a house may stand apart from the rest, on its own line.
+        if group in sure or _is_near(group, streets, _NEAR):
             kept += group
     return sorted(kept, key=lambda mark: mark.start)
 
@@ -193,21 +200,21 @@ def _addresses(text: str, marks: Sequence[Mark], rules: Sequence[Span]) -> list[
 _ADDRESS_ENTITIES = {"STREET_ADDRESS", "POSTAL_CODE"}
 
 
-def _may_be_address(text: str, group: Sequence[Mark], rules: Sequence[Span]) -> bool:
+def _is_near(group: Sequence[Mark], streets: Sequence[tuple[int, int]], gap: int) -> bool:
     start, end = group[0].start, group[-1].end
-    near = any(
-        rule.entity in _ADDRESS_ENTITIES and rule.start - _GAP <= end and start <= rule.end + _GAP
-        for rule in rules
-    )
-    if near:
+    return any(a - gap <= end and start <= b + gap for a, b in streets)
+
+
+def _is_address(text: str, group: Sequence[Mark], streets: Sequence[tuple[int, int]]) -> bool:
+    """Tests if marks that stand together have a name, and are no number of a thing."""
+    if _is_near(group, streets, _GAP):
         return True
+    start, end = group[0].start, group[-1].end
     value = text[start:end]
-    if not _OF_ADDRESS.search(value):
-        return False
     names = [name.casefold() for name in _ADDRESS_NAME.findall(value)]
-    before = re.search(r"([^\W\d_]+)\.?\s?[#:]?\s?\Z", text[max(0, start - 20) : start])
-    if not names:  # a number alone: of a thing, or of nothing
+    if not names or not _OF_ADDRESS.search(value):  # a number alone: of a thing, or of nothing
         return False
+    before = re.search(r"([^\W\d_]+)\.?\s?[#:]?\s?\Z", text[max(0, start - 20) : start])
     if names[0] in THINGS or (before is not None and before[1].casefold() in THINGS):
         return False
     return any(map(str.isdigit, value)) or value != value.lower()

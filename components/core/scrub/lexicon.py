@@ -31,6 +31,14 @@ FORMS = _words(
     philharmonic band quartet festival awards award prize
     """
 )
+# Words after the name of a place or of a family.
+GEOGRAPHY = _words(
+    """
+    river mountains mountain lake square tunnel valley island islands county counties park beach bay
+    hills peninsula desert forest family dynasty empire street road avenue cocktail cocktails scandal
+    affair report case trial effect syndrome disease doctrine plan act bill treaty accord
+    """
+)
 _COMPANIES = """
     oracle peoplesoft microsoft google apple amazon facebook meta netflix twitter yahoo ebay paypal intel
     amd nvidia ibm dell compaq lenovo cisco nokia ericsson motorola samsung sony panasonic toshiba hitachi

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from urllib.parse import parse_qsl, urlsplit
 
-from components.core.scrub.recognizers.rule import Rule, whole
+from components.core.scrub.recognizers.rule import Rule, Span, whole
 
 _LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}"
 _LABEL = r"[\w-]{1,63}"
@@ -105,7 +105,7 @@ def _bare_profile(text: str) -> tuple[int, int] | None:
 
 _HOSTS = "|".join(map(re.escape, sorted(_SOCIAL)))
 
-RULES = (
+_EMAILS = (
     Rule(
         "EMAIL_ADDRESS", rf"(?<![\w.+-]){_LOCAL}\s?@\s?(?:{_LABEL}\.){{1,8}}[^\W\d_]{{2,24}}(?!\w)",
         ("@",), 1.0,
@@ -123,6 +123,32 @@ RULES = (
         rf"(?:(?:\sdot\s|\.){_LABEL}){{0,3}}\sdot\s{_TLD}(?!\w)",
         (r"(?i)\sat\s.{1,200}\sdot\s",), 0.9,
     ),
+)  # fmt: skip
+
+
+def emails(text: str) -> list[Span]:
+    """Finds the e-mail addresses in a normalized text, in every form."""
+    if "@" not in text and not _SPELLED.search(text):
+        return []
+    return [span for rule in _EMAILS for span in rule.search(text)]
+
+
+_SPELLED = re.compile(r"\bat\b.{1,200}(?:\bdot\b|\.)", re.IGNORECASE | re.DOTALL)
+_AT_FORM = re.compile(rf"\s*(?:{_AT}|@)\s*|\sat\s", re.IGNORECASE)
+_DOT_FORM = re.compile(rf"\s*{_DOT}\s*|\sdot\s|\s\.\s", re.IGNORECASE)
+
+
+def compact(address: str) -> str:
+    """Writes an address with its marks.
+
+    >>> compact("ann (at) example dot com")
+    'ann@example.com'
+    """
+    return _DOT_FORM.sub(".", _AT_FORM.sub("@", address, count=1))
+
+
+RULES = (
+    *_EMAILS,
     Rule(
         "IP_ADDRESS", r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?(?![\w]|\.\d)",
         (r"\d\.\d{1,3}\.\d{1,3}\.\d",), 0.8, refine=_address, not_after=_VERSION,

@@ -219,7 +219,12 @@ RULES = (
     Scan("PERSON", (rf"(?i)[\w.-]{{3}}\.{_ENDINGS}",), 0.7, _files),
     Scan("PRIVATE_URL", (r"(?i)(?:://|www\.)[^\s]{3,400}[a-z][-_.][a-z]", r"(?i)(?:://|www\.)[^\s]{3,400}[a-z][A-Z]"), 0.7, _slugs),
     Scan("PERSON", (r"[A-Z][a-z]{3,15}[A-Z][a-z]{2}",), 0.6, _camels),
-    Scan("PERSON", (rf"(?i)(?:^|[\n,;|\t])[ \"']?{_COLUMN}[ \"']?[,;|\t]", rf"(?i)[,;|\t][ \"']?{_COLUMN}[ \"']?\r?\n"), 0.7, _cells),
+    Scan(
+        "PERSON",
+        (r"(?i)(?:names?|surname|customer|client|patient|employee|author|student|contact|kunde|nom|pr(?:é|e)nom|"
+         r"nombre|apellidos?|nome|naam|imię|nazwisko|имя|фамилия|фио|姓名|名前|氏名|이름|성명)[\"']?[,;|\t\r\n]",),
+        0.7, _cells, needs=(r"(?i)[,;|\t][\"']?[a-z_]", r"[,;|\t][\"']?[\xc3-\xed]"),
+    ),
     # "Pt: NAME MRN", "Patient: NAME", "Signed by NAME"
     Rule(
         "PERSON",

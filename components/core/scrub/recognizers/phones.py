@@ -50,7 +50,7 @@ _CONTEXT = tuple(dict.fromkeys(re.escape(word) for word in _WORDS))
 # Words that also mean other things: they count right before the number only.
 _LABEL = (
     r"(?<![a-z])(?:(?:my |her |his |our |their |your )(?:number|cell|line)|number|office|home|work|direct|"
-    r"desk|text|reach|answers?|contact|voice|cell|line|extension|evenings?|daytime|day|night)"
+    r"desk|text|reach|answer(?:s|ing)?|contact|voice|cell|line|extension|evenings?|daytime|day|night)"
     r"(?:[ ](?:me|us|him|her|them|you|it|number|no|line|phone|is|was|on|at|via|by|the))*\s?[.:#]?\s{0,2}"
 )
 _THING = (  # "SKU 880-112-0045"
@@ -106,19 +106,19 @@ RULES = (
         "PHONE_NUMBER",
         r"(?<![\w+])(?<!\d[.,/-])(?:1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[ .-]\d{4}"
         rf"{_EXTENSION}(?![\w])",
-        (r"\d{3}[.)-] ?\d{3}[ .-]\d{4}",), 0.75, refine=_number,
+        (r"\d{3}[.)-] ?\d{3}[ .-]\d{4}",), 0.75, refine=_number, not_after=_THING,
     ),
     # 310 479 9715, 805/766-2454
     Rule(
         "PHONE_NUMBER",
         r"(?<![\w+.,/$£€-])(?<!\d )\(?[2-9]\d{2}\)?[ /-]{1,3}[2-9]\d{2}[ -]\d{4}(?![\w%]|[.,-]\d| \d)",
-        (r"\d{3}\)?[ /-]{1,3}\d{3}[ -]\d{4}",), 0.6, refine=_isolated,
+        (r"\d{3}\)?[ /-]{1,3}\d{3}[ -]\d{4}",), 0.6, refine=_isolated, not_after=_THING,
     ),
     # 752 15 09 (home)
     Rule(
         "PHONE_NUMBER",
-        rf"(?<![\w+.,/$£€-]){_ANY}(?=\s?[(\[](?:home|work|office|voice|data|cell|mobile|fax|direct|desk|h|w|o|m)[)\]])",
-        (r"(?i)\d\s?[(\[](?:home|work|office|voice|data|cell|mobile|fax|direct|desk|h|w|o|m)[)\]]",),
+        rf"(?<![\w+.,/$£€-]){_ANY}(?=\s?(?:[(\[](?:home|work|office|voice|data|cell|mobile|fax|direct|desk|h|w|o|m)[)\]]|[-–]?\s?(?:home|work|office|voice|mobile|cell|fax|direct|desk)\b\s*(?:[,;\\|\n]|\Z)))",
+        (r"(?i)\d\s?(?:[(\[](?:home|work|office|voice|data|cell|mobile|fax|direct|desk|h|w|o|m)[)\]]|[^\w]{0,4}(?:home|work|office|voice|mobile|cell|fax|direct|desk)\b\s*(?:[,;\\|\n]|\z))",),
         0.6, refine=_number, needs=(NUMBER,),
     ),
     # 020 7946 0958, (0117) 496 0123, 07700 900123: a leading zero and at least nine digits
@@ -132,11 +132,11 @@ RULES = (
     # Any other groups of digits: somebody must speak of a telephone.
     Rule(
         "PHONE_NUMBER", rf"(?<![\w+.,/$£€-]){_ANY}{_EXTENSION}(?![\w%])", (gate(*_WORDS),),
-        0.1, _CONTEXT, refine=_number, not_before=UNITS, needs=(NUMBER,),
+        0.1, _CONTEXT, refine=_number, not_before=UNITS, not_after=_THING, needs=(NUMBER,),
     ),
     Rule(
         "PHONE_NUMBER", rf"{_LABEL}(?P<pii>{_ANY}{_EXTENSION})(?![\w%])",
-        (r"(?i)(?:number|office|home|work|direct|desk|text|reach|answers?|contact|voice|cell|line|"
+        (r"(?i)(?:number|office|home|work|direct|desk|text|reach|answer(?:s|ing)?|contact|voice|cell|line|"
          r"extension|evenings?|daytime|day|night)[ .:#].{0,40}\d(?:[ ().x/-]{0,3}\d){5}",),
         0.6, refine=_number, not_before=UNITS,
     ),
@@ -147,6 +147,6 @@ RULES = (
         r"(?:[6-9]\d{2} \d{3} \d{3}|[6-9]\d{2} \d{2} \d{2} \d{2}|\(\d{2,3}\) ?9?\d{4}-\d{4}|\d{2} 9?\d{4}-\d{4}|"
         r"[89] ?\(?\d{3}\)? \d{3}[ -]\d{2}[ -]\d{2}|[6-9]\d{3} \d{3} \d{3}|\d{2} \d{3} \d{2} \d{2}|"
         r"[6-9]\d{4} \d{5}|[689]\d{3} \d{4})(?=[,;:)–—]|\.?\s*(?:\n|\Z)|\.\s)",
-        (r"[\d)] ?\d{2,5}[ -]\d{2,5}",), 0.6, refine=_isolated,
+        (r"[\d)] ?\d{2,5}[ -]\d{2,5}",), 0.6, refine=_isolated, not_after=_THING,
     ),
 )  # fmt: skip

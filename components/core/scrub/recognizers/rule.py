@@ -131,32 +131,38 @@ class RuleSet:
         import hyperscan
 
         self._rules = rules
-        gates = [(i, gate) for i, rule in enumerate(rules) for gate in rule.gates]
-        # The second gate of rule i has the id i + number of rules.
-        gates += [(i + len(rules), gate) for i, rule in enumerate(rules) for gate in rule.needs]
-        self._need = {i for i, rule in enumerate(rules) if rule.needs}
-        single = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL
+        expressions = list(dict.fromkeys(gate for rule in rules for gate in rule.gates + rule.needs))
+        numbers = {expression: number for number, expression in enumerate(expressions)}
+        self._opened_by: list[list[int]] = [[] for _ in expressions]  # rules by expression
+        for i, rule in enumerate(rules):
+            for gate in rule.gates:
+                self._opened_by[numbers[gate]].append(i)
+        self._needs = {
+            i: frozenset(numbers[gate] for gate in rule.needs)
+            for i, rule in enumerate(rules)
+            if rule.needs
+        }
         self._database = hyperscan.Database()
         self._database.compile(
-            expressions=[gate.encode() for _, gate in gates],
-            ids=[i for i, _ in gates],
-            elements=len(gates),
-            flags=[single] * len(gates),
+            expressions=[expression.encode() for expression in expressions],
+            ids=list(range(len(expressions))),
+            elements=len(expressions),
+            flags=[hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL] * len(expressions),
         )
         self._lock = threading.Lock()  # the database has working memory for one scan at a time
 
     def open_gates(self, text: str) -> set[int]:
         """Returns the indices of the rules that may match in `text`."""
-        opened: set[int] = set()
+        matched: set[int] = set()
 
-        def remember(i: int, start: int, end: int, flags: int, context: Any) -> None:
+        def remember(number: int, start: int, end: int, flags: int, context: Any) -> None:
             del start, end, flags, context
-            opened.add(i)
+            matched.add(number)
 
         with self._lock:
             self._database.scan(text.encode("utf-8", "surrogatepass"), match_event_handler=remember)
-        count = len(self._rules)
-        return {i for i in opened if i < count and (i not in self._need or i + count in opened)}
+        opened = {i for number in matched for i in self._opened_by[number]}
+        return {i for i in opened if i not in self._needs or self._needs[i] & matched}
 
     def search(self, text: str) -> list[Span]:
         """All findings of all rules in `text`; they may overlap."""
