@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ _LONG = (
 # their number has grown by a quarter.
 gc.disable()
 _YOUNG = 20_000  # new objects that are looked through together; by default 700
+_UMASK = 0o022  # newsloop closes it for its process, and tests call its commands in theirs
+
+# Under nohup a process ignores this signal, and so would every process that a test starts.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_finish() -> None:
@@ -52,6 +57,11 @@ def pytest_make_parametrize_id(val: Any, argname: str) -> str | None:
     if isinstance(val, bytes) and len(val) > _READABLE:
         return argname
     return None
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> None:
+    os.umask(_UMASK)
 
 
 @pytest.fixture(scope="session", autouse=True)

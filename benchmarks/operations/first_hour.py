@@ -5,7 +5,7 @@
 NEWSGROUPS is newsgroups20.jsonl.gz, see first_hour_shapes.py. Each shape gets a clone of this
 checkout's last commit, as a new user has it. Prints a line a shape with the exit codes, the seconds
 of the run, and the metrics of the test side; the last lines of a command that failed follow it.
-Writes first_hour.json and keeps the clones of failures in FOLDER.
+Writes first_hour.json, and keeps all outputs and the clones of failures in FOLDER.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ def measure(name: str, corpus: Corpus, folder: Path) -> dict[str, Any]:
     arguments = [f"mine/{argument}" for argument in SHAPES[name](corpus, data)]
     code, _, output = command(project, "init", "--yes", *arguments)
     row: dict[str, Any] = {"init": code}
-    (project / "init.log").write_text(output)
+    (folder / f"{name}.init.log").write_text(output)
     if code == 0:
         code, seconds, output = command(project, "run")
-        (project / "run.log").write_text(output)
+        (folder / f"{name}.run.log").write_text(output)
         row |= {"run": code, "seconds": round(seconds)}
         summary = project / "data" / "05_evaluated" / "summary.json"
         row |= json.loads(summary.read_text()) if summary.exists() else {}

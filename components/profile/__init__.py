@@ -10,19 +10,24 @@ what is shown: findings.py, privacy.py.
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from components import label_noise
 from components.core import text_quality
 from components.core.errors import DataError, UsageError
 from components.core.params import Params
 from components.core.paths import Paths
 from components.core.progress import track
+from components.near_duplicates import normalise
 from components.profile import databases
-from components.profile.classes import Classes, classes, names_beside
+from components.profile.classes import NAME_FILES, Classes, classes, names_beside
 from components.profile.columns import unspaced_share
 from components.profile.examine import ROWS, Examined, Wishes, completed, source_of
+from components.profile.file_classes import by_file, with_sides
 from components.profile.locate import Entry
 from components.profile.summary import DocumentCounts
 from components.sources import RawDocument, open_source
@@ -49,6 +54,7 @@ class Profile:
         languages: code -> share of the texts whose language was detected, 0 to 1.
         unspaced: share of letters in scripts without spaces between words, 0 to 1.
         damaged: texts of the sample that were decoded with a wrong encoding.
+        noise: estimated share of wrong labels in the sample; None: too few documents.
     """
 
     sources: Sequence[Examined]
@@ -60,6 +66,7 @@ class Profile:
     languages: Mapping[str, float]
     unspaced: float
     damaged: int = 0
+    noise: label_noise.Noise | None = None
 
 
 def count(examined: Iterable[Examined], wishes: Wishes, params: Params, paths: Paths) -> Profile:
@@ -70,7 +77,7 @@ def count(examined: Iterable[Examined], wishes: Wishes, params: Params, paths: P
         UsageError: no source has a column of texts and one of labels.
         DataError: there is no document, or fewer than two classes.
     """
-    examined = list(examined)
+    examined = with_sides(by_file(list(examined)))
     usable = [source for source in examined if source.usable]
     if not usable:
         source = examined[0]
@@ -100,7 +107,11 @@ def count(examined: Iterable[Examined], wishes: Wishes, params: Params, paths: P
     texts = [text for text, _ in summary.texts.items]
     return Profile(
         sources=sources,
-        left_out={s.entry["name"]: f"expected {s.problem}" for s in examined if not s.usable},
+        left_out={
+            source.entry["name"]: f"expected {source.problem}"
+            for source in examined
+            if not source.usable and not _names_classes(source, found)
+        },
         summary=summary,
         complete=complete,
         faults=dict(faults),
@@ -108,7 +119,28 @@ def count(examined: Iterable[Examined], wishes: Wishes, params: Params, paths: P
         languages=languages(texts),
         unspaced=unspaced_share(texts),
         damaged=sum(text_quality.damage(text) > 0 for text in texts),
+        noise=_noise(summary, found, params),
     )
+
+
+def _names_classes(source: Examined, found: Classes) -> bool:
+    """Tests if a source is the list that gave numbered classes their names."""
+    return bool(found.names) and Path(source.entry.get("path", "")).name.lower() in NAME_FILES
+
+
+def _noise(summary: DocumentCounts, found: Classes, params: Params) -> label_noise.Noise | None:
+    """Estimates the share of wrong labels in the sample, as validation does in the run."""
+    labelled = [
+        (text, name)
+        for text, label in summary.texts.items
+        if label is not None and (name := found.names.get(label, label)) in found.counts
+    ]
+    texts, labels = zip(*labelled, strict=True) if labelled else ((), ())
+    needed = params.validate_.noise_class_documents * len(found.counts)
+    if len(set(labels)) < _LEAST_CLASSES or len(labels) < needed:
+        return None
+    folds = [zlib.crc32(normalise(text).encode("utf-8", "replace")) for text in texts]
+    return label_noise.estimate(texts, labels, folds)
 
 
 def _classes(

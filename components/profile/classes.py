@@ -16,7 +16,10 @@ _JOINED = 0.2  # share of distinct labels that join others
 _MANY = 0.5  # distinct labels per document, from which they look like identifiers
 _SELDOM = 5  # documents a label, below which codes are identifiers and not classes
 _ID_LIKE = re.compile(r"(?=.*\d.*\d)[\w.:/#@-]{6,}")
-_NAME_FILES = ("classes.txt", "labels.txt", "class_names.txt", "label_names.txt", "categories.txt")
+NAME_FILES = (
+    "classes.txt", "class.txt", "labels.txt", "label.txt", "class_names.txt", "label_names.txt",
+    "categories.txt",
+)  # fmt: skip
 _NAME_BYTES = 100_000  # of such a file
 
 
@@ -140,7 +143,7 @@ def names_beside(file: Path, labels: Counter[str]) -> dict[str, str]:
     if not labels or not all(map(_WHOLE.fullmatch, labels)):
         return {}
     numbers = sorted(map(int, labels))
-    for name in _NAME_FILES:
+    for name in NAME_FILES:
         path = file.parent / name
         if not path.is_file() or path.stat().st_size > _NAME_BYTES:
             continue

@@ -23,7 +23,7 @@ from components.sources.tabular.columns import looks_like_name
 ROWS = 500_000  # of one source that are looked at
 _SAMPLED = 5_000  # rows that decide about the columns
 _LISTED = 20  # columns in a message
-_FIELDS = Roles(text=("text",), label="label", id="id", time="time", author="author")
+FIELDS = Roles(text=("text",), label="label", id="id", time="time", author="author")
 ArePersons = Callable[[Sequence[str]], Sequence[bool]]
 
 
@@ -131,7 +131,7 @@ def examine(
         DataError: it has no rows.
     """
     if entry["kind"] not in (*TABLES.values(), "sql"):
-        return Examined(entry, (), _FIELDS, 0)
+        return Examined(entry, (), FIELDS, 0)
     sample: Reservoir[dict[str, object]] = Reservoir(_SAMPLED)
     for row in track(_rows(entry, params, paths), f"reading {entry['name']}", unit="rows"):
         sample.add(flat(row))
@@ -141,7 +141,7 @@ def examine(
             "export is complete."
         )
     if export := as_export(entry, sample.items, wishes.columns.get(Role.TEXT, ())):
-        return Examined(export, (), _FIELDS, sample.seen)
+        return Examined(export, (), FIELDS, sample.seen)
     columns = measure(sample.items, are_persons)
     present = {column.name for column in columns}
     wished = (name for named in wishes.columns.values() for name in named)
@@ -193,7 +193,7 @@ def completed(examined: Examined) -> Entry:
         entry["header"] = False
     if roles.text != ("text",):
         entry["text"] = list(roles.text) if len(roles.text) > 1 else "".join(roles.text)
-    if roles.label != "label":
+    if roles.label != "label" and "fixed_label" not in entry:
         entry["label"] = roles.label
     for role in (Role.ID, Role.TIME, Role.AUTHOR):
         column = getattr(roles, role)

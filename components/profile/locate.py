@@ -21,6 +21,7 @@ from components.sources.packed import DAMAGED, TARS, Zip, ending
 from components.sources.reader import printable
 from components.sources.stores import PACKAGES, open_store
 from components.sources.tabular.file_types import FileType, file_type, other_type
+from components.sources.tabular.json_stream import BadJson, JsonStream
 
 Entry = dict[str, Any]  # of ingest.sources, not complete yet
 
@@ -37,6 +38,8 @@ _TEXTS = frozenset(
 )
 _LISTED = 200_000  # files of a folder that are looked at
 _HEAD = 64 * 1024  # bytes of a file that tell its kind
+_LABELLED_LINES = 10  # from which, and lines a label from which first words are labels
+_JSON_CHARACTERS = 1 << 24  # of one value of a JSON file
 _SOURCES = 20  # of one project; more files are one data set in parts
 _DOCUMENTS = ("readme", "license", "licence", "notes", "changelog")
 _FASTTEXT = b"__label__"
@@ -110,6 +113,7 @@ def _file(path: Path, shown: str, kind: str) -> list[Entry]:
         return [{"name": path.name, "kind": kind, "path": shown}]
     if name.endswith(TARS):
         return [{"name": path.name, "kind": "folder", "path": shown}]
+    side = _side(path.name)
     with path.open("rb") as file:
         head = file.read(_HEAD)
         packed = file_type(head)
@@ -123,7 +127,40 @@ def _file(path: Path, shown: str, kind: str) -> list[Entry]:
     found = _kind_of(path.name) or _OTHERS.get(path.suffix.lower())
     if found is None or other_type(head, found):
         found = _kind_by_content(head, shown)
-    return [{"name": path.name, "kind": found, "path": shown}]
+    if found == "sql":
+        return [{"name": path.name, "kind": found, "path": shown}]
+    if found == "json" and (parts := _json_parts(path)):
+        return [
+            {"name": part, "kind": found, "path": shown, "items": part, **_side(part)}
+            for part in parts
+        ]
+    return [{"name": path.name, "kind": found, "path": shown, **side}]
+
+
+def _json_parts(path: Path) -> list[str]:
+    """Returns the keys of a JSON object whose values are lists, one for each side of a split.
+
+    An empty list is returned for any other content, which the reader judges.
+    """
+    parts = []
+    with path.open("rb") as opened:
+        content: Any = gzip.GzipFile(fileobj=opened) if _is_gzip(path.name) else opened
+        stream = JsonStream(content, _JSON_CHARACTERS, Budget(Limits()))
+        try:
+            if stream.next() != "{":
+                return []
+            for key in stream.members():
+                if stream.next() != "[" or part_of(key) is None:
+                    return []
+                parts.append(key)
+                stream.skip()
+        except (BadJson, UnicodeError):
+            return []
+    return parts if len(parts) > 1 else []
+
+
+def _is_gzip(name: str) -> bool:
+    return name.lower().endswith(".gz")
 
 
 def _kind_of(name: str) -> str | None:
@@ -146,7 +183,7 @@ def _kind_by_content(head: bytes, shown: str) -> str:
     """Returns the kind of a file by its first bytes."""
     if head.startswith(b"From ") and b"\nSubject:" in head:
         return "mbox"
-    if head.lstrip().startswith(_FASTTEXT):
+    if head.lstrip().startswith(_FASTTEXT) or _begin_with_labels(head):
         return "lines"
     found = file_type(head)
     if found is None and b"\0" in head and not head.startswith(_BYTE_ORDER_MARKS):
@@ -158,12 +195,26 @@ def _kind_by_content(head: bytes, shown: str) -> str:
             f"Expected rows or texts in {shown}, got {found.description}. Export the data as CSV, "
             "JSON Lines, Parquet or Excel, or put texts into one folder a class."
         )
-    if found.kind == "sql":
-        raise UsageError(
-            f"Expected a database's URL in an environment variable, got {found.description} at "
-            f"{shown}. Run `export DATA_URL=sqlite:///{shown}`, then `newsloop init DATA_URL`."
-        )
     return found.kind
+
+
+def _begin_with_labels(head: bytes) -> bool:
+    r"""Tests if lines begin with one of a few labels and a space, as "NUM:date When did".
+
+    >>> _begin_with_labels(b"NUM:date When did it end ?\nHUM:ind Who was it ?\n" * 10)
+    True
+    >>> _begin_with_labels(b"When did it end?\nWho was it?\n" * 10)
+    False
+    """
+    lines = [line.split(None, 1) for line in head.splitlines()[:-1] if line.strip()]
+    if len(lines) < _LABELLED_LINES or b"\t" in head:
+        return False
+    first = Counter(line[0] for line in lines)
+    return (
+        1 < len(first) <= len(lines) / _LABELLED_LINES
+        and all(len(line) > 1 and b" " in line[1] for line in lines)
+        and all(re.fullmatch(rb"\d|[-+]1|\w+:\w+", word) for word in first)
+    )
 
 
 def _zip(file: IO[bytes], name: str, shown: str) -> list[Entry]:
@@ -225,6 +276,10 @@ def _tree(names: list[str], shown: str, name: str, kind: str) -> list[Entry]:
     """Returns the sources of a folder with these files."""
     tables = [file for file in names if _kind_of(file)]
     if kind or not tables or _are_texts(names):
+        if not kind and (classes := _files_of_classes(names)):
+            return [
+                {"name": file, "kind": found, "path": f"{shown}/{file}"} for file, found in classes
+            ]
         if not kind and not any(_suffix(file) in _TEXTS for file in names):
             ends = Counter(_suffix(file) or "no suffix" for file in names)
             listed = ", ".join(f"{end} {number}" for end, number in ends.most_common(5))
@@ -247,6 +302,26 @@ def _tree(names: list[str], shown: str, name: str, kind: str) -> list[Entry]:
             "that belong together."
         )
     return entries
+
+
+def _files_of_classes(names: list[str]) -> list[tuple[str, str]]:
+    """Returns mailboxes, or files of lines, that may hold a class each, with their kinds.
+
+    >>> _files_of_classes(["spam.mbox", "ham.mbox"]), _files_of_classes(["a.xyz", "b/c.xyz"])
+    ([('spam.mbox', 'mbox'), ('ham.mbox', 'mbox')], [])
+    >>> _files_of_classes(["rt-polarity.pos", "rt-polarity.neg", "readme"])
+    [('rt-polarity.pos', 'csv'), ('rt-polarity.neg', 'csv')]
+    """
+    files = [name for name in names if not _is_document(name)]
+    if not 1 < len(files) <= _SOURCES or any("/" in name for name in files):
+        return []
+    ends = [_suffix(name) for name in files]
+    if set(ends) <= set(_OTHERS):
+        return [(name, _OTHERS[end]) for name, end in zip(files, ends, strict=True)]
+    stems = {PurePosixPath(name).stem for name in files}
+    if len(stems) == 1 and len(set(ends)) == len(files) and _TEXTS.isdisjoint(ends):
+        return [(name, "csv") for name in files]
+    return []
 
 
 def _walk(folder: Path, prefix: str = "") -> Iterator[str]:
@@ -301,7 +376,7 @@ def _side(name: str) -> dict[str, str]:
 def _side_of(name: str) -> str | None:
     """Returns the side of an official split that a path names."""
     path = PurePosixPath(name)
-    return part_of(path.name.partition(".")[0]) or part_of(path.parent.name)
+    return part_of(path.name) or part_of(path.parent.name)
 
 
 def _named(entries: Iterable[Entry]) -> list[Entry]:

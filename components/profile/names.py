@@ -43,7 +43,7 @@ _WORDS = {
     Role.LABEL: """
         label labels class classes category categories target tag topic sentiment intent queue
         department polarity emotion genre y gold annotation rubric section coarse fine spam toxic
-        stars rating outcome newsgroup type product issue
+        stars rating overall outcome newsgroup type product issue
         kategorie klasse thema abteilung ressort rubrik stimmung typ bereich etikett zustandig
         categorie classe etiquette sujet rubrique theme service
         categoria clase etiqueta tema sentimiento tipo seccion clasificacion departamento

@@ -17,6 +17,8 @@ _SHORT = 20  # characters
 _SOME = 0.05  # share of all documents from which something is odd
 _LISTED = 5
 _TIMES = 0.95  # share of dates and times in a column
+_HARD = 0.1  # share of the labels
+_SEVERAL = 3  # columns of 0 and 1
 _MINOR_LANGUAGE = 0.02  # share of the texts
 
 
@@ -44,6 +46,9 @@ class OddityKind(StrEnum):
     PARTS = "values of the split"
     LEFT_OUT = "tables left out"
     PARTIAL = "counts of a part"
+    HARD = "labels that a simple model contradicts"
+    FILES = "files as classes"
+    SEVERAL = "several columns of 0 and 1"
 
 
 class Oddity(NamedTuple):
@@ -126,6 +131,14 @@ def _of_labels(profile: Profile, shown: Callable[[str], str]) -> Iterator[Oddity
             f"Labels seem to join several classes by {found.joined!r}. A document has one class: "
             "each combination becomes a class of its own.",
         )
+    if profile.noise is not None and profile.noise.share > _HARD and profile.noise.worst:
+        given, likely = map(shown, profile.noise.worst)
+        yield Oddity(
+            OddityKind.HARD,
+            f"A simple model contradicts about {profile.noise.share:.0%} of the labels, most often "
+            f"documents of {given} that look like {likely}: labels are wrong, or these classes are "
+            "hard to tell apart. Look at some of them.",
+        )
     if summary.unlabelled:
         yield Oddity(
             OddityKind.UNLABELLED,
@@ -178,6 +191,12 @@ def _of_texts(profile: Profile) -> Iterator[Oddity]:
 
 def _of_sources(profile: Profile) -> Iterator[Oddity]:
     summary = profile.summary
+    if any("fixed_label" in source.entry for source in profile.sources):
+        yield Oddity(
+            OddityKind.FILES,
+            "The files have texts and no column of labels: the name of each file is the class of "
+            "its texts.",
+        )
     for source in profile.sources:
         if source.roles.time is None:
             for column in source.columns:
@@ -188,6 +207,14 @@ def _of_sources(profile: Profile) -> Iterator[Oddity]:
                         "read, since their form is ambiguous or rare. To read them, write time and "
                         "time_format into the source's entry.",
                     )
+        marks = [column.name for column in source.columns if set(column.counts) == {"0", "1"}]
+        if source.roles.label in marks and len(marks) >= _SEVERAL:
+            yield Oddity(
+                OddityKind.SEVERAL,
+                f"{source.entry['name']}: the columns {', '.join(marks)} hold 0 and 1, as several "
+                f"labels of a document do. One is learned: {source.roles.label}. --label names "
+                "another one.",
+            )
         for role, columns in source.roles.doubts.items():
             yield Oddity(
                 OddityKind.DOUBT,

@@ -93,6 +93,9 @@ def _limits(profile: Profile, params: Params) -> dict[str, Any]:
     bad = 1 - learned / max(1, rows)
     if bad * _ROOM > validate.max_bad_share:
         limits["validate.max_bad_share"] = _rounded(bad)
+    noise = profile.noise.share if profile.noise else 0.0
+    if noise * _ROOM > validate.max_label_noise:
+        limits["validate.max_label_noise"] = _rounded(noise)
     repeated = summary.repeated / max(1, summary.documents)
     if repeated * _ROOM > validate.max_duplicate_share:
         limits["validate.max_duplicate_share"] = _rounded(repeated)

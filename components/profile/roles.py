@@ -149,6 +149,7 @@ def _label(column: Column) -> float:
     score -= 1.5 * (column.persons > _SOME and not named)
     score -= 1.0 * (names.fit(column.name, Role.ID) > 0 and column.whole > _SOME)
     score -= 1.0 * (names.fit(column.name, Role.AUTHOR) == 1 and not named)
+    score -= 1.0 * (column.codes - numbers > _SOME and not named)  # such as product numbers
     return max(score, 0.1)
 
 

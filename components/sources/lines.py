@@ -1,7 +1,7 @@
 """Reads a text file with a document a line; labels stand in a second file, a label a line.
 
-Without a second file, each line begins with its label as fastText writes it: `__label__tech The
-text`. Both files may be packed as gz.
+Without a second file, each line begins with its label: as fastText writes it, `__label__tech The
+text`, or as a first word, `tech The text`. The first line decides. Both files may be packed as gz.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from components.sources.rows import named_label, text_fault
 from components.sources.stores import Store, open_store
 from components.sources.streams import lines
 
+_PREFIX = "__label__"
 _FASTTEXT = re.compile(r"\s*((?:__label__\S+\s+)+)")
+_FIRST_WORD = re.compile(r"\s*(\S+\s+)")
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LONGEST_LABEL = 1000  # bytes
 _END = b""  # behind the last line of a file; no line is empty
@@ -54,8 +56,13 @@ class LinesReader(PinnedFile):
         labels = self._labels()
         texts = self._lines(file, self._store.name)
         if labels is None:
+            labelled = None
             for number, text in enumerate(texts, start=1):
-                yield self._with_own_label(number, text)
+                if labelled is None and text:
+                    labelled = (
+                        _FASTTEXT if text.lstrip().startswith(_PREFIX.encode()) else _FIRST_WORD
+                    )
+                yield self._with_own_label(number, text, labelled or _FIRST_WORD)
             return
         with labels.open() as opened:
             yield from self._paired(texts, self._lines(opened, labels.name, _LONGEST_LABEL))
@@ -83,17 +90,20 @@ class LinesReader(PinnedFile):
                 "Give each line of the one file a line of the other.",
             )
 
-    def _with_own_label(self, number: int, line: bytes | None) -> RawDocument:
+    def _with_own_label(
+        self, number: int, line: bytes | None, labelled: re.Pattern[str]
+    ) -> RawDocument:
         if self.source.fixed_label is not None:
             return self._document(number, line, None)
         text = "" if line is None else decode(line) or ""
-        labels = _FASTTEXT.match(text)
+        labels = labelled.match(text)
         if line is not None and labels is None:
-            return self._faulty(number, "the line does not begin with __label__")
+            before = _PREFIX if labelled is _FASTTEXT else "a label and a space"
+            return self._faulty(number, f"the line does not begin with {before}")
         words = labels[1].split() if labels else []
         if len(words) > 1:
             return self._faulty(number, f"the line has {len(words)} labels, a document has one")
-        label = words[0].removeprefix("__label__") if words else None
+        label = words[0].removeprefix(_PREFIX) if words else None
         start = labels.end() if labels else 0
         return self._document(number, None if line is None else text[start:].encode(), label)
 

@@ -162,7 +162,14 @@ class SqlReader(SourceReader):
         finally:
             engine.dispose()
 
+    @property
+    def _address(self) -> str:
+        """What params.yaml names: the file, or the environment variable."""
+        return self.source.path or self.source.url_env or ""
+
     def _url(self) -> sa.URL:
+        if self.source.path:
+            return self._of_file(sa.URL.create("sqlite", database=self.source.path))
         name = self.source.url_env or ""
         try:
             url = sa.make_url(os.environ[name])
@@ -180,11 +187,16 @@ class SqlReader(SourceReader):
             ) from None
         if url.get_backend_name() != "sqlite" or not url.database or ":memory:" in url.database:
             return url
-        path = self.paths.sources / url.database
-        # Connecting would make an empty file.
+        return self._of_file(url)
+
+    def _of_file(self, url: sa.URL) -> sa.URL:
+        """Checks that the SQLite file is there; connecting would make an empty one."""
+        path = self.paths.sources / (url.database or "")
         if not path.is_file():
             raise self._error(
-                f"the SQLite file that {name} names", "none", "Put it there, or mend the variable."
+                f"the SQLite file that {self._address} names",
+                "none",
+                "Put it there, or mend the name.",
             )
         return url.set(database=str(path))
 
@@ -198,7 +210,7 @@ class SqlReader(SourceReader):
             for word in (secret,) if isinstance(secret, str) else secret:
                 said = said.replace(word, "***")
         return self._error(
-            f"to read the {'table' if self.source.table else 'query'} with {self.source.url_env}",
+            f"to read the {'table' if self.source.table else 'query'} with {self._address}",
             said,
             "See that the database runs, and that this user may read there.",
         )

@@ -255,7 +255,8 @@ def label_noise(noise: Noise | None, why_not: str, settings: V) -> TableCheck:
     return TableCheck(
         "label noise", words, noise.share, f"{noise.share:.1%}{worst}", None, limit,
         f"about {noise.share:.1%} of the labels are wrong (at most {limit:.1%}){worst}: look where "
-        "the labels come from",
+        "the labels come from; if these classes are hard to tell apart, raise "
+        "validate.max_label_noise",
     )  # fmt: skip
 
 

@@ -361,7 +361,8 @@ def test_turned_labels_are_blocked_from_a_fifth_up(
     """All of BBC News; labels of any class become any other."""
     verdict = judge(turned(news(len(everything()), seed), share, seed), checker)
     noise = next(c for c in verdict.summary["checks"] if c["name"] == "label noise")
-    assert noise["value"] == pytest.approx(share, abs=0.03)
+    # The surest tenth is 222 documents: a standard error of 0.033 at a share of 0.4.
+    assert noise["value"] == pytest.approx(share, abs=0.07)
     assert (noise["passed"] is False) is blocked
     assert any("of the labels are wrong" in problem for problem in verdict.problems) is blocked
     assert blocked or verdict.problems == []

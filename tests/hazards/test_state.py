@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -63,8 +63,16 @@ def classify(project: Project, count: int = 5) -> set[str]:
 
 
 def in_ledger(project: Project) -> list[str]:
-    with closing(sqlite3.connect(f"file:{project.paths.ledger}?mode=ro", uri=True)) as database:
+    """Ids of the rows; none while another file comes into the ledger's place.
+
+    SQLite then finds the write-ahead log of the former file, until the service opens the new one.
+    """
+    with (
+        closing(sqlite3.connect(f"file:{project.paths.ledger}?mode=ro", uri=True)) as database,
+        suppress(sqlite3.OperationalError),
+    ):
         return [row[0] for row in database.execute("SELECT id FROM predictions")]
+    return []
 
 
 def metric(project: Project, name: str) -> int:

@@ -27,7 +27,7 @@ TAKES: dict[str, frozenset[str]] = {
     "lines": frozenset({"path", "labels_path"}),
     "annotations": _FILE,
     "feedback": frozenset(),
-    "sql": frozenset({"url_env", "table", "query", "watermark"}),
+    "sql": frozenset({"path", "url_env", "table", "query", "watermark"}),
     "feed": _CALL | {"path"},
     "http_json": _CALL | {"items", "pages", "watermark"},
 }
@@ -44,7 +44,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "mbox": (("path",),),
     "lines": (("path",),),
     "annotations": (("path",),),
-    "sql": (("url_env",), ("watermark",), ("table", "query")),
+    "sql": (("url_env", "path"), ("watermark",), ("table", "query")),
     "feed": (("path", "url"),),
     "http_json": (("url",),),
 }
@@ -137,7 +137,7 @@ class Source(Settings):
     path: str | None = Field(
         None,
         description="of the folder or file, relative to the project, or s3://, gs://, az://; for "
-        "`package` inside the package",
+        "`package` inside the package; for `sql`: of a SQLite file, instead of url_env",
     )
     inside: str | None = Field(
         None, description="file or folder inside a zip or tar; null: all of it"
@@ -145,7 +145,7 @@ class Source(Settings):
     labels_path: str | None = Field(
         None,
         description="for `lines`: of a file with a label a line, for the texts in `path`; null: "
-        "each line of `path` begins with `__label__` and its label, as fastText has it",
+        "each line of `path` begins with its label, as `__label__tech` (fastText) or `tech`",
     )
     package: str | None = Field(None, description="installed package, for `package`")
     url: str | None = Field(None, description="of the feed or API, http or https")

@@ -18,6 +18,7 @@ from components.sources.rows import RowError, at_path, read_name, read_time, val
 _DEEPEST = 4  # levels of nested objects whose keys are listed
 _LISTED = 20  # names of columns in a message
 _NAME_CHARACTERS, _NAME_WORDS = 40, 3  # of what may be the name of a column, not a value
+_ABBREVIATION = re.compile(r"^(\S{1,8})\.$")  # such as "No."
 _SIMILAR = 0.75  # of two names, by difflib
 _DIGEST = 8  # bytes of an id that is remembered: two of 100,000 ids rarely share one
 
@@ -117,8 +118,10 @@ def looks_like_name(text: str) -> bool:
 
     >>> looks_like_name("Product Title"), looks_like_name("Jane owes me 20 pounds")
     (True, False)
+    >>> looks_like_name("No."), looks_like_name("Call now.")
+    (True, False)
     """
-    text = text.strip()
+    text = _ABBREVIATION.sub(r"\1", text.strip())
     return (
         0 < len(text) <= _NAME_CHARACTERS
         and len(text.split()) <= _NAME_WORDS

@@ -192,6 +192,8 @@ def has_header(rows: Sequence[Sequence[str]]) -> bool:
     True
     >>> has_header([["ham", "Jane owes me 20 pounds"], ["spam", "Call now"]])
     False
+    >>> has_header([["v1", "v2", "", ""], ["ham", "Call me", "", ""]])
+    True
     """
     rows = [row for row in rows if row]
     if not rows:
@@ -199,8 +201,9 @@ def has_header(rows: Sequence[Sequence[str]]) -> bool:
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
     if first == [str(number) for number in range(len(first))]:  # how pandas numbers columns
         return True
-    named = first[1:] if first[0] == "" else first  # pandas leaves the index without a name
-    if not all(map(looks_like_name, named)):
+    # pandas leaves the index without a name, and Excel writes columns that were used once.
+    named = [name for name in first if name]
+    if len(named) < min(len(first), 2) or not all(map(looks_like_name, named)):
         return False
     if not rest:
         return True

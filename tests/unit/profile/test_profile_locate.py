@@ -155,12 +155,12 @@ def test_what_is_no_data_is_one_sentence(
     assert "secret" not in str(raised.value)
 
 
-def test_an_sqlite_file_is_named_by_a_variable(tmp_path: Path) -> None:
+def test_an_sqlite_file_is_a_database(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "a.db") as connection:
         connection.execute("create table t (a)")
     connection.close()
-    with pytest.raises(UsageError, match=r"sqlite:///a\.db"):
-        locate(str(tmp_path / "a.db"), Paths(tmp_path, tmp_path))
+    entries = locate(str(tmp_path / "a.db"), Paths(tmp_path, tmp_path))
+    assert entries == [{"name": "a", "kind": "sql", "path": "a.db"}]
 
 
 def test_a_tar_is_a_folder_of_texts(tmp_path: Path) -> None:

@@ -26,11 +26,14 @@ from components.profile import Profile, count, databases
 from components.profile.examine import Wishes, examine
 from components.profile.locate import locate, unique
 from components.profile.names import Role
+from components.profile.oddities import OddityKind, oddities
+from components.profile.proposal import propose
 from tests.project import ROOT
 from tests.unit.profile.test_profile_roles import PERSONS, persons, text
 
 PARAMS = parameters.load(ROOT / "params.yaml")
 ROWS = 48
+WORDS = ("river", "tax", "song", "goal", "storm", "price", "actor", "vote", "match", "phone")
 Make = Callable[[Path], Path]
 
 
@@ -179,6 +182,55 @@ def hugging_face(folder: Path) -> Path:
     return folder / "data"
 
 
+def database(folder: Path) -> Path:
+    with sqlite3.connect(folder / "helpdesk.db") as connection:
+        connection.execute("create table tickets (number integer primary key, body, queue)")
+        values = [(n, text(n), "ab"[n % 2]) for n in range(ROWS)]
+        connection.executemany("insert into tickets values (?, ?, ?)", values)
+    connection.close()
+    return folder / "helpdesk.db"
+
+
+def json_of_sides(folder: Path) -> Path:
+    sides = {
+        side: [[f"{side} {text(n)}", "ab"[n % 2]] for n in range(ROWS)]
+        for side in ("train", "val", "oos_test")
+    }
+    (folder / "data_full.json").write_text(json.dumps(sides))
+    return folder / "data_full.json"
+
+
+def files_of_sides(folder: Path) -> Path:
+    for name in ("r8-train-all-terms.txt", "r8-test-all-terms.txt"):
+        lines = rows(label("a", "b"), lambda n, name=name: f"{name[3:5]} {text(n)}")
+        (folder / name).write_bytes(delimited(lines, "\t"))
+    return folder
+
+
+def numbered_files(folder: Path) -> Path:
+    for part in ("train", "dev", "test"):
+        lines = rows(lambda n, part=part: f"{part} {text(n)}", lambda n: n % 2)
+        (folder / f"{part}.txt").write_bytes(delimited(lines, "\t"))
+    (folder / "class.txt").write_text("sport\nnews\n")
+    return folder
+
+
+def lines_of_a_class(*names: str) -> Make:
+    def make(folder: Path) -> Path:
+        for name in names:
+            (folder / name).write_text("".join(f"{name}, {text(n)}: good\n" for n in range(ROWS)))
+        return folder
+
+    return make
+
+
+def tables_of_a_class(folder: Path) -> Path:
+    for name in ("ham", "spam"):
+        lines = rows(lambda n, name=name: f"{name} {text(n)}", header=["message"])
+        (folder / f"{name}.csv").write_bytes(delimited(lines))
+    return folder
+
+
 SHAPES: dict[str, tuple[Make, dict[str, Any], list[str]]] = {
     "support tickets": (
         tickets,
@@ -291,6 +343,38 @@ SHAPES: dict[str, tuple[Make, dict[str, Any], list[str]]] = {
         {"kind": "json", "text": "attributes.body", "label": "attributes.tag", "id": "id"},
         ["a", "b"],
     ),
+    "product reviews": (
+        file("reviews.json", lambda: json_lines(
+            lambda n: {"asin": f"B000{n % 9}", "reviewText": text(n), "overall": float(n % 3)})),
+        {"kind": "json", "text": "reviewText", "label": "overall"},
+        ["0", "1", "2"],
+    ),
+    "columns without names at the end": (
+        file("spam.csv", lambda: delimited(rows(
+            label("ham", "spam"), text, lambda n: "", lambda n: "",
+            header=["v1", "v2", "", ""]))),
+        {"kind": "csv", "text": "v2", "label": "v1"},
+        ["ham", "spam"],
+    ),
+    "labels as first words": (
+        file("train_5500.label", lambda: "".join(
+            f"{('NUM:date', 'HUM:ind')[n % 2]} {text(n)}\n" for n in range(ROWS)).encode()),
+        {"kind": "lines"},
+        ["HUM:ind", "NUM:date"],
+    ),
+    "several columns of 0 and 1": (
+        file("toxic.csv", lambda: delimited(rows(
+            text, lambda n: n % 2, lambda n: n // 2 % 2, lambda n: n // 4 % 2,
+            header=["comment", "toxic", "threat", "insult"]))),
+        {"kind": "csv", "text": "comment", "label": "toxic"},
+        ["0", "1"],
+    ),
+    "SQLite": (
+        database,
+        {"kind": "sql", "table": "tickets", "watermark": "number", "id": "number",
+         "text": "body", "label": "queue"},
+        ["a", "b"],
+    ),
     "folder of texts": (folder_of_texts, {"kind": "folder"}, ["neg", "pos"]),
 }  # fmt: skip
 
@@ -311,6 +395,14 @@ def test_entry_and_classes_of_a_shape(tmp_path: Path, name: str) -> None:
         (ag_news, {"test": ROWS, "train": ROWS}, ["Business", "Sci/Tech", "Sports", "World"]),
         (zip_of_tables, {"validation": ROWS, "test": ROWS, "train": ROWS}, ["a", "b"]),
         (hugging_face, {"test": ROWS, "train": 2 * ROWS}, ["neg", "pos"]),
+        (json_of_sides, {"train": ROWS, "validation": ROWS, "test": ROWS}, ["a", "b"]),
+        (files_of_sides, {"train": ROWS, "test": ROWS}, ["a", "b"]),
+        (numbered_files, {"train": ROWS, "validation": ROWS, "test": ROWS}, ["news", "sport"]),
+        (
+            lines_of_a_class("train_pos.txt", "train_neg.txt", "test_pos.txt", "test_neg.txt"),
+            {"train": 2 * ROWS, "test": 2 * ROWS},
+            ["neg", "pos"],
+        ),
     ],
 )
 def test_an_official_split_by_files(
@@ -319,6 +411,51 @@ def test_an_official_split_by_files(
     profile = profile_of(make(tmp_path), tmp_path)
     assert profile.summary.parts == parts
     assert list(profile.classes.counts) == classes
+    assert not profile.left_out
+
+
+@pytest.mark.parametrize(
+    ("make", "classes", "kind"),
+    [
+        (lines_of_a_class("rt-polarity.pos", "rt-polarity.neg"), ["neg", "pos"], "lines"),
+        (lines_of_a_class("pos.txt", "neg.txt"), ["neg", "pos"], "lines"),
+        (tables_of_a_class, ["ham", "spam"], "csv"),
+    ],
+)
+def test_files_without_labels_are_classes(
+    tmp_path: Path, make: Make, classes: list[str], kind: str
+) -> None:
+    profile = profile_of(make(tmp_path), tmp_path)
+    assert list(profile.classes.counts) == classes
+    assert (profile.summary.documents, profile.faults) == (2 * ROWS, {})
+    assert {source.entry["kind"] for source in profile.sources} == {kind}
+    assert OddityKind.FILES in {odd.kind for odd in oddities(profile, str)}
+
+
+@pytest.mark.parametrize("names", [["train.csv"], ["test.csv", "dev.csv"]])
+def test_a_side_alone_is_no_official_split(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        lines = rows(text, label("a", "b"), header=["text", "label"])
+        (tmp_path / name).write_bytes(delimited(lines))
+    profile = profile_of(tmp_path if len(names) > 1 else tmp_path / names[0], tmp_path)
+    assert profile.summary.parts == {}
+
+
+def test_a_label_of_several_columns_is_odd(tmp_path: Path) -> None:
+    profile = profile_of(SHAPES["several columns of 0 and 1"][0](tmp_path), tmp_path)
+    (odd,) = [o for o in oddities(profile, str) if o.kind is OddityKind.SEVERAL]
+    assert "toxic, threat, insult" in odd.text and "--label" in odd.text
+
+
+def test_classes_that_are_hard_to_tell_apart_are_odd_and_raise_the_limit(tmp_path: Path) -> None:
+    draw = random.Random(3)
+    content = [(" ".join(draw.choices(WORDS, k=8)), draw.choice("ab")) for _ in range(400)]
+    (tmp_path / "a.csv").write_bytes(delimited(iter([["text", "label"], *map(list, content)])))
+    profile = profile_of(tmp_path / "a.csv", tmp_path)
+    assert profile.noise is not None and profile.noise.share > 0.25
+    assert OddityKind.HARD in {odd.kind for odd in oddities(profile, str)}
+    limit = propose(profile, PARAMS, [])["validate.max_label_noise"]
+    assert profile.noise.share < limit <= 0.95
 
 
 def test_a_table_of_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,6 +145,12 @@ def test_fasttext_lines_begin_with_their_label(paths: Paths) -> None:
         ("", None, "the line has 2 labels, a document has one"),
         ("bad", "neg", None),
     ]
+    first_words = read(paths, "lines", {"t": b"NUM:date when\nlonely\n1 __label__x y\n"})
+    assert [(d.text, d.label, d.fault) for d in first_words] == [
+        ("when", "NUM:date", None),
+        ("", None, "the text is empty"),
+        ("__label__x y", "1", None),
+    ]
     fixed = read(paths, "lines", {"t": TEXTS}, fixed_label="a")
     assert [d.label for d in fixed] == ["a"] * 3
 
