@@ -7,8 +7,6 @@ Rules read names where the tagger sees no sentence: file names, folders, links, 
 
 from __future__ import annotations
 
-import sys
-
 from components.core.scrub.recognizers import first_names
 from components.tagger.corpus import LOCALES
 
@@ -40,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -20,7 +20,11 @@ _PIPE_WIDTH = 10_000  # columns, more than any row has; a table uses only the co
 def console() -> Console:
     """Returns the terminal; a pipe or a file has no limit of width."""
     out = Console(highlight=False, emoji=False, soft_wrap=True)
-    return out if out.is_terminal else Console(highlight=False, emoji=False, soft_wrap=True, width=_PIPE_WIDTH)
+    return (
+        out
+        if out.is_terminal
+        else Console(highlight=False, emoji=False, soft_wrap=True, width=_PIPE_WIDTH)
+    )
 
 
 def table(*names: str, right: Collection[str] = ()) -> Table:

@@ -48,14 +48,17 @@ ENTITIES = {
     "LOCATION": "latitude and longitude",
     "SPECIAL_CATEGORY": "health, religion, origin, views, orientation: GDPR, article 9",
 }
-_KEPT = {"SPECIAL_CATEGORY"}  # by default: in most texts they are the subject
+# In most texts, special categories are the subject.
+_POLICIES: dict[str, Policy] = {
+    entity: "keep" if entity == "SPECIAL_CATEGORY" else "mask" for entity in ENTITIES
+}
 
 
 class Scrub(Settings):
     """`ingest.scrub`: detection of personal data, and the action for each entity."""
 
     entities: Annotated[dict[str, Policy], Field(min_length=1)] = Field(
-        {entity: "keep" if entity in _KEPT else "mask" for entity in ENTITIES},
+        _POLICIES,
         description="action for each entity. mask: <ENTITY> replaces the value. pseudonym: "
         "<ENTITY_1f0c...> replaces it, equal values get equal tokens by the key in "
         ".newsloop/keys. keep: the value stays. drop: a document that contains the "
@@ -137,7 +140,7 @@ class Ingest(Settings):
         if isinstance(common, dict) and isinstance(sources, list):
             values = {**values, "sources": [_limited(source, common) for source in sources]}
         if isinstance(scrub, dict) and isinstance(scrub.get("entities"), dict):
-            entities = {**dict.fromkeys(ENTITIES, "mask"), **scrub["entities"]}
+            entities = {**_POLICIES, **scrub["entities"]}
             values = {**values, "scrub": {**scrub, "entities": entities}}
         return values
 

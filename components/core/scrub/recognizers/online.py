@@ -12,7 +12,7 @@ _LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}"
 _LABEL = r"[\w-]{1,63}"
 _AT = r"[\[({<]\s?(?:at|@)\s?[\])}>]"
 _DOT = r"[\[({<]\s?(?:dot|\.)\s?[\])}>]"
-_TLD = r"(?:com|org|net|edu|gov|mil|int|info|biz|name|io|co|uk|us|ca|au|nz|ie|de|fr|es|it|nl|be|ch|at|se|no|dk|fi|pl|cz|pt|gr|hu|ro|ru|jp|cn|in|br|mx|za|eu)"  # noqa: E501
+_TLD = r"(?:com|org|net|edu|gov|mil|int|info|biz|name|io|co|uk|us|ca|au|nz|ie|de|fr|es|it|nl|be|ch|at|se|no|dk|fi|pl|cz|pt|gr|hu|ro|ru|jp|cn|in|br|mx|za|eu)"
 
 _PRIVATE_KEYS = re.compile(
     r"(?:^|_|-)(?:token|key|apikey|auth|sig|signature|session|sid|password|passwd|pwd|secret|code|"

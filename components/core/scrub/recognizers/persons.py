@@ -214,6 +214,23 @@ _FOLLOWING = {
 _FOREIGN = r"[\u0370-\u1fff\u2c80-\u2cff\u3005-\u3007\u3040-\ud7ff]"  # letters outside Latin script
 _TITLES = r"(?:mr|mrs|ms|miss|dr|prof|herr|frau|mme|sr|sra)\.?"
 
+_READERS = {
+    "用户",
+    "客户",
+    "顾客",
+    "朋友",
+    "读者",
+    "会员",
+    "家长",
+    "各位",
+    "朋友们",
+    "同学们",
+    "领导",
+    "用戶",
+    "客戶",
+    "顧客",
+}
+
 RULES = (
     Scan("PERSON", (r"(?i)[\\/](?:users|home|settings)[\\/]",), 0.7, _homes),
     Scan("PERSON", (rf"(?i)[\w.-]{{3}}\.{_ENDINGS}",), 0.7, _files),
@@ -261,22 +278,6 @@ RULES = (
         refine=_lower_name,
     ),
 )  # fmt: skip
-_READERS = {
-    "用户",
-    "客户",
-    "顾客",
-    "朋友",
-    "读者",
-    "会员",
-    "家长",
-    "各位",
-    "朋友们",
-    "同学们",
-    "领导",
-    "用戶",
-    "客戶",
-    "顧客",
-}
 
 
 def _is_heading(text: str) -> bool:

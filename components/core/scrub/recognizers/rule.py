@@ -131,7 +131,9 @@ class RuleSet:
         import hyperscan
 
         self._rules = rules
-        expressions = list(dict.fromkeys(gate for rule in rules for gate in rule.gates + rule.needs))
+        expressions = list(
+            dict.fromkeys(gate for rule in rules for gate in rule.gates + rule.needs)
+        )
         numbers = {expression: number for number, expression in enumerate(expressions)}
         self._opened_by: list[list[int]] = [[] for _ in expressions]  # rules by expression
         for i, rule in enumerate(rules):

@@ -128,7 +128,7 @@ RULES = (
         "SECRET",
         rf"(?:(?<![a-z])|(?<=[a-z_]_)|(?<=\bpg)|(?<=\bmy)|(?<=\bdb))(?:\w{{1,30}}[_-])?{_NAMED}{_ASSIGNED}"
         rf"['\"“„«]?(?P<pii>{_STRONG}[^\s'\",;<>“”»]{{6,500}})",
-        (rf"(?i)(?:pwd|pass(?:word|wd|wort|phrase|code)?s?|key|secret|token|bearer|string|credentials?)(?:['\"]?\s?[:=]|\s?[-=]>|\s(?:is|was|ist|est|es)\s)",
+        (r"(?i)(?:pwd|pass(?:word|wd|wort|phrase|code)?s?|key|secret|token|bearer|string|credentials?)(?:['\"]?\s?[:=]|\s?[-=]>|\s(?:is|was|ist|est|es)\s)",
          gate(*_PASSWORDS)), 0.8,
     ),
 )  # fmt: skip
