@@ -11,21 +11,23 @@ import csv
 import gzip
 import io
 import json
-import sys
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol, cast
+from typing import IO, Any, AnyStr, Literal, Protocol, cast
 
 from components.core import tables
 from components.core.bundle import Predictions
 from components.core.errors import DataError, UsageError
+from components.core.params import Limits
 from components.core.progress import track
+from components.sources.budget import MIB, Budget, TooLarge
+from components.sources.tabular.parquet_pages import DamagedPage, pages
 
-ADDED = ("label", "confidence", "abstained")
+ADDED = ("label", "confidence", "abstained", "novelty")
 BATCH_ROWS = 128
 CONCURRENT_BATCHES = 2  # more would wait for Python's GIL
 Kind = Literal["csv", "jsonl", "parquet"]
@@ -57,18 +59,21 @@ def predict(
     answer: Callable[[Sequence[str]], Predictions],
     column: str = "text",
     prefix: str = "",
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> dict[str, int]:
-    """Writes `target`: `source` with <prefix>label, <prefix>confidence and <prefix>abstained.
+    """Writes `target`: `source` with the columns ADDED, each after `prefix`.
 
     Args:
         source, target: of the same format, by suffix; each may end in `.gz`.
         answer: texts -> predictions; Bundle.predict.
         column: name of the column with the text. A row whose text is null or missing gets no label
-            and no confidence, and counts as abstained.
+            no confidence and no novelty, and counts as abstained.
         prefix: of the new columns' names.
+        limits: of what a packed file unpacks to, and of one line.
 
     Returns:
-        `rows`, `abstained` and `without_text`: counts.
+        `rows`, `abstained`, `novel` (abstained since the text is unlike those that the model
+        learned from) and `without_text`: counts.
 
     Raises:
         UsageError: an unknown format, two different formats, no such column, or a new column
@@ -81,18 +86,18 @@ def predict(
             f"Expected {target.name} to be of the format of {source.name}. Name both .csv, "
             ".jsonl or .parquet; .gz may follow."
         )
-    counts = {"rows": 0, "abstained": 0, "without_text": 0}
+    counts = {"rows": 0, "abstained": 0, "novel": 0, "without_text": 0}
     names = [prefix + name for name in ADDED]
 
     def write(partial: Path) -> None:
         with ExitStack() as stack:
-            data = stack.enter_context(_input(source))
+            data = stack.enter_context(_input(source, limits))
             output: IO[bytes] = stack.enter_context(partial.open("wb"))
             if _packed(target):
                 packer = gzip.GzipFile("", "wb", fileobj=output, mtime=0)
                 output = cast("IO[bytes]", stack.enter_context(packer))
             with _as_data_error(source, 0):
-                rows = _FORMATS[kind](data, output, column, names, stack)
+                rows = _FORMATS[kind](data, output, column, names, stack, limits)
             batches = _answered(answer, _readable(source, rows.batches()), names)
             for batch, texts, added in track(
                 batches, "predict", rows.total, "rows", lambda b: len(b[1])
@@ -100,6 +105,7 @@ def predict(
                 rows.write(batch, added)
                 counts["rows"] += len(texts)
                 counts["abstained"] += sum(added[names[2]])
+                counts["novel"] += sum(score is not None and score > 1 for score in added[names[3]])
                 counts["without_text"] += texts.count(None)
 
     tables.write_atomic(target, write)
@@ -112,11 +118,13 @@ class _Csv:
     total: int | None = None
 
     def __init__(
-        self, data: IO[bytes], output: IO[bytes], column: str, names: list[str], stack: ExitStack
-    ) -> None:
+        self, data: IO[bytes], output: IO[bytes], column: str, names: list[str], stack: ExitStack,
+        limits: Limits,
+    ) -> None:  # fmt: skip
         del stack
-        csv.field_size_limit(sys.maxsize)  # a cell is an article
-        self._rows = csv.reader(io.TextIOWrapper(data, "utf-8-sig", newline=""), strict=True)
+        csv.field_size_limit(limits.document_mib * MIB)  # a cell is an article
+        self._text = io.TextIOWrapper(data, "utf-8-sig", newline="")
+        self._rows = csv.reader(_lines(self._text, limits), strict=True)
         header = next(self._rows, [])
         _check_columns(header, column, names)
         self._at, self._width = header.index(column), len(header)
@@ -157,14 +165,16 @@ class _JsonLines:
     total: int | None = None
 
     def __init__(
-        self, data: IO[bytes], output: IO[bytes], column: str, names: list[str], stack: ExitStack
-    ) -> None:
+        self, data: IO[bytes], output: IO[bytes], column: str, names: list[str], stack: ExitStack,
+        limits: Limits,
+    ) -> None:  # fmt: skip
         del stack
-        self._data, self._output, self._column, self._names = data, output, column, names
+        self._lines = _lines(data, limits)
+        self._output, self._column, self._names = output, column, names
 
     def batches(self) -> Iterator[tuple[list[dict[str, Any]], list[str | None]]]:
         batch: list[dict[str, Any]] = []
-        for line in self._data:
+        for line in self._lines:
             if not line.strip():
                 continue
             row = json.loads(line)
@@ -196,14 +206,14 @@ class _Parquet:
     _GROUP = 8192  # rows of a row group
 
     def __init__(
-        self, data: Any, output: IO[bytes], column: str, names: list[str], stack: ExitStack
-    ) -> None:
+        self, data: Any, output: IO[bytes], column: str, names: list[str], stack: ExitStack,
+        limits: Limits,
+    ) -> None:  # fmt: skip
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if isinstance(data, gzip.GzipFile):
-            raise UsageError("Expected .parquet without .gz: Parquet is packed inside already.")
         self._file = pq.ParquetFile(data)
+        _check_pages(data, self._file, limits)
         self.total: int | None = self._file.metadata.num_rows
         schema = self._file.schema_arrow
         _check_columns(schema.names, column, names)
@@ -211,7 +221,7 @@ class _Parquet:
                 or pa.types.is_large_string(kind)):  # fmt: skip
             raise UsageError(f"Expected strings in the column {column}, got {kind}.")
         self._column, self._names = column, names
-        types = (pa.string(), pa.float32(), pa.bool_())
+        types = (pa.string(), pa.float32(), pa.bool_(), pa.float32())
         for name, type_ in zip(names, types, strict=True):
             schema = schema.append(pa.field(name, type_))
         self._schema, self._types = schema, types
@@ -260,9 +270,10 @@ def _added(
         predictions.labels,
         predictions.confidence.tolist(),
         predictions.abstained.tolist(),
+        [None] * len(predictions) if predictions.novelty is None else predictions.novelty.tolist(),
         strict=True,
     )
-    all_rows = [(None, None, True) if text is None else next(rows) for text in texts]
+    all_rows = [(None, None, True, None) if text is None else next(rows) for text in texts]
     return {name: [row[i] for row in all_rows] for i, name in enumerate(names)}
 
 
@@ -281,9 +292,37 @@ def _packed(path: Path) -> bool:
     return path.suffix == ".gz"
 
 
-def _input(path: Path) -> IO[bytes]:
+def _lines(file: IO[AnyStr], limits: Limits) -> Iterator[AnyStr]:
+    """Yields the lines of `file`, or raises ValueError before one that fills the memory."""
+    most = limits.document_mib * MIB
+    while line := file.readline(most):
+        if len(line) == most:
+            raise ValueError(f"a line of more than {limits.document_mib} MiB")
+        yield line
+
+
+def _check_pages(file: IO[bytes], table: Any, limits: Limits) -> None:
+    """Checks what the pages of a Parquet file unpack to, before they do.
+
+    Raises:
+        TooLarge: it is more than allowed.
+    """
+    layer = Budget(limits, file.seek(0, io.SEEK_END)).layer()
+    for number in range(table.num_row_groups):
+        group = table.metadata.row_group(number)
+        for place in range(group.num_columns):
+            for page in pages(file, group.column(place)):
+                layer.take(page.unpacked)
+
+
+def _input(path: Path, limits: Limits) -> IO[bytes]:
+    if _packed(path) and _kind(path) == "parquet":
+        raise UsageError("Expected .parquet without .gz: Parquet is packed inside already.")
     try:
-        return cast("IO[bytes]", gzip.open(path)) if _packed(path) else path.open("rb")
+        if _packed(path):
+            budget = Budget(limits, path.stat().st_size)
+            return budget.stream(cast("IO[bytes]", gzip.open(path)))
+        return path.open("rb")
     except OSError as error:
         raise DataError(f"Expected a file to read at {path}, got: {error.strerror}.") from error
 
@@ -324,7 +363,11 @@ def _as_data_error(source: Path, rows: int) -> Iterator[None]:
     """Raises a DataError for errors of a damaged file; `rows` were read before the error."""
     try:
         yield
-    except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
+    except TooLarge as error:
+        raise DataError(
+            f"Expected {error.expected} in {source}, got {error}. Nothing was written. {error.todo}"
+        ) from error
+    except (OSError, EOFError, ValueError, csv.Error, zlib.error, DamagedPage) as error:
         cause = "bytes that are no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise DataError(
             f"Expected rows in {source}, got after the first {rows}, within the next "

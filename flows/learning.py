@@ -98,6 +98,10 @@ def run_stage(stage: str, paths: Paths) -> StageOutcome:
     outcome = pipeline.repro(stage, paths)
     if outcome == StageOutcome.RESTORED:
         pipeline.verify(paths, [stage])
+        pipeline.complete(paths)
+        if stage == pipeline.STAGES[-1] and not (paths.bundle / bundle.SIGNATURE).exists():
+            # Another installation with the same cache made it.
+            outcome = pipeline.repro(stage, paths, force=True)
     get_run_logger().info("%s: %s", stage, outcome)
     return outcome
 
@@ -337,6 +341,7 @@ def _train(candidate: Candidate, paths: Paths, summary: Summary, changed: set[st
         else:
             summary.stages.append((stage, StageOutcome.UNCHANGED, 0.0))
     pipeline.verify(paths)
+    pipeline.complete(paths)
 
 
 def _is_champion(paths: Paths, ledger: Ledger, summary: Summary) -> bool:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable
@@ -73,7 +74,8 @@ def retain(
     def before(days: int) -> datetime:
         return now - timedelta(days=days)
 
-    with workspace.alone(paths):
+    # Before the first run there is nothing that a lock could keep.
+    with workspace.alone(paths) if paths.home.exists() else contextlib.nullcontext():
         done: dict[str, Any] = dict(
             ledger_retention.expire(
                 ledger,

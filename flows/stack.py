@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 
@@ -213,6 +214,19 @@ def launch_service(
     stop(paths, SERVICE)  # a worker that outlived its supervisor has the port
     _need_port(params.serve.host, params.serve.port, "serve.port")
     return _start(paths, SERVICE, command, {**env, **(environment or {})}, service_url(params))
+
+
+def become_service(params: Params, paths: Paths) -> NoReturn:
+    """Replaces this process by the service, which so gets the signals of the terminal itself.
+
+    It is recorded as one in the background is, unless another one is: services may share a home.
+    """
+    command, env = service_command.command(params, paths)
+    env |= long_running.environment(paths.processes, SERVICE)
+    if find(paths, SERVICE) is None:
+        paths.processes.mkdir(parents=True, exist_ok=True)
+        long_running.record(paths.processes, SERVICE, os.getpid(), service_url(params))
+    os.execve(command[0], command, env)  # noqa: S606 - no shell
 
 
 def stop(paths: Paths, name: str) -> bool:

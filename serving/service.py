@@ -30,6 +30,7 @@ from starlette.staticfiles import StaticFiles
 from components.core.errors import LedgerError
 from components.core.ledger import Ledger, trials
 from components.core.ledger.labels import LOOPBACK, Sender
+from components.core.paths import AHEAD
 from components.core.runtime.offline import stay_home
 from components.core.runtime.private import keep_private
 from serving import bentoml_adapter, runtime, telemetry
@@ -178,7 +179,7 @@ class Newsloop:
         if self._ledger is not None:
             spool = ahead = None
             if parts.spool is not None:
-                folder = parts.spool.with_name(write_ahead.FOLDER)
+                folder = parts.spool.with_name(AHEAD)
                 write_ahead.adopt(folder, parts.spool)
                 spool = Spool(parts.spool, self._limits.spool_mib * MIB)
                 ahead = WriteAhead(folder)

@@ -59,6 +59,7 @@ class Case:
         code = self.paths.bento / "src"
         shutil.copytree(self.paths.bundle, code / "bundle")
         bundle.sign(code, self.paths.keys)
+        bundle.sign(self.paths.bento, self.paths.keys)
         self._evaluate()
 
     @cached_property

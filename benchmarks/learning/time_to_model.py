@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from components.core import params as parameters
 from components.core import tables
+from components.core.networks import assembly
 from components.core.paths import Paths
 from components.core.runtime.offline import stay_home
 from components.core.tokenizers import words as word_tokenizer
@@ -71,7 +72,8 @@ def ours(name: str, folder: Path) -> None:
     params = recipe(parameters.load(paths.params), name)
     sides = [paths.split / f"{side}.parquet" for side in ("train", "validation")]
     model, encoder, facts = train.fit(name, params, *sides, NullLogger())  # type: ignore[arg-type]
-    features, _, _ = train.training_outputs(name, model, encoder, params, *sides, None)  # type: ignore[arg-type]
+    outputs, _, _ = train.training_outputs(name, model, encoder, params, *sides, None)  # type: ignore[arg-type]
+    features = outputs[assembly.FEATURES]
     centre, directions = train.principal_directions(features, params.train.feature_directions)
     bundle.save_model(folder, model, encoder, centre, directions)
     saved = time.time()

@@ -9,6 +9,7 @@ from pathlib import Path
 from components.core.errors import UsageError
 
 SPOOL = "spool"  # what the service could not yet write to the ledger
+AHEAD = "ahead"  # beside it: what it is about to write there
 
 
 def state_of(root: Path) -> Path:
@@ -154,6 +155,10 @@ class Paths:
     @property
     def spool(self) -> Path:
         return self.home / SPOOL
+
+    @property
+    def ahead(self) -> Path:
+        return self.home / AHEAD
 
     @property
     def loading(self) -> Path:

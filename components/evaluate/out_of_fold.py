@@ -32,6 +32,7 @@ def read(paths: Paths, documents: pl.DataFrame, target: Target) -> Predictions:
         unknown_share=rows["unknown_share"].to_numpy(),
         features=np.array(rows["features"].to_list(), np.float32).reshape(len(rows), -1),
         abstained=rows["abstained"].to_numpy(),
+        novelty=rows["novelty"].to_numpy(),
     )
 
 

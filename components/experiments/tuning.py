@@ -23,7 +23,7 @@ from typing import Any
 
 import polars as pl
 
-from components import train
+from components import folds, train
 from components.core import params as parameters
 from components.core.errors import ParamsError
 from components.core.params import Params
@@ -217,7 +217,15 @@ def sides(params: Params, paths: Paths) -> Sides:
 
     Raises:
         DataError: there is no split yet.
+        ParamsError: the split is cross-validated, so each document is measured.
     """
+    if folds.read(paths) is not None:
+        raise ParamsError(
+            "Expected a test side that tuning never reads, but this data is cross-validated: every "
+            "document is measured later, and settings that were chosen on it would look better "
+            "than they are. Bring more documents; or set split.cross_validation: never in "
+            "params.yaml, run `newsloop run`, and tune then."
+        )
     training, validation = crossvalidate.sides(paths, "train", "validation")
     if params.tune.folds == 1:
         return [(training, validation)]

@@ -196,6 +196,8 @@ def run(params: Params, paths: Paths) -> None:
         shutil.copy(paths.keys / keys.PUBLIC, source / "keys")
         shutil.copy(paths.params, source)
         build_bento(source, name, paths.bento)
+    # The container holds src; who builds it reads the rest, such as the Dockerfile.
     bundle.sign(paths.bento / "src", paths.keys)
+    bundle.sign(paths.bento, paths.keys)
     size = sum(path.stat().st_size for path in paths.bundle.rglob("*") if path.is_file())
     say(f"package: bundle {name[:12]}, {size / 1e6:.1f} MB, signed")

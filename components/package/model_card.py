@@ -62,6 +62,7 @@ def markdown(
         split=split,
         snapshot=snapshot,
         seed=params.train.seed,
+        familiar_share=params.train.familiar_share,
         settings={
             name: params.train.architecture(name).model_dump()
             for name in params.train.trained(training["architecture"])

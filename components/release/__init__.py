@@ -144,6 +144,7 @@ def left_by(paths: Paths, champion: Champion) -> dict[str, Any] | None:
         return None
     content = git.run(paths.root, "show", f"{champion.commit}:{released}")
     facts: dict[str, Any] = json.loads(content)
+    facts.pop("signature", None)  # of the bundle, not of its data
     return facts
 
 
@@ -176,12 +177,17 @@ def untag(paths: Paths, entry: Entry) -> list[str]:
 
 
 def _facts(paths: Paths) -> dict[str, Any]:
-    """Builds data/released.json: counts of the bundle's data, eras, and the test side's hash."""
+    """Builds data/released.json: counts of the data, eras, the test side's hash, the signature.
+
+    DVC's remote has no signature, and a restored version on another machine needs it.
+    """
     split = tables.read_json(paths.split / "split.json")
     names = [pin["name"] for pin in tables.read_json(paths.snapshot)["sources"]]
     validation = tables.read_json(paths.validated / "validation.json")
     counts = baseline.counts(validation, names, split.get("eras", ()))
-    return {**counts, "test": {**split["sides"]["test"], "hash": split["test_hash"]}}
+    signature = (paths.bundle / bundle.SIGNATURE).read_bytes().hex()
+    test = {**split["sides"]["test"], "hash": split["test_hash"]}
+    return {**counts, "test": test, "signature": signature}
 
 
 def _champion(ledger: Ledger) -> Champion:

@@ -33,6 +33,7 @@ HELD_OUT = 8  # one in so many
 WINDOW = 128  # tokens that are trained together
 HIDDEN = 96
 SIZES = {"word": (tagger.WORDS, 24), "suffix": (tagger.SUFFIXES, 16), "prefix": (tagger.PREFIXES, 16), "shape": (tagger.SHAPES, 8)}  # fmt: skip  # noqa: E501
+COLUMNS = 5  # GloVe row, and the hashed features
 EPOCHS = 4
 BATCH = 32
 RATE = 0.002
@@ -70,14 +71,22 @@ def news(texts: list[str], rounds: int) -> tuple[list[corpus.Piece], list[corpus
     return learned, held_out
 
 
-def stream(pieces: Iterable[corpus.Piece], features: tagger.Features) -> tuple[Array, Array]:
-    """All tokens of all pieces with gaps between: features (N, 5), kinds (N,) int."""
+def stream(
+    pieces: Iterable[tuple[str, corpus.Piece]], features: dict[str, tagger.Features], columns: int
+) -> tuple[Array, Array]:
+    """All tokens of all pieces with gaps between: features (N, columns), kinds (N,) int.
+
+    Args:
+        pieces: each with the language, a key of `features`.
+        features: by language.
+        columns: features of a token; the sixth is the lexicon of the multilingual tagger.
+    """
     ids: list[tuple[int, ...]] = []
     kinds: list[int] = []
-    empty = [(0,) * 5] * tagger.GAP
-    for text, spans in pieces:
-        for start, end in tagger.tokens(text):
-            ids.append(features.of(text[start:end]))
+    empty = [(0,) * columns] * tagger.GAP
+    for language, (text, spans) in pieces:
+        for start, end in tagger.tokens(text, parted=columns > COLUMNS):
+            ids.append(features[language].of(text[start:end]))
             kinds.append(
                 next((tagger.KINDS.index(k) for a, b, k in spans if a <= start and end <= b), 0)
             )
@@ -86,12 +95,16 @@ def stream(pieces: Iterable[corpus.Piece], features: tagger.Features) -> tuple[A
     return np.array(ids, np.int32), np.array(kinds, np.int32)
 
 
-def network() -> Any:
-    """The network of taggers/cnn.py, in Keras: ids (B, WINDOW, 5) to logits (B, WINDOW, kinds)."""
+def network(sizes: dict[str, tuple[int, int]]) -> Any:
+    """The network of taggers/cnn.py, in Keras: ids (B, WINDOW, F) to logits (B, WINDOW, kinds).
+
+    Args:
+        sizes: rows and columns of each embedding.
+    """
     import keras
 
     keras.utils.set_random_seed(SEED)
-    ids = keras.Input((WINDOW, 5), dtype="int32")
+    ids = keras.Input((WINDOW, 1 + len(sizes)), dtype="int32")
     table = np.zeros((len(word_vectors.vectors()) + 1, word_vectors.SIZE), np.float32)
     table[1:] = word_vectors.vectors()
     known = keras.layers.Embedding(
@@ -99,9 +112,9 @@ def network() -> Any:
     )(ids[..., 0])
     hashed = [
         keras.layers.Embedding(buckets, size, name=name)(ids[..., i + 1])
-        for i, (name, (buckets, size)) in enumerate(SIZES.items())
+        for i, (name, (buckets, size)) in enumerate(sizes.items())
     ]
-    inside = keras.ops.cast(ids[..., 4:] > 0, "float32")
+    inside = keras.ops.cast(ids[..., 4:5] > 0, "float32")
     x = keras.ops.concatenate([known, *hashed], axis=-1)
     x = keras.layers.Dropout(0.1)(x)
     x = keras.layers.Dense(HIDDEN, activation="relu", name="in")(x) * inside
@@ -114,27 +127,27 @@ def network() -> Any:
 
 
 def windows(
-    ids: Array, kinds: Array, draw: np.random.Generator
+    ids: Array, kinds: Array, draw: np.random.Generator, hidden: float = HIDDEN_WORDS
 ) -> Iterator[tuple[Array, Array, Array]]:
-    """Batches of windows in random order, cut anew at each call."""
+    """Batches of windows in random order, cut anew at each call; share of `hidden` words."""
     offset = int(draw.integers(WINDOW))
     count = (len(ids) - offset) // WINDOW
-    cut_ids = ids[offset : offset + count * WINDOW].reshape(count, WINDOW, 5)
+    cut_ids = ids[offset : offset + count * WINDOW].reshape(count, WINDOW, ids.shape[1])
     cut_kinds = kinds[offset : offset + count * WINDOW].reshape(count, WINDOW)
     order = draw.permutation(count)
     for at in range(0, count - BATCH + 1, BATCH):
         chosen = order[at : at + BATCH]
         batch = cut_ids[chosen].copy()
         weight = (batch[..., 4] > 0).astype(np.float32)
-        blind = draw.random(batch.shape[:2]) < HIDDEN_WORDS
+        blind = draw.random(batch.shape[:2]) < hidden
         batch[..., 1][blind] = 0
         batch[..., 0][blind & (draw.random(blind.shape) < BLIND)] = 0
         yield batch, cut_kinds[chosen], weight
 
 
-def export(model: Any, path: Path) -> None:
-    """The weights as core/scrub/taggers/cnn.py reads them."""
-    stored = {name: model.get_layer(name).get_weights()[0] for name in SIZES}
+def export(model: Any, path: Path, names: Iterable[str] = SIZES) -> None:
+    """The weights as core/scrub/taggers/cnn.py reads them; `names` of the embeddings."""
+    stored = {name: model.get_layer(name).get_weights()[0] for name in names}
     for name in ("in", "out"):
         stored[f"{name}_kernel"], stored[f"{name}_bias"] = model.get_layer(name).get_weights()
     for i in range(len(tagger.DILATIONS)):
@@ -171,7 +184,6 @@ def recall(pieces: list[corpus.Piece], weights: Path, threshold: float = 0.5) ->
 
 def main() -> int:
     stay_home()
-    import keras
     import tensorflow as tf
 
     tf.config.experimental.enable_op_determinism()
@@ -184,21 +196,8 @@ def main() -> int:
     )
     held_sentences = list(corpus.sentences(2000, held_out, SEED + 1))
     features = tagger.Features()
-    ids, kinds = stream([*sentences, *learned_news], features)
-    say(f"tagger: {len(ids):,} tokens, {(kinds > 0).mean():.1%} of them personal")
-    model = network()
-    steps = EPOCHS * (len(ids) // WINDOW // BATCH)
-    rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
-    optimizer = keras.optimizers.Adam(rate, clipnorm=1.0)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer=optimizer, loss=loss)
-    draw = np.random.default_rng(SEED)
-    for epoch in range(EPOCHS):
-        losses = [
-            float(model.train_on_batch(batch, kinds_of, sample_weight=weight))
-            for batch, kinds_of, weight in windows(ids, kinds, draw)
-        ]
-        say(f"tagger: epoch {epoch + 1}/{EPOCHS}, loss {np.mean(losses[-200:]):.4f}")
+    pieces = (("", piece) for piece in [*sentences, *learned_news])
+    model = train(*stream(pieces, {"": features}, COLUMNS), SIZES)
     export(model, tagger.WEIGHTS)
     result = {
         "templates": recall(held_sentences, tagger.WEIGHTS),
@@ -207,6 +206,33 @@ def main() -> int:
     say(f"tagger: held out: {result}")
     REPORT.write_text(json.dumps(result, indent=2) + "\n")
     return 0
+
+
+def train(
+    ids: Array,
+    kinds: Array,
+    sizes: dict[str, tuple[int, int]],
+    epochs: int = EPOCHS,
+    hidden: float = HIDDEN_WORDS,
+) -> Any:
+    """Fits the network to tokens (N, columns) and their kinds (N,); `hidden`: see `windows`."""
+    import keras
+
+    say(f"tagger: {len(ids):,} tokens, {(kinds > 0).mean():.1%} of them personal")
+    model = network(sizes)
+    steps = epochs * (len(ids) // WINDOW // BATCH)
+    rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
+    optimizer = keras.optimizers.Adam(rate, clipnorm=1.0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=optimizer, loss=loss)
+    draw = np.random.default_rng(SEED)
+    for epoch in range(epochs):
+        losses = [
+            float(model.train_on_batch(batch, kinds_of, sample_weight=weight))
+            for batch, kinds_of, weight in windows(ids, kinds, draw, hidden)
+        ]
+        say(f"tagger: epoch {epoch + 1}/{epochs}, loss {np.mean(losses[-200:]):.4f}")
+    return model
 
 
 if __name__ == "__main__":

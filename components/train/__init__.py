@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from components import folds
 from components.core import bundle, tables
 from components.core import target as targets
+from components.core.bundle import novelty
 from components.core.networks import assembly, presets, word_vectors
 from components.core.params import Candidate, Params
 from components.core.params.architectures import ReaderSettings
@@ -26,6 +27,7 @@ from components.core.params.fitting import Fitting
 from components.core.paths import Paths
 from components.core.progress import say
 from components.core.runtime import imports
+from components.core.target import calibration
 from components.core.tokenizers import wordpiece
 from components.core.tokenizers import words as word_tokenizer
 from components.core.training import (
@@ -289,19 +291,43 @@ def checkpoint_key(name: Candidate, params: Params, paths: Paths, where: Any) ->
 def training_outputs(
     name: Candidate, model: Any, encoder: Any, params: Params, train: Path, validation: Path,
     cache_folder: Path | None,
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Computes the outputs of a trained network that principal components and calibration need.
+) -> tuple[inference.Outputs, inference.Outputs, Array]:  # fmt: skip
+    """Computes what principal components, calibration and novelty of a trained network need.
 
     Returns:
-        Features (N, F) of the first `feature_documents` documents of the training side;
-        probabilities (N, C) of the validation side; encoded labels of the validation side.
+        Outputs for the first `feature_documents` documents of the training side; for the
+        validation side, with `words` and `unknown_share`; encoded labels of the validation side.
     """
     limit = params.train.fitting.feature_documents
     train_outputs, _ = inference.outputs(name, model, encoder, params, train, cache_folder, limit)
     validation_outputs, actual = inference.outputs(
         name, model, encoder, params, validation, cache_folder
     )
-    return train_outputs[assembly.FEATURES], validation_outputs[assembly.PROBABILITIES], actual
+    counts = inference.counts(encoder, validation, params.train.fitting.read_rows)
+    return train_outputs, validation_outputs | counts, actual
+
+
+def fit_novelty(
+    train: inference.Outputs, held_out: inference.Outputs, centre: Array, directions: Array,
+    encoder: Any, temperature: float, params: Params,
+) -> novelty.Novelty:  # fmt: skip
+    """Fits the out-of-distribution score of a trained network; see core/bundle/novelty.py.
+
+    Args:
+        train, held_out: results of `training_outputs`.
+        centre, directions: results of `principal_directions`.
+        temperature: of the calibration.
+    """
+    probabilities = calibration.tempered(held_out[assembly.PROBABILITIES], temperature)
+    train, held_out = (
+        {**side, "features": (side[assembly.FEATURES] - centre) @ directions}
+        for side in (train, held_out)
+    )
+    return novelty.fit(
+        (train["features"], train[assembly.PROBABILITIES]),
+        {**held_out, "probabilities": probabilities}, encoder.lengths[0],
+        params.train.familiar_share,
+    )  # fmt: skip
 
 
 def run(params: Params, paths: Paths) -> None:
@@ -331,19 +357,21 @@ def run(params: Params, paths: Paths) -> None:
     live = Live(str(paths.trained / "live"), save_dvc_exp=False, dvcyaml=None, report=None)
     with energy.measured(params.train.country_iso_code) as spent, live:
         model, encoder, facts = fit(name, params, *sides, live, checkpoint, paths.vectors)
-    features, probabilities, actual = training_outputs(
+    trained, held_out, actual = training_outputs(
         name, model, encoder, params, *sides, paths.vectors
     )
-    centre, directions = principal_directions(features, params.train.feature_directions)
-    calibration, answered = targets.of(params).calibrate(
-        probabilities, actual, params.train.answered_accuracy
+    projection = principal_directions(trained[assembly.FEATURES], params.train.feature_directions)
+    calibrated, answered = targets.of(params).calibrate(
+        held_out[assembly.PROBABILITIES], actual, params.train.answered_accuracy
     )
     facts |= {
-        "temperature": calibration.temperature,
-        "abstain_below": calibration.abstain_below,
+        "temperature": calibrated.temperature,
+        "abstain_below": calibrated.abstain_below,
         "validation_answered": round(answered, 6),
     }
-    bundle.save_model(paths.trained / "model", model, encoder, centre, directions, calibration)
+    bundle.save_model(paths.trained / "model", model, encoder, *projection, calibrated)
+    fitted = fit_novelty(trained, held_out, *projection, encoder, calibrated.temperature, params)
+    novelty.save(fitted, paths.trained / "model")
     tables.write_json(facts, paths.trained / "training.json")
     energy.write(spent[0], paths.trained / "model", paths.home)
     if checkpoint:
@@ -351,7 +379,7 @@ def run(params: Params, paths: Paths) -> None:
     say(
         f"train: best of {facts['epochs']} {facts['tried']}: number {facts['best_epoch']}, "
         f"validation accuracy {facts['validation_accuracy']:.4f}; temperature "
-        f"{calibration.temperature:.2f}, unsure below {calibration.abstain_below:.2f} "
+        f"{calibrated.temperature:.2f}, unsure below {calibrated.abstain_below:.2f} "
         f"({1 - answered:.1%} of the validation side); {spent[0]}"
     )
 
@@ -380,20 +408,24 @@ def run_folds(
         trained[assembly.FEATURES], params.train.feature_directions
     )
     directions = cross_validation.comparable(directions, name, params)
-    calibration, answered = cross_validation.calibrate(outputs, params)
+    calibrated, answered = cross_validation.calibrate(outputs, params)
     facts |= {
-        "temperature": calibration.temperature,
-        "abstain_below": calibration.abstain_below,
+        "temperature": calibrated.temperature,
+        "abstain_below": calibrated.abstain_below,
         "validation_answered": round(answered, 6),
     }
-    bundle.save_model(paths.trained / "model", model, encoder, centre, directions, calibration)
-    table = cross_validation.table(documents, outputs, centre, directions, params)
+    bundle.save_model(paths.trained / "model", model, encoder, centre, directions, calibrated)
+    fitted = fit_novelty(
+        trained, outputs.as_outputs(), centre, directions, encoder, calibrated.temperature, params
+    )
+    novelty.save(fitted, paths.trained / "model")
+    table = cross_validation.table(documents, outputs, centre, directions, fitted, params)
     tables.write_table(table, paths.trained / cross_validation.FILE)
     tables.write_json(facts, paths.trained / "training.json")
     energy.write(spent[0], paths.trained / "model", paths.home)
     say(
         f"train: {facts['folds']} folds, validation accuracy {facts['validation_accuracy']:.4f} on "
         f"average; then all {documents.height} documents; temperature "
-        f"{calibration.temperature:.2f}, unsure below {calibration.abstain_below:.2f} "
+        f"{calibrated.temperature:.2f}, unsure below {calibrated.abstain_below:.2f} "
         f"({1 - answered:.1%}); {spent[0]}"
     )

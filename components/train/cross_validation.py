@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from components.core import target as targets
+from components.core.bundle import novelty
 from components.core.networks import assembly
 from components.core.params import Candidate, Params
 from components.core.progress import say
@@ -53,6 +54,15 @@ class OutOfFold:
     words: Array
     unknown_share: Array
     actual: Array
+
+    def as_outputs(self) -> inference.Outputs:
+        """Returns the outputs as `inference.outputs` and `inference.counts` do."""
+        return {
+            assembly.PROBABILITIES: self.probabilities,
+            assembly.FEATURES: self.features,
+            "words": self.words,
+            "unknown_share": self.unknown_share,
+        }
 
 
 def run(
@@ -132,6 +142,7 @@ def table(
     outputs: OutOfFold,
     centre: Array,
     directions: Array,
+    score: novelty.Novelty,
     params: Params,
 ) -> pl.DataFrame:
     """Makes the content of out_of_fold.parquet: the calibrated prediction of each document.
@@ -139,11 +150,11 @@ def table(
     Args:
         documents: with id and fold.
         outputs: of the folds' models.
-        centre, directions: of the final model.
+        centre, directions, score: of the final model.
         params: all settings; the target and train.answered_accuracy are read.
 
     Returns:
-        id, probabilities, abstained, words, unknown_share, features.
+        id, probabilities, abstained, words, unknown_share, features, novelty.
     """
     import numpy as np
 
@@ -158,12 +169,16 @@ def table(
         probabilities[tested] = calibration.tempered(probabilities[tested], fitted.temperature)
         abstained[tested] = target.decide(probabilities[tested])[1] < fitted.abstain_below
     features = (outputs.features - centre) @ directions
+    scores = novelty.Scorer(score)(
+        {**outputs.as_outputs(), "features": features, "probabilities": probabilities}
+    )
     return documents.select("id").with_columns(
         pl.Series("probabilities", probabilities.tolist(), dtype=pl.List(pl.Float32)),
-        pl.Series("abstained", abstained),
+        pl.Series("abstained", abstained | (scores > 1)),
         pl.Series("words", outputs.words, dtype=pl.Int32),
         pl.Series("unknown_share", outputs.unknown_share, dtype=pl.Float32),
         pl.Series("features", features.tolist(), dtype=pl.List(pl.Float32)),
+        pl.Series("novelty", scores, dtype=pl.Float32),
     )
 
 

@@ -70,6 +70,24 @@ def outputs(
     }, side.labels
 
 
+def counts(encoder: Any, documents: pl.DataFrame | Path, rows: int) -> Outputs:
+    """Computes `words` (N,) and `unknown_share` (N,) of documents, see `words.make_encoder`.
+
+    Args:
+        rows: documents of a block that is encoded at once.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    parts = [
+        encoder(tf.constant(part["text"].to_list(), tf.string))[1:]
+        for block in batches.blocks(documents, rows)
+        for part in block.iter_slices(_BATCH)
+    ]
+    words, unknown_share = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return {"words": words, "unknown_share": unknown_share}
+
+
 def _member_outputs(
     net: Any, settings: Any, side: EncodedSplit, params: Params, cache_folder: Path | None
 ) -> Outputs:

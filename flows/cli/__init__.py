@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import sys
+from typing import Any
 
-from components.core.errors import NewsloopError, cause_and_remedy
+from components.core.errors import NO_ROOM, NewsloopError, cause_and_remedy
+from components.core.paths import Paths
 from components.core.runtime import imports, interrupts, noise
 from components.core.runtime.private import keep_private
 
 INTERRUPTED = 130  # 128 + SIGINT, the convention of shells
+_LITTLE_ROOM = 2**24  # bytes; with less, a database server cannot work
 
 
 def main() -> int:
@@ -17,6 +22,7 @@ def main() -> int:
     imports.collect_seldom()
     interrupts.install()
     noise.quiet_http()
+    logging.raiseExceptions = False  # a log that cannot be sent is no second message
     try:
         from flows.cli import app  # takes a second, in which Ctrl-C works already
 
@@ -49,7 +55,35 @@ def _other(error: BaseException) -> int:
     if isinstance(error, OSError):
         _say(f"Expected to read and write files, got: {cause_and_remedy(error)}")
         return 1
+    if _is_of_server(error):
+        _say(_unanswered(error))
+        return 1
     raise error
+
+
+def _is_of_server(error: BaseException) -> bool:
+    """Tests if a server did not answer, or answered that it failed."""
+    httpx = sys.modules.get("httpx")
+    return httpx is not None and isinstance(error, httpx.HTTPError)
+
+
+def _unanswered(error: Any) -> str:
+    """Formats a message about an error of httpx; Prefect's errors of its server are such."""
+    try:
+        address = f" at {error.request.url.copy_with(path='/', query=None)}"
+    except RuntimeError:  # the error belongs to no request
+        address = ""
+    response = getattr(error, "response", None)
+    cause = f"status {response.status_code}" if response is not None else type(error).__name__
+    remedy = "`newsloop status` says if it runs; its log is in .newsloop/logs."
+    if _without_room():
+        remedy = NO_ROOM
+    return f"Expected an answer of the server{address}, got: {cause}. {remedy} Then run again."
+
+
+def _without_room() -> bool:
+    home = Paths.find().home
+    return home.exists() and shutil.disk_usage(home).free < _LITTLE_ROOM
 
 
 def _say(message: str) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import yaml
 
-from components.core import tables
+from components.core import bundle, tables
 from components.core.errors import NewsloopError, NotReleased, ReleaseError
 from components.core.paths import Paths
+from components.release.repository import RELEASED
 from flows.dvc import lockfile, process
 from flows.dvc.process import StageFailed
 
@@ -65,6 +66,7 @@ def checkout(paths: Paths) -> None:
     """Checks the outputs in dvc.lock out into the workspace, as far as the cache has them."""
     with contextlib.suppress(StageFailed):
         process.ask(paths, "checkout", "--force", "--quiet")
+    complete(paths)
 
 
 def pull(paths: Paths, seconds: float = process.REMOTE_SECONDS) -> None:
@@ -75,6 +77,18 @@ def pull(paths: Paths, seconds: float = process.REMOTE_SECONDS) -> None:
             `seconds`.
     """
     process.ask(paths, "pull", "--force", "--quiet", "--allow-missing", seconds=seconds)
+    complete(paths)
+
+
+def complete(paths: Paths) -> None:
+    """Adds the signatures to bundle and bento, which DVC leaves out; see core/bundle/signing.py.
+
+    An output that neither this installation nor the release of this commit signed stays unsigned.
+    """
+    released = paths.root / RELEASED
+    signature = tables.read_json(released).get("signature") if released.exists() else None
+    for folder in (paths.bundle, paths.bento / "src"):
+        bundle.complete(folder, paths.keys, bytes.fromhex(signature) if signature else None)
 
 
 def verify(paths: Paths, stages: Sequence[str] = STAGES) -> None:
@@ -89,7 +103,7 @@ def verify(paths: Paths, stages: Sequence[str] = STAGES) -> None:
     for step in lockfile.parse((paths.root / "dvc.lock").read_text(encoding="utf-8")):
         for path, object_id in step.outs.items() if step.stage in stages else ():
             folder = paths.root / path
-            if folder.is_dir() and _folder_hash(folder) != object_id:
+            if folder.is_dir() and object_id not in _folder_hashes(folder):
                 raise ReleaseError(
                     f"Expected {folder} as dvc.lock says ({object_id}), but its files were "
                     "altered, here or in DVC's cache. Nothing of it is used. Remove it and its "
@@ -98,15 +112,23 @@ def verify(paths: Paths, stages: Sequence[str] = STAGES) -> None:
                 )
 
 
-def _folder_hash(folder: Path) -> str:
-    """Computes DVC's hash of a folder: the MD5 of the list of its files and their MD5s."""
-    listed = [
+def _folder_hashes(folder: Path) -> set[str]:
+    """Computes DVC's hash of a folder: the MD5 of the list of its files and their MD5s.
+
+    Returns:
+        The hash without signatures; and the hash with them, which releases before 0.3 have.
+    """
+    files = [
         {"md5": _md5(path), "relpath": path.relative_to(folder).as_posix()}
         for path in folder.rglob("*")
         if path.is_file() and path.parent.name != "__pycache__"
     ]
-    listed.sort(key=lambda entry: entry["relpath"])
-    return f"{hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest()}.dir"  # noqa: S324
+    files.sort(key=lambda entry: entry["relpath"])
+    unsigned = [file for file in files if not bundle.depends_on_key(file["relpath"])]
+    return {
+        f"{hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest()}.dir"  # noqa: S324
+        for listed in (files, unsigned)
+    }
 
 
 def _md5(path: Path) -> str:

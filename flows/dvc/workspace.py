@@ -70,8 +70,8 @@ def settle(paths: Paths) -> None:
 def changed_pins(root: Path) -> list[str]:
     """Lists the files that learning runs write and the branch lacks: dvc.lock, data/*.json.
 
-    The first run of a clone changes dvc.lock, since each installation signs its bundles with a key
-    of its own. A release commits the files beside the branch, not on it.
+    The first run of a clone changes none of them where the packages and the kind of processor are
+    those of the run that made dvc.lock. A release commits the files beside the branch, not on it.
     """
     changed = git.query(root, "diff", "--name-only", "HEAD", "--", "dvc.lock", "data")
     return (changed or "").splitlines()

@@ -13,6 +13,7 @@ Each step is idempotent.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import sqlite3
 from datetime import datetime
@@ -122,16 +123,28 @@ def erase(
 
 
 def need_delivered(paths: Paths) -> None:
-    """Refuses while the service's spool contains texts, which would reach the ledger later.
+    """Refuses while rows of the service lie in files, which would reach the ledger later.
 
     Raises:
-        LedgerError: the spool is not empty.
+        LedgerError: the spool is not empty, or a service that was killed left rows that its
+            successor has not moved there yet. A living one has only those of this moment.
     """
-    if paths.spool.is_dir() and any(paths.spool.iterdir()):
+    spooled = paths.spool.is_dir() and any(paths.spool.iterdir())
+    if spooled or any(map(_is_left, paths.ahead.glob("*.jsonl"))):
         raise LedgerError(
-            f"Expected all predictions in the ledger, found some waiting in {paths.spool}. Start "
+            f"Expected all predictions in the ledger, found some waiting in {paths.home}. Start "
             "the service, wait until its metric newsloop_spool_bytes is 0, and erase again."
         )
+
+
+def _is_left(file: Path) -> bool:
+    """Tests if a file has rows and no process that holds its lock."""
+    try:
+        with file.open("rb") as opened:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return bool(opened.read(1))
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
 def _replacement(ledger: Ledger, plan: Plan) -> int | None:

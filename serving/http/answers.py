@@ -34,6 +34,7 @@ _DIGITS = 6  # of these probabilities
 T = TypeVar("T")
 PredictionId = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{32}$"})]
 Share = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
+Score = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0})]
 Count = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 0})]
 
 
@@ -79,6 +80,8 @@ class Prediction:
         probabilities: probability of each label, adding up to 1; with more than BEST classes only
             of the BEST likeliest, the likeliest first, rounded to _DIGITS but for the label's.
         abstained: True if the model is unsure; the label is its best guess.
+        novelty: unlikeness to the texts that the model learned from, at least 0; above 1 the model
+            is unsure. Null for a model older than this score.
     """
 
     prediction_id: PredictionId
@@ -86,6 +89,7 @@ class Prediction:
     confidence: Share
     probabilities: dict[str, Share]
     abstained: bool
+    novelty: Score | None = None
 
 
 def best(classes: Sequence[str], predicted: Predictions) -> list[dict[str, float]]:
@@ -115,6 +119,7 @@ def predictions(classes: Sequence[str], predicted: Predictions) -> list[Predicti
         predicted.confidence.tolist(),
         best(classes, predicted),
         predicted.abstained.tolist(),
+        [None] * len(predicted) if predicted.novelty is None else predicted.novelty.tolist(),
         strict=True,
     )
     return [
@@ -124,8 +129,9 @@ def predictions(classes: Sequence[str], predicted: Predictions) -> list[Predicti
             confidence=confidence,
             probabilities=probabilities,
             abstained=abstained,
+            novelty=novelty,
         )
-        for label, confidence, probabilities, abstained in columns
+        for label, confidence, probabilities, abstained, novelty in columns
     ]
 
 

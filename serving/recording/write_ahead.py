@@ -22,7 +22,6 @@ from serving.recording import spool
 from serving.recording.spool import Row
 
 LOG = logging.getLogger("newsloop.serving")
-FOLDER = "ahead"  # beside the spool
 SEGMENT_ROWS = 2_000  # of one file, 1 MB; a file goes when all its rows are in the ledger
 _PRIVATE, _PRIVATE_FOLDER = 0o600, 0o700
 

@@ -40,6 +40,10 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> judged.Case:
     (code / "keys").mkdir()
     shutil.copy(made.paths.keys / keys.PUBLIC, code / "keys")
     bundle.sign(code, made.paths.keys)
+    for name in ("bento.yaml", "env/docker/Dockerfile", "env/python/requirements.txt"):
+        (made.paths.bento / name).parent.mkdir(parents=True, exist_ok=True)
+        (made.paths.bento / name).write_text(f"# {name}\n" * 9)
+    bundle.sign(made.paths.bento, made.paths.keys)
     return made
 
 
@@ -180,6 +184,53 @@ def test_one_byte_of_any_file_of_a_bento(spoiled: judged.Case) -> None:
             runtime.check({}, code)
         path.write_bytes(content)
     runtime.check({}, code)
+
+
+def changed_at(place: int) -> Callable[[bytes], bytes]:
+    def change(content: bytes) -> bytes:
+        return (
+            content[:place] + bytes([content[place] ^ 0x80]) + content[place + 1 or len(content) :]
+        )
+
+    return change
+
+
+# Of a file that its format's reader may not look at: the first, some and the last byte, its length.
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "first byte": changed_at(0),
+    "eighth byte": lambda content: changed_at(min(7, len(content) - 1))(content),
+    "last byte": changed_at(-1),
+    "one byte less": lambda content: content[:-1],
+    "one byte more": lambda content: content + b"\0",
+    "two bytes swapped": lambda content: content[1:2] + content[:1] + content[2:],
+    "nothing": lambda content: b"",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_each_place_in_each_file_of_bundle_and_bento(
+    spoiled: judged.Case, change: Callable[[bytes], bytes]
+) -> None:
+    """All readers above go through `bundle.verify`; the gate reads the whole of a bento."""
+    for folder in (spoiled.paths.bundle, spoiled.paths.bento):
+        for path in files_of(folder):
+            content = path.read_bytes()
+            if change(content) == content:
+                continue
+            path.write_bytes(change(content))
+            with pytest.raises(BundleError):
+                bundle.verify(folder, spoiled.paths.keys)
+            path.write_bytes(content)
+        bundle.verify(folder, spoiled.paths.keys)
+    for name in ("bento.yaml", "env/docker/Dockerfile", "env/python/requirements.txt"):
+        file = spoiled.paths.bento / name
+        content = file.read_bytes()
+        file.write_bytes(change(content))
+        if change(content) != content:
+            with pytest.raises(BundleError, match=name):
+                by_gate(spoiled)
+        file.write_bytes(content)
+    by_gate(spoiled)
 
 
 @pytest.mark.parametrize("signed", [by_nobody, by_empty_hand, by_another_key])

@@ -2,7 +2,9 @@
 
 Row 35: nobody guesses a pseudonym without the key, and a new key unlinks the old ones.
 
-The plumbing is tested here: only what the scrubber finds in a plain sentence is planted. How much
+The plumbing is tested here: what the scrubber finds in a plain sentence is planted, and is nowhere.
+Names of a form that it does not know stand in texts, labels, ids and requests beside it: they stay
+in the texts that are learned from, and are in no log, message, answer or temporary file. How much
 it finds is measured by benchmarks/privacy/scrubbing.py.
 """
 
@@ -31,6 +33,7 @@ from tests.pipeline.test_loop import wait
 from tests.project import LABELS, QUICKEST, Project, articles
 
 PLANTED = 200
+UNKNOWN = "xqzvorblath"  # what names of an unknown form have in common
 PER_CLASS = 40
 
 
@@ -80,6 +83,11 @@ def planted() -> list[tuple[str, str]]:
     return sorted(hidden, key=lambda pair: hashlib.sha256(pair[1].encode()).digest())[:PLANTED]
 
 
+def unknown(number: int) -> str:
+    """A name that no rule and no tagger finds."""
+    return f"{UNKNOWN}{number}"
+
+
 class Planted:
     """A project into which personal data come by every door, and what it answered."""
 
@@ -112,7 +120,8 @@ class Planted:
             for i, text in enumerate(articles(label, 0, PER_CLASS)):
                 sentence, value = next(pairs, ("", ""))
                 name = f"{value}.txt" if "@" in value else f"{i:03}.txt"
-                (folder / name).write_text(f"{text}\n{sentence.format(value)}\n")
+                said = f"{sentence.format(value)} {unknown(i)} was there."
+                (folder / name).write_text(f"{text}\n{said}\n")
 
     def write_csv(self, *, bad: bool) -> None:
         """Ids, authors and texts with personal data; with `bad`, labels and broken rows too."""
@@ -124,9 +133,10 @@ class Planted:
                 said = f"{text} {sentence.format(value)}"
                 out.writerow([value, f"{value} and friends", "sports", said])
             for sentence, value in self.pairs[150:] if bad else []:
-                said = sentence.format(value)
+                said = f"{sentence.format(value)} {unknown(0)}"
                 out.writerow([value, value, value, said])
-                file.write(f"{value},{value}\r\n")
+                out.writerow([unknown(1), unknown(2), unknown(3), said])
+                file.write(f"{value},{value}\r\n{unknown(4)},{unknown(5)}\r\n")
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +210,9 @@ def test_the_service_gets_personal_data_in_good_and_bad_requests(project: Plante
         ("feedback", json.dumps({"labels": [{"prediction_id": value, "label": "tech"}]})),
         (value, json.dumps({})),
     ]
+    bad += [
+        (route.replace(value, unknown(6)), body.replace(value, unknown(6))) for route, body in bad
+    ]
     for route, body in bad:
         answer = httpx.post(
             f"{url}/{route}", content=body, headers={"content-type": "application/json"},
@@ -207,6 +220,7 @@ def test_the_service_gets_personal_data_in_good_and_bad_requests(project: Plante
         )  # fmt: skip
         if route != value:
             project.said.append(answer.text)
+            assert UNKNOWN not in answer.text
     assert project.newsloop("monitor") == 0
 
 
@@ -229,6 +243,19 @@ def test_nothing_that_was_planted_is_found(project: Planted) -> None:
     assert report.files > 100
     for said in project.said:
         assert not list(canaries.find(said.encode()))
+
+
+def test_names_that_the_scrubber_does_not_know_are_in_texts_only(project: Planted) -> None:
+    home, root = project.paths.home, project.project.root
+    names = Canaries.of([unknown(number) for number in range(PER_CLASS)], whole_words=True)
+    learned = scan([root / "data"], names)
+    assert learned.hits  # where texts are learned from, as nobody finds them
+    prefect, reports = home / "prefect", home / "data_docs"
+    places = [project.temporary, project.paths.logs, home / "processes", prefect, reports]
+    assert all(place.exists() for place in places[:4])
+    found = {(hit.file.removeprefix(str(home)), hit.where) for hit in scan(places, names).hits}
+    assert found == set()
+    assert [said for said in project.said if UNKNOWN in said] == []
 
 
 def test_the_command_says_the_same(project: Planted, tmp_path: Path) -> None:

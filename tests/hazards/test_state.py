@@ -211,6 +211,8 @@ READING = [
     ["status"], ["models"], ["decisions"], ["alerts"], ["gate"], ["challenger", "status"],
     ["params"], ["ledger", "status"], ["api-key", "list"], ["why", "0" * 32], ["diff", "v1", "v2"],
     ["at", "2026-01-01Z"], ["predict", "a.csv", "b.csv"], ["restore", "v1", "elsewhere"],
+    # These change something, and there is nothing yet.
+    ["retain", "--dry-run"], ["rollback"], ["serve"], ["monitor"],
 ]  # fmt: skip
 
 

@@ -5,10 +5,12 @@ Row 32 for monitoring: the same windows whatever the clock and its zone say.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -17,7 +19,7 @@ from components.core.ledger import WINDOWS
 from monitoring import monitor
 from tests.watched import NOW, WATERMARK, Reader, World
 
-HOURS = 18  # by then each policy would have asked once more than it may
+HOURS = 24  # a day; each policy would have asked once more than it may
 
 
 @pytest.fixture
@@ -76,20 +78,41 @@ def test_drift_that_comes_and_goes_hourly_retrains_once_a_cooldown(
     assert all(later - earlier >= cooldown for earlier, later in pairwise(asked))
 
 
-ZONES = [UTC, timezone(timedelta(hours=-9)), timezone(timedelta(hours=13))]
-# Europe's clocks go forward at 01:00 UTC on this day; then somebody sets the clock back two hours.
-TIMES = [datetime(2026, 3, 29, hour, 30, tzinfo=UTC) for hour in (0, 1, 2, 0)]
+ZONES = ["UTC", "Europe/Berlin", "Pacific/Chatham", "America/New_York"]
+# Berlin's clocks go forward at 01:00 UTC on this day, New York's had three weeks before; then
+# somebody sets the clock back two hours. In October Berlin has the hour of 00:30 UTC twice.
+TIMES = [
+    *(datetime(2026, 3, 29, hour, 30, tzinfo=UTC) for hour in (0, 1, 2, 0)),
+    *(datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1)),
+]
 
 
-@pytest.mark.parametrize("zone", ZONES, ids=["UTC", "-9", "+13"])
-def test_windows_do_not_go_by_the_clock(world: World, zone: timezone) -> None:
-    spans = []
-    for time in TIMES:
+@pytest.fixture
+def process_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The time zone of this process, as the variable TZ sets it."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield request.param
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("process_zone", ZONES, indirect=True)
+def test_windows_do_not_go_by_the_clock(world: World, process_zone: str) -> None:
+    assert (
+        datetime(2026, 7, 1).astimezone().utcoffset()
+        == datetime(2026, 7, 1, tzinfo=ZoneInfo(process_zone)).utcoffset()
+    )  # the process has the zone
+    windows = []
+    for i, moment in enumerate(TIMES):
         world.serve(100)
         outcome = monitor.run(
-            world.params, world.paths, time.astimezone(zone), world.ledger, Reader
-        )
-        spans.append((outcome.window.after, outcome.window.until))
-        assert outcome.page is not None
-        assert outcome.page.name.startswith(f"20260329T{time:%H}3000Z-")
-    assert spans == [(0, 100), (100, 200), (200, 300), (300, 400)]
+            world.params, world.paths, moment.astimezone(ZoneInfo(process_zone)), world.ledger,
+            Reader, draw=i == len(TIMES) - 1,
+        )  # fmt: skip
+        windows.append((outcome.window.after, outcome.window.until))
+    assert windows == [(100 * i, 100 * (i + 1)) for i in range(len(TIMES))]
+    assert outcome.page is not None
+    assert outcome.page.name.startswith("20261025T013000Z-")
+    rows = world.ledger.query(sa.select(WINDOWS.c.time).order_by(WINDOWS.c.seq))
+    assert [row["time"] for row in rows] == TIMES

@@ -97,6 +97,13 @@ def test_an_architecture_learns_what_is_easy(
     found = saved.predict(asked["text"].to_list())
     np.testing.assert_allclose(found.probabilities, said, atol=1e-4)
     assert found.words.tolist() == [10] * 60
+    # keras#21133: what stands beside a short text, and how long it is, changes nothing.
+    short, long = "the bank and of goal", " ".join(["software in the"] * 170)
+    for texts in ([short, long], [long, short], [short] * 3):
+        np.testing.assert_allclose(
+            saved.predict(texts).probabilities[texts.index(short)],
+            saved.predict([short]).probabilities[0], atol=1e-6,
+        )  # fmt: skip
     explained = saved.explain(asked["text"].to_list())
     sums = np.array([sum(why.weights.values()) for why in explained])
     moved = np.log([why.confidence / why.baseline for why in explained])

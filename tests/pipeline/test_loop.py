@@ -9,6 +9,7 @@ import logging
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,11 +27,13 @@ from components.core.ledger import PREDICTIONS, Ledger
 from components.core.paths import Paths
 from flows.dvc.pipeline import STAGES
 from serving.client import Client
+from tests import offline
 from tests.browser import chromium, needs_browser
 from tests.modes import readable_by_others
 from tests.project import DIFFICULT_SHELL, LABELS, Project, articles, canary
 from tests.web import followed
 
+BUNDLE = Path("data", "06_packaged", "bundle")
 DEADLINE = 240  # seconds for anything that happens by itself
 
 
@@ -38,7 +41,8 @@ DEADLINE = 240  # seconds for anything that happens by itself
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """In a folder with spaces and umlauts, by commands from a difficult shell: all must work."""
     folder = tmp_path_factory.mktemp("loop") / "Prüfung der Schleife"
-    made = Project(folder, per_class=45, shell=DIFFICULT_SHELL)
+    watch, _ = offline.watching(folder.parent / "watch")
+    made = Project(folder, per_class=45, shell=DIFFICULT_SHELL | watch)
     made.settle(
         {"gate.rehearse": True, "gate.max_latency_ms": 5000, "ingest.scrub.workers": 1}
     )  # fmt: skip
@@ -118,16 +122,18 @@ def test_run_again_changes_nothing(project: Project, ledger: Ledger) -> None:
 
 
 def test_dvc_repro_alone_gives_the_same_lock(project: Project, tmp_path: Path) -> None:
-    """In a clone with an empty cache, so that every stage runs again."""
+    """In a clone with an empty cache, so that every stage runs again, and with keys of its own."""
     clone = tmp_path / "clone"
     project.git("clone", "--quiet", str(project.root), str(clone))
     shutil.copytree(project.root / "texts", clone / "texts")
     for name in ("data/sources.json", "data/candidate.json"):
         shutil.copy(project.root / name, clone / name)
-    answer = project.command("dvc", "repro", cwd=clone)
+    answer = project.command("dvc", "repro", cwd=clone, NEWSLOOP_HOME=str(clone / ".newsloop"))
     assert answer.status == 0, answer.err[-2000:]
     assert answer.out.count("Running stage") == len(STAGES)
     assert (clone / "dvc.lock").read_bytes() == (project.root / "dvc.lock").read_bytes()
+    signatures = {(root / BUNDLE / bundle.SIGNATURE).read_bytes() for root in (clone, project.root)}
+    assert len(signatures) == 2
 
 
 @pytest.mark.parametrize(
@@ -399,3 +405,12 @@ def rows(ledger: Ledger, table: ledgers.sa.Table) -> list[dict[str, object]]:
 def test_nobody_else_may_read_the_state(project: Project) -> None:
     """All commands ran with a umask that takes nothing away from anybody."""
     assert readable_by_others(project.root, project.home) == []
+
+
+def test_nobody_was_asked_outside_this_machine(project: Project) -> None:
+    """Row 38, the last: what all commands, servers and runs of this file tried."""
+    attempts = project.root.parent / "watch" / "attempts"
+    assert not attempts.exists(), attempts.read_text()
+    ask = "import socket; socket.getaddrinfo('example.org', 80)"
+    project.command(sys.executable, "-c", ask)
+    assert attempts.read_text().count("socket.getaddrinfo example.org") == 1

@@ -36,10 +36,12 @@ def test_predict_by_the_champion_and_by_a_version(
 
     status, out, err = run("in.csv", "out.csv", "--version", "v1")
     assert (status, out) == (
-        0, "3 rows by newsloop@v1.0.0, 0 unsure, 0 without text: out.csv\n",
+        0,
+        "3 rows by newsloop@v1.0.0, 0 unsure (0 unlike the texts it learned from), "
+        "0 without text: out.csv\n",
     ), err  # fmt: skip
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert lines[0] == "id,text,label,confidence,abstained"
+    assert lines[0] == "id,text,label,confidence,abstained,novelty"
     assert lines[1].startswith('007,"A film, again",entertainment,0.')
     assert lines[2].startswith("8,the bank,business,0.")
     status, out, _ = run("in.csv", "out.csv.gz", "--prefix", "p_", "--json")

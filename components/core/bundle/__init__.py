@@ -6,7 +6,7 @@
     card.md         the model card; card.html has the same content
     model/          SavedModel: raw strings -> probabilities, abstention, features, words, unknown
                     share; and explanations by words. A faster runtime may have a file beside it,
-                    see bundle/runtimes/__init__.py
+                    see bundle/runtimes/__init__.py; and bundle/novelty.py another one
     reference.parquet  signals and sketches of held-out texts, see bundle/reference.py; monitoring
                     compares traffic with them
     words.parquet   number of those texts with each common word
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.core import tables
 from components.core import target as targets
-from components.core.bundle import runtimes
+from components.core.bundle import novelty, runtimes
 from components.core.bundle.explanation import Explanation, gather
 from components.core.bundle.export import save_model, write
 from components.core.bundle.layout import (
@@ -39,7 +39,7 @@ from components.core.bundle.layout import (
     WORDS,
 )
 from components.core.bundle.predictions import Predictions
-from components.core.bundle.signing import sign, verify
+from components.core.bundle.signing import complete, depends_on_key, sign, verify
 from components.core.errors import BundleError
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CARD", "CARD_PAGE", "FACTS", "MANIFEST", "MODEL", "REFERENCE", "SIGNATURE", "WORDS", "Bundle",
-    "Model", "Predictions", "card", "load", "model_format", "read_reference", "save_model", "sign",
-    "verify", "words", "write",
+    "Model", "Predictions", "card", "complete", "depends_on_key", "load", "model_format",
+    "read_reference", "save_model", "sign", "verify", "words", "write",
 ]  # fmt: skip
 _PREDICT_BATCH = 128  # texts; more cost memory and save no time
 _EXPLAIN_BATCH = 8  # texts; each needs the network at several points of its path
@@ -69,6 +69,7 @@ class Model:
         self.target = targets.make(target, labels)
         self.labels = self.target.classes
         self._runtime = runtimes.load(folder)
+        self._novelty = novelty.load(folder)
         # At the end of the process the operating system frees the memory.
         weakref.finalize(self, self._runtime.close).atexit = False
 
@@ -92,6 +93,9 @@ class Model:
                 "`newsloop rollback` brings the one before it back."
             )
         decided, confidence = self.target.decide(probabilities)
+        # Bundles older than abstention never abstain.
+        abstained = outputs.get("abstained", np.zeros(len(probabilities), bool))
+        scores = self._novelty(outputs) if self._novelty else None
         return Predictions(
             labels=self.target.decode(decided),
             confidence=confidence,
@@ -99,8 +103,8 @@ class Model:
             words=outputs["words"],
             unknown_share=outputs["unknown_share"],
             features=outputs["features"],
-            # Bundles older than abstention never abstain.
-            abstained=outputs.get("abstained", np.zeros(len(probabilities), bool)),
+            abstained=abstained if scores is None else abstained | (scores > 1),
+            novelty=scores,
         )
 
     @property

@@ -24,7 +24,8 @@ class Predictions:
         words: (N,) int32, words in each text.
         unknown_share: (N,) float32 in [0, 1], share of the words read outside the vocabulary.
         features: (N, D) float32, the model's features projected on D principal components.
-        abstained: (N,) bool, True if the confidence is too low for an answer.
+        abstained: (N,) bool, True if the confidence is too low for an answer, or novelty above 1.
+        novelty: (N,) float32, see bundle/novelty.py; None for a bundle older than it.
     """
 
     labels: list[str]
@@ -34,6 +35,7 @@ class Predictions:
     unknown_share: Array
     features: Array
     abstained: Array
+    novelty: Array | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -42,7 +44,9 @@ class Predictions:
         """Selects predictions by their indices, in the order of `rows`."""
         arrays = [field.name for field in fields(self) if field.name != "labels"]
         labels = [self.labels[i] for i in rows]
-        return Predictions(labels, **{name: getattr(self, name)[rows] for name in arrays})
+        columns: dict[str, Any] = {name: getattr(self, name) for name in arrays}
+        given = {name: column for name, column in columns.items() if column is not None}
+        return Predictions(labels, **{name: column[rows] for name, column in given.items()})
 
     def signals(self) -> pl.DataFrame:
         """Returns monitoring's signals: label, confidence, words, unknown_share, feature_0, ..."""

@@ -1,4 +1,9 @@
-"""Signs and verifies a folder by a manifest and a signature: a bundle, or the code of a bento."""
+"""Signs and verifies a folder by a manifest and a signature: a bundle, or the code of a bento.
+
+Each installation signs with a key of its own. What depends on the key is therefore no output of
+DVC (.dvcignore), and no line of a manifest: signatures, and the public key in a bento. The key
+folder keeps a copy of each signature, for outputs that come back from DVC's cache.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import hashlib
 import json
 import marshal
 import re
+import shutil
 import struct
 import sys
 from pathlib import Path
@@ -16,6 +22,8 @@ from components.core import keys, tables
 from components.core.bundle.layout import MANIFEST, SIGNATURE
 from components.core.errors import BundleError
 
+_KEPT = "signatures"  # folder beside the keys: bundle name -> signature
+_PUBLIC_KEY = f"keys/{keys.PUBLIC}"  # of a bento
 _CACHE = "__pycache__"
 _ASSETS = "assets"  # of a SavedModel, which TensorFlow makes even where there are none
 _HEADER_BYTES = 16  # of a .pyc file (PEP 552)
@@ -24,16 +32,49 @@ _32_BITS = 0xFFFFFFFF
 
 
 def sign(folder: Path, key_folder: Path) -> str:
-    """Writes manifest and signature of all files in `folder`.
+    """Writes manifest and signature of all files in `folder`; the key folder keeps a copy.
 
     Returns:
         SHA-256 of the manifest.
     """
-    files = {str(path.relative_to(folder)): tables.file_hash(path) for path in _files(folder)}
+    files = {
+        name: tables.file_hash(folder / name) for name in _files(folder) if not depends_on_key(name)
+    }
     manifest = json.dumps({"files": files}, indent=1, sort_keys=True).encode()
     (folder / MANIFEST).write_bytes(manifest)
-    (folder / SIGNATURE).write_bytes(keys.signing_key(key_folder).sign(manifest))
-    return hashlib.sha256(manifest).hexdigest()
+    signature = keys.signing_key(key_folder).sign(manifest)
+    (folder / SIGNATURE).write_bytes(signature)
+    name = hashlib.sha256(manifest).hexdigest()
+    copy = key_folder / _KEPT / name
+    copy.parent.mkdir(mode=0o700, exist_ok=True)
+    tables.write_atomic(copy, lambda path: path.write_bytes(signature))
+    return name
+
+
+def depends_on_key(name: str) -> bool:
+    """Tests that the file at path `name` differs between installations: signature, public key."""
+    return f"/{name}".endswith((f"/{SIGNATURE}", f"/{_PUBLIC_KEY}"))
+
+
+def complete(folder: Path, key_folder: Path, signature: bytes | None = None) -> None:
+    """Writes the signature that a folder from DVC's cache lacks, if one is known; never signs.
+
+    Args:
+        folder: bundle, or code of a bento with a bundle, which get their public key, too.
+        key_folder: of the installation.
+        signature: of the bundle, if the key folder has no copy of it.
+    """
+    if (folder / "bundle").is_dir():
+        complete(folder / "bundle", key_folder, signature)
+        if (key_folder / keys.PUBLIC).exists():
+            (folder / "keys").mkdir(exist_ok=True)
+            shutil.copy(key_folder / keys.PUBLIC, folder / _PUBLIC_KEY)
+    if not (folder / MANIFEST).exists():
+        return
+    copy = key_folder / _KEPT / tables.file_hash(folder / MANIFEST)
+    known = copy.read_bytes() if copy.exists() else signature
+    if known is not None:
+        (folder / SIGNATURE).write_bytes(known)
 
 
 def verify(folder: Path, key_folder: Path) -> str:
@@ -62,8 +103,10 @@ def verify(folder: Path, key_folder: Path) -> str:
         ) from error
     expected = json.loads(manifest)["files"]
     _check_folders(folder)
-    present = {str(path.relative_to(folder)) for path in _files(folder)}
-    wrong = sorted(present ^ set(expected))
+    present = set(_files(folder))
+    # Releases before 0.3 list what depends on the key.
+    unlisted = {name for name in present - set(expected) if depends_on_key(name)}
+    wrong = sorted((present - unlisted) ^ set(expected))
     wrong += [
         name
         for name in sorted(present & set(expected))
@@ -77,10 +120,10 @@ def verify(folder: Path, key_folder: Path) -> str:
     return hashlib.sha256(manifest).hexdigest()
 
 
-def _files(folder: Path) -> list[Path]:
-    """Lists the files that a manifest covers; Python writes its caches beside a bento's code."""
+def _files(folder: Path) -> list[str]:
+    """Lists the files to verify; Python writes its caches beside a bento's code."""
     return sorted(
-        path
+        str(path.relative_to(folder))
         for path in folder.rglob("*")
         if not path.is_dir()
         and str(path.relative_to(folder)) not in (MANIFEST, SIGNATURE)

@@ -51,6 +51,11 @@ class TrainBase(Settings):
         description="accuracy of the answers that are given, on the validation side; less "
         "confident answers are `unsure`; 0: no answer is `unsure`",
     )
+    familiar_share: Share = Field(
+        0.99,
+        description="share of the validation side whose novelty is at most 1; a text above that is "
+        "unlike the texts that the model learned from, and its answer is `unsure`",
+    )
     country_iso_code: Annotated[str, Field(pattern="^[A-Z]{3}$")] = Field(
         "DEU",
         description="country of the power grid, as three letters; converts kWh into grams of CO2",

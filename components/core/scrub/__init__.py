@@ -2,8 +2,9 @@
 
     text -> normalize (confusables) -> rules (forms) + tagger (persons, addresses) -> policy
 
-The tagger knows some languages only. In others it would mask ordinary words, so names are not
-searched there: `Scrubbed.unsearched` names the language. If anything raises, nothing passes.
+The taggers know some languages only. In others they would mask ordinary words, so only names beside
+a title, greeting or signature are found: `Scrubbed.unsearched` names the language. If anything
+raises, nothing passes.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from pathlib import Path
 
 from components.core import params as parameters
 from components.core.errors import NewsloopError, ScrubError
-from components.core.scrub import filters, languages, pseudonyms, recognizers
+from components.core.scrub import filters, languages, pseudonyms, recognizers, taggers
 from components.core.scrub.confusables import normalize
 from components.core.scrub.recognizers import Span
 from components.core.scrub.recognizers.presidio import PresidioRules
 from components.core.scrub.taggers import cnn as tagger
+from components.core.scrub.taggers import phrases
 
 PERSON, ADDRESS = "PERSON", "STREET_ADDRESS"
 # Beside the entities in counts of documents; the language follows in capitals.
@@ -98,8 +100,8 @@ class Scrubber:
             self._presidio = PresidioRules(others) if others else None
             self._taggers: dict[str, tagger.Tagger] = {}
             if PERSON in self._policy:
-                self._taggers = {code: tagger.Tagger(file) for code, file in _weights().items()}
-                self._language = languages.detector(_DEFAULT_LANGUAGE)
+                self._taggers = taggers.load()
+                self._language = languages.detector(_DEFAULT_LANGUAGE, self._taggers)
         except NewsloopError:
             raise
         except Exception as error:
@@ -160,13 +162,21 @@ class Scrubber:
         for language, model in self._taggers.items():
             chosen = [i for i, code in enumerate(codes) if code == language]
             plain_texts = [normalized[i].text for i in chosen]
-            marked = model.mark(plain_texts, self._settings.tagger_threshold) if chosen else []
+            threshold = self._settings.tagger_threshold
+            marked = model.mark(plain_texts, threshold, language) if chosen else []
             for i, plain_text, marks in zip(chosen, plain_texts, marked, strict=True):
+                # The lexicon and the forms of addresses are English.
+                english = language == _DEFAULT_LANGUAGE
+                believed = filters.believable(plain_text, marks, spans[i]) if english else marks
                 spans[i] += [
                     Span(_with_title(plain_text, mark), mark.end, _TAGGED[mark.kind], mark.score)
-                    for mark in filters.believable(plain_text, marks, spans[i])
+                    for mark in believed
                     if _TAGGED[mark.kind] in self._policy
                 ]
+        for i, code in enumerate(codes):
+            if code not in self._taggers:
+                marks = phrases.mark(normalized[i].text, code)
+                spans[i] += [Span(mark.start, mark.end, PERSON, mark.score) for mark in marks]
         findings = [
             [
                 Finding(*plain.span(s.start, s.end), s.entity, s.score)
@@ -193,11 +203,6 @@ class Scrubber:
         if self._presidio is not None:
             spans += self._presidio.search(text)
         return [span for span in spans if span.score >= self._settings.min_score]
-
-
-def _weights() -> dict[str, Path]:
-    """Maps each language that has a tagger to its weights."""
-    return {file.stem: file for file in sorted(tagger.WEIGHTS.parent.glob("*.npz"))}
 
 
 def _with_title(text: str, mark: tagger.Mark) -> int:
@@ -326,7 +331,7 @@ def _code() -> str:
         *(folder / f"{name}.py" for name in _DECIDING),
         *sorted((folder / "taggers").glob("*.py")),
         *sorted((folder / "recognizers").glob("*.*")),
-        *_weights().values(),
+        *taggers.FILES,
     ]
     digest = hashlib.sha256()
     for file in files:

@@ -2,15 +2,22 @@
 
 A tagger that searches a language it does not know masks ordinary words: the English one masked 43 %
 of the characters of German sentences without a name. Foreign names in an English text mislead a
-detector, so the words that do not begin with a capital letter must confirm its answer.
+detector, so the words that do not begin with a capital letter must confirm its answer. Where they
+are too few, a language with a tagger is accepted: that tagger finds the names in English, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Collection
 
 from components.core import text_quality
 
+# Commonest language of a script, by the first word of its letters' names in Unicode.
+_SCRIPTS = {
+    "ARABIC": "ar", "CJK": "zh", "CYRILLIC": "ru", "DEVANAGARI": "hi", "GREEK": "el",
+    "HANGUL": "ko", "HEBREW": "he", "HIRAGANA": "ja", "KATAKANA": "ja", "THAI": "th",
+}  # fmt: skip
 UNKNOWN = ""  # of texts that are too short, or that no language fits
 _CHARACTERS = 20  # of a text, from which its language is detected
 _SMALL_CHARACTERS = 15  # of the words that do not begin with a capital letter
@@ -18,26 +25,46 @@ _READ = 400  # characters that show the script of a text
 _SCORE = 0.5  # confidence of the detector, 0 to 1, from which its answer counts
 
 
-def detector(default: str) -> Callable[[str], str]:
+def detector(default: str, searched: Collection[str] = ()) -> Callable[[str], str]:
     """Makes a function that detects the language of a text: its ISO 639 code, or UNKNOWN.
 
     Args:
         default: language of the text unless both detections name another one.
+        searched: languages with a tagger.
     """
     of_text = text_quality.language_of(_CHARACTERS, _SCORE)
     of_script = text_quality.language_of(1, 0.0)
     of_words = text_quality.language_of(_SMALL_CHARACTERS, _SCORE)
+
+    known = {default, *searched}
 
     def language(text: str) -> str:
         code = of_text(text)
         if code == default:
             return code
         if code == text_quality.SHORT:
-            return of_script(text) if _is_foreign(text) else UNKNOWN
+            return _of_script(text, of_script, known) if _is_foreign(text) else UNKNOWN
         confirmed = of_words(_small(text))
+        if confirmed == text_quality.SHORT and code in searched:
+            return code
         return code if confirmed not in (default, text_quality.SHORT) else UNKNOWN
 
     return language
+
+
+def _of_script(text: str, detect: Callable[[str], str], known: Collection[str]) -> str:
+    """Detects the language of a short text whose letters are not Latin.
+
+    Args:
+        text: with one letter at least.
+        detect: detector of any text.
+        known: languages with a tagger, all of them written in Latin letters.
+    """
+    code = detect(text)
+    if code not in known:
+        return code
+    letter = next(c for c in text if c.isalpha() and _is_not_latin(c))
+    return _SCRIPTS.get(unicodedata.name(letter, "").split(" ")[0], UNKNOWN)
 
 
 def _is_foreign(text: str) -> bool:

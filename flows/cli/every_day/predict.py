@@ -36,13 +36,14 @@ def add(
     ) -> None:
         """Classify the rows of a CSV, JSON Lines or Parquet file, also with the suffix .gz.
 
-        Writes all columns of IN and three new ones to OUT: label, confidence, abstained. OUT
-        appears complete or not at all. Nothing is recorded in the ledger.
+        Writes all columns of IN and four new ones to OUT: label, confidence, abstained, and
+        novelty, which is above 1 for a text unlike those that the model learned from. OUT appears
+        complete or not at all. Nothing is recorded in the ledger.
 
         Example: `newsloop predict articles.csv labelled.csv --column body`
         """
         interrupts.keeps("OUT was not written; the same command starts from the beginning")
-        _, paths = project()
+        params, paths = project()
         row = _version(open_ledger(paths), version)
         from components import predict as prediction
         from components.core import bundle as bundles
@@ -50,10 +51,13 @@ def add(
         if source.resolve() == target.resolve():
             raise UsageError(f"Expected OUT to be another file than IN, got {target} twice.")
         bundle = bundles.load(paths.bundles / row["bundle"], paths.keys)
-        counts = prediction.predict(source, target, bundle.predict, column, prefix)
+        counts = prediction.predict(
+            source, target, bundle.predict, column, prefix, params.ingest.limits
+        )
         output.lines(
             [
-                f"{counts['rows']} rows by {row['tag']}, {counts['abstained']} unsure, "
+                f"{counts['rows']} rows by {row['tag']}, {counts['abstained']} unsure "
+                f"({counts['novel']} unlike the texts it learned from), "
                 f"{counts['without_text']} without text: {target}"
             ],
             {"version": row["version"], "tag": row["tag"], "out": str(target), **counts},

@@ -16,7 +16,7 @@ from flows.cli.common import Json, OpenLedger, Project
 
 def add(
     app: typer.Typer,
-    project: Project = common.project,
+    project: Project = common.read_project,
     open_ledger: OpenLedger = common.open_ledger,
 ) -> None:
     """Registers the command."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import typer
 
 from flows.cli import common
@@ -12,7 +10,7 @@ from flows.cli.common import OpenLedger, Project
 
 def add(
     app: typer.Typer,
-    project: Project = common.project,
+    project: Project = common.read_project,
     open_ledger: OpenLedger = common.open_ledger,
 ) -> None:
     """Registers the command."""
@@ -22,12 +20,11 @@ def add(
         """Run only the service, in the foreground, with the champion.
 
         Address and port: serve.host and serve.port in params.yaml. Ctrl-C stops the service.
-        `newsloop up` runs it in the background instead, with the deployments.
+        `newsloop up` runs it in the background instead, with the deployments. `newsloop status`
+        knows both, and `newsloop down` ends both.
         """
         params, paths = project()
-
-        from serving import server
-
         open_ledger(paths).need_champion("to serve")
-        command, env = server.command(params, paths)
-        os.execve(command[0], command, env)  # noqa: S606 - the service gets the signals directly
+        from flows import stack
+
+        stack.become_service(params, paths)

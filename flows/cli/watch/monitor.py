@@ -11,6 +11,7 @@ from flows.cli.common import Json, OpenLedger, Project
 def add(
     app: typer.Typer,
     project: Project = common.project,
+    read_project: Project = common.read_project,
     open_ledger: OpenLedger = common.open_ledger,
 ) -> None:
     """Registers the command."""
@@ -23,10 +24,11 @@ def add(
         writes the monitoring page and the operator's page. Starts a local Prefect server if none
         answers.
         """
+        _, paths = read_project()
+        open_ledger(paths).need_champion("to watch")
         params, paths = project()
         from flows import stack
 
-        open_ledger(paths).need_champion("to watch")
         stack.ensure_server(params, paths)
         from flows.monitor import monitor as monitoring_flow
 

@@ -10,7 +10,7 @@ import pytest
 from flows.dvc.pipeline import STAGES
 from tests import fresh, project
 
-PACKAGES = ("components", "flows", "serving", "monitoring")
+PACKAGES = ("components", "flows", "serving", "monitoring", "newsloop")
 ALEMBIC = "components.core.ledger.migrations.env"  # a script, which Alembic runs in its context
 ALONE = [
     f"components.{name}"

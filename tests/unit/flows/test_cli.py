@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import polars as pl
 import pytest
 import typer
@@ -52,6 +54,32 @@ def test_the_commands_of_every_day_come_first_and_the_rest_in_groups() -> None:
     assert titles == ["Options", *map(panels.title, panels.ORDER)]
     named = [match[1] for line in lines if (match := re.match(r"│ ([a-z][a-z-]*) ", line))]
     assert tuple(named[: len(panels.DAILY)]) == panels.DAILY
+
+
+@pytest.mark.parametrize(
+    ("status", "free", "says"),
+    [
+        (500, 0, "got: status 500. The disk is full"),
+        (None, 2**40, "got: ConnectError. `newsloop status` says if it runs"),
+    ],
+)
+def test_a_server_that_fails_is_one_paragraph(
+    status: int | None, free: int, says: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Prefect's server answers so when its database has no room."""
+    request = httpx.Request("POST", "http://127.0.0.1:4200/api/flows/?name=secret")
+    error: httpx.HTTPError = httpx.ConnectError("refused", request=request)
+    if status is not None:
+        error = httpx.HTTPStatusError("x", request=request, response=httpx.Response(status))
+    monkeypatch.setattr(cli.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, free))  # type: ignore[attr-defined]
+    monkeypatch.setattr(cli.Paths, "find", lambda: Paths(ROOT, ROOT))  # type: ignore[attr-defined]
+    assert cli._other(error) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"Expected an answer of the server at http://127.0.0.1:4200/, {says}" in said
+    assert "secret" not in said
+    with pytest.raises(ValueError, match="a bug"):
+        cli._other(ValueError("a bug"))
 
 
 def test_each_command_lies_in_the_file_of_its_name() -> None:

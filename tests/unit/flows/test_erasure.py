@@ -29,6 +29,7 @@ from flows.erasure import plan as erasure_plan
 from flows.erasure.certificate import ErasureLog
 from flows.erasure.lineage import Held, Traces
 from flows.erasure.plan import Plan
+from serving.recording.write_ahead import WriteAhead
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LONG = "a text that is long enough to be the same document wherever it stands"
@@ -345,3 +346,16 @@ def test_what_is_on_its_way_to_the_ledger_is_waited_for(tmp_path: Path) -> None:
     (paths.spool / "1.jsonl").touch()
     with pytest.raises(LedgerError, match="newsloop_spool_bytes"):
         erasure.need_delivered(paths)
+
+
+def test_what_a_killed_service_was_about_to_write_waits_too(tmp_path: Path) -> None:
+    paths = Paths(tmp_path, tmp_path)
+    ahead = WriteAhead(paths.ahead)
+    ahead.put("predictions", [{"id": "a"}])
+    erasure.need_delivered(paths)  # the service lives: its rows arrive in a moment
+    ahead.close()
+    with pytest.raises(LedgerError, match="newsloop_spool_bytes"):
+        erasure.need_delivered(paths)
+    for file in paths.ahead.iterdir():
+        file.write_bytes(b"")
+    erasure.need_delivered(paths)

@@ -17,7 +17,8 @@ WORDS = {
     "téléphone": "FR BE LU", "teléfono": "ES MX AR CO CL PE VE EC UY",
     "telefono": "IT",
     "telefone": "PT BR", "telefoon": "NL", "телефон": "RU UA BG KZ", "telefon": "CZ SK SI RS TR",
-    "puhelin": "FI", "τηλέφωνο": "GR", "هاتف": "EG SA AE MA", "טלפון": "IL", "电话": "CN", "電話": "TW",
+    "puhelin": "FI", "τηλέφωνο": "GR", "هاتف": "EG SA AE MA", "טלפון": "IL", "电话": "CN",
+    "電話": "TW",
     "携帯": "JP", "전화": "KR", "โทร": "TH", "điện thoại": "VN", "telepon": "ID",
 }  # fmt: skip
 IDS = {  # made up, each with a good checksum

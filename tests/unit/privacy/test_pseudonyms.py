@@ -116,7 +116,8 @@ def test_the_title_stays_beside_the_token() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["ann at example dot org", "ann (at) example (dot) org", "ann%40example.org", "ann@example . org",
+    ["ann at example dot org", "ann (at) example (dot) org", "ann%40example.org",
+     "ann@example . org",
      "a\u200bnn@example.org", "ann&#64;example.org", "ANN [at] example.org"],
 )  # fmt: skip
 def test_an_address_is_found_in_every_form(written: str) -> None:

@@ -148,3 +148,53 @@ def test_keys_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
         made = list(pool.map(lambda i: api_keys.add(path, f"k{i}", ["predict"], NOW), range(24)))
     keys = Keys(path)
     assert all(keys.find(key) for key in made)
+
+
+def test_who_changes_the_file_while_another_command_does_waits_and_gives_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_keys, "_LOCK_SECONDS", 0)
+    path = tmp_path / "keys" / api_keys.FILE
+    with api_keys._changing(path), pytest.raises(StackError, match="to be done within 0 s"):
+        api_keys.add(path, "a", ["predict"], NOW)
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    path.parent.chmod(0o755)
+    path.mkdir()
+    with pytest.raises(StackError, match="Expected the API keys in"):
+        api_keys.load(path)
+
+
+def test_a_key_is_revoked_by_its_id_and_loses_its_digest(tmp_path: Path) -> None:
+    path = tmp_path / api_keys.FILE
+    other, key = (api_keys.add(path, name, ["predict"], NOW) for name in "ba")
+    id_ = key.split("_")[1]
+    later = datetime(2026, 2, 1, tzinfo=UTC)
+    gone = api_keys.revoke(path, id_, later)
+    assert (gone.name, gone.id, gone.digest) == ("a", id_, "")
+    assert (gone.created, gone.revoked) == (NOW.isoformat(), later.isoformat())
+    assert [entry.name for entry in api_keys.load(path)] == ["b", "a"]
+    assert api_keys.load(path)[1] == gone
+    with pytest.raises(UsageError, match=r"\(b\), got a\."):
+        api_keys.revoke(path, "a", later)
+    found = Keys(path).find(other)
+    assert found is not None and (found.name, len(Keys(path))) == ("b", 1)
+    api_keys.revoke(path, "b", later)
+    with pytest.raises(UsageError, match=r"\(none\)"):
+        api_keys.revoke(path, "b", later)
+
+
+@pytest.mark.parametrize("field", ["id", "name", "digest", "created"])
+def test_a_field_of_another_kind_lets_nobody_in(tmp_path: Path, field: str) -> None:
+    path = tmp_path / api_keys.FILE
+    key = api_keys.add(path, "a", ["predict"], NOW)
+    value = json.loads(path.read_text())
+    value["keys"][0][field] = 7
+    path.write_text(json.dumps(value))
+    with pytest.raises(StackError, match="got something else"):
+        api_keys.load(path)
+    assert Keys(path).find(key) is None
+
+
+def test_all_unknown_scopes_are_named_in_order(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="got a, b, c, d, e, root"):
+        api_keys.add(tmp_path / api_keys.FILE, "a", ["e", "c", "a", "root", "d", "b"], NOW)

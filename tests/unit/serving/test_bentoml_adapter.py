@@ -55,7 +55,7 @@ def test_private_modules_are_imported_by_the_adapter_only() -> None:
     assert private_imports(ADAPTER) != []
     others = {
         str(file.relative_to(PROJECT)): modules
-        for room in ("components", "flows", "monitoring", "serving")
+        for room in ("components", "flows", "monitoring", "newsloop", "serving")
         for file in (PROJECT / room).rglob("*.py")
         if file != ADAPTER and (modules := private_imports(file))
     }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import os
+import resource
+import stat
 import subprocess
 import sys
 import threading
@@ -22,7 +26,7 @@ from serving.http.answers import Prediction
 from serving.models.predictions import Answer
 from serving.recording.outbox import Outbox
 from serving.recording.recorder import Recorder
-from serving.recording.spool import Spool, SpoolFull
+from serving.recording.spool import Spool, SpoolFull, line
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 KEYS = {"predictions": "id", "texts": "prediction_id"}
@@ -190,7 +194,9 @@ def test_a_line_cut_short_by_a_kill_was_never_promised(tmp_path: Path) -> None:
     assert found == [[row(0)]]
 
 
-def test_a_damaged_segment_is_kept_aside_and_the_next_arrives(tmp_path: Path) -> None:
+def test_a_damaged_segment_is_kept_aside_and_the_next_arrives(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     kept = spool(tmp_path)
     kept.put("predictions", [row(0)])
     kept.put("predictions", [row(1)])
@@ -201,6 +207,7 @@ def test_a_damaged_segment_is_kept_aside_and_the_next_arrives(tmp_path: Path) ->
         pass
     assert found == [[row(1)]]
     assert [path.suffix for path in (tmp_path / "spool").iterdir()] == [".damaged"]
+    assert f"{first} is damaged; it is kept as {first.name}.damaged" in caplog.text
 
 
 def test_a_segment_that_another_service_writes_is_left_alone(tmp_path: Path) -> None:
@@ -279,3 +286,75 @@ def test_without_room_and_ledger_a_shutdown_does_not_hang(tmp_path: Path, ledger
     assert outbox.counts["rows_lost"] == 1
     timer.join()
     outbox.close()
+
+
+@contextlib.contextmanager
+def room_for_files(size: int) -> Iterator[None]:
+    """Lets no file of this process become larger; Python ignores the signal that comes of it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_the_half_of_a_line_is_taken_back_and_the_next_one_fits(tmp_path: Path) -> None:
+    kept = spool(tmp_path, segment_bytes=10**6)
+    kept.put("texts", [{"text": "first"}])
+    size = kept.bytes
+    with room_for_files(200), pytest.raises(SpoolFull, match="File too large"):
+        kept.put("texts", [{"text": "x" * 500}])
+    assert kept.bytes == size
+    kept.put("texts", [{"text": "second"}])
+    found: list[Any] = []
+    assert kept.deliver(lambda table, rows: found.extend(rows) is None)
+    assert found == [{"text": "first"}, {"text": "second"}]
+
+
+def test_rows_are_on_the_disk_before_put_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line, and the name of a new file, or a power cut loses what was promised."""
+    synced: list[tuple[bool, int]] = []
+
+    def fsync(descriptor: int) -> None:
+        state = os.fstat(descriptor)
+        synced.append((stat.S_ISDIR(state.st_mode), state.st_size))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    kept = spool(tmp_path, segment_bytes=10**6)
+    for i in range(2):
+        kept.put("texts", [{"text": f"{i}"}])
+        (segment,) = (tmp_path / "spool").iterdir()
+        assert synced[-1] == (False, segment.stat().st_size)
+    assert [folder for folder, _ in synced] == [True, False, False]
+    kept.close()
+
+
+def test_a_spool_of_its_largest_size_takes_no_more(tmp_path: Path) -> None:
+    kept = spool(tmp_path, max_bytes=len(line("texts", [{"text": "1"}])) * 2)
+    kept.put("texts", [{"text": "1"}])
+    kept.put("texts", [{"text": "2"}])
+    with pytest.raises(SpoolFull):
+        kept.put("texts", [{"text": "3"}])
+    assert kept.bytes == 2 * len(line("texts", [{"text": "1"}]))
+    names = [path.name for path in sorted((tmp_path / "spool").iterdir())]
+    assert len(names) == 2  # a segment is full after its first line
+    assert all(name.endswith(f"-{os.getpid()}.jsonl") and name.find("-") == 20 for name in names)
+
+
+@pytest.mark.parametrize("value", [{1, 2}, object(), b"x"])
+def test_what_is_no_value_of_a_row_is_refused(tmp_path: Path, value: object) -> None:
+    with pytest.raises(TypeError, match="JSON"):
+        spool(tmp_path).put("texts", [{"text": value}])
+
+
+def test_a_value_that_looks_like_a_time_stays(tmp_path: Path) -> None:
+    kept = spool(tmp_path)
+    row = {"time": NOW, "probabilities": {"time": 1.0}, "list": ["$time"], "none": None}
+    kept.put("texts", [row])
+    found: list[Any] = []
+    assert kept.deliver(lambda table, rows: found.extend(rows) is None)
+    assert found == [row]
+    assert found[0]["time"].tzinfo is not None

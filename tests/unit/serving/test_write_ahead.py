@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from serving.recording import write_ahead
 from serving.recording.outbox import Outbox
 from serving.recording.spool import Spool
 from serving.recording.write_ahead import WriteAhead
+from tests.unit.serving.test_spool import room_for_files
 
 NOW = datetime(2026, 1, 5, 3, tzinfo=UTC)
 # A service that puts rows, says that the first of them arrived, and is killed.
@@ -134,3 +136,65 @@ def test_a_full_disk_costs_the_row_its_file_and_no_half_line(tmp_path: Path) -> 
     lines = file.read_text().splitlines(keepends=True)
     assert 1 <= len(lines) < 9
     assert all(line.endswith("}]}\n") for line in lines)
+
+
+def test_a_file_goes_when_all_its_rows_have_arrived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of two rows; the newest one is emptied and used again."""
+    monkeypatch.setattr(write_ahead, "SEGMENT_ROWS", 2)
+    ticks = itertools.count()
+    ahead = WriteAhead(tmp_path, lambda: next(ticks))
+    for i in range(5):
+        ahead.put("predictions", [row(i)])
+    first, second, third = (path.name for path in sorted(tmp_path.iterdir()))
+    assert [name.split("-")[0] for name in (first, second, third)] == [
+        f"{i:020d}" for i in range(3)
+    ]
+    for done, left in ((1, 3), (1, 2), (1, 2), (1, 1)):
+        ahead.done(done)
+        assert len(sizes(tmp_path)) == left
+        assert all(sizes(tmp_path))
+    ahead.done(1)
+    assert sizes(tmp_path) == [0]
+    ahead.put("predictions", [row(5), row(6)])
+    assert [path.name for path in tmp_path.iterdir()] == [third]
+    ahead.done(1)  # the half of a put is no reason to let go of it
+    assert sizes(tmp_path) != [0]
+    ahead.close()
+    assert write_ahead.adopt(tmp_path, tmp_path / "spool") == 1
+    assert write_ahead.adopt(tmp_path, tmp_path / "spool") == 0
+    assert (tmp_path / "spool").stat().st_mode & 0o777 == 0o700
+    (file,) = (tmp_path / "spool").iterdir()
+    assert file.read_text().count('"id"') == 2
+
+
+def test_an_empty_file_of_a_killed_service_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "ahead").mkdir()
+    (tmp_path / "ahead" / f"{0:020d}-1.jsonl").touch()
+    assert write_ahead.adopt(tmp_path / "ahead", tmp_path / "spool") == 0
+    assert list((tmp_path / "ahead").iterdir()) == []
+    assert not (tmp_path / "spool").exists()
+
+
+def test_a_full_disk_is_told_once_until_a_row_fits_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ahead = WriteAhead(tmp_path)
+    ahead.put("predictions", [row(0)])
+    (size,) = sizes(tmp_path)
+    with room_for_files(size + 50):
+        for i in (1, 2):
+            ahead.put("predictions", [row(i)])
+    assert (sizes(tmp_path), caplog.text.count("not kept ahead")) == ([size], 1)
+    ahead.put("predictions", [row(3)])
+    assert sizes(tmp_path) == [2 * size]
+    with room_for_files(2 * size + 50):
+        ahead.put("predictions", [row(4)])
+    assert (sizes(tmp_path), caplog.text.count("not kept ahead")) == ([2 * size], 2)
+    # Rows without a file count too, or those behind them would be taken for arrived.
+    ahead.done(3)
+    assert sizes(tmp_path) == [2 * size]
+    ahead.done(1)
+    assert sizes(tmp_path) == [0]
+    ahead.close()

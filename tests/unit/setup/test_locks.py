@@ -24,7 +24,7 @@ RUN, TEST, VECTORS, GPU = (
     ROOT / "requirements.txt",
     *(ROOT / "requirements" / f"{name}.txt" for name in ("test", "vectors", "gpu")),
 )
-OURS = ("components", "flows", "monitoring", "serving")
+OURS = ("components", "flows", "monitoring", "newsloop", "serving")
 # Imported only behind `imports.require_vectors`.
 OF_VECTORS = {"keras_hub", "tensorflow_text"}
 

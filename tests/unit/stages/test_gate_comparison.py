@@ -133,5 +133,5 @@ def test_slices_are_corrected_for_their_number() -> None:
 )
 def test_two_looks_cost_twice(recent: int, sides: int, p: float) -> None:
     found = comparison.compare(rows(both=95, gained=5, lost=0, recent=recent), TARGET, SETTINGS)
-    assert len(found.sides) == sides
+    assert [side.name for side in found.sides] == ["test side", "newest labels"][:sides]
     assert found.better == pytest.approx(p)

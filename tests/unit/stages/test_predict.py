@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,14 @@ import pytest
 
 from components.core.bundle import Predictions
 from components.core.errors import DataError, UsageError
+from components.core.params import Limits
 from components.predict import predict
 
 TEXTS = ["a film", 'two\nlines, "quoted"', "naïve \U0001f600", "unsure"]
 
 
 def answer(texts: Sequence[str]) -> Predictions:
-    """Each text's label is its own length; "unsure" is unsure."""
+    """Each text's label is its own length; "unsure" is unsure, since it is unlike the others."""
     n = len(texts)
     return Predictions(
         labels=[f"l{len(text)}" for text in texts],
@@ -30,6 +33,7 @@ def answer(texts: Sequence[str]) -> Predictions:
         unknown_share=np.zeros(n, np.float32),
         features=np.zeros((n, 1), np.float32),
         abstained=np.array([text == "unsure" for text in texts], bool),
+        novelty=np.array([1.5 if text == "unsure" else 0.5 for text in texts], np.float32),
     )
 
 
@@ -66,7 +70,7 @@ def read(path: Path) -> pl.DataFrame:
     ],
 )
 @pytest.mark.parametrize("repeats", [1, 100])
-def test_every_row_keeps_its_columns_and_gets_three(
+def test_every_row_keeps_its_columns_and_gets_four(
     tmp_path: Path, source: str, target: str, repeats: int
 ) -> None:
     count = repeats * len(TEXTS)
@@ -80,7 +84,8 @@ def test_every_row_keeps_its_columns_and_gets_three(
     assert [str(one).lower() for one in found["abstained"]] == [
         "false", "false", "false", "true",
     ] * repeats  # fmt: skip
-    assert counts == {"rows": count, "abstained": repeats, "without_text": 0}
+    assert [float(one) for one in found["novelty"]] == [0.5, 0.5, 0.5, 1.5] * repeats
+    assert counts == {"rows": count, "abstained": repeats, "novel": repeats, "without_text": 0}
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([source, target])
 
 
@@ -92,10 +97,11 @@ def test_types_and_nulls_of_parquet_stay(tmp_path: Path) -> None:
     write(tmp_path / "in.parquet", table)
     counts = predict(tmp_path / "in.parquet", tmp_path / "out.parquet", answer)
     found = read(tmp_path / "out.parquet")
-    assert found.drop("label", "confidence", "abstained").equals(table)
+    assert found.drop("label", "confidence", "abstained", "novelty").equals(table)
+    assert found["novelty"].to_list() == [0.5, None, 0.5]
     assert found["label"].to_list() == ["l1", None, "l2"]
     assert found["abstained"].to_list() == [False, True, False]
-    assert counts == {"rows": 3, "abstained": 1, "without_text": 1}
+    assert counts == {"rows": 3, "abstained": 1, "novel": 0, "without_text": 1}
 
 
 def test_lines_may_differ_and_stay_as_they_are(tmp_path: Path) -> None:
@@ -111,6 +117,7 @@ def test_lines_may_differ_and_stay_as_they_are(tmp_path: Path) -> None:
     assert [row.pop("p_label") for row in found] == ["l1", None, "l2"]
     assert [row.pop("p_abstained") for row in found] == [False, True, False]
     assert [row.pop("p_confidence") for row in found] == [0.5, None, 0.5]
+    assert [row.pop("p_novelty") for row in found] == [0.5, None, 0.5]
     assert found == rows
 
 
@@ -149,8 +156,8 @@ def test_what_cannot_be_read_is_told_and_leaves_nothing(
 def test_a_file_without_rows_keeps_its_header(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("id,text\n")
     counts = predict(tmp_path / "in.csv", tmp_path / "out.csv", answer)
-    assert counts == {"rows": 0, "abstained": 0, "without_text": 0}
-    assert (tmp_path / "out.csv").read_text() == "id,text,label,confidence,abstained\n"
+    assert counts == {"rows": 0, "abstained": 0, "novel": 0, "without_text": 0}
+    assert (tmp_path / "out.csv").read_text() == "id,text,label,confidence,abstained,novelty\n"
 
 
 def test_one_format_at_a_time(tmp_path: Path) -> None:
@@ -174,3 +181,41 @@ def test_a_run_that_fails_leaves_the_older_output(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no"):
         predict(tmp_path / "in.csv", tmp_path / "out.csv", broken)
     assert (tmp_path / "out.csv").read_text() == "older"
+
+
+TIGHT = Limits(document_mib=1, unpacked_ratio=10, unpacked_mib=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        # 4 MiB of one letter in 4 KB; 4 MiB that are packed twice as small, but too much.
+        ("in.csv.gz", lambda: gzip.compress(b"text\n" + b"a\n" * 2**21), "bytes unpacked"),
+        ("in.jsonl.gz", lambda: gzip.compress(b'{"text": "a"}\n' * 2**18), "bytes unpacked"),
+        ("in.jsonl.gz", lambda: gzip.compress(noise(5000)), "more than 3,145,728 bytes unpacked"),
+        ("in.parquet", lambda: parquet(["a" * 100] * 2**15), "bytes unpacked"),
+        ("in.csv", lambda: b"text\n" + b"a" * 2**20, "a line of more than 1 MiB"),
+        ("in.jsonl", lambda: b'{"text": "' + b"a" * 2**20, "a line of more than 1 MiB"),
+    ],
+)
+def test_what_unpacks_to_more_than_its_limits_is_refused(
+    tmp_path: Path, name: str, content: Callable[[], bytes], words: str
+) -> None:
+    source = tmp_path / name
+    source.write_bytes(content())
+    with pytest.raises(DataError, match=words):
+        predict(source, tmp_path / f"out.{name.partition('.')[2]}", answer, limits=TIGHT)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def noise(rows: int) -> bytes:
+    """Rows of 1 KB that pack to no less than half."""
+    return b"".join(b'{"text": "%s"}\n' % os.urandom(500).hex().encode() for _ in range(rows))
+
+
+def parquet(texts: list[str]) -> bytes:
+    """A file whose pages hold the texts themselves, packed."""
+    file = io.BytesIO()
+    pl.DataFrame({"text": texts}).write_parquet(file, use_pyarrow=True, pyarrow_options={
+        "use_dictionary": False, "compression": "zstd"})  # fmt: skip
+    return file.getvalue()

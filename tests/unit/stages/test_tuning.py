@@ -9,7 +9,9 @@ import polars as pl
 import pytest
 import yaml
 
+from components import folds
 from components.core import params as parameters
+from components.core import tables
 from components.core.errors import DataError, ParamsError
 from components.core.params import Params, edit
 from components.core.paths import Paths
@@ -111,3 +113,16 @@ def test_the_winner_is_written_and_nothing_else() -> None:
 def test_without_a_split_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="newsloop run"):
         tuning.sides(PROJECT, Paths(tmp_path, tmp_path / "home"))
+
+
+def test_no_document_that_is_measured_later_is_tuned_on(tmp_path: Path) -> None:
+    """With cross-validation these are all documents."""
+    paths = Paths(tmp_path, tmp_path / "home")
+    for side in ("train", "validation"):
+        tables.write_table(SIDE, paths.split / f"{side}.parquet")
+    tables.write_table(SIDE.with_columns(fold=0).clear(), paths.split / folds.FILE)
+    ((train, validation),) = tuning.sides(PROJECT, paths)
+    assert train.equals(SIDE) and validation.equals(SIDE)
+    tables.write_table(SIDE.with_columns(fold=0), paths.split / folds.FILE)
+    with pytest.raises(ParamsError, match=r"split\.cross_validation: never"):
+        tuning.sides(PROJECT, paths)

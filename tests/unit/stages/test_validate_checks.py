@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -103,6 +104,9 @@ def test_repeats(
         (8, 7.0, NOW, False),
         (-0.5, 7.0, NOW, True),  # a clock that is fast
         (-2, 7.0, NOW, False),
+        (-86_200, 30.0, NOW, False),  # the year 2262, where nanoseconds end
+        (7, 7.0, NOW.astimezone(ZoneInfo("Pacific/Chatham")), True),
+        (8, 7.0, NOW.astimezone(ZoneInfo("America/New_York")), False),
         (None, 7.0, NOW, False),
         (3, 7.0, None, False),  # a limit that cannot be checked is not kept
     ],
