@@ -35,6 +35,7 @@ ENTITIES = {
     "US_SSN": "social security numbers of the United States",
     "UK_NINO": "national insurance numbers of the United Kingdom",
     "UK_NHS": "patient numbers of the United Kingdom",
+    "NATIONAL_ID": "numbers of persons of more than sixty states, such as BR_CPF or PL_PESEL",
     "PASSPORT": "passport numbers",
     "DRIVER_LICENSE": "numbers of driving licences",
     "IP_ADDRESS": "IP addresses, versions 4 and 6",
@@ -42,6 +43,14 @@ ENTITIES = {
     "PRIVATE_URL": "links with a user's name or a token",
     "SECRET": "API keys, passwords, private keys",
     "USER_HANDLE": "user names after an @",
+    "DATE_OF_BIRTH": "dates of birth, beside their word",
+    "LICENSE_PLATE": "registration numbers of vehicles, beside their word",
+    "LOCATION": "latitude and longitude",
+    "SPECIAL_CATEGORY": "health, religion, origin, views, orientation: GDPR, article 9",
+}
+# In most texts, special categories are the subject.
+_POLICIES: dict[str, Policy] = {
+    entity: "keep" if entity == "SPECIAL_CATEGORY" else "mask" for entity in ENTITIES
 }
 
 
@@ -49,7 +58,7 @@ class Scrub(Settings):
     """`ingest.scrub`: detection of personal data, and the action for each entity."""
 
     entities: Annotated[dict[str, Policy], Field(min_length=1)] = Field(
-        dict.fromkeys(ENTITIES, "mask"),
+        _POLICIES,
         description="action for each entity. mask: <ENTITY> replaces the value. pseudonym: "
         "<ENTITY_1f0c...> replaces it, equal values get equal tokens by the key in "
         ".newsloop/keys. keep: the value stays. drop: a document that contains the "
@@ -131,7 +140,7 @@ class Ingest(Settings):
         if isinstance(common, dict) and isinstance(sources, list):
             values = {**values, "sources": [_limited(source, common) for source in sources]}
         if isinstance(scrub, dict) and isinstance(scrub.get("entities"), dict):
-            entities = {**dict.fromkeys(ENTITIES, "mask"), **scrub["entities"]}
+            entities = {**_POLICIES, **scrub["entities"]}
             values = {**values, "scrub": {**scrub, "entities": entities}}
         return values
 

@@ -21,9 +21,8 @@ from pathlib import Path
 
 from components.core import params as parameters
 from components.core.errors import NewsloopError, ScrubError
-from components.core.scrub import languages, recognizers, taggers
+from components.core.scrub import filters, languages, pseudonyms, recognizers, taggers
 from components.core.scrub.confusables import normalize
-from components.core.scrub.pseudonyms import keyed_value
 from components.core.scrub.recognizers import Span
 from components.core.scrub.recognizers.presidio import PresidioRules
 from components.core.scrub.taggers import cnn as tagger
@@ -34,14 +33,9 @@ PERSON, ADDRESS = "PERSON", "STREET_ADDRESS"
 _UNSEARCHED = "NAMES_NOT_SEARCHED_"
 _TAGGED = {"PERSON": PERSON, "ADDRESS": ADDRESS}  # kind of the tagger's marks -> entity
 _DEFAULT_LANGUAGE = "en"  # of texts whose language is unknown
+# Modules of this folder that decide what is found, and how it is replaced.
+_DECIDING = ("__init__", "confusables", "filters", "languages", "lexicon", "pseudonyms")
 _TOKEN_LENGTH = 12  # hexadecimal characters of a pseudonym: 48 bits
-_TITLE = re.compile(  # a title belongs to the name: it tells the gender, at least
-    r"(?<!\w)(?:mr|mrs|ms|miss|mx|dr|prof|professor|sir|dame|lord|lady|rev|fr|sr|sra|herr|frau|mme|mlle)"
-    r"\.?\s{1,2}\Z",
-    re.IGNORECASE,
-)
-_LONGEST_TITLE = 14  # characters
-_OF_ADDRESS = re.compile(r"[^\W\d_]{3}|\d{4}")  # a word or a postal code
 _PLACEHOLDER = re.compile(rf"<[A-Z][A-Z_]+[A-Z](?:_[0-9a-f]{{{_TOKEN_LENGTH}}})?>")
 
 
@@ -87,7 +81,13 @@ class Scrubber:
 
     def __init__(self, settings: parameters.Scrub, secret: bytes | None = None) -> None:
         self._settings = settings
-        self._policy = {e: p for e, p in settings.entities.items() if p != "keep"}
+        groups = {
+            entity: settings.entities[group]
+            for entity, group in recognizers.GROUPS.items()
+            if group in settings.entities
+        }
+        policy = {**groups, **settings.entities}
+        self._policy = {entity: action for entity, action in policy.items() if action != "keep"}
         self._secret = secret
         if secret is None and "pseudonym" in self._policy.values():
             raise ScrubError(
@@ -95,9 +95,8 @@ class Scrubber:
                 "got none. Run `newsloop run` once: it makes the keys."
             )
         try:
-            rules = [rule for rule in recognizers.RULES if rule.entity in self._policy]
             others = set(self._policy) - {rule.entity for rule in recognizers.RULES} - {PERSON}
-            self._rules = recognizers.RuleSet(rules) if rules else None
+            self._rules = recognizers.rules_for(frozenset(self._policy))
             self._presidio = PresidioRules(others) if others else None
             self._taggers: dict[str, tagger.Tagger] = {}
             if PERSON in self._policy:
@@ -166,10 +165,13 @@ class Scrubber:
             threshold = self._settings.tagger_threshold
             marked = model.mark(plain_texts, threshold, language) if chosen else []
             for i, plain_text, marks in zip(chosen, plain_texts, marked, strict=True):
+                # The lexicon and the forms of addresses are English.
+                english = language == _DEFAULT_LANGUAGE
+                believed = filters.believable(plain_text, marks, spans[i]) if english else marks
                 spans[i] += [
                     Span(_with_title(plain_text, mark), mark.end, _TAGGED[mark.kind], mark.score)
-                    for mark in marks
-                    if _TAGGED[mark.kind] in self._policy and _may_name(plain_text, mark)
+                    for mark in believed
+                    if _TAGGED[mark.kind] in self._policy
                 ]
         for i, code in enumerate(codes):
             if code not in self._taggers:
@@ -203,16 +205,11 @@ class Scrubber:
         return [span for span in spans if span.score >= self._settings.min_score]
 
 
-def _may_name(text: str, mark: tagger.Mark) -> bool:
-    """Tests if a marked address may be one: in tables and code, single letters look like some."""
-    return mark.kind == PERSON or bool(_OF_ADDRESS.search(text, mark.start, mark.end))
-
-
 def _with_title(text: str, mark: tagger.Mark) -> int:
     """Returns the start of a mark; the title before a name belongs to it."""
     if mark.kind != PERSON:
         return mark.start
-    title = _TITLE.search(text[max(0, mark.start - _LONGEST_TITLE) : mark.start])
+    title = filters.TITLE.search(text[max(0, mark.start - filters.LONGEST_TITLE) : mark.start])
     return mark.start - (len(title[0]) if title else 0)
 
 
@@ -255,27 +252,20 @@ def replace(
     counts = Counter(finding.entity for finding in findings)
     if any(policy.get(finding.entity) == "drop" for finding in findings):
         return Scrubbed("", dict(counts), dropped=True)
-    names = _full_names([text[f.start : f.end] for f in findings if f.entity == PERSON])
+    values = [text[f.start : f.end] for f in findings if f.entity == PERSON]
+    names = iter(pseudonyms.persons(values))
     parts, last = [], 0
     for finding in findings:
-        value = text[finding.start : finding.end]
-        token = finding.entity
+        start, token = finding.start, finding.entity
+        name = next(names) if finding.entity == PERSON else ""
         if policy.get(finding.entity) == "pseudonym" and secret is not None:
-            value = names.get(value, value) if finding.entity == PERSON else value
-            token = f"{token}_{keyed_value(value, secret)[:_TOKEN_LENGTH]}"
-        parts += [text[last : finding.start], f"<{token}>"]
+            value = name or pseudonyms.normal(text[start : finding.end])
+            token = f"{token}_{pseudonyms.keyed(value, secret)[:_TOKEN_LENGTH]}"
+            if name:  # the title of a person stays
+                start += pseudonyms.title_length(text[start : finding.end])
+        parts += [text[last:start], f"<{token}>"]
         last = finding.end
     return Scrubbed("".join([*parts, text[last:]]), dict(counts))
-
-
-def _full_names(names: Sequence[str]) -> dict[str, str]:
-    """Maps each surname to the only full name in `names` that ends with it: the same person."""
-    full: dict[str, set[str]] = {}
-    for name in names:
-        words = name.split()
-        if len(words) > 1:
-            full.setdefault(words[-1], set()).add(name)
-    return {surname: next(iter(same)) for surname, same in full.items() if len(same) == 1}
 
 
 def counts_of(scrubbed: Scrubbed) -> dict[str, int]:
@@ -338,9 +328,9 @@ def _code() -> str:
     """Hashes the files that decide what is found."""
     folder = Path(__file__).parent
     files = [
-        *(folder / name for name in ("__init__.py", "confusables.py", "languages.py")),
+        *(folder / f"{name}.py" for name in _DECIDING),
         *sorted((folder / "taggers").glob("*.py")),
-        *sorted((folder / "recognizers").glob("*.py")),
+        *sorted((folder / "recognizers").glob("*.*")),
         *taggers.FILES,
     ]
     digest = hashlib.sha256()

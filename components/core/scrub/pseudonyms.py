@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from components.core.scrub.confusables import normalize
 
@@ -53,6 +54,73 @@ def normal(value: str) -> str:
     return " ".join(normalize(composed).text.casefold().split())
 
 
+# Titles of persons; they are no part of a name.
+TITLES = (
+    r"mr|mrs|ms|miss|mx|dr|prof|professor|sir|dame|lord|lady|rev|fr|sr|sra|herr|frau|mme|mlle|m|"
+    r"monsieur|madame|señor|señora|don|doña|signor|signora|sig|mevrouw|meneer|dhr|mevr|pan|pani|"
+    r"captain|capt|sgt|lt|col|gen|judge|justice|senator|sen|president|chancellor|king|queen|prince|"
+    r"princess"
+)
+_TITLE = re.compile(rf"(?:(?:{TITLES})\.?\s{{1,2}}(?=\S))+", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"['’](?:s|S)?\Z")
+_SUFFIX = re.compile(r",?\s(?:jr|sr|phd|md|esq|obe|mbe|cbe|mp|qc)\.?\Z", re.IGNORECASE)
+_INVERTED = re.compile(r"([^\s,]+(?: [^\s,]+)?),\s?([^\W\d_][^,\d@]*)")  # Blair, Tony
+
+
+def title_length(name: str) -> int:
+    """Counts the characters of the title before a name.
+
+    >>> title_length("Mr. Blair"), title_length("Tony Blair"), title_length("Dr")
+    (4, 0, 0)
+    """
+    title = _TITLE.match(name)
+    return title.end() if title else 0
+
+
+def person(name: str) -> str:
+    """The normal form of a person's name: without title, possessive, suffix and middle initials.
+
+    >>> [person(name) for name in ("Mr Tony Blair", "Blair, Tony", "TONY C. Blair's")]
+    ['tony blair', 'tony blair', 'tony blair']
+    """
+    if "@" in name:
+        return normal(name)
+    bare = name.strip()
+    bare = _SUFFIX.sub("", _POSSESSIVE.sub("", bare[title_length(bare) :]))
+    inverted = _INVERTED.fullmatch(bare)
+    if inverted:
+        bare = f"{inverted[2]} {inverted[1]}"
+    words = normal(bare).split()
+    middle = [word for word in words[1:-1] if len(word.rstrip(".")) > 1]
+    return " ".join([words[0], *middle, words[-1]] if len(words) > 1 else words)
+
+
+def persons(names: Sequence[str]) -> list[str]:
+    """Returns the normal form of each of the names in one text, the same for the same person.
+
+    A surname, a first name, or an initial and a surname belong to the only full name of the text
+    that they fit.
+
+    >>> persons(["Tony Blair", "Mr Blair", "Blair's", "T. Blair", "Ann Lee", "Blair-Lee"])
+    ['tony blair', 'tony blair', 'tony blair', 'tony blair', 'ann lee', 'blair-lee']
+    """
+    forms = [person(name) for name in names]
+    full = dict.fromkeys(form for form in forms if " " in form and form[1:2] != ".")
+    short: dict[str, set[str]] = {}
+    for form in full:
+        words = form.split()
+        parts = {words[-1], words[0], f"{words[0]} {words[-1]}", f"{words[0][0]}. {words[-1]}"}
+        parts |= {" ".join(words[i:]) for i in range(1, len(words))}  # "van der Berg"
+        for part in parts - {form}:
+            short.setdefault(part, set()).add(form)
+    return [next(iter(short[form])) if len(short.get(form, ())) == 1 else form for form in forms]
+
+
+def keyed_person(name: str, secret: bytes) -> str:
+    """HMAC-SHA256 of the normal form of a person's name in hexadecimal, 64 characters."""
+    return keyed(person(name), secret)
+
+
 def keyed_value(value: str, secret: bytes) -> str:
     """HMAC-SHA256 of the normal form of `value` in hexadecimal, 64 characters."""
     return keyed(normal(value), secret)
@@ -60,13 +128,13 @@ def keyed_value(value: str, secret: bytes) -> str:
 
 def pseudonym(author: str | None, secret: bytes) -> str | None:
     """Computes the pseudonym of a person, which is stable under one secret."""
-    return None if author is None else keyed_value(author, secret)[:_LENGTH]
+    return None if author is None else keyed_person(author, secret)[:_LENGTH]
 
 
 def pseudonyms_of(author: str, secret: bytes) -> set[str]:
-    """Returns the pseudonyms that stored data may hold: the current one, and that of 0.1.0."""
-    today = keyed_value(author, secret)[:_LENGTH]
-    return {today, keyed(author.strip().casefold(), secret)[:_LENGTH]}
+    """Returns the pseudonyms that stored data may hold: the current one, and those of before."""
+    forms = (person(author), normal(author), author.strip().casefold())
+    return {keyed(form, secret)[:_LENGTH] for form in forms}
 
 
 def is_pseudonym(value: str) -> bool:
@@ -75,13 +143,23 @@ def is_pseudonym(value: str) -> bool:
 
 
 def emails(text: str) -> set[str]:
-    """The e-mail addresses in `text`, in their normal form.
+    """The e-mail addresses in `text`, in their normal form, as the scrubber finds them.
 
-    >>> sorted(emails("Ann <Ann@Example.com>, bob@example.org."))
-    ['ann@example.com', 'bob@example.org']
+    >>> sorted(emails("Ann <Ann@Example.com>, bob at example dot org, cy%40example.org"))
+    ['ann@example.com', 'bob@example.org', 'cy@example.org']
     """
-    plain = text if text.isascii() else f"{text}\n{normalize(text).text}"
-    return {normal(address) for address in EMAIL.findall(plain)} if "@" in plain else set()
+    shown = normalize(text).text
+    plain = text if shown == text else f"{text}\n{shown}"
+    addresses = EMAIL.findall(plain) if "@" in plain else []
+    return {normal(address) for address in (*addresses, *_spelled_out(shown))}
+
+
+def _spelled_out(text: str) -> list[str]:
+    """Returns the addresses that a text writes with words or spaces in place of the marks."""
+    from components.core.scrub.recognizers import online  # rules import this module's callers
+
+    found = [text[span.start : span.end] for span in online.emails(text)]
+    return [online.compact(address) for address in found]
 
 
 def redact(message: str) -> str:

@@ -80,13 +80,15 @@ class Subject:
     def hash(self, secret: bytes) -> str:
         """Computes the entry of the list: 64 hexadecimal characters."""
         # An id has one spelling; names and addresses have many.
-        value = self.key if self.kind == "document" else pseudonyms.normal(self.key)
+        value = self.key if self.kind == "document" else pseudonyms.person(self.key)
         return pseudonyms.keyed(f"{self.kind}\0{value}", secret)
 
     def hashes(self, secret: bytes) -> set[str]:
-        """Returns the hashes that the list may hold: the current one, and that of 0.1.0."""
-        value = unicodedata.normalize("NFKC", self.key).strip().casefold()
-        return {self.hash(secret), pseudonyms.keyed(f"{self.kind}\0{value}", secret)}
+        """Returns the hashes that the list may hold: the current one, and those of before."""
+        folded = unicodedata.normalize("NFKC", self.key).strip().casefold()
+        forms = {folded} if self.kind == "document" else {folded, pseudonyms.normal(self.key)}
+        before = {pseudonyms.keyed(f"{self.kind}\0{form}", secret) for form in forms}
+        return {self.hash(secret), *before}
 
 
 class SuppressionFilter:

@@ -30,10 +30,10 @@ def add(app: typer.Typer, project: Project = common.read_project) -> None:
         entities: Annotated[
             str,
             typer.Option(
-                help="structured (all but persons), all, none, or names such as "
+                help="all, structured (all but persons), none, or names such as "
                 "EMAIL_ADDRESS,PERSON. Persons are estimated by a model, and much slower to find."
             ),
-        ] = "structured",
+        ] = "all",
         as_json: Json = False,
     ) -> None:
         """Search files for personal data and planted strings; print counts and locations only.
@@ -71,9 +71,15 @@ def _audit(
     certain = {name: n for name, n in counts.items() if name not in audit.STATISTICAL}
     guessed = {name: n for name, n in counts.items() if name in audit.STATISTICAL}
     lines = [f"{report.files} files, {report.bytes / 1e6:.1f} MB, searched"]
-    for title, group in (("certain", certain), ("guessed by the name tagger", guessed)):
+    persons = bool(audit.STATISTICAL & set(wanted))
+    for title, group, searched in (
+        ("certain", certain, bool(set(wanted) - audit.STATISTICAL) or canary_file is not None),
+        ("guessed by the name tagger", guessed, persons),
+    ):
         listed = ", ".join(f"{name} {n}" for name, n in group.items()) or "nothing"
-        lines.append(f"{title}: {listed}")
+        lines.append(f"{title}: {listed if searched else 'not searched'}")
+    if not persons:
+        lines.append("Names of persons were not searched: --entities all does.")
     for hit in report.hits[:_SHOWN]:
         lines.append(f"  {hit.file}: {hit.where}: {hit.entity} {hit.count}")
     if len(report.hits) > _SHOWN:
@@ -86,7 +92,8 @@ def _audit(
     output.lines(
         lines,
         {"files": report.files, "bytes": report.bytes, "certain": certain, "guessed": guessed,
-         "places": locations, "unread": report.unread, "clean": report.clean},
+         "persons_searched": persons, "places": locations, "unread": report.unread,
+         "clean": report.clean},
         as_json,
     )  # fmt: skip
     if not report.clean:
@@ -111,6 +118,6 @@ def _entities(params: Params, wanted: str) -> list[str]:
     unknown = sorted(set(chosen) - set(known))
     if unknown or not chosen:
         raise UsageError(
-            f"Expected structured, all, none or some of {', '.join(known)}, got {wanted}."
+            f"Expected all, structured, none or some of {', '.join(known)}, got {wanted}."
         )
     return chosen

@@ -58,6 +58,7 @@ def test_to_name_one_entity_or_architecture_leaves_the_others() -> None:
     assert entities == dict.fromkeys(params.ENTITIES, "mask") | {
         "PERSON": "keep",
         "SHOE_SIZE": "mask",
+        "SPECIAL_CATEGORY": "keep",
     }
     assert set(TURNED.tune.space) == {"textcnn", "bilstm", "linear"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import unicodedata
 from typing import NamedTuple
 
@@ -72,3 +73,59 @@ def test_what_0_1_0_wrote_is_found() -> None:
 def test_an_address_is_found_behind_invisible_and_full_width_characters() -> None:
     assert pseudonyms.emails("write to a\u200bnn\uff20example.org") >= {"ann@example.org"}
     assert pseudonyms.emails("nothing here \u200b") == set()
+
+
+def tokens(text: str, names: list[str]) -> list[str]:
+    """Returns the tokens that stand in place of `names` in a text."""
+    findings, start = [], 0
+    for name in names:
+        start = text.index(name, start)
+        findings.append(Finding(start, start + len(name), "PERSON", 1.0))
+        start += len(name)
+    clean = replace(text, findings, {"PERSON": "pseudonym"}, SECRET).text
+    return re.findall(r"<PERSON_\w+>", clean)
+
+
+def test_one_person_has_one_token_in_a_text() -> None:
+    text = (
+        "Tony Blair met Ann Lee. Mr Blair left; Blair's car. T. Blair, Tony C. Blair. Blair, Tony"
+    )
+    names = [
+        "Tony Blair",
+        "Ann Lee",
+        "Mr Blair",
+        "Blair's",
+        "T. Blair",
+        "Tony C. Blair",
+        "Blair, Tony",
+    ]
+    blair, lee, *others = tokens(text, names)
+    assert set(others) == {blair}
+    assert lee != blair
+
+
+def test_a_surname_of_two_persons_belongs_to_neither() -> None:
+    found = tokens("Tony Blair and Cherie Blair. Blair", ["Tony Blair", "Cherie Blair", "Blair"])
+    assert len(set(found)) == 3
+
+
+def test_the_title_stays_beside_the_token() -> None:
+    clean = replace("Ask Mr Lee", [Finding(4, 10, "PERSON", 1.0)], {"PERSON": "pseudonym"}, SECRET)
+    assert clean.text.startswith("Ask Mr <PERSON_")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["ann at example dot org", "ann (at) example (dot) org", "ann%40example.org",
+     "ann@example . org",
+     "a\u200bnn@example.org", "ann&#64;example.org", "ANN [at] example.org"],
+)  # fmt: skip
+def test_an_address_is_found_in_every_form(written: str) -> None:
+    assert "ann@example.org" in pseudonyms.emails(f"please write to {written} today")
+
+
+def test_a_subject_of_the_release_before_is_still_suppressed() -> None:
+    name = "Dr Ann B. Smith"
+    before = pseudonyms.keyed(f"author\0{pseudonyms.normal(name)}", SECRET)
+    assert before in Subject.of(name, "author").hashes(SECRET)
+    assert pseudonyms.keyed_value(name, SECRET)[:16] in pseudonyms.pseudonyms_of(name, SECRET)

@@ -172,7 +172,7 @@ def test_a_document_that_the_policy_drops_leaves_nothing() -> None:
 
 def test_presidios_recognizers_join_by_name() -> None:
     scrubber = Scrubber(with_policy(ES_NIF="mask"))
-    assert scrubber.scrub("We saw 55555555K there").text == "We saw <ES_NIF> there"
+    assert scrubber.scrub("We saw 54362315K there").text == "We saw <ES_NIF> there"
 
 
 def test_an_entity_that_no_recognizer_knows_is_said() -> None:

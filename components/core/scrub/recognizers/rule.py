@@ -40,6 +40,9 @@ class Rule:
         context: words (regular expressions) that raise the score when one stands nearby.
         refine: from a match's text to the part of it that is personal data, as (start, end) in
             that text, or None if it is no personal data after all (a checksum, for example).
+        needs: Hyperscan expressions; one of them must match too, if there is one.
+        not_after: regular expression; a match right after text that it fits is no finding.
+        not_before: regular expression; a match right before text that it fits is no finding.
         flags: of `pattern`.
     """
 
@@ -49,6 +52,9 @@ class Rule:
     score: float
     context: tuple[str, ...] = ()
     refine: Callable[[str], tuple[int, int] | None] | None = None
+    needs: tuple[str, ...] = ()
+    not_after: str = ""
+    not_before: str = ""
     flags: int = re.IGNORECASE
 
     @cached_property
@@ -61,6 +67,14 @@ class Rule:
             return None
         return re.compile(rf"(?<![a-z])(?:{'|'.join(self.context)})(?![a-z])", re.IGNORECASE)
 
+    @cached_property
+    def _not_after(self) -> re.Pattern[str] | None:
+        return re.compile(rf"(?:{self.not_after})\Z", re.I) if self.not_after else None
+
+    @cached_property
+    def _not_before(self) -> re.Pattern[str] | None:
+        return re.compile(self.not_before, re.I) if self.not_before else None
+
     def search(self, text: str) -> Iterator[Span]:
         """The findings in `text`."""
         group = "pii" if "pii" in self._expression.groupindex else 0
@@ -71,6 +85,10 @@ class Rule:
                 if part is None:
                     continue
                 start, end = start + part[0], start + part[1]
+            if self._not_after and self._not_after.search(text[max(0, start - BEFORE) : start]):
+                continue
+            if self._not_before and self._not_before.match(text, end):
+                continue
             yield Span(start, end, self.entity, self._scored(text, start, end))
 
     def _scored(self, text: str, start: int, end: int) -> float:
@@ -81,6 +99,27 @@ class Rule:
         return min(1.0, self.score + CONTEXT_SCORE * near)
 
 
+@dataclass(frozen=True)
+class Scan:
+    """A form of personal data that one regular expression cannot describe.
+
+    Attributes:
+        entity, gates, score, needs: as of a Rule.
+        find: yields the (start, end) of each finding in a text.
+    """
+
+    entity: str
+    gates: tuple[str, ...]
+    score: float
+    find: Callable[[str], Iterator[tuple[int, int]]]
+    needs: tuple[str, ...] = ()
+
+    def search(self, text: str) -> Iterator[Span]:
+        """The findings in `text`."""
+        for start, end in self.find(text):
+            yield Span(start, end, self.entity, self.score)
+
+
 class RuleSet:
     """Rules that are searched together.
 
@@ -88,41 +127,64 @@ class RuleSet:
         rules: at least one.
     """
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule | Scan]) -> None:
         import hyperscan
 
         self._rules = rules
-        gates = [(i, gate) for i, rule in enumerate(rules) for gate in rule.gates]
-        single = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL
+        expressions = list(
+            dict.fromkeys(gate for rule in rules for gate in rule.gates + rule.needs)
+        )
+        numbers = {expression: number for number, expression in enumerate(expressions)}
+        self._opened_by: list[list[int]] = [[] for _ in expressions]  # rules by expression
+        for i, rule in enumerate(rules):
+            for gate in rule.gates:
+                self._opened_by[numbers[gate]].append(i)
+        self._needs = {
+            i: frozenset(numbers[gate] for gate in rule.needs)
+            for i, rule in enumerate(rules)
+            if rule.needs
+        }
         self._database = hyperscan.Database()
         self._database.compile(
-            expressions=[gate.encode() for _, gate in gates],
-            ids=[i for i, _ in gates],
-            elements=len(gates),
-            flags=[single] * len(gates),
+            expressions=[expression.encode() for expression in expressions],
+            ids=list(range(len(expressions))),
+            elements=len(expressions),
+            flags=[hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL] * len(expressions),
         )
         self._lock = threading.Lock()  # the database has working memory for one scan at a time
 
     def open_gates(self, text: str) -> set[int]:
         """Returns the indices of the rules that may match in `text`."""
-        opened: set[int] = set()
+        matched: set[int] = set()
 
-        def remember(i: int, start: int, end: int, flags: int, context: Any) -> None:
+        def remember(number: int, start: int, end: int, flags: int, context: Any) -> None:
             del start, end, flags, context
-            opened.add(i)
+            matched.add(number)
 
         with self._lock:
             self._database.scan(text.encode("utf-8", "surrogatepass"), match_event_handler=remember)
-        return opened
+        opened = {i for number in matched for i in self._opened_by[number]}
+        return {i for i in opened if i not in self._needs or self._needs[i] & matched}
 
     def search(self, text: str) -> list[Span]:
         """All findings of all rules in `text`; they may overlap."""
         return [span for i in sorted(self.open_gates(text)) for span in self._rules[i].search(text)]
 
 
-def words(*choices: str) -> str:
-    """An expression that matches one of `choices`."""
-    return f"(?:{'|'.join(choices)})"
+def gate(*choices: str) -> str:
+    """Returns the Hyperscan expression of plain words, in small letters or capitals.
+
+    Hyperscan reads bytes: its case-insensitivity and its ends of words end with ASCII.
+    """
+    ascii_only = [
+        rf"\b{re.escape(word)}" + r"\b" * word[-1].isalnum() for word in choices if word.isascii()
+    ]
+    forms = {form for word in choices for form in (word, word.upper(), word.capitalize())}
+    others = [re.escape(word) for word in forms if not word.isascii()]
+    return "(?i)(?:" + "|".join([*sorted(ascii_only), *sorted(others)]) + ")"
+
+
+NUMBER = r"\d(?:[ ./()-]{0,3}\d){5}"  # Hyperscan: six digits, perhaps in groups
 
 
 def digits_of(text: str) -> str:
