@@ -201,9 +201,9 @@ def _kind_by_content(head: bytes, shown: str) -> str:
 def _begin_with_labels(head: bytes) -> bool:
     r"""Tests if lines begin with one of a few labels and a space, as "NUM:date When did".
 
-    >>> _begin_with_labels(b"NUM:date When did it end ?\nHUM:ind Who was it ?\n" * 10)
+    >>> _begin_with_labels(b"NUM:date When did it end ?\nHUM:ind Who was it ?\n" * 20)
     True
-    >>> _begin_with_labels(b"When did it end?\nWho was it?\n" * 10)
+    >>> _begin_with_labels(b"When did it end?\nWho was it?\n" * 20)
     False
     """
     lines = [line.split(None, 1) for line in head.splitlines()[:-1] if line.strip()]

@@ -160,14 +160,21 @@ class Scrubber:
         spans = [self._by_rules(plain.text) for plain in normalized]
         codes = [self._tagger_of(plain.text) for plain in normalized] if self._taggers else []
         for language, model in self._taggers.items():
-            chosen = [i for i, code in enumerate(codes) if code == language]
+            english = language == _DEFAULT_LANGUAGE
+            chosen = [
+                i
+                for i, code in enumerate(codes)
+                if code == language
+                or (english and code in self._taggers and languages.is_terse(normalized[i].text))
+            ]
             plain_texts = [normalized[i].text for i in chosen]
             threshold = self._settings.tagger_threshold
             marked = model.mark(plain_texts, threshold, language) if chosen else []
             for i, plain_text, marks in zip(chosen, plain_texts, marked, strict=True):
                 # The lexicon and the forms of addresses are English.
-                english = language == _DEFAULT_LANGUAGE
                 believed = filters.believable(plain_text, marks, spans[i]) if english else marks
+                if codes[i] != language:  # an address alone has no language
+                    believed = [mark for mark in believed if _TAGGED[mark.kind] == ADDRESS]
                 spans[i] += [
                     Span(_with_title(plain_text, mark), mark.end, _TAGGED[mark.kind], mark.score)
                     for mark in believed

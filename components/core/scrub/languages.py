@@ -52,6 +52,15 @@ def detector(default: str, searched: Collection[str] = ()) -> Callable[[str], st
     return language
 
 
+def is_terse(text: str) -> bool:
+    """Tests if a text has too few words in small letters to tell its language, as an address.
+
+    >>> is_terse("Calle Mayor 12\\n28013 Madrid"), is_terse("Die Lieferung kam gestern nicht an.")
+    (True, False)
+    """
+    return len(_small(text)) < _SMALL_CHARACTERS
+
+
 def _of_script(text: str, detect: Callable[[str], str], known: Collection[str]) -> str:
     """Detects the language of a short text whose letters are not Latin.
 
