@@ -30,8 +30,8 @@ def test_what_a_command_says(tmp_path: Path) -> None:
 def test_a_late_command_is_killed_with_its_children(tmp_path: Path) -> None:
     begun, told = time.monotonic(), tmp_path / "pid"
     with pytest.raises(subprocess.TimeoutExpired):
-        limited.run([sys.executable, "-c", HANGS, str(told)], tmp_path, os.environ, 2)
-    assert time.monotonic() - begun < 10
+        limited.run([sys.executable, "-c", HANGS, str(told)], tmp_path, os.environ, 4)
+    assert time.monotonic() - begun < 14
     child = int(told.read_text())
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
