@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from jsonschema import Draft202012Validator
 
 from components.core import bundle as bundles
+from components.core import keys
 from components.core import params as parameters
 from components.core.errors import NewsloopError, StackError
 from components.core.ledger import PREDICTIONS, TEXTS, Champion
@@ -370,13 +371,16 @@ def test_nothing_to_serve_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_bento_with_an_altered_bundle_does_not_start(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text(settings(3000), encoding="utf-8")
-    tiny.make_bundle(tmp_path / "bundle", tmp_path / "keys")
-    bundles.sign(tmp_path, tmp_path / "keys")
-    runtime.check({}, tmp_path)
-    (tmp_path / "bundle" / "bundle.json").write_text("{}")
+    code, own = tmp_path / "code", tmp_path / "keys"
+    tiny.make_bundle(code / "bundle", own)
+    (code / "params.yaml").write_text(settings(3000), encoding="utf-8")
+    (code / "keys").mkdir()
+    shutil.copy(own / keys.PUBLIC, code / "keys")
+    bundles.sign(code, own)
+    runtime.check({}, code)
+    (code / "bundle" / "bundle.json").write_text("{}")
     with pytest.raises(NewsloopError, match=r"altered: bundle\.json"):
-        runtime.check({}, tmp_path)
+        runtime.check({}, code)
 
 
 @pytest.mark.parametrize(
