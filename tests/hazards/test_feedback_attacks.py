@@ -270,8 +270,6 @@ def test_265_wrong_labels_of_one_caller_do_not_stop_learning(
     most = learning.params.validate_.max_label_noise
     attack = wrong(articles[1][:265])
     assert learning.noise(attack) > 2 * most / 3  # what all of them would do, at least
-        learning.noise(attack) > 2 * most / 3
-    )  # what all of them would do; the estimate is careful
     learning.label(Sender("liar"), attack)
     believed = wrong(articles[1][300:310])
     learning.label(Sender("anna", trusted=True), believed)
