@@ -94,7 +94,7 @@ def fresh(per_class: int) -> Iterator[Disk]:
 
 
 def faults(answer: Answer) -> list[str]:
-    """What a run must not do when there is no room."""
+    """Lists what a run did that it must not do when there is no room."""
     found = []
     if answer.status not in (0, 1):
         found.append(f"exit status {answer.status}")
@@ -107,7 +107,7 @@ def faults(answer: Answer) -> list[str]:
 
 
 def left_behind(disk: Disk) -> list[str]:
-    """What must not be there after a run: unfinished files, a broken champion."""
+    """Lists what must not be there after a run: unfinished files, a broken champion."""
     project = disk.project
     paths = Paths(project.root, project.home)
     found = [

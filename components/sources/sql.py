@@ -164,7 +164,7 @@ class SqlReader(SourceReader):
 
     @property
     def _address(self) -> str:
-        """What params.yaml names: the file, or the environment variable."""
+        """File or environment variable that params.yaml names."""
         return self.source.path or self.source.url_env or ""
 
     def _url(self) -> sa.URL:

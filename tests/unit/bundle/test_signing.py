@@ -124,7 +124,7 @@ def test_tensorflow_leaves_an_empty_folder_of_assets(folder: Path, key_folder: P
 
 @pytest.fixture
 def cache(folder: Path) -> Path:
-    """What Python compiled of src/code.py, with its source's time and size."""
+    """File that Python compiled of src/code.py, with its source's time and size."""
     return Path(py_compile.compile(str(folder / "src" / "code.py"), doraise=True))
 
 

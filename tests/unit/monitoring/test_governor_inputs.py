@@ -1,4 +1,4 @@
-"""What the governor's rules read of the ledger: requests, windows, labels, failures."""
+"""Inputs of the governor's rules from the ledger: requests, windows, labels, failures."""
 
 from __future__ import annotations
 
